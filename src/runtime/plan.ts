@@ -1,0 +1,388 @@
+/**
+ * THE CONTRACT between TypeScript and the Zig shim, in both directions. `shim/generate.ts` turns this file into
+ * `shim/plan.zig`; golden plans in `test/plan/` bind the two sides.
+ *
+ * A closed subset of TypeScript: interfaces, the width names below, string, boolean, `T | null`, readonly arrays,
+ * unions of string literals (Zig enum) and unions of one-member objects (Zig union(enum)). Steps are named after system
+ * calls and take what the man page says, flags already numeric. A step never decides: a choice is made by the planner.
+ *
+ *   TypeScript                                  shim
+ *   spawn mdk-shim, stdin = the channel ──────▶ launcher
+ *   one message: length of the plan,
+ *   SCM_RIGHTS [plan memfd, descriptors…] ────▶ parses everything before it clones anything
+ *                                               launcher ─▶ monitor ─▶ cage ─▶ init
+ *   report socket  ◀── created + [netns, netlink socket]     init
+ *   (network)      ─── one byte "g" ─────────▶ init          (end of file instead: abort)
+ *   report socket  ◀── ready; end of file: the program runs; failed, even after ready: it does not
+ *   channel        ◀── exited (monitor, after the exit record) ─── "d": cleaned up ──▶ monitor ends
+ */
+
+/** Widths are names: a JavaScript number holds 53 bits, so 64-bit values travel as decimal strings. */
+export type U8 = number;
+export type U16 = number;
+export type U32 = number;
+export type I32 = number;
+export type U64 = string;
+export type I64 = string;
+
+/** Index into the descriptors that came with the plan, the plan's own memfd not counted. */
+export type Fd = U32;
+
+/** What the shim is asked to do. */
+export type Plan = { run: Run } | { exec: Exec };
+
+/** A container from nothing to its end: launcher, monitor, cage and init. */
+export interface Run {
+  /** Full id, for messages and for the log's attributes. */
+  id: string;
+  monitor: Monitor;
+  /** The run lock's file: locked (F_OFD_SETLK, whole file) before anything else; held by the monitor only. */
+  run_lock: Fd;
+  /** The op lock's file, already locked: closed by monitor and cage at once, by init at execve. */
+  op_lock: Fd | null;
+  /** CLONE_NEW* of init; CLONE_NEWPID is always among them. */
+  namespaces: U32;
+  /** cgroup v2 directory into which init is cloned (CLONE_INTO_CGROUP); null without a v2 hierarchy. */
+  cgroup: Fd | null;
+  /** SOCK_SEQPACKET of init's reports; monitor and cage close it. */
+  report: Fd;
+  /** The monitor keeps init's mount namespace open until the client was told (a slow last unmount: it syncs). */
+  hold_mounts: boolean;
+  /** What init does, in this order. */
+  steps: readonly Step[];
+}
+
+/** One more process in a running container: launcher, exec monitor (in the cage's pid namespace), the process. */
+export interface Exec {
+  /** Id of the exec, for messages. */
+  id: string;
+  monitor: Monitor;
+  /** pidfd of the cage: its pid namespace becomes that of the exec monitor. */
+  cage: Fd;
+  /** pidfd of init: its pid namespace becomes that of the process. Other namespaces are steps. */
+  init: Fd;
+  /** As Run.cgroup. */
+  cgroup: Fd | null;
+  report: Fd;
+  steps: readonly Step[];
+}
+
+/** The resident part: owns the streams, writes the log, records the exit. */
+export interface Monitor {
+  /** cgroup v2 directory of monitors (CLONE_INTO_CGROUP). */
+  cgroup: Fd | null;
+  /** `tasks` files of the v1 hierarchies: the monitor writes "0" to each. */
+  tasks: readonly Fd[];
+  /** Listening SOCK_SEQPACKET unix socket for attach and wait clients (protocol: shim/attach.zig); null: none. */
+  listener: Fd | null;
+  /** A client that is connected from the start, as one accepted from the listener that has said hello. */
+  client: Fd | null;
+  /** The hello of `client`, of the kind ATTACH_*: which streams it takes and whether it feeds stdin. */
+  client_streams: U32;
+  streams: Streams;
+  log: Log | null;
+  /** Directory descriptor in which `exit` is written (tmp and rename); null: an exec has no record. */
+  record: Fd | null;
+  /** memory.events (v2) or memory.oom_control (v1) of the container: a positive oom_kill sets `oom`. */
+  oom: Fd | null;
+  /** v1 or v2 `cgroup.procs` of the container: every process in it is killed until it is empty. Null: the pid namespace suffices. */
+  procs: Fd | null;
+  /** Kept open as long as the container lives: the bound sockets of published ports. */
+  hold: readonly Fd[];
+  /** The channel stays with the client: `exited` is sent there and "d" awaited. False: detached from the start. */
+  client_cleans: boolean;
+  /** argv of the cleanup when no client does it; argv[0] is an absolute path. Empty: nothing to do. */
+  cleanup: readonly string[];
+  /** Environment of the cleanup. */
+  cleanup_env: readonly string[];
+  /** Waiters are told after the cleanup rather than after the record: `--rm`. */
+  tell_after_cleanup: boolean;
+}
+
+/** The process's standard streams as the monitor sees them. */
+export interface Streams {
+  /** True: a pseudo terminal that the `terminal` step opens; false: pipes. */
+  terminal: boolean;
+  /** The process gets a stdin that clients can write to; false: /dev/null (or nobody types on the terminal). */
+  open_stdin: boolean;
+  /** stdin ends when the first client that fed it ends it. */
+  stdin_once: boolean;
+  /** Descriptors of a foreground client, served by the monitor itself. */
+  handed_stdin: Fd | null;
+  handed_stdout: Fd | null;
+  handed_stderr: Fd | null;
+}
+
+/** Docker's json-file log. */
+export interface Log {
+  /** The container's directory. */
+  directory: Fd;
+  /** File name in it: `<id>-json.log`; rotated files get .1, .2 … */
+  name: string;
+  /** Rotation size in bytes; "0": never. */
+  max_size: U64;
+  /** Files kept, the current one included. */
+  max_files: U32;
+}
+
+/** One thing that init (or the exec'd process) does; the first that fails ends it with a `failed` report. */
+export type Step =
+  | { write: Write }
+  | { write_proc: WriteProc }
+  | { unshare: Unshare }
+  | { setns: Setns }
+  | { mount: Mount }
+  | { umount: Umount }
+  | { fsmount: Fsmount }
+  | { move_mount: MoveMount }
+  | { open_tree: OpenTree }
+  | { mount_setattr: MountSetattr }
+  | { pivot_root: PivotRoot }
+  | { mkdir: Mkdir }
+  | { mknod: Mknod }
+  | { symlink: Symlink }
+  | { sethostname: Name }
+  | { setdomainname: Name }
+  | { terminal: Terminal }
+  | { dup_streams: Owner }
+  | { created: Created }
+  | { wait_go: Nothing }
+  | { keyctl_join: Name }
+  | { setrlimit: Rlimit }
+  | { prctl: Prctl }
+  | { drop_bounding: Bounding }
+  | { capset: Capset }
+  | { setgroups: Groups }
+  | { setresgid: Id }
+  | { setresuid: Id }
+  | { umask: Umask }
+  | { chdir: Path }
+  | { seccomp: Seccomp }
+  | { ready: Nothing }
+  | { execve: Execve };
+
+/** write(2) of the whole text to a descriptor: joins a v1 cgroup with "0" to `tasks`. */
+export interface Write {
+  fd: Fd;
+  text: string;
+}
+
+/** Writes below /proc after checking that the opened file is on procfs (CVE-2025-52881). */
+export interface WriteProc {
+  path: string;
+  text: string;
+}
+
+export interface Unshare {
+  flags: U32;
+}
+
+/** setns(2) with a pidfd or namespace descriptor. */
+export interface Setns {
+  fd: Fd;
+  flags: U32;
+}
+
+/** mount(2): propagation changes and remounts. */
+export interface Mount {
+  source: string | null;
+  target: string;
+  type: string | null;
+  flags: U32;
+  data: string | null;
+}
+
+/** umount2(2). */
+export interface Umount {
+  target: string;
+  flags: U32;
+}
+
+/** A new file system: fsopen, fsconfig for each option, fsmount, move_mount onto the target. */
+export interface Fsmount {
+  type: string;
+  options: readonly Option[];
+  /** MOUNT_ATTR_*. */
+  attributes: U32;
+  target: string;
+  /** RESOLVE_* for opening the target (openat2): NO_SYMLINKS where a link in the image must not redirect it. */
+  resolve: U64;
+}
+
+/** fsconfig: FSCONFIG_SET_STRING, or FSCONFIG_SET_FLAG where value is null. */
+export interface Option {
+  key: string;
+  value: string | null;
+}
+
+/** A detached mount that came with the plan, attached to the target. */
+export interface MoveMount {
+  fd: Fd;
+  target: string;
+  resolve: U64;
+}
+
+/** Clones the tree at source and attaches it to target: a bind mount, with attributes and propagation of its own. */
+export interface OpenTree {
+  source: string;
+  target: string;
+  /** AT_RECURSIVE, or 0. */
+  flags: U32;
+  attr_set: U64;
+  attr_clr: U64;
+  propagation: U64;
+  resolve: U64;
+}
+
+/** mount_setattr(2) of the mount at path. */
+export interface MountSetattr {
+  path: string;
+  flags: U32;
+  attr_set: U64;
+  attr_clr: U64;
+  propagation: U64;
+}
+
+/** Attaches the detached root at a host directory, enters it, pivots and detaches the old root: from here on every path is the container's. */
+export interface PivotRoot {
+  root: Fd;
+  /** A host directory to attach the root at for the moment. */
+  directory: Fd;
+}
+
+export interface Mkdir {
+  path: string;
+  mode: U32;
+  /** EEXIST is no error. */
+  exist_ok: boolean;
+}
+
+/** mknod(2), then chmod (no umask) and chown. */
+export interface Mknod {
+  path: string;
+  /** S_IF* with permissions. */
+  mode: U32;
+  /** Device number as the kernel encodes it; 0 for files. */
+  dev: U32;
+  uid: U32;
+  gid: U32;
+}
+
+export interface Symlink {
+  target: string;
+  path: string;
+}
+
+export interface Name {
+  name: string;
+}
+
+/** Opens the container's own ptmx, sends the master to the monitor and makes the slave 0, 1, 2 and the controlling terminal. */
+export interface Terminal {
+  /** Owner of the slave. */
+  uid: U32;
+  rows: U16;
+  columns: U16;
+  /** Bind the slave over /dev/console; false for an exec. */
+  console: boolean;
+}
+
+/** Makes the monitor's pipes 0, 1, 2 (with /dev/null for a closed stdin), owned by the user; a new session (setsid). */
+export interface Owner {
+  uid: U32;
+  gid: U32;
+}
+
+/** Reports `created`. */
+export interface Created {
+  /** Send the network namespace and a NETLINK_ROUTE socket of it along. */
+  network: boolean;
+}
+
+export interface Nothing {}
+
+export interface Rlimit {
+  /** RLIMIT_*. */
+  resource: U32;
+  soft: U64;
+  hard: U64;
+}
+
+export interface Prctl {
+  option: I32;
+  arg2: U64;
+  arg3: U64;
+  arg4: U64;
+  arg5: U64;
+}
+
+/** PR_CAPBSET_DROP of every capability that the kernel knows and the mask does not keep. */
+export interface Bounding {
+  keep: U64;
+}
+
+/** Capability sets as masks. */
+export interface Capset {
+  effective: U64;
+  permitted: U64;
+  inheritable: U64;
+}
+
+export interface Groups {
+  gids: readonly U32[];
+}
+
+export interface Id {
+  id: U32;
+}
+
+export interface Umask {
+  mask: U32;
+}
+
+export interface Path {
+  path: string;
+}
+
+export interface Seccomp {
+  /** struct sock_filter[], base64. */
+  filter: string;
+  /** SECCOMP_FILTER_FLAG_*. */
+  flags: U32;
+}
+
+/** Tries the paths in order as execvp(3) does: what counts at the end is EACCES if seen, else the last error. */
+export interface Execve {
+  paths: readonly string[];
+  argv: readonly string[];
+  envp: readonly string[];
+}
+
+/** What the shim says. One datagram each. */
+export type Report = { created: Pid } | { ready: Nothing } | { failed: Failed } | { exited: Exited };
+
+export interface Pid {
+  /** Pid of init, or of the exec'd process, in the pid namespace of /proc as mdk sees it. */
+  pid: I32;
+}
+
+/** A step, or the shim's own set-up, that failed. */
+export interface Failed {
+  /** Name of the step: "launch" before the steps begin. */
+  step: string;
+  /** Its index in the list; 0 for "launch". */
+  index: U32;
+  /** The system call, or what was attempted. */
+  call: string;
+  errno: U16;
+  /** The path, name or descriptor it was about; empty where there is none. */
+  object: string;
+}
+
+/** The container, or the exec'd process, has ended. */
+export interface Exited {
+  /** As a shell says it: the status, or 128 + signal. */
+  code: U8;
+  /** The kernel's out-of-memory killer acted in the container's cgroup. */
+  oom: boolean;
+}
