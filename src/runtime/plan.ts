@@ -7,7 +7,7 @@
  * calls and take what the man page says, flags already numeric. A step never decides: a choice is made by the planner.
  *
  *   TypeScript                                  shim
- *   spawn mdk-shim, stdin = the channel ──────▶ launcher
+ *   spawn mdk-shim, fd 3 = the channel ───────▶ launcher
  *   one message: length of the plan,
  *   SCM_RIGHTS [plan memfd, descriptors…] ────▶ parses everything before it clones anything
  *                                               launcher ─▶ monitor ─▶ cage ─▶ init
