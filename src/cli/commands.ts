@@ -1,0 +1,59 @@
+/** The command tree: names and one-line summaries here, everything else in one file a command, loaded when it is called. */
+import type { Command } from "./flags.ts";
+
+export interface Entry {
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: Command }>;
+  /** Not in the help: called by mdk itself. */
+  readonly hidden?: boolean;
+}
+
+export interface Group {
+  readonly summary: string;
+  readonly commands: Readonly<Record<string, Entry>>;
+}
+
+const attach: Entry = { summary: "Attach local standard input, output, and error streams to a running container", load: () => import("./attach.ts") };
+const create: Entry = { summary: "Create a new container", load: () => import("./create.ts") };
+const exec: Entry = { summary: "Execute a command in a running container", load: () => import("./exec.ts") };
+const exportContainer: Entry = { summary: "Export a container's filesystem as a tar archive", load: () => import("./export.ts") };
+const images: Entry = { summary: "List images", load: () => import("./images.ts") };
+const imageInspect: Entry = { summary: "Display detailed information on one or more images", load: () => import("./image-inspect.ts") };
+const inspect: Entry = { summary: "Return low-level information on containers and images", load: () => import("./inspect.ts") };
+const containerInspect: Entry = { summary: "Display detailed information on one or more containers", load: () => import("./container-inspect.ts") };
+const kill: Entry = { summary: "Kill one or more running containers", load: () => import("./kill.ts") };
+const logs: Entry = { summary: "Fetch the logs of a container", load: () => import("./logs.ts") };
+const ps: Entry = { summary: "List containers", load: () => import("./ps.ts") };
+const pull: Entry = { summary: "Download an image from a registry", load: () => import("./pull.ts") };
+const rm: Entry = { summary: "Remove one or more containers", load: () => import("./rm.ts") };
+const rmi: Entry = { summary: "Remove one or more images", load: () => import("./rmi.ts") };
+const run: Entry = { summary: "Create and run a new container from an image", load: () => import("./run.ts") };
+const start: Entry = { summary: "Start one or more stopped containers", load: () => import("./start.ts") };
+const stop: Entry = { summary: "Stop one or more running containers", load: () => import("./stop.ts") };
+const wait: Entry = { summary: "Block until one or more containers stop, then print their exit codes", load: () => import("./wait.ts") };
+const cleanup: Entry = { summary: "Finish what an ended container left", load: () => import("./cleanup.ts"), hidden: true };
+
+/** Commands of the top level, in the order of the help. */
+export const COMMANDS: Readonly<Record<string, Entry>> = {
+  run, exec, ps, pull, images,
+  version: { summary: "Show the mdk version information", load: () => import("./version.ts") },
+  info: { summary: "Display system-wide information", load: () => import("./info.ts") },
+  attach, create, export: exportContainer, inspect, kill, logs, rm, rmi, start, stop, wait,
+  clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./clean.ts") },
+};
+
+export const GROUPS: Readonly<Record<string, Group>> = {
+  container: {
+    summary: "Manage containers",
+    commands: { attach, create, exec, export: exportContainer, inspect: containerInspect, kill, logs, ls: ps, list: ps, ps, rm, remove: rm, run, start, stop, wait, cleanup },
+  },
+  image: { summary: "Manage images", commands: { inspect: imageInspect, ls: images, list: images, pull, rm: rmi, remove: rmi } },
+  system: { summary: "Manage mdk", commands: { info: { summary: "Display system-wide information", load: () => import("./info.ts") } } },
+};
+
+/** Docker's commands that mdk does not have yet: named in the error, so that nobody looks for a typing mistake. */
+export const MISSING: ReadonlySet<string> = new Set([
+  "build", "builder", "buildx", "checkpoint", "commit", "compose", "config", "context", "cp", "diff", "events", "history", "import", "load",
+  "login", "logout", "manifest", "network", "node", "pause", "plugin", "port", "push", "rename", "restart", "save", "search", "secret", "service",
+  "stack", "stats", "swarm", "tag", "top", "trust", "unpause", "update", "volume",
+]);

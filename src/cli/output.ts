@@ -1,0 +1,40 @@
+/** Text to standard output and error. process.stdout costs 9 ms at first touch and cuts what is unsent at exit: never used. */
+import { writeSync } from "node:fs";
+
+/** Writes everything, whatever the descriptor is: short writes and O_NONBLOCK pipes of others included. */
+export function writeAll(descriptor: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(descriptor, bytes, at);
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === "EAGAIN") Bun.sleepSync(1);
+      else if (code === "EPIPE") return;
+      else throw error;
+    }
+  }
+}
+
+/** One line, or several, to standard output. */
+export function print(text: string): void {
+  writeAll(1, Buffer.from(`${text}\n`));
+}
+
+/** One line, or several, to standard error. */
+export function printError(text: string): void {
+  writeAll(2, Buffer.from(`${text}\n`));
+}
+
+/** Columns padded as Docker pads them: three blanks between, the last as it is. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, Bun.stringWidth(cell))));
+  return rows
+    .map((row) => row.map((cell, column) => (column === row.length - 1 ? cell : cell + " ".repeat(widths[column]! - Bun.stringWidth(cell) + 3))).join(""))
+    .join("\n");
+}
+
+/** Text of others on a terminal: control characters (escape sequences above all) are shown as \xNN. */
+export function printable(text: string): string {
+  return text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}

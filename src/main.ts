@@ -1,0 +1,83 @@
+/**
+ * argv to exit status: finds the command, hands it the context (environment and clock included) and prints the one
+ * line of an error. The only place that ends the process.
+ */
+import { EXIT, MdkError, messageOf } from "./error.ts";
+import type { Command, Flag } from "./cli/flags.ts";
+
+/** Flags before the command. */
+const GLOBAL_FLAGS: readonly Flag[] = [
+  { name: "config", type: "string", help: "Location of client config files (default \"~/.docker\")" },
+  { name: "debug", short: "D", type: "bool", help: "Show the cause of an error" },
+  { name: "host", short: "H", type: "list", help: "Daemon socket to connect to", missing: true },
+  { name: "root", type: "string", help: "Images and containers live here (default \"/var/lib/mdk\", or MDK_ROOT)" },
+  { name: "run-root", type: "string", help: "State of running containers (default \"/run/mdk\", or MDK_RUN_ROOT)" },
+  { name: "version", short: "v", type: "bool", help: "Print version information and quit" },
+];
+
+async function main(argv: readonly string[]): Promise<number> {
+  if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-v")) {
+    console.log((await import("./cli/version-line.ts")).versionLine());
+    return 0;
+  }
+  const { parseFlags, HelpRequest, UsageError } = await import("./cli/flags.ts");
+  let command: { readonly name: string; readonly command: Command } | null = null;
+  let debug = false;
+  try {
+    const { flags: globals, operands } = parseFlags(GLOBAL_FLAGS, argv, false);
+    debug = globals.bool("debug");
+    if (globals.bool("version")) {
+      console.log((await import("./cli/version-line.ts")).versionLine());
+      return 0;
+    }
+    const { resolveCommand } = await import("./cli/resolve.ts");
+    const resolved = await resolveCommand(operands, GLOBAL_FLAGS);
+    if (typeof resolved === "number") return resolved;
+    command = resolved;
+    const { flags, operands: rest } = parseFlags(command.command.flags, resolved.argv, command.command.interspersed ?? true);
+    checkOperands(command.name, command.command, rest.length);
+    const { createContext } = await import("./cli/context.ts");
+    return await command.command.run({ context: createContext(globals), flags, operands: rest });
+  } catch (error) {
+    if (error instanceof HelpRequest) return await showHelp(command);
+    return await report(error, command, { debug, usage: error instanceof UsageError });
+  }
+}
+
+function checkOperands(name: string, command: Command, count: number): void {
+  const [least, most] = command.operands;
+  if (count >= least && count <= most) return;
+  const number = least === most ? `${least}` : count < least ? `at least ${least}` : `at most ${most}`;
+  const noun = (count < least ? least : most) === 1 ? "argument" : "arguments";
+  const text = most === 0 ? `'mdk ${name}' accepts no arguments` : `'mdk ${name}' requires ${number} ${noun}`;
+  throw new MdkError("usage-operands", text, { status: EXIT.failure });
+}
+
+async function showHelp(command: { readonly name: string; readonly command: Command } | null): Promise<number> {
+  const { commandHelp, programHelp } = await import("./cli/help.ts");
+  console.log(command === null ? await programHelp(GLOBAL_FLAGS) : await commandHelp(command.command));
+  return 0;
+}
+
+interface Reporting {
+  readonly debug: boolean;
+  /** The grammar refused the line: Docker then shows the usage and no program name. */
+  readonly usage: boolean;
+}
+
+async function report(error: unknown, called: { readonly name: string; readonly command: Command } | null, how: Reporting): Promise<number> {
+  const { printError, printable } = await import("./cli/output.ts");
+  const known = error instanceof MdkError ? error : null;
+  const name = called === null ? "mdk" : `mdk ${called.name}`;
+  const lines = [how.usage ? printable(messageOf(error)) : `mdk: ${printable(messageOf(error))}`];
+  if (known?.hint) lines.push(printable(known.hint));
+  if (how.debug && error instanceof Error) lines.push(String(error.stack), ...(error.cause === undefined ? [] : [`caused by: ${String((error.cause as Error)?.stack ?? error.cause)}`]));
+  if (how.usage || known?.code === "usage-operands") {
+    if (called !== null) lines.push("", `Usage:  mdk ${called.command.usage}`);
+    lines.push("", `Run '${name} --help' for more information`);
+  }
+  printError(lines.join("\n"));
+  return known?.status ?? called?.command.failure ?? EXIT.failure;
+}
+
+process.exit(await main(process.argv.slice(2)));
