@@ -1,0 +1,35 @@
+/** What every use case is handed: where the state lies, the clock, the environment and the database, opened at first use. */
+import { openDatabase, type Database } from "../store/database.ts";
+import { ensureStore, storePaths } from "../store/paths.ts";
+
+export interface Context {
+  /** `--root`: an absolute path. */
+  readonly root: string;
+  /** `--run-root`: an absolute path. */
+  readonly runRoot: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  now(): Date;
+  /** The store's database, made with its directories at the first call. Throws what openDatabase throws. */
+  database(): Database;
+}
+
+export interface ContextOptions {
+  readonly root: string;
+  readonly runRoot: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly now: () => Date;
+}
+
+export function createContext(options: ContextOptions): Context {
+  let database: Database | undefined;
+  return {
+    ...options,
+    database() {
+      if (database === undefined) {
+        ensureStore(options.root);
+        database = openDatabase(storePaths(options.root).database, { create: true });
+      }
+      return database;
+    },
+  };
+}

@@ -1,0 +1,141 @@
+/**
+ * The door to SQLite: opening, transactions and the checkpoint. Tables and queries are with those who own the rows.
+ *
+ * A database is never closed: the last closer of a WAL database checkpoints and deletes the WAL, two fdatasyncs and two
+ * unlinks in every command (kernel-traps 11). A process just ends; the next one finds the WAL and goes on.
+ */
+import { Database, SQLiteError } from "bun:sqlite";
+import { chmodSync, existsSync, statSync } from "node:fs";
+import { MdkError } from "../error.ts";
+import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+
+export type { Database } from "bun:sqlite";
+
+/** A writer that finds more than this in the WAL checkpoints: a long WAL costs every opener 1 to 2 ms. */
+const WAL_PAGES_MAX = 64;
+const WAL_FRAME_BYTES = 4096 + 24;
+
+/** How long a writer waits for another one. Transactions are short; ten seconds means that something is wrong. */
+const BUSY_TIMEOUT_MS = 10_000;
+
+/** Keeps every open database from the garbage collector, whose finalizer would close it. */
+const open: Database[] = [];
+
+/**
+ * Opens the database at `path` and brings its schema up to date; 0.5 ms when there is nothing to do. `create`: whether
+ * to make it when it is missing (0600). Errors: "store-missing", "store-newer", "store-unreadable".
+ */
+export function openDatabase(path: string, options: { readonly create: boolean }): Database {
+  if (!existsSync(path) && !options.create) {
+    throw new MdkError("store-missing", `there is no mdk store at ${path}`);
+  }
+  return typed(path, () => {
+    const database = new Database(path, { create: options.create, readwrite: true, strict: true });
+    open.push(database);
+    database.run(`PRAGMA busy_timeout=${BUSY_TIMEOUT_MS}`);
+    if (version(database) !== SCHEMA_VERSION) create(database, path);
+    // After the schema: a checkpoint is chosen by us, and NORMAL syncs only there (a commit survives kill -9, and after
+    // a power cut the database is an older but whole one; data it refers to was synced before).
+    database.run("PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0");
+    return database;
+  });
+}
+
+function version(database: Database): number {
+  return (database.query("PRAGMA user_version").get() as { user_version: number }).user_version;
+}
+
+function create(database: Database, path: string): void {
+  const found = version(database);
+  if (found > SCHEMA_VERSION) throw newer(path, found);
+  chmodSync(path, 0o600);
+  database.run("PRAGMA journal_mode=WAL");
+  database.run("BEGIN IMMEDIATE");
+  try {
+    // Another command may have made it while this one waited for the lock.
+    if (version(database) !== SCHEMA_VERSION) {
+      database.run(SCHEMA);
+      database.run(`PRAGMA user_version=${SCHEMA_VERSION}`);
+    }
+    database.run("COMMIT");
+  } catch (error) {
+    if (database.inTransaction) database.run("ROLLBACK");
+    throw error;
+  }
+}
+
+function newer(path: string, found: number): MdkError {
+  return new MdkError("store-newer", `the store ${path} was written by a newer mdk (schema ${found}, this one knows ${SCHEMA_VERSION})`, {
+    hint: "use that version, or another --root",
+  });
+}
+
+/**
+ * Runs `work` in one write transaction (BEGIN IMMEDIATE) and returns what it returns; a throw rolls everything back and
+ * goes on to the caller. The schema version is checked inside: an upgrade by a newer mdk between two transactions of a
+ * long command is refused. `work` must not wait for anything: it holds the only write lock.
+ */
+export function transaction<T>(database: Database, work: (database: Database) => T): T {
+  return typed(database.filename, () => {
+    database.run("BEGIN IMMEDIATE");
+    try {
+      const found = version(database);
+      if (found !== SCHEMA_VERSION) throw newer(database.filename, found);
+      const result = work(database);
+      database.run("COMMIT");
+      return result;
+    } catch (error) {
+      if (database.inTransaction) database.run("ROLLBACK");
+      throw error;
+    }
+  });
+}
+
+/**
+ * The last act of a command that wrote: moves the WAL into the database when it has grown, without waiting for readers.
+ * Costs a stat when there is nothing to do, two fdatasyncs when there is.
+ */
+export function checkpoint(database: Database): void {
+  const size = statSync(`${database.filename}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  if (size <= WAL_PAGES_MAX * WAL_FRAME_BYTES) return;
+  try {
+    database.run("PRAGMA wal_checkpoint(PASSIVE)");
+  } catch (error) {
+    // Nothing is lost: the WAL stays, and the next writer tries again.
+    if (!(error instanceof SQLiteError)) throw error;
+  }
+}
+
+/** Whether `error` says that a row breaks a UNIQUE or PRIMARY KEY constraint: a name taken, an address leased. */
+export function isUniqueViolation(error: unknown): boolean {
+  return hasCode(error, "SQLITE_CONSTRAINT_UNIQUE") || hasCode(error, "SQLITE_CONSTRAINT_PRIMARYKEY");
+}
+
+/** Whether `error` says that a row is still referred to, or refers to nothing: an image in use, an image gone. */
+export function isForeignKeyViolation(error: unknown): boolean {
+  return hasCode(error, "SQLITE_CONSTRAINT_FOREIGNKEY") || hasCode(error, "SQLITE_CONSTRAINT_TRIGGER");
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof SQLiteError && error.code === code;
+}
+
+/** SQLite's own words for states of the disk, as sentences; constraint errors pass: they are the caller's business. */
+function typed<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof SQLiteError)) throw error;
+    const code = error.code ?? "";
+    if (code.startsWith("SQLITE_CONSTRAINT")) throw error;
+    if (code.startsWith("SQLITE_FULL")) {
+      throw new MdkError("store-full", `no space left on device: ${path}`, { cause: error });
+    }
+    if (code.startsWith("SQLITE_BUSY")) {
+      throw new MdkError("store-busy", `the store ${path} has been locked for ${BUSY_TIMEOUT_MS / 1000} seconds`, {
+        cause: error, hint: "another mdk command hangs: look for it with ps",
+      });
+    }
+    throw new MdkError("store-unreadable", `the store ${path} cannot be used: ${error.message}`, { cause: error });
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * The tree on disk, drawn once. Everything else asks here for a path; nothing here touches the disk but `ensureStore`.
+ *
+ *     /var/lib/mdk/                0711  --root: traversable, because a container's root lies below it; not listable
+ *       mdk.db  -wal  -shm         0600  every fact that must be unique, counted or leased (schema.ts)
+ *       blobs/sha256/<hex>         0600  manifests and image configs, byte for byte as the registry served them
+ *       layers/<short id>/         0700  ids are at most 12 characters: the mount option string stays short
+ *         d/                             the unpacked layer in overlay format; mode and owner are those of its `/`
+ *       containers/<id>/           0700  upper, work, hosts, hostname, resolv.conf, config.json, log
+ *       tmp/                       0700  what is being made, and the lock files of who makes it
+ *     /run/mdk/                    0711  --run-root: gone with a reboot, except where a CI container keeps /run
+ *       <container id>/            0700  locks, attach socket, exit record
+ *       shim-<sha256>              0500  the shim, verified at every use
+ *
+ * Layer blobs are not kept: a layer is hashed, inflated, hashed again and written in one pass, and nothing reads its
+ * compressed form afterwards (a push compresses anew, as Docker's does). That saves a third of the disk and of the time.
+ * `layers/<id>` is 0700 so that a setuid program of an image cannot be reached by a host's ordinary user through the
+ * store (CVE-2021-41091); the directory `d` in it may then carry whatever mode the image gives its root.
+ */
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+export const DEFAULT_ROOT = "/var/lib/mdk";
+export const DEFAULT_RUN_ROOT = "/run/mdk";
+
+export interface StorePaths {
+  readonly root: string;
+  readonly database: string;
+  readonly blobs: string;
+  readonly layers: string;
+  readonly containers: string;
+  readonly temporary: string;
+  /** `hex`: 64 characters, already validated (image/digest.ts). */
+  blob(hex: string): string;
+  /** `layers/<id>`: what is removed with the layer. */
+  layer(id: string): string;
+  /** `layers/<id>/d`: what is mounted. */
+  layerTree(id: string): string;
+  container(id: string): string;
+}
+
+export interface RunPaths {
+  readonly root: string;
+  container(id: string): string;
+  /** `sha256`: hex of the shim's bytes. */
+  shim(sha256: string): string;
+}
+
+export function storePaths(root: string): StorePaths {
+  const blobs = join(root, "blobs", "sha256");
+  const layers = join(root, "layers");
+  const containers = join(root, "containers");
+  return {
+    root, blobs, layers, containers,
+    database: join(root, "mdk.db"),
+    temporary: join(root, "tmp"),
+    blob: (hex) => `${blobs}/${hex}`,
+    layer: (id) => `${layers}/${id}`,
+    layerTree: (id) => `${layers}/${id}/d`,
+    container: (id) => `${containers}/${id}`,
+  };
+}
+
+export function runPaths(runRoot: string): RunPaths {
+  return {
+    root: runRoot,
+    container: (id) => `${runRoot}/${id}`,
+    shim: (sha256) => `${runRoot}/shim-${sha256}`,
+  };
+}
+
+/** Makes the directories of the store that are missing, with the modes drawn above; idempotent. Throws node's errors. */
+export function ensureStore(root: string): StorePaths {
+  const paths = storePaths(root);
+  if (mkdirSync(paths.root, { recursive: true, mode: 0o711 }) !== undefined) chmodSync(paths.root, 0o711);
+  for (const [path, mode] of [
+    [join(root, "blobs"), 0o700], [paths.blobs, 0o700], [paths.layers, 0o711], [paths.containers, 0o711],
+    [paths.temporary, 0o700],
+  ] as const) {
+    // The caller's umask took bits away; a directory that was there keeps what its owner gave it.
+    if (mkdirSync(path, { recursive: true, mode }) !== undefined) chmodSync(path, mode);
+  }
+  return paths;
+}
