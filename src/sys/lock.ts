@@ -1,0 +1,83 @@
+/**
+ * Open-file-description locks (fcntl(2), F_OFD_*): they belong to the open file, not to the process. So they survive
+ * their taker in an heir of the descriptor, are not lost when another descriptor of the file is closed, and are freed by
+ * the kernel with the last descriptor, however the holder ends (kernel-traps 23).
+ */
+import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
+import { E } from "./errno.ts";
+import { check, errno, libc, SysError } from "./ffi.ts";
+
+const c = libc({ fcntl: { args: ["i32", "i32", "ptr"], returns: "i32" } });
+
+const F_OFD_GETLK = 36;
+const F_OFD_SETLK = 37;
+const F_OFD_SETLKW = 38;
+const F_RDLCK = 0;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+
+/** struct flock of 64-bit Linux; a length of 0 reaches to the end of the file. */
+function range(type: number, start: number, length: number): Buffer {
+  const flock = Buffer.alloc(32);
+  flock.writeInt16LE(type, 0);
+  flock.writeBigInt64LE(BigInt(start), 8);
+  flock.writeBigInt64LE(BigInt(length), 16);
+  return flock;
+}
+
+/** Takes a shared lock on bytes of the file, or returns false when somebody holds an exclusive one. */
+export function tryLockShared(fd: number, start: number, length: number): boolean {
+  return taken(c().fcntl(fd, F_OFD_SETLK, range(F_RDLCK, start, length)));
+}
+
+/** Takes the exclusive lock on the whole file, or returns false when it is held. `fd` must be open for writing. */
+export function tryLock(fd: number): boolean {
+  return taken(c().fcntl(fd, F_OFD_SETLK, range(F_WRLCK, 0, 0)));
+}
+
+function taken(result: number): boolean {
+  if (result !== -1) return true;
+  const code = errno();
+  if (code === E.EAGAIN || code === E.EACCES) return false;
+  throw new SysError("fcntl", code, "F_OFD_SETLK");
+}
+
+/** Waits for the exclusive lock on the whole file. Blocks the thread: only for locks that are held for moments. */
+export function lock(fd: number): void {
+  for (;;) {
+    if (c().fcntl(fd, F_OFD_SETLKW, range(F_WRLCK, 0, 0)) !== -1) return;
+    if (errno() !== E.EINTR) check(-1, "fcntl", "F_OFD_SETLKW");
+  }
+}
+
+/** Whether somebody else holds the lock, without taking it. */
+export function isLocked(fd: number): boolean {
+  const flock = range(F_WRLCK, 0, 0);
+  check(c().fcntl(fd, F_OFD_GETLK, flock), "fcntl", "F_OFD_GETLK");
+  return flock.readInt16LE(0) !== F_UNLCK;
+}
+
+/**
+ * Opens (0600, made when missing) and locks the file at `path`, which its holders unlink when they are done; null when
+ * somebody holds it. Who gets the lock looks whether the name still leads to its file: the holder before may have
+ * unlinked it in between, and then a third one may hold the new file.
+ */
+export function tryLockFile(path: string): number | null {
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    try {
+      if (!tryLock(fd)) {
+        closeSync(fd);
+        return null;
+      }
+      const mine = fstatSync(fd);
+      const there = statSync(path, { throwIfNoEntry: false });
+      if (there !== undefined && there.ino === mine.ino && there.dev === mine.dev) return fd;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+    closeSync(fd);
+  }
+  throw new SysError("lock", E.EAGAIN, path);
+}
