@@ -1,3 +1,151 @@
-/** The tables of containers, address and port leases, and sysctls that mdk changed. */
+/**
+ * Containers, and what each holds of the host: its name, its address, its ports. Names are unique and addresses and
+ * ports are leased by constraints. Whether a container *runs* is not stored: its run lock says it (engine/state.ts).
+ */
+import type { Database } from "bun:sqlite";
+import type { ContainerConfig, HostConfig, NetworkState } from "../spec/container.ts";
+import { transaction } from "./database.ts";
 
-export const CONTAINERS_SCHEMA = "";
+/**
+ * phase: `created` never started · `started` a start was begun and its end is not yet noted: lock, state file and exit
+ * record tell what it is · `exited` the end is noted.
+ */
+export type Phase = "created" | "started" | "exited";
+
+export const CONTAINERS_SCHEMA = `
+  CREATE TABLE IF NOT EXISTS containers (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, image TEXT NOT NULL REFERENCES images(id) ON DELETE RESTRICT,
+    created INTEGER NOT NULL, config TEXT NOT NULL, host TEXT NOT NULL,
+    phase TEXT NOT NULL, transient INTEGER NOT NULL DEFAULT 0, network TEXT, started TEXT, finished TEXT,
+    code INTEGER NOT NULL DEFAULT 0, oom INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '') STRICT;
+  CREATE INDEX IF NOT EXISTS containers_image ON containers(image);
+  CREATE INDEX IF NOT EXISTS containers_phase ON containers(phase) WHERE phase = 'started';
+  CREATE TABLE IF NOT EXISTS networks (
+    namespace TEXT NOT NULL, name TEXT NOT NULL, bridge TEXT NOT NULL, subnet TEXT NOT NULL, last TEXT NOT NULL,
+    PRIMARY KEY (namespace, name)) STRICT;
+  CREATE TABLE IF NOT EXISTS leases (
+    namespace TEXT NOT NULL, network TEXT NOT NULL, address TEXT NOT NULL, container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+    PRIMARY KEY (namespace, network, address)) STRICT;
+  CREATE INDEX IF NOT EXISTS leases_container ON leases(container);
+  CREATE TABLE IF NOT EXISTS ports (
+    namespace TEXT NOT NULL, protocol TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL,
+    container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+    PRIMARY KEY (namespace, protocol, host, port)) STRICT;
+  CREATE INDEX IF NOT EXISTS ports_container ON ports(container);
+  CREATE TABLE IF NOT EXISTS sysctls (namespace TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (namespace, name)) STRICT;
+`;
+
+export interface Container {
+  readonly id: string;
+  readonly name: string;
+  /** Image id: "sha256:…". */
+  readonly image: string;
+  readonly createdMs: number;
+  readonly config: ContainerConfig;
+  readonly host: HostConfig;
+  readonly phase: Phase;
+  /** Made by `run` and not yet past `go`: vanishes when its start is cut off. */
+  readonly transient: boolean;
+  readonly network: NetworkState | null;
+  /** RFC 3339; null: never. */
+  readonly started: string | null;
+  readonly finished: string | null;
+  readonly code: number;
+  readonly oom: boolean;
+  readonly error: string;
+}
+
+interface Row {
+  id: string; name: string; image: string; created: number; config: string; host: string; phase: Phase; transient: number;
+  network: string | null; started: string | null; finished: string | null; code: number; oom: number; error: string;
+}
+
+function containerOf(row: Row): Container {
+  const { created, transient, oom, ...rest } = row;
+  return {
+    ...rest,
+    createdMs: created,
+    transient: transient === 1,
+    oom: oom === 1,
+    config: JSON.parse(row.config) as ContainerConfig,
+    host: JSON.parse(row.host) as HostConfig,
+    network: row.network === null ? null : (JSON.parse(row.network) as NetworkState),
+  };
+}
+
+/** Inserts a container that has never run. SQLite's constraint errors: a name taken, an image that is gone. */
+export function insertContainer(database: Database, container: Pick<Container, "id" | "name" | "image" | "createdMs" | "config" | "host" | "phase" | "transient">): void {
+  database
+    .query("INSERT INTO containers (id, name, image, created, config, host, phase, transient) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+    .run(container.id, container.name, container.image, container.createdMs, JSON.stringify(container.config), JSON.stringify(container.host), container.phase, container.transient ? 1 : 0);
+}
+
+/** Every container, the newest first; or those of one phase. */
+export function listContainers(database: Database, phase: Phase | null = null): Container[] {
+  const rows = phase === null
+    ? database.query("SELECT * FROM containers ORDER BY created DESC, rowid DESC").all()
+    : database.query("SELECT * FROM containers WHERE phase = ? ORDER BY created DESC, rowid DESC").all(phase);
+  return (rows as Row[]).map(containerOf);
+}
+
+/** By full id, or null. */
+export function readContainer(database: Database, id: string): Container | null {
+  const row = database.query("SELECT * FROM containers WHERE id = ?").get(id) as Row | null;
+  return row === null ? null : containerOf(row);
+}
+
+/** Those that a user's word can mean: full id, then name, then the start of an id. More than one: ambiguous. */
+export function findContainers(database: Database, word: string): Container[] {
+  const name = word.startsWith("/") ? word.slice(1) : word;
+  const exact = database.query("SELECT * FROM containers WHERE id = ?1 OR name = ?2 ORDER BY id = ?1 DESC LIMIT 1").get(word, name) as Row | null;
+  if (exact !== null) return [containerOf(exact)];
+  if (!/^[0-9a-f]+$/.test(word)) return [];
+  return (database.query("SELECT * FROM containers WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2").all(word) as Row[]).map(containerOf);
+}
+
+/** Who has the name, or null. */
+export function nameHolder(database: Database, name: string): string | null {
+  return (database.query("SELECT id FROM containers WHERE name = ?").get(name) as { id: string } | null)?.id ?? null;
+}
+
+/** A start begins: phase `started`, the facts of an earlier run forgotten. */
+export function markStarted(database: Database, id: string): void {
+  database.query("UPDATE containers SET phase = 'started', started = NULL, finished = NULL, code = 0, oom = 0, error = '' WHERE id = ?").run(id);
+}
+
+/** How the container is on the network, null: it is not. */
+export function setNetwork(database: Database, id: string, network: NetworkState | null): void {
+  database.query("UPDATE containers SET network = ? WHERE id = ?").run(network === null ? null : JSON.stringify(network), id);
+}
+
+export interface End {
+  readonly started: string | null;
+  readonly finished: string;
+  readonly code: number;
+  readonly oom: boolean;
+  readonly error: string;
+}
+
+/** Notes the end of a run and gives back address and ports. `phase` is `created` when the program never started. */
+export function markEnded(database: Database, id: string, phase: "created" | "exited", end: End): void {
+  database
+    .query("UPDATE containers SET phase = ?, transient = 0, network = NULL, started = ?, finished = ?, code = ?, oom = ?, error = ? WHERE id = ?")
+    .run(phase, end.started, end.finished, end.code, end.oom ? 1 : 0, end.error, id);
+  releaseHoldings(database, id);
+}
+
+/** Address and ports of a container are free again. */
+export function releaseHoldings(database: Database, id: string): void {
+  database.query("DELETE FROM leases WHERE container = ?").run(id);
+  database.query("DELETE FROM ports WHERE container = ?").run(id);
+}
+
+/** The container is gone, with everything it held. */
+export function deleteContainer(database: Database, id: string): void {
+  transaction(database, () => database.query("DELETE FROM containers WHERE id = ?").run(id));
+}
+
+/** Ids of all containers: what reconcile compares directories and cgroups with. */
+export function containerIds(database: Database): Set<string> {
+  return new Set((database.query("SELECT id FROM containers").all() as { id: string }[]).map((row) => row.id));
+}

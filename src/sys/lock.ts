@@ -81,3 +81,36 @@ export function tryLockFile(path: string): number | null {
   }
   throw new SysError("lock", E.EAGAIN, path);
 }
+
+/** Whether anybody holds the lock of the file at `path`; a file that is not there is held by nobody. */
+export function isPathLocked(path: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return false;
+    throw error;
+  }
+  try {
+    return isLocked(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** As tryLockFile, but waits for the holder; null when the directory of `path` is gone. */
+export function lockFile(path: string): number | null {
+  for (;;) {
+    let fd: number;
+    try {
+      fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    } catch (error) {
+      if ((error as { code?: string }).code === "ENOENT") return null;
+      throw error;
+    }
+    lock(fd);
+    const there = statSync(path, { throwIfNoEntry: false });
+    if (there !== undefined && there.ino === fstatSync(fd).ino) return fd;
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * What a container is asked to be, in the words and shapes of Docker's API (ContainerConfig and HostConfig of
+ * /containers/create): stored as they are, shown by inspect as they are. Only what mdk carries out has a field.
+ */
+
+/** `Config`: what runs. */
+export interface ContainerConfig {
+  Hostname: string;
+  Domainname: string;
+  User: string;
+  AttachStdin: boolean;
+  AttachStdout: boolean;
+  AttachStderr: boolean;
+  ExposedPorts?: Record<string, Record<string, never>>;
+  Tty: boolean;
+  OpenStdin: boolean;
+  StdinOnce: boolean;
+  Env: string[];
+  Cmd: string[] | null;
+  /** The reference as it was given. */
+  Image: string;
+  Volumes: Record<string, Record<string, never>> | null;
+  WorkingDir: string;
+  Entrypoint: string[] | null;
+  Labels: Record<string, string>;
+  StopSignal?: string;
+  StopTimeout?: number;
+}
+
+/** One host side of a published port; an empty port lets the engine choose one. */
+export interface PortBinding {
+  HostIp: string;
+  HostPort: string;
+}
+
+/** `HostConfig`: how it is confined and joined to the host. */
+export interface HostConfig {
+  Binds: string[] | null;
+  LogConfig: { Type: "json-file" | "none"; Config: Record<string, string> };
+  NetworkMode: string;
+  /** By "80/tcp". */
+  PortBindings: Record<string, PortBinding[]>;
+  RestartPolicy: { Name: string; MaximumRetryCount: number };
+  AutoRemove: boolean;
+  CapAdd: string[] | null;
+  CapDrop: string[] | null;
+  Dns: string[];
+  DnsOptions: string[];
+  DnsSearch: string[];
+  /** "name:address". */
+  ExtraHosts: string[] | null;
+  Privileged: boolean;
+  ReadonlyRootfs: boolean;
+  Init?: boolean;
+  /** Bytes; 0: no limit. */
+  Memory: number;
+  /** Bytes of memory and swap; 0: twice the memory; -1: no limit. */
+  MemorySwap: number;
+  /** Billionths of a CPU; 0: no limit. */
+  NanoCpus: number;
+  CpuShares: number;
+  CpusetCpus: string;
+  CpusetMems: string;
+  /** null, 0 or -1: no limit. */
+  PidsLimit: number | null;
+  ShmSize: number;
+}
+
+/** A whole request. */
+export interface CreateRequest {
+  /** Null: a name is made up. */
+  readonly name: string | null;
+  readonly config: ContainerConfig;
+  readonly host: HostConfig;
+}
+
+/** How a container is on the network, since it was started. Stored so that the next command can take it down. */
+export interface NetworkState {
+  readonly mode: "bridge" | "none" | "host";
+  readonly address: string;
+  readonly prefix: number;
+  readonly gateway: string;
+  readonly mac: string;
+  readonly ports: readonly PublishedPort[];
+}
+
+export interface PublishedPort {
+  readonly protocol: "tcp" | "udp";
+  readonly containerPort: number;
+  /** "0.0.0.0" or one of the host's addresses. */
+  readonly hostAddress: string;
+  readonly hostPort: number;
+}

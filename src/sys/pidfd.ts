@@ -1,0 +1,45 @@
+/** Processes by descriptor (pidfd_open(2)): a pid can be recycled, a descriptor cannot. */
+import { closeSync, readFileSync } from "node:fs";
+import { E } from "./errno.ts";
+import { errno, libc, SysError } from "./ffi.ts";
+
+const c = libc({ syscall: { args: ["i64", "i32", "i32", "ptr", "u32"], returns: "i64" } });
+
+/** The same on every architecture (numbers from 424 on). */
+const SYS_PIDFD_SEND_SIGNAL = 424;
+const SYS_PIDFD_OPEN = 434;
+
+/** Start time of a process in clock ticks since boot (proc_pid_stat(5), field 22), or null when it is gone. */
+export function startTimeOf(pid: number): string | null {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return null;
+  }
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+}
+
+/**
+ * A descriptor of the process with this pid *and* this start time; null when that process is gone. The start time is
+ * read after the descriptor was opened: what it then belongs to cannot change any more.
+ */
+export function openProcess(pid: number, startTime: string): number | null {
+  const descriptor = Number(c().syscall(SYS_PIDFD_OPEN, pid, 0, null, 0));
+  if (descriptor === -1) {
+    const code = errno();
+    if (code === E.ESRCH) return null;
+    throw new SysError("pidfd_open", code, String(pid));
+  }
+  if (startTimeOf(pid) === startTime) return descriptor;
+  closeSync(descriptor);
+  return null;
+}
+
+/** Sends a signal; false when the process has ended. */
+export function sendSignal(descriptor: number, signal: number): boolean {
+  if (Number(c().syscall(SYS_PIDFD_SEND_SIGNAL, descriptor, signal, null, 0)) === 0) return true;
+  const code = errno();
+  if (code === E.ESRCH) return false;
+  throw new SysError("pidfd_send_signal", code, `signal ${signal}`);
+}
