@@ -9,7 +9,7 @@
 import { Database, SQLiteError } from "bun:sqlite";
 import { chmodSync, existsSync, openSync, statSync } from "node:fs";
 import { MdkError } from "../error.ts";
-import { tryLockShared } from "../sys/lock-file.ts";
+import { tryLockShared } from "../sys/lock.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 
 export type { Database } from "bun:sqlite";
