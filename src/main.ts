@@ -4,6 +4,7 @@
  */
 import { EXIT, MdkError, messageOf } from "./error.ts";
 import type { Command, Flag } from "./cli/flags.ts";
+import { exitNow } from "./sys/exit.ts";
 
 /** Flags before the command. */
 const GLOBAL_FLAGS: readonly Flag[] = [
@@ -80,4 +81,4 @@ async function report(error: unknown, called: { readonly name: string; readonly 
   return known?.status ?? called?.command.failure ?? EXIT.failure;
 }
 
-process.exit(await main(process.argv.slice(2)));
+exitNow(await main(process.argv.slice(2)));

@@ -2,14 +2,12 @@
  * The door to SQLite: opening, transactions and the checkpoint. Tables and queries are with those who own the rows.
  *
  * A database is never closed: the last closer of a WAL database checkpoints and deletes the WAL, two fdatasyncs and two
- * unlinks in every command (kernel-traps 11). Bun closes what is open when a process ends, so each database gets a second
- * reader: a shared lock on the bytes that SQLite's readers lock, in a description of our own, keeps SQLite from thinking
- * that it is the last. The next command finds the WAL and goes on.
+ * unlinks in every command (kernel-traps 11). Bun would do that (a TRUNCATE checkpoint even) when the process ends, so main
+ * ends it with sys/exit.ts. The next command finds the WAL and goes on.
  */
 import { Database, SQLiteError } from "bun:sqlite";
-import { chmodSync, existsSync, openSync, statSync } from "node:fs";
+import { chmodSync, existsSync, statSync } from "node:fs";
 import { MdkError } from "../error.ts";
-import { tryLockShared } from "../sys/lock.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 
 export type { Database } from "bun:sqlite";
@@ -20,10 +18,6 @@ const WAL_FRAME_BYTES = 4096 + 24;
 
 /** How long a writer waits for another one. Transactions are short; ten seconds means that something is wrong. */
 const BUSY_TIMEOUT_MS = 10_000;
-
-/** SHARED_FIRST and SHARED_SIZE of SQLite's os.h: the file format names them ("lock-byte page"). */
-const SHARED_FIRST = 0x40000000 + 2;
-const SHARED_SIZE = 510;
 
 /** Keeps every open database from the garbage collector, whose finalizer would close it. */
 const open: Database[] = [];
@@ -44,8 +38,6 @@ export function openDatabase(path: string, options: { readonly create: boolean }
     // After the schema: a checkpoint is chosen by us, and NORMAL syncs only there (a commit survives kill -9, and after
     // a power cut the database is an older but whole one; data it refers to was synced before).
     database.run("PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0");
-    // Never closed: closing any descriptor of the file would drop the POSIX locks that SQLite holds on it (fcntl(2)).
-    tryLockShared(openSync(path, "r"), SHARED_FIRST, SHARED_SIZE);
     return database;
   });
 }
