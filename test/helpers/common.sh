@@ -1,0 +1,19 @@
+# What every script of the test bed shares: where things are, how they speak. Sourced from the project's root
+# (`cd "$(dirname "$0")/.." && . test/helpers/common.sh`); starts nothing.
+
+# Fixtures that are made once: images as OCI layouts, the virtual machine's kernel, static helpers. Git ignores .cache/.
+cache=${MDK_TEST_CACHE:-$PWD/.cache}
+
+say() { printf '\n== %s\n' "$*"; }
+
+die() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+
+need_root() {
+  [ "$(id -u)" = 0 ] || die "needs root: containers are made of mounts, namespaces and cgroups"
+}
+
+# The first 12 digits of the digest over the named files: part of a cached thing's name, so that a changed recipe is a new thing.
+recipe() { cat "$@" | sha256sum | cut -c1-12; }

@@ -1,0 +1,149 @@
+#!/bin/sh
+# The smoke test of a host: `sh test/smoke.sh MDK REGISTRY [FOLDER]`, as root. Shared by `npm run demo`, the virtual machine
+# (test/vm) and Vagrant's provisioning (vagrant/). MDK is the executable, REGISTRY a host:port that holds the images
+# busybox and debian of test/helpers/fixtures.sh. State goes to FOLDER (else a temporary one), never to a real installation.
+# Prints "ok - …" for each thing shown and ends with status 1 at the first wrong value. Needs a POSIX shell and busybox.
+set -u
+mdk_file=$1 registry=$2
+here=$(dirname "$0")
+. "$here/helpers/host.sh"
+
+folder=${3:-}
+[ -n "$folder" ] || folder=$(mktemp -d)
+mdk() { "$mdk_file" --root "$folder/root" --run-root "$folder/run" "$@"; }
+
+cleanup() {
+  mdk clean -f >/dev/null 2>&1
+  [ -n "${3:-}" ] || rm -rf "$folder"
+}
+trap 'cleanup' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+ok() { echo "ok - $*"; }
+fail() {
+  echo "not ok - $*"
+  [ ! -s "$folder/err" ] || sed 's/^/#   /' "$folder/err"
+  exit 1
+}
+
+# is WHAT EXPECTED ACTUAL
+is() { [ "$2" = "$3" ] && ok "$1: $3" || fail "$1: expected '$2', got '$3'"; }
+
+# status WHAT EXPECTED COMMAND…: exit status; its standard output is left in $out, its standard error in FOLDER/err.
+status() {
+  what=$1 expected=$2
+  shift 2
+  out=$("$@" 2>"$folder/err" </dev/null)
+  got=$?
+  [ "$got" = "$expected" ] || fail "$what: expected exit status $expected, got $got"
+  ok "$what: exit status $got"
+}
+
+# within SECONDS COMMAND…: until it succeeds.
+within() {
+  tries=$(($1 * 5))
+  shift
+  until "$@"; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || return 1
+    sleep 0.2
+  done
+}
+
+dead() { ! alive "$1"; }
+all_dead() { for process; do within 5 dead "$process" || fail "process $process is still there"; done; }
+
+busybox_image=$registry/busybox debian_image=$registry/debian
+mkdir -p "$folder"
+before_hostname=$(cat /proc/sys/kernel/hostname)
+
+# --- pull
+status "pull busybox" 0 mdk pull -q "$busybox_image"
+is "pull -q prints the reference" "$busybox_image:latest" "$out"
+status "pull debian" 0 mdk pull -q "$debian_image"
+status "images" 0 mdk images -q
+is "images listed" 2 "$(printf '%s\n' "$out" | sort -u | wc -l)"
+
+# --- exit statuses and streams
+status "run --rm echo" 0 mdk run --rm "$busybox_image" echo hello
+is "its output" hello "$out"
+status "a program's own status" 7 mdk run --rm "$busybox_image" sh -c 'exit 7'
+status "a command that is not there" 127 mdk run --rm "$busybox_image" no-such-command
+status "a file that is no program" 126 mdk run --rm "$busybox_image" /etc/passwd
+status "an unknown flag" 125 mdk run --no-such-flag "$busybox_image"
+status "an image that is not there" 125 mdk run --rm "$registry/no-such-image"
+is "stdin reaches the program" through "$(echo through | mdk run -i --rm "$busybox_image" cat 2>"$folder/err")"
+
+# --- both limits, seen by the host
+status "run -d with both limits" 0 mdk run -d --name limited --cpus 0.25 --memory 100M "$debian_image" sleep 600
+id=$out
+pid=$(mdk inspect -f '{{.State.Pid}}' limited)
+machinery=$(machinery "$pid" | tr '\n' ' ')
+is "PID inside" 1 "$(inner_pid "$pid")"
+is "memory limit" 104857600 "$(memory_limit "$pid")"
+is "CPU limit" "25000 100000" "$(cpu_limit "$pid")"
+is "host name inside" "$(printf %s "$id" | cut -c1-12)" "$(mdk exec limited hostname 2>"$folder/err")"
+is "host name outside" "$before_hostname" "$(cat /proc/sys/kernel/hostname)"
+is "ps lists it" limited "$(mdk ps --format '{{.Names}}' 2>"$folder/err")"
+link=$(mdk exec limited cat /sys/class/net/eth0/iflink 2>"$folder/err")
+linked() { busybox ip link | grep -q "^$link: "; }
+linked || fail "no link of the host has the index $link"
+ok "its link outside has index $link"
+status "a name that is taken" 125 mdk run -d --name limited "$busybox_image" true
+status "exec's own status" 3 mdk exec limited sh -c 'exit 3'
+is "exec -i" fed "$(echo fed | mdk exec -i limited cat 2>"$folder/err")"
+
+# --- stop, wait, rm
+status "stop -t 1" 0 mdk stop -t 1 limited
+is "state after stop" exited "$(mdk inspect -f '{{.State.Status}}' limited)"
+status "wait" 0 mdk wait limited
+is "wait prints SIGKILL's status (sleep as PID 1 ignores SIGTERM)" 137 "$out"
+all_dead $machinery
+ok "its processes are gone: $machinery"
+status "rm" 0 mdk rm limited
+is "ps -a lists nothing" "" "$(mdk ps -aq)"
+unlinked() { ! linked; }
+within 5 unlinked || fail "the link $link is still there"
+ok "its link is gone"
+
+# --- out of memory
+status "PID 1 beyond the memory limit" 137 mdk run --name hog --memory 64M --memory-swap 64M "$debian_image" \
+  perl -e '$hog = "x" x (300 << 20); print length $hog'
+is "OOMKilled" true "$(mdk inspect -f '{{.State.OOMKilled}}' hog)"
+status "a child beyond the memory limit" 1 mdk run --name stressed --memory 64M --memory-swap 64M "$debian_image" \
+  stress --quiet --vm 1 --vm-bytes 300M --vm-hang 0
+is "OOMKilled" true "$(mdk inspect -f '{{.State.OOMKilled}}' stressed)"
+status "rm of both" 0 mdk rm hog stressed
+
+# --- a published port
+port=$(free_port)
+status "run -d -p $port:80 nginx" 0 mdk run -d --name web -p "$port:80" "$debian_image" nginx -g 'daemon off;'
+pid=$(mdk inspect -f '{{.State.Pid}}' web)
+machinery=$(machinery "$pid" | tr '\n' ' ')
+address=$(mdk inspect -f '{{.NetworkSettings.IPAddress}}' web)
+served() { fetch "$1" "$2" / 2>/dev/null | grep -q 'Served by nginx'; }
+within 20 served "$address" 80 || fail "nothing is served at $address:80"
+ok "served at its own address $address:80"
+served 127.0.0.1 "$port" || fail "nothing is served at 127.0.0.1:$port"
+ok "served at 127.0.0.1:$port"
+status "a port that is taken" 125 mdk run -d --name second -p "$port:80" "$busybox_image" sleep 600
+mdk rm -f second >/dev/null 2>&1
+status "run in the background for the log" 0 mdk run --name talker "$busybox_image" sh -c 'echo one; echo two >&2'
+is "logs" "one two" "$(mdk logs talker 2>&1 | sort | tr '\n' ' ' | sed 's/ $//')"
+status "rm -f of a running one" 0 mdk rm -f web talker
+if served 127.0.0.1 "$port"; then fail "127.0.0.1:$port still answers"; fi
+ok "127.0.0.1:$port answers no more"
+
+# --- nothing is left
+status "run -d once more" 0 mdk run -d --name last "$busybox_image" sleep 600
+machinery="$machinery$(machinery "$(mdk inspect -f '{{.State.Pid}}' last)" | tr '\n' ' ')"
+status "clean -f" 0 mdk clean -f
+all_dead $machinery
+ok "no process is left: $machinery"
+is "mounts left" 0 "$(grep -cF "$folder" /proc/self/mountinfo)"
+is "groups left" "" "$(find /sys/fs/cgroup -type d -name "$id*" 2>/dev/null)"
+is "containers left" "" "$(mdk ps -aq)"
+status "images stay" 0 mdk images -q
+is "images listed" 2 "$(printf '%s\n' "$out" | sort -u | wc -l)"
+echo "smoke test passed on $(uname -r)"
