@@ -1,0 +1,110 @@
+/**
+ * Overlay mounts as detached descriptors: nothing of them ever stands in a mount table of the host, and they are gone
+ * with their last descriptor. A container's root (with an upper) and the merged view of an image's layers (without).
+ */
+import { closeSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { MdkError } from "../error.ts";
+import { E } from "../sys/errno.ts";
+import { SysError } from "../sys/ffi.ts";
+import { fsconfig, fsmount, fsopen, MOUNT_ATTR } from "../sys/mount.ts";
+
+export interface Overlay {
+  /** Directories of layers, the uppermost first; at least one. */
+  readonly lower: readonly string[];
+  readonly upper: string;
+  /** On the file system of `upper`, empty or left by a mount of the same upper. */
+  readonly work: string;
+  /** No sync of the upper, not even at unmount (since 5.10): only where it is thrown away anyway. */
+  readonly volatile?: boolean;
+}
+
+/** fs/fsopen.c: strndup_user(_value, 256). */
+const OPTION_BYTES_MAX = 255;
+
+/** OVL_MAX_STACK of fs/overlayfs/super.c is 500; the page of options of older kernels ends first. */
+const EMPTY_LOWER = "overlay-needs-a-layer";
+
+/**
+ * A detached overlay mount; the caller closes the descriptor. Throws "overlay-too-many-layers-for-kernel" on kernels
+ * before 6.7 (without `lowerdir+`) when the layers' paths do not fit in one option, and the kernel's refusal as SysError.
+ */
+export function mountOverlay(overlay: Overlay): number {
+  return mount(overlay.lower, 0, (context) => {
+    fsconfig(context, "upperdir", overlay.upper);
+    fsconfig(context, "workdir", overlay.work);
+    if (overlay.volatile === true) fsconfig(context, "volatile", null);
+  });
+}
+
+/**
+ * The merged, read-only view of layers (uppermost first) as a detached mount; the caller closes the descriptor. The
+ * kernel merges only two and more: a single layer comes with an empty directory, `empty`, below it.
+ */
+export function mountLayers(lower: readonly string[], empty: string): number {
+  const stack = lower.length > 1 ? lower : [...lower, empty];
+  return mount(stack, MOUNT_ATTR.RDONLY, () => {});
+}
+
+function mount(lower: readonly string[], attributes: number, configure: (context: number) => void): number {
+  if (lower.length === 0) throw new MdkError(EMPTY_LOWER, "an overlay needs at least one layer");
+  const context = fsopen("overlay");
+  try {
+    fsconfig(context, "source", "mdk");
+    addLower(context, lower);
+    configure(context);
+    // Layers keep trusted.overlay.* to themselves; redirects and metacopy made by others are never followed.
+    return fsmount(context, attributes);
+  } finally {
+    closeSync(context);
+  }
+}
+
+/** `lowerdir+` since Linux 6.7, one directory a call; before, one string of all, which must fit in 255 bytes. */
+function addLower(context: number, lower: readonly string[]): void {
+  try {
+    for (const directory of lower) fsconfig(context, "lowerdir+", directory);
+    return;
+  } catch (error) {
+    if (!(error instanceof SysError) || error.errno !== E.EINVAL) throw error;
+    if (lower.some((directory) => statSync(directory, { throwIfNoEntry: false }) === undefined)) throw error;
+  }
+  const joined = lower.map((directory) => directory.replace(/[\\:,]/g, "\\$&")).join(":");
+  if (Buffer.byteLength(joined) > OPTION_BYTES_MAX) throw tooMany(lower.length);
+  fsconfig(context, "lowerdir", joined);
+}
+
+function tooMany(count: number): MdkError {
+  return new MdkError(
+    "overlay-too-many-layers-for-kernel",
+    `this kernel cannot mount an image of ${count} layers without a mount point`,
+    { hint: "use Linux 6.7 or later, or a shorter --root (like /m): the paths of all layers must fit in 255 bytes" },
+  );
+}
+
+/**
+ * Whether overlay works with an upper below `directory`: null, or the sentence to print. Makes and removes a temporary
+ * directory in it; 1 ms, so the caller keeps the answer. Upper directories on overlay itself are refused by the kernel
+ * (EINVAL), which is the case of a CI runner whose /var/lib is in its own container's root.
+ */
+export function probeOverlay(directory: string): MdkError | null {
+  const probe = mkdtempSync(join(directory, "probe-"));
+  try {
+    for (const name of ["lower", "upper", "work"]) mkdirSync(join(probe, name));
+    closeSync(mountOverlay({ lower: [join(probe, "lower")], upper: join(probe, "upper"), work: join(probe, "work") }));
+    return null;
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    return new MdkError("overlay-unavailable", `overlay does not work on ${directory}: ${error.message}`, {
+      cause: error, hint: hintOf(error),
+    });
+  } finally {
+    rmSync(probe, { recursive: true, force: true });
+  }
+}
+
+function hintOf(error: SysError): string {
+  if (error.errno === E.ENODEV) return "load the kernel's overlay module: modprobe overlay";
+  if (error.errno === E.EPERM) return "run mdk as root, in a container with --privileged";
+  return "choose a --root on ext4, xfs, btrfs or tmpfs: an overlay or network file system cannot hold an upper directory";
+}
