@@ -2,8 +2,8 @@
  * Overlay mounts as detached descriptors: nothing of them ever stands in a mount table of the host, and they are gone
  * with their last descriptor. A container's root (with an upper) and the merged view of an image's layers (without).
  */
-import { closeSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { MdkError } from "../error.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
@@ -21,9 +21,6 @@ export interface Overlay {
 
 /** fs/fsopen.c: strndup_user(_value, 256). */
 const OPTION_BYTES_MAX = 255;
-
-/** OVL_MAX_STACK of fs/overlayfs/super.c is 500; the page of options of older kernels ends first. */
-const EMPTY_LOWER = "overlay-needs-a-layer";
 
 /**
  * A detached overlay mount; the caller closes the descriptor. Throws "overlay-too-many-layers-for-kernel" on kernels
@@ -47,31 +44,54 @@ export function mountLayers(lower: readonly string[], empty: string): number {
 }
 
 function mount(lower: readonly string[], attributes: number, configure: (context: number) => void): number {
-  if (lower.length === 0) throw new MdkError(EMPTY_LOWER, "an overlay needs at least one layer");
+  if (lower.length === 0) throw new MdkError("overlay-needs-a-layer", "an overlay needs at least one layer");
+  try {
+    return attempt(attributes, configure, (context) => {
+      for (const directory of lower) fsconfig(context, "lowerdir+", directory);
+    });
+  } catch (error) {
+    if (!(error instanceof SysError) || error.errno !== E.EINVAL || hasLowerdirPlus()) throw error;
+  }
+  return mountJoined(lower, attributes, configure);
+}
+
+function attempt(attributes: number, configure: (context: number) => void, addLower: (context: number) => void): number {
   const context = fsopen("overlay");
   try {
     fsconfig(context, "source", "mdk");
-    addLower(context, lower);
+    addLower(context);
     configure(context);
-    // Layers keep trusted.overlay.* to themselves; redirects and metacopy made by others are never followed.
     return fsmount(context, attributes);
   } finally {
     closeSync(context);
   }
 }
 
-/** `lowerdir+` since Linux 6.7, one directory a call; before, one string of all, which must fit in 255 bytes. */
-function addLower(context: number, lower: readonly string[]): void {
-  try {
-    for (const directory of lower) fsconfig(context, "lowerdir+", directory);
-    return;
-  } catch (error) {
-    if (!(error instanceof SysError) || error.errno !== E.EINVAL) throw error;
-    if (lower.some((directory) => statSync(directory, { throwIfNoEntry: false }) === undefined)) throw error;
-  }
-  const joined = lower.map((directory) => directory.replace(/[\\:,]/g, "\\$&")).join(":");
+/** `lowerdir+` is since Linux 6.7; a kernel before 6.5 takes every option and says EINVAL only at the end. */
+function hasLowerdirPlus(): boolean {
+  const [major = 0, minor = 0] = readFileSync("/proc/sys/kernel/osrelease", "utf8").split(".").map(Number);
+  return major > 6 || (major === 6 && minor >= 7);
+}
+
+/** One string of all layers, relative to the directory that holds them: 17 layers of mdk's own store fit. */
+function mountJoined(lower: readonly string[], attributes: number, configure: (context: number) => void): number {
+  const base = dirname(dirname(lower[0] as string));
+  const within = lower.every((directory) => directory.startsWith(`${base}/`));
+  const joined = lower.map((directory) => escape(within ? directory.slice(base.length + 1) : directory)).join(":");
   if (Buffer.byteLength(joined) > OPTION_BYTES_MAX) throw tooMany(lower.length);
-  fsconfig(context, "lowerdir", joined);
+  const before = process.cwd();
+  // Nothing asynchronous happens until the way back.
+  if (within) process.chdir(base);
+  try {
+    return attempt(attributes, configure, (context) => fsconfig(context, "lowerdir", joined));
+  } finally {
+    if (within) process.chdir(before);
+  }
+}
+
+/** Colons part directories and commas options (fs/overlayfs/params.c, ovl_unescape). */
+function escape(path: string): string {
+  return path.replace(/[\\:,]/g, "\\$&");
 }
 
 function tooMany(count: number): MdkError {
