@@ -1,0 +1,33 @@
+/** The context of a command: where its state lies, from flags and environment. */
+import { isAbsolute, resolve } from "node:path";
+import { MdkError } from "../error.ts";
+import { createContext as create, type Context } from "../engine/context.ts";
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT } from "../store/paths.ts";
+import type { Values } from "./flags.ts";
+
+/**
+ * Throws MdkError when DOCKER_HOST points elsewhere: its owner means another engine, and what he then does to "his"
+ * containers would be done to others.
+ */
+export function createContext(globals: Values): Context {
+  const environment = process.env;
+  if (environment.DOCKER_HOST !== undefined && environment.DOCKER_HOST !== "") {
+    throw new MdkError("docker-host", `DOCKER_HOST is set (${environment.DOCKER_HOST}): mdk has no daemon and runs containers on this host only`, {
+      hint: "unset DOCKER_HOST",
+    });
+  }
+  if (process.getuid?.() !== 0) {
+    throw new MdkError("not-root", "mdk must run as root", { hint: "try: sudo mdk …" });
+  }
+  return create({
+    root: directory(globals.string("root") ?? environment.MDK_ROOT ?? DEFAULT_ROOT),
+    runRoot: directory(globals.string("run-root") ?? environment.MDK_RUN_ROOT ?? DEFAULT_RUN_ROOT),
+    environment: globals.string("config") === null ? environment : { ...environment, DOCKER_CONFIG: globals.string("config")! },
+    now: () => new Date(),
+  });
+}
+
+function directory(path: string): string {
+  if (path === "") throw new MdkError("empty-path", "--root and --run-root must not be empty");
+  return isAbsolute(path) ? resolve(path) : resolve(process.cwd(), path);
+}

@@ -1,0 +1,91 @@
+/**
+ * A container's directory below the run root, and what its files say. `running` is never stored: it is the run lock.
+ *
+ *     <run root>/<id>/  run.lock    held by the monitor as long as anything of the container lives
+ *                       op.lock     held by who changes it: start, cleanup, rm, export of a stopped one, reconcile
+ *                       attach      the monitor's socket
+ *                       state.new   written by the command before `go`
+ *                       state.json  the same, renamed when init is about to become the program: the container has started
+ *                       exit        written by the monitor: how it ended
+ */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { isPathLocked } from "../sys/lock.ts";
+
+export const STATE_VERSION = 1;
+
+/** What identifies the processes: pids with their start times (proc_pid_stat(5)), valid in one boot. */
+export interface StateFile {
+  readonly version: number;
+  readonly boot: string;
+  readonly pid: number;
+  readonly pidStart: string;
+  readonly cage: number;
+  readonly cageStart: string;
+  /** RFC 3339. */
+  readonly started: string;
+}
+
+/** The monitor's exit record (shim/record.zig). */
+export interface ExitRecord {
+  readonly version: number;
+  readonly code: number;
+  readonly oom: boolean;
+  /** RFC 3339 with nanoseconds. */
+  readonly finished: string;
+}
+
+/** What the directory says of a container whose start was begun. */
+export type Condition =
+  | { readonly kind: "starting" }
+  | { readonly kind: "running"; readonly state: StateFile }
+  /** `held`: the monitor still closes its mounts; what mounts the upper directory must wait. */
+  | { readonly kind: "ended"; readonly record: ExitRecord; readonly state: StateFile | null; readonly held: boolean }
+  /** The monitor was killed, or the host rebooted: the program ran, and nobody knows how it ended. */
+  | { readonly kind: "lost"; readonly state: StateFile }
+  /** The start was cut off before the program ran. */
+  | { readonly kind: "aborted" };
+
+export const runLockPath = (directory: string): string => `${directory}/run.lock`;
+export const opLockPath = (directory: string): string => `${directory}/op.lock`;
+
+/** The boot's id: pids of another boot mean nothing. */
+export function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+}
+
+function readJson<T>(path: string): T | null {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as T;
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT" || error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/**
+ * Reads a container's condition without taking a lock. The lock is looked at first: a record that is missing afterwards
+ * was missing while nobody held the lock, so it will not come.
+ */
+export function readCondition(directory: string): Condition {
+  const held = isPathLocked(runLockPath(directory));
+  const record = readJson<ExitRecord>(`${directory}/exit`);
+  const state = readJson<StateFile>(`${directory}/state.json`);
+  if (record !== null) return { kind: "ended", record, state, held };
+  if (held) return state === null ? { kind: "starting" } : { kind: "running", state };
+  if (state !== null) return { kind: "lost", state };
+  return isPathLocked(opLockPath(directory)) ? { kind: "starting" } : { kind: "aborted" };
+}
+
+/** Before `go`: what the container will be once it has started. */
+export function writeState(directory: string, state: StateFile): void {
+  writeFileSync(`${directory}/state.new`, JSON.stringify(state), { mode: 0o600 });
+}
+
+/** After `ready`: the monitor does the same at the same moment, so that it holds if this command is killed. */
+export function confirmState(directory: string): void {
+  try {
+    renameSync(`${directory}/state.new`, `${directory}/state.json`);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ENOENT") throw error;
+  }
+}
