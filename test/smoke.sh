@@ -8,13 +8,13 @@ mdk_file=$1 registry=$2
 here=$(dirname "$0")
 . "$here/helpers/host.sh"
 
-folder=${3:-}
-[ -n "$folder" ] || folder=$(mktemp -d)
+folder=${3:-} temporary=
+[ -n "$folder" ] || folder=$(mktemp -d) temporary=$folder
 mdk() { "$mdk_file" --root "$folder/root" --run-root "$folder/run" "$@"; }
 
 cleanup() {
   mdk clean -f >/dev/null 2>&1
-  [ -n "${3:-}" ] || rm -rf "$folder"
+  [ -z "$temporary" ] || rm -rf "$temporary"
 }
 trap 'cleanup' EXIT
 trap 'exit 130' INT
@@ -56,6 +56,8 @@ all_dead() { for process; do within 5 dead "$process" || fail "process $process 
 
 busybox_image=$registry/busybox debian_image=$registry/debian
 mkdir -p "$folder"
+mounts() { grep -cF "$folder" /proc/self/mountinfo; }
+before_mounts=$(mounts)
 before_hostname=$(cat /proc/sys/kernel/hostname)
 
 # --- pull
@@ -141,7 +143,7 @@ machinery="$machinery$(machinery "$(mdk inspect -f '{{.State.Pid}}' last)" | tr 
 status "clean -f" 0 mdk clean -f
 all_dead $machinery
 ok "no process is left: $machinery"
-is "mounts left" 0 "$(grep -cF "$folder" /proc/self/mountinfo)"
+is "mounts below its folder, as before" "$before_mounts" "$(mounts)"
 is "groups left" "" "$(find /sys/fs/cgroup -type d -name "$id*" 2>/dev/null)"
 is "containers left" "" "$(mdk ps -aq)"
 status "images stay" 0 mdk images -q

@@ -29,7 +29,7 @@ registry_push() { skopeo copy --quiet --dest-tls-verify=false "oci:$1" "docker:/
 
 registry_stop() {
   [ -n "${registry_pid:-}" ] || return 0
-  kill "$registry_pid" 2>/dev/null
-  wait "$registry_pid" 2>/dev/null
+  kill "$registry_pid" 2>/dev/null || true
+  wait "$registry_pid" 2>/dev/null || true
   registry_pid=
 }

@@ -1,0 +1,129 @@
+#!/bin/sh
+# Boots a virtual machine with pure cgroup v2 and runs the smoke script in it: `sh test/vm/run.sh [MDK]`, as root.
+# Exit status: 0 passed, 1 failed, 77 skipped (last line: why). The console goes to standard output.
+# The guest is busybox, glibc, the registry with its images, the kernel's modules and mdk: no ip, nft, tar or runc, and a
+# run root that is mounted noexec. Emulated (TCG): about a minute. MDK_VM_ACCEL=kvm where real KVM is, MDK_VM_TIMEOUT in
+# seconds. Needs qemu-system-x86, busybox-static, docker-registry, skopeo, cpio, zstd, kmod, xz-utils, e2fsprogs and apt.
+set -eu
+cd "$(dirname "$0")/../.."
+. test/helpers/common.sh
+. test/helpers/registry.sh
+
+skip() {
+  echo "skip: $*"
+  exit 77
+}
+
+mdk=${1:-dist/mdk}
+[ -x "$mdk" ] || die "$mdk is not there: npm run build"
+need_root
+[ "$(uname -m)" = x86_64 ] || skip "the virtual machine is made for x86_64"
+for tool in qemu-system-x86_64 docker-registry skopeo cpio zstd modprobe xz mke2fs apt-get busybox; do
+  PATH=$PATH:/sbin:/usr/sbin command -v $tool >/dev/null || skip "$tool is not installed"
+done
+
+# Debian's newest 6.12 kernel for clouds that apt lists, not installed, only unpacked; else one of an earlier run.
+listed() { apt-cache pkgnames linux-image-6.12 2>/dev/null | grep -E '^linux-image-6\.12\.[0-9]+\+[a-z0-9]+-cloud-amd64$' | sort -V | tail -n 1; }
+find_kernel() {
+  package=$(listed)
+  [ -n "$package" ] || { apt-get -q update >&2 && package=$(listed); } || true
+  [ -n "$package" ] || package=$(ls "$cache" 2>/dev/null | sed -n 's/^vm-\(linux-image-.*\)$/\1/p' | sort -V | tail -n 1)
+  [ -n "$package" ] || skip "apt lists no linux-image-6.12…-cloud-amd64"
+  kernel=$cache/vm-$package
+}
+
+# The kernel, its modules uncompressed (busybox's modprobe reads nothing else), and an initrd that mounts the disk.
+unpack_kernel() {
+  work=$(mktemp -d "$cache/kernel.XXXXXX")
+  (cd "$work" && apt-get -q -o APT::Sandbox::User=root download "$package" >&2) || { rm -rf "$work"; skip "apt cannot download $package"; }
+  dpkg -x "$work"/*.deb "$work/deb"
+  modules=$(echo "$work"/deb/lib/modules/* "$work"/deb/usr/lib/modules/* | tr ' ' '\n' | grep -v '\*$' | head -n 1)
+  release=$(basename "$modules")
+  new=$work/new base=$work/new/rootfs/lib/modules/$release
+  mkdir -p "$base"
+  cp "$modules"/modules.builtin* "$modules"/modules.order "$base"
+  for tree in net lib crypto fs/overlayfs drivers/net/veth.ko.xz drivers/net/veth.ko drivers/block drivers/virtio drivers/char; do
+    [ -e "$modules/kernel/$tree" ] || continue
+    mkdir -p "$base/kernel/$(dirname $tree)"
+    cp -r "$modules/kernel/$tree" "$base/kernel/$(dirname $tree)"
+  done
+  find "$base" -name '*.ko.xz' -exec xz -d {} +
+  depmod -b "$new/rootfs" "$release" 2>/dev/null
+  make_initrd "$new"
+  cp "$work"/deb/boot/vmlinuz-* "$new/vmlinuz"
+  mv "$new" "$kernel"
+  rm -rf "$work"
+}
+
+make_initrd() {
+  tree=$work/initrd
+  mkdir -p "$tree/bin" "$tree/dev" "$tree/proc" "$tree/sys" "$tree/newroot" "$tree/mods"
+  cp /bin/busybox "$tree/bin"
+  : >"$tree/mods/order"
+  for module in virtio_pci virtio_blk; do
+    modprobe -d "$1/rootfs" -S "$release" --show-depends $module 2>/dev/null | while read -r how file _; do
+      [ "$how" = insmod ] || continue
+      cp "$file" "$tree/mods"
+      grep -qx "$(basename "$file")" "$tree/mods/order" || basename "$file" >>"$tree/mods/order"
+    done
+  done
+  cp test/vm/initrd-init "$tree/init"
+  chmod +x "$tree/init"
+  (cd "$tree" && find . | cpio -o -H newc -R 0:0 --quiet) | zstd -q -1 >"$1/initrd.zst"
+}
+
+# glibc's files that a program is linked with.
+copy_libraries() {
+  ldd "$1" | sed -n 's|.*[[:space:]]\(/[^ ]*\) (0x.*|\1|p' | while read -r library; do
+    mkdir -p "$rootfs$(dirname "$library")"
+    cp -L "$library" "$rootfs$library"
+  done
+}
+
+make_rootfs() {
+  rootfs=$folder/rootfs
+  mkdir -p "$rootfs/bin" "$rootfs/sbin" "$rootfs/etc" "$rootfs/root" "$rootfs/tmp" "$rootfs/run" "$rootfs/dev" "$rootfs/proc" \
+    "$rootfs/sys" "$rootfs/data/run" "$rootfs/usr/bin" "$rootfs/test/helpers"
+  cp -r "$kernel/rootfs/." "$rootfs"
+  cp /bin/busybox "$rootfs/bin"
+  for applet in $(busybox --list); do [ -e "$rootfs/bin/$applet" ] || ln -s busybox "$rootfs/bin/$applet"; done
+  ln -s ../bin/busybox "$rootfs/sbin/modprobe" # the path that the kernel calls
+  cp "$mdk" "$rootfs/usr/bin/mdk"
+  cp "$(command -v docker-registry)" "$rootfs/usr/bin/docker-registry"
+  copy_libraries "$rootfs/usr/bin/mdk"
+  copy_libraries "$rootfs/usr/bin/docker-registry"
+  cp test/smoke.sh "$rootfs/test"
+  cp test/helpers/host.sh test/helpers/registry.sh "$rootfs/test/helpers"
+  cp test/vm/guest-init "$rootfs/guest-init"
+  chmod +x "$rootfs/guest-init"
+  echo root:x:0:0:root:/root:/bin/sh >"$rootfs/etc/passwd"
+  echo root:x:0: >"$rootfs/etc/group"
+  echo nameserver 192.0.2.53 >"$rootfs/etc/resolv.conf"
+  printf '127.0.0.1 localhost\n' >"$rootfs/etc/hosts"
+}
+
+mkdir -p "$cache"
+find_kernel
+[ -d "$kernel" ] || unpack_kernel
+echo "kernel: $package"
+images=$(sh test/helpers/fixtures.sh)
+
+folder=$(mktemp -d "$cache/vm.XXXXXX")
+trap 'registry_stop; rm -rf "$folder"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+make_rootfs
+registry_start "$folder/registry"
+for image in busybox debian; do registry_push "$images/$image:latest" $image:latest; done
+registry_stop
+mv "$folder/registry/storage" "$rootfs/registry-storage"
+mke2fs -q -F -t ext4 -O ^has_journal -d "$rootfs" "$folder/root.ext4" 3G
+
+# Never "kvm:tcg": where KVM is there but not real, the guest hangs.
+accel=tcg,thread=multi
+[ "${MDK_VM_ACCEL:-tcg}" = tcg ] || accel=$MDK_VM_ACCEL
+timeout -k 5 "${MDK_VM_TIMEOUT:-480}" qemu-system-x86_64 -accel "$accel" -cpu max -M q35 -smp 2 -m 1024 -nodefaults -nographic \
+  -serial stdio -no-reboot -drive "file=$folder/root.ext4,format=raw,if=virtio,cache=unsafe" \
+  -kernel "$kernel/vmlinuz" -initrd "$kernel/initrd.zst" -append "console=ttyS0 quiet panic=-1 mitigations=off" \
+  </dev/null 2>&1 | tr -d '\r' | tee "$folder/console"
+grep -q '^VM-EXIT rc=0 ' "$folder/console"
