@@ -5,7 +5,6 @@
 import { EXIT, MdkError, messageOf } from "./error.ts";
 import type { Command, Flag } from "./cli/flags.ts";
 import { exitNow } from "./sys/exit.ts";
-import { exitNow } from "./sys/exit.ts";
 
 /** Flags before the command. */
 const GLOBAL_FLAGS: readonly Flag[] = [

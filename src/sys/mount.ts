@@ -56,6 +56,8 @@ export interface MountAttributes {
   /** MOUNT_ATTR bits. */
   readonly set?: number;
   readonly clear?: number;
+  /** MS_PRIVATE, MS_SLAVE, MS_SHARED; 0 or absent: as it is. */
+  readonly propagation?: number;
   /** Descriptor of a user namespace, with MOUNT_ATTR.IDMAP in `set`. */
   readonly userNamespace?: number;
 }
@@ -65,6 +67,7 @@ export function mountSetattr(directory: number, path: string, flags: number, att
   const struct = Buffer.alloc(32); // MOUNT_ATTR_SIZE_VER0
   struct.writeBigUInt64LE(BigInt(attributes.set ?? 0), 0);
   struct.writeBigUInt64LE(BigInt(attributes.clear ?? 0), 8);
+  struct.writeBigUInt64LE(BigInt(attributes.propagation ?? 0), 16);
   struct.writeBigUInt64LE(BigInt(attributes.userNamespace ?? 0), 24);
   check(call("mount_setattr", directory, cstr(path), flags, struct, struct.length), "mount_setattr", path);
 }

@@ -1,0 +1,179 @@
+/**
+ * The conversation with a shim that starts something: spawn, hand over the plan, hear `created`, say go, hear whether the
+ * program runs; and later how it ended. The order is drawn in plan.ts.
+ */
+import { closeSync } from "node:fs";
+import { MdkError } from "../error.ts";
+import { SysError } from "../sys/ffi.ts";
+import { memfd } from "../sys/memfd.ts";
+import { spawnDescriptor, type Child } from "../sys/process.ts";
+import { MAX_DESCRIPTORS, receiveWithDescriptors, sendWithDescriptors, socketpair } from "../sys/socket.ts";
+import type { Exited, Failed, Plan, Report } from "./plan.ts";
+import { openShim } from "./shim.ts";
+
+/** The shim refuses a longer plan. */
+const PLAN_BYTES_MAX = 4 << 20;
+const REPORT_BYTES_MAX = 8192;
+
+/** A shim that waits for its plan: started early, so that its exec runs beside our own work. */
+export interface Launcher {
+  /** SOCK_SEQPACKET to the launcher, later to the monitor. */
+  readonly channel: number;
+}
+
+/** Starts the shim's `run` or `exec` face. */
+export function spawnLauncher(runRoot: string, face: "run" | "exec"): Launcher {
+  const [channel, theirs] = socketpair();
+  try {
+    spawnDescriptor(openShim(runRoot), ["mdk-shim", face], ["ignore", "ignore", "ignore", theirs]).unref();
+  } finally {
+    closeSync(theirs);
+  }
+  return { channel };
+}
+
+/** Hands over the plan and copies of the descriptors it refers to by index. */
+export function sendPlan(launcher: Launcher, plan: Plan, descriptors: readonly number[]): void {
+  const text = Buffer.from(JSON.stringify(plan));
+  if (text.length > PLAN_BYTES_MAX) throw new MdkError("plan-too-long", `arguments, environment and mounts need ${text.length} bytes, more than the ${PLAN_BYTES_MAX} allowed`);
+  if (descriptors.length + 1 > MAX_DESCRIPTORS) throw new MdkError("too-many-descriptors", `too many mounts and published ports: ${descriptors.length} descriptors, at most ${MAX_DESCRIPTORS - 1}`);
+  const file = memfd("mdk-plan", text);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(text.length);
+  try {
+    sendWithDescriptors(launcher.channel, length, [file, ...descriptors]);
+  } finally {
+    closeSync(file);
+  }
+}
+
+export interface CreatedInit {
+  /** Host pid of init, or of the exec'd process. */
+  readonly pid: number;
+  /** Of the new network namespace, when the step asked for them: [namespace, netlink socket]. The caller closes them. */
+  readonly descriptors: readonly number[];
+}
+
+/** A step failed: told to the user by failure.ts. */
+export class ShimFailure extends Error {
+  readonly failed: Failed;
+
+  constructor(failed: Failed) {
+    super(`${failed.step}: ${failed.call} ${failed.object}: errno ${failed.errno}`);
+    this.failed = failed;
+  }
+}
+
+function receive(socket: number, maxFds: number): { report: Report | null; descriptors: number[] } {
+  try {
+    const { bytes, descriptors } = receiveWithDescriptors(socket, REPORT_BYTES_MAX, maxFds);
+    return { report: bytes.length === 0 ? null : (JSON.parse(Buffer.from(bytes).toString("utf8")) as Report), descriptors };
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ECONNRESET") return { report: null, descriptors: [] };
+    throw error;
+  }
+}
+
+/** Waits until the new process exists. Throws ShimFailure, or MdkError when the shim died without a word. */
+export function awaitCreated(report: number, launcher: Launcher): CreatedInit {
+  const { report: message, descriptors } = receive(report, 4);
+  if (message !== null && "created" in message) return { pid: message.created.pid, descriptors };
+  for (const descriptor of descriptors) closeSync(descriptor);
+  if (message !== null && "failed" in message) throw new ShimFailure(message.failed);
+  const { report: last } = receive(launcher.channel, 0);
+  if (last !== null && "failed" in last) throw new ShimFailure(last.failed);
+  throw new MdkError("shim-died", "the shim ended before the container was made", { hint: "was it killed? try again" });
+}
+
+/** "Go": one exact byte; end of file instead means abort. */
+export function sayGo(report: number): void {
+  sendWithDescriptors(report, Buffer.from("g"), []);
+}
+
+/** Waits until the program runs: `ready`, then end of file. Throws ShimFailure. Null report: the process was killed. */
+export function awaitRunning(report: number, onReady: () => void): void {
+  let ready = false;
+  for (;;) {
+    const { report: message } = receive(report, 0);
+    if (message === null) {
+      if (ready) return;
+      throw new MdkError("container-killed", "the container was killed while it was being set up");
+    }
+    if ("failed" in message) throw new ShimFailure(message.failed);
+    if ("ready" in message) {
+      ready = true;
+      onReady();
+    }
+  }
+}
+
+/** Waits for the monitor's word that it is over; null when the monitor was killed. Leaves the event loop free for signals. */
+export async function awaitExited(channel: number): Promise<Exited | null> {
+  const { promise, resolve } = Promise.withResolvers<Exited | null>();
+  let text = "";
+  await Bun.connect({
+    // Not in Bun's types: an existing descriptor instead of an address.
+    ...({ fd: channel } as unknown as { unix: string }),
+    socket: {
+      data: (_socket, bytes) => {
+        text += Buffer.from(bytes).toString("utf8");
+        const message = JSON.parse(text) as Report;
+        if ("exited" in message) resolve(message.exited);
+      },
+      close: () => resolve(null),
+      end: () => resolve(null),
+      error: () => resolve(null),
+    },
+  });
+  return await promise;
+}
+
+/** The same, blocking: for commands that need no signal handlers. */
+export function awaitExitedBlocking(channel: number): Exited | null {
+  for (;;) {
+    const { report } = receive(channel, 0);
+    if (report === null) return null;
+    if ("exited" in report) return report.exited;
+  }
+}
+
+/** Tells the monitor that the container's end is dealt with: it ends. A monitor that is gone already is no error. */
+export function sayCleaned(channel: number): void {
+  try {
+    sendWithDescriptors(channel, Buffer.from("d"), []);
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+  }
+}
+
+export interface PumpOptions {
+  /** Letters of the pump face: r raw terminal, i forward stdin, s proxy signals, w window size. */
+  readonly flags: string;
+  /** Bytes that detach; empty: none do. */
+  readonly detachKeys: Uint8Array;
+  /** The attach socket, hello said. */
+  readonly socket: number;
+  /** pidfd of init, for the signals. */
+  readonly init: number | null;
+}
+
+/** How an attached session ended. */
+export type PumpEnd = { readonly kind: "exited"; readonly code: number } | { readonly kind: "detached" } | { readonly kind: "lost" };
+
+/** Runs the client side of a terminal or attach socket in our own process group until it ends. */
+export async function pump(runRoot: string, options: PumpOptions): Promise<PumpEnd> {
+  const [mine, theirs] = socketpair();
+  let child: Child;
+  try {
+    const keys = Buffer.from(options.detachKeys).toString("hex");
+    child = spawnDescriptor(openShim(runRoot), ["mdk-shim", "pump", options.flags, keys], [0, 1, 2, options.socket, options.init ?? "ignore", theirs]);
+  } finally {
+    closeSync(theirs);
+  }
+  await child.exited;
+  const { bytes } = receiveWithDescriptors(mine, 16, 0);
+  closeSync(mine);
+  const kind = String.fromCharCode(bytes[0] ?? 0);
+  if (kind === "x") return { kind: "exited", code: bytes[1] ?? 255 };
+  return kind === "d" ? { kind: "detached" } : { kind: "lost" };
+}
