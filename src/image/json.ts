@@ -1,0 +1,51 @@
+/** Reading other people's JSON into types: every field is looked at, and the error says which one was wrong. */
+import { MdkError } from "../error.ts";
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Parses UTF-8 JSON that must be an object. `what` opens every error: "the manifest of X". */
+export function parseObject(bytes: Uint8Array, what: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new MdkError("json-invalid", `${what} is not valid JSON`, { cause: error });
+  }
+  return objectOf(value, what);
+}
+
+export function objectOf(value: unknown, what: string): JsonObject {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong(what, "an object", value);
+  return value as JsonObject;
+}
+
+export function listOf(value: unknown, what: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw wrong(what, "a list", value);
+  return value;
+}
+
+export function stringOf(value: unknown, what: string): string {
+  if (typeof value !== "string") throw wrong(what, "a string", value);
+  if (value.includes("\0")) throw new MdkError("json-invalid", `${what} holds a NUL byte`);
+  return value;
+}
+
+/** A size or count: a whole number from 0 to 2^53. */
+export function naturalOf(value: unknown, what: string): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw wrong(what, "a natural number", value);
+  return value;
+}
+
+export function stringsOf(value: unknown, what: string): readonly string[] {
+  return listOf(value, what).map((item, index) => stringOf(item, `${what}[${index}]`));
+}
+
+/** Go writes nil lists and maps as null, and leaves fields out: both read as the fallback. */
+export function optional<T, F>(value: unknown, read: (value: unknown) => T, fallback: F): T | F {
+  return value === undefined || value === null ? fallback : read(value);
+}
+
+function wrong(what: string, expected: string, value: unknown): MdkError {
+  const shown = value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 60);
+  return new MdkError("json-invalid", `${what} must be ${expected}, not ${shown}`);
+}
