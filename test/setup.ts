@@ -1,4 +1,4 @@
-/** Loaded before every test file (bunfig.toml): bunfig's own timeout setting is ignored by Bun 1.4. */
+/** Preloaded by `bun test` (bunfig.toml): the time that one test may take. Bun ignores a timeout in bunfig.toml. */
 import { setDefaultTimeout } from "bun:test";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
