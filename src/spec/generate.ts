@@ -210,7 +210,6 @@ function generateProcess(image: ImageProcess, request: SpecRequest, host: HostFa
     capabilities: { bounding, effective: [...held], permitted: [...held], inheritable: [], ambient: [] },
     rlimits: rlimits(request.ulimits, host),
     noNewPrivileges: request.noNewPrivileges,
-    oomScoreAdj: 0,
   };
   if (request.tty && request.consoleSize !== null) process.consoleSize = { ...request.consoleSize };
   return process;

@@ -1,0 +1,222 @@
+/**
+ * The file systems of a container as steps: what is mounted, made, masked, and in which order. Runs after pivot_root, so
+ * that every path is the container's.
+ *
+ * Order, and why: the kernel's file systems first, with their nodes and links; then masks, so that no file of the user's
+ * or the image's stands where a mask takes its source (/dev/null); then the user's mounts; then masks of what lies below
+ * a user's mount. /proc, /dev and /sys are opened without following links: an image where one of them is a link is refused
+ * (CVE-2019-19921, CVE-2023-27561, CVE-2026-41579).
+ */
+import { DEV_LINKS } from "../spec/defaults.ts";
+import type { LinuxDevice, Mount, Spec } from "../spec/types.ts";
+import { AT_RECURSIVE, makedev, MOUNT_ATTR, MS, RESOLVE, S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG } from "./linux.ts";
+import { parseMountOptions } from "./mount-options.ts";
+import type { Fd, Step } from "./plan.ts";
+
+/** What a path is, seen by the engine: on the host for a bind's source and for kernel files. */
+export type PathKind = "file" | "directory";
+
+/** How cgroups look inside the container. */
+export type CgroupLayout = { readonly version: 2 } | {
+  readonly version: 1;
+  readonly hierarchies: readonly CgroupHierarchy[];
+  /** Hybrid: the v2 hierarchy is mounted at /sys/fs/cgroup/unified too. */
+  readonly unified: boolean;
+};
+
+export interface CgroupHierarchy {
+  /** Name of its directory below /sys/fs/cgroup: "cpu,cpuacct", "systemd". */
+  readonly directory: string;
+  /** Mount options that name it: controllers ("cpu", "cpuacct"), or "none" and "name=systemd"; "xattr" if the host has it. */
+  readonly options: readonly string[];
+}
+
+export interface MountContext {
+  readonly spec: Spec;
+  /** Detached mounts by destination, attributes and propagation already set (`bindAttributes`). */
+  readonly binds: ReadonlyMap<string, { readonly fd: Fd; readonly kind: PathKind }>;
+  /** Kinds of the masked and read-only paths that this kernel has; those that are missing are left out. */
+  readonly kinds: ReadonlyMap<string, PathKind>;
+  readonly cgroups: CgroupLayout;
+}
+
+/** For what the image must not redirect. */
+const STRICT = RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS;
+/** For targets of the user's mounts: links of the image are followed within the root, links of /proc are not. */
+const WITHIN = RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS;
+
+/** What a masked directory shows. */
+const EMPTY = ["ro", "nosuid", "nodev", "noexec", "size=4k"];
+
+/** Types that come from the kernel, mounted before anything of the user's. */
+const SYSTEM_TYPES: ReadonlySet<string> = new Set(["proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2", "tmpfs"]);
+
+/** All steps between pivot_root and the terminal. */
+export function fileSystemSteps(context: MountContext): Step[] {
+  const { mounts, linux } = context.spec;
+  const firstOwn = mounts.findIndex((mount) => !SYSTEM_TYPES.has(mount.type) || !isSystemPlace(mount.destination));
+  const system = firstOwn < 0 ? mounts : mounts.slice(0, firstOwn);
+  const own = firstOwn < 0 ? [] : mounts.slice(firstOwn);
+  const covered = (path: string): boolean => own.some(({ destination }) => path === destination || path.startsWith(`${destination}/`));
+  const made = new Set<string>();
+  const hidden = hide(context, covered);
+  return [
+    ...system.flatMap((mount) => systemMount(mount, context, made)),
+    ...(system.some(({ destination }) => destination === "/dev") ? nodes(linux.devices, context.spec.process.terminal, made) : []),
+    ...Object.entries(linux.sysctl).map(([name, text]): Step => ({ write_proc: { path: sysctlPath(name), text } })),
+    ...hidden.before,
+    ...own.flatMap((mount) => ownMount(mount, context, made)),
+    ...hidden.after,
+    ...(context.spec.root.readonly
+      ? [{ mount_setattr: { path: "/", flags: 0, attr_set: String(MOUNT_ATTR.RDONLY), attr_clr: "0", propagation: "0" } }]
+      : []),
+  ];
+}
+
+/** "net.ipv4.ip_forward" → its file; slashes may stand for dots, as sysctl(8) allows for names of interfaces with dots. */
+export function sysctlPath(name: string): string {
+  return `/proc/sys/${name.includes("/") ? name : name.replaceAll(".", "/")}`;
+}
+
+function isSystemPlace(path: string): boolean {
+  return /^\/(proc|dev|sys)($|\/)/.test(path);
+}
+
+function systemMount(mount: Mount, context: MountContext, made: Set<string>): Step[] {
+  if (mount.type === "cgroup") return cgroupMounts(mount, context.cgroups);
+  // Below /sys the kernel makes the mount points, elsewhere they may be missing from the image.
+  const point = mount.destination.startsWith("/sys/") ? [] : [directory(mount.destination, made)];
+  return [...point, fsmount(mount, STRICT)];
+}
+
+function fsmount(mount: Mount, resolve: number): Step {
+  const { set, parameters } = parseMountOptions(mount.options);
+  return {
+    fsmount: {
+      type: mount.type,
+      options: [{ key: "source", value: mount.source }, ...parameters],
+      attributes: set,
+      target: mount.destination,
+      resolve: String(resolve),
+    },
+  };
+}
+
+/** v2: one mount. v1: a tmpfs with a directory for each hierarchy and a link for each controller of a joint one. */
+function cgroupMounts(mount: Mount, layout: CgroupLayout): Step[] {
+  const top = mount.destination;
+  const cgroup = (type: string, path: string, parameters: readonly string[]): Step =>
+    fsmount({ destination: path, type, source: "cgroup", options: [...mount.options, ...parameters] }, STRICT);
+  if (layout.version === 2) return [cgroup("cgroup2", top, [])];
+  const writable = mount.options.filter((option) => option !== "ro");
+  const steps: Step[] = [
+    fsmount({ destination: top, type: "tmpfs", source: "tmpfs", options: [...writable, "mode=755"] }, STRICT),
+  ];
+  const mkdir = (path: string): Step => ({ mkdir: { path, mode: 0o755, exist_ok: false } });
+  for (const { directory: name, options } of layout.hierarchies) {
+    steps.push(mkdir(`${top}/${name}`), cgroup("cgroup", `${top}/${name}`, options));
+    const controllers = name.split(",");
+    if (controllers.length < 2) continue;
+    for (const controller of controllers) steps.push({ symlink: { target: name, path: `${top}/${controller}` } });
+  }
+  if (layout.unified) steps.push(mkdir(`${top}/unified`), cgroup("cgroup2", `${top}/unified`, []));
+  if (mount.options.includes("ro")) {
+    steps.push({ mount_setattr: { path: top, flags: 0, attr_set: String(MOUNT_ATTR.RDONLY), attr_clr: "0", propagation: "0" } });
+  }
+  return steps;
+}
+
+function nodes(devices: readonly LinuxDevice[], terminal: boolean, made: Set<string>): Step[] {
+  const types = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO } as const;
+  const steps: Step[] = [];
+  for (const { path, type, major, minor, fileMode, uid, gid } of devices) {
+    steps.push(...parents(path, "/dev", made));
+    steps.push({ mknod: { path, mode: types[type] | fileMode, dev: type === "p" ? 0 : makedev(major, minor), uid, gid } });
+    made.add(path);
+  }
+  for (const [path, target] of DEV_LINKS) {
+    steps.push({ symlink: { target, path } });
+    made.add(path);
+  }
+  // The terminal's slave is bound over this file.
+  if (terminal) {
+    steps.push({ mknod: { path: "/dev/console", mode: S_IFREG | 0o600, dev: 0, uid: 0, gid: 0 } });
+    made.add("/dev/console");
+  }
+  return steps;
+}
+
+/** A bind or a tmpfs of the user's or the engine's. */
+function ownMount(mount: Mount, context: MountContext, made: Set<string>): Step[] {
+  const bind = context.binds.get(mount.destination);
+  const steps = mountPoint(mount, bind?.kind ?? "directory", context.spec.mounts, made);
+  if (bind !== undefined) steps.push({ move_mount: { fd: bind.fd, target: mount.destination, resolve: String(WITHIN) } });
+  else if (mount.type === "bind") throw new Error(`no detached mount for ${mount.destination}`);
+  else if (mount.type === "cgroup") steps.push(...cgroupMounts(mount, context.cgroups));
+  else steps.push(fsmount(mount, isSystemPlace(mount.destination) ? STRICT : WITHIN));
+  return steps;
+}
+
+/**
+ * The engine makes mount points in the root file system; what lies below another mount can only be made here. A file
+ * is only made in a tmpfs of this plan, where it cannot be there yet.
+ */
+function mountPoint(mount: Mount, kind: PathKind, mounts: readonly Mount[], made: Set<string>): Step[] {
+  const path = mount.destination;
+  const above = mounts.filter((other) => other !== mount && path.startsWith(`${other.destination}/`)).at(-1);
+  if (above === undefined || made.has(path) || above.type === "proc" || above.type === "sysfs") return [];
+  const steps = parents(path, above.destination, made);
+  if (kind === "directory") steps.push(directory(path, made));
+  else if (above.type === "tmpfs") {
+    steps.push({ mknod: { path, mode: S_IFREG | 0o644, dev: 0, uid: 0, gid: 0 } });
+    made.add(path);
+  }
+  return steps;
+}
+
+/** Directories between `top` and `path`, neither included. */
+function parents(path: string, top: string, made: Set<string>): Step[] {
+  const steps: Step[] = [];
+  for (let slash = path.indexOf("/", top.length + 1); slash > 0; slash = path.indexOf("/", slash + 1)) {
+    const parent = path.slice(0, slash);
+    if (!made.has(parent)) steps.push(directory(parent, made));
+  }
+  return steps;
+}
+
+function directory(path: string, made: Set<string>): Step {
+  made.add(path);
+  return { mkdir: { path, mode: 0o755, exist_ok: true } };
+}
+
+/**
+ * Masks and read-only paths of this kernel, in two parts: those that the user's mounts leave alone, and those below them.
+ * One source serves all masks of a kind: the first, which nothing of the image's or the user's can stand in for.
+ */
+function hide(context: MountContext, covered: (path: string) => boolean): { before: Step[]; after: Step[] } {
+  const { maskedPaths, readonlyPaths } = context.spec.linux;
+  const parts = { before: [] as Step[], after: [] as Step[] };
+  const put = (path: string, step: Step): void => void (covered(path) ? parts.after : parts.before).push(step);
+  for (const path of readonlyPaths) if (context.kinds.has(path)) put(path, bindReadonly(path, path, AT_RECURSIVE));
+  const sources = new Map<PathKind, string>([["file", "/dev/null"]]);
+  const taken = new Set<PathKind>();
+  for (const path of [...maskedPaths].sort((a, b) => Number(covered(a)) - Number(covered(b)))) {
+    const kind = context.kinds.get(path);
+    if (kind === undefined) continue;
+    const source = sources.get(kind);
+    put(path, source === undefined ? fsmount({ destination: path, type: "tmpfs", source: "tmpfs", options: EMPTY }, STRICT) : bindReadonly(source, path, 0));
+    if (!taken.has(kind)) sources.set(kind, path);
+    taken.add(kind);
+  }
+  return parts;
+}
+
+/** A clone of `source` over `target` that cannot be written through. */
+function bindReadonly(source: string, target: string, flags: number): Step {
+  const attributes = source === target ? MOUNT_ATTR.RDONLY : MOUNT_ATTR.RDONLY | MOUNT_ATTR.NOSUID | MOUNT_ATTR.NOEXEC;
+  return {
+    open_tree: {
+      source, target, flags, attr_set: String(attributes), attr_clr: "0", propagation: String(MS.PRIVATE), resolve: String(STRICT),
+    },
+  };
+}

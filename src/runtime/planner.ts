@@ -1,0 +1,188 @@
+/**
+ * From an OCI spec and the descriptors that the engine opened to a Plan: pure, the one place that knows the order of a
+ * container's steps. What each step does stands in `plan.ts`; why the order is what it is, beside the steps.
+ */
+import { MdkError } from "../error.ts";
+import type { LinuxNamespaceType, Process, Spec } from "../spec/types.ts";
+import { CLONE, MS, PR } from "./linux.ts";
+import { fileSystemSteps, type MountContext } from "./mount-steps.ts";
+import type { Exec, Fd, Monitor, Run, Step } from "./plan.ts";
+import { execveStep, privilegeSteps, streamSteps, type Window } from "./process-steps.ts";
+
+const NAMESPACES: Readonly<Record<LinuxNamespaceType, number>> = {
+  pid: CLONE.NEWPID, network: CLONE.NEWNET, mount: CLONE.NEWNS, ipc: CLONE.NEWIPC, uts: CLONE.NEWUTS,
+  user: CLONE.NEWUSER, cgroup: CLONE.NEWCGROUP, time: CLONE.NEWTIME,
+};
+
+/** Where the process joins its cgroups. */
+export interface CgroupDescriptors {
+  /** Directory in the v2 hierarchy, entered by CLONE_INTO_CGROUP; null without one. */
+  readonly v2: Fd | null;
+  /** `tasks` of each v1 hierarchy. */
+  readonly tasks: readonly Fd[];
+}
+
+export interface RunInput extends MountContext {
+  readonly id: string;
+  readonly monitor: Monitor;
+  readonly runLock: Fd;
+  readonly opLock: Fd | null;
+  readonly report: Fd;
+  readonly holdMounts: boolean;
+  /** The detached root, and a host directory to attach it at for a moment. */
+  readonly root: { readonly mount: Fd; readonly directory: Fd };
+  readonly cgroup: CgroupDescriptors;
+  /** Descriptors of namespaces that the spec joins by path. */
+  readonly namespaces: ReadonlyMap<LinuxNamespaceType, Fd>;
+  /** Seccomp filter in base64 (`seccompFilter`); null: none. */
+  readonly filter: string | null;
+  /** Size of the client's window; null: the spec's consoleSize. */
+  readonly window: Window | null;
+}
+
+export interface ExecInput {
+  /** Id of the exec. */
+  readonly id: string;
+  /** The container's spec: its namespaces. */
+  readonly spec: Spec;
+  /** What runs (`spec/exec.ts`). */
+  readonly process: Process;
+  readonly monitor: Monitor;
+  /** pidfds. */
+  readonly cage: Fd;
+  readonly init: Fd;
+  readonly report: Fd;
+  readonly cgroup: CgroupDescriptors;
+  /** This kernel has keyrings (/proc/keys is there). */
+  readonly keyrings: boolean;
+  readonly filter: string | null;
+  readonly window: Window | null;
+}
+
+/** The plan of a container's start. Errors: MdkError for what plans cannot say (NUL bytes, a spec without a pid namespace). */
+export function planRun(input: RunInput): Run {
+  const { spec, cgroup } = input;
+  const own = spec.linux.namespaces.filter((namespace) => namespace.path === undefined);
+  const types = new Set(own.map((namespace) => namespace.type));
+  if (!types.has("pid") || !types.has("mount")) {
+    throw new MdkError("unsupported-namespaces", "a container needs a pid and a mount namespace of its own");
+  }
+  // A cgroup namespace shows as its root what its maker is in: on v1 it is made after the last join (kernel-traps 2).
+  const lateCgroup = types.has("cgroup") && cgroup.tasks.length > 0;
+  let namespaces = 0;
+  for (const type of types) if (!(type === "cgroup" && lateCgroup)) namespaces |= NAMESPACES[type];
+  const steps: Step[] = [
+    ...joinSteps(cgroup),
+    ...spec.linux.namespaces.flatMap((namespace) => joinNamespace(namespace.type, namespace.path, input.namespaces)),
+    ...(lateCgroup ? [{ unshare: { flags: CLONE.NEWCGROUP } }] : []),
+    // As early as can be: the command configures the network while the rest goes on.
+    { created: { network: types.has("network") } },
+    { umask: { mask: spec.process.user.umask ?? 0o022 } },
+    ...(types.has("uts") ? nameSteps(spec) : []),
+    ...rootSteps(spec, input.root),
+    ...fileSystemSteps(input),
+    ...(input.kinds.has("/proc/keys") ? [{ keyctl_join: { name: `_ses.${input.id}` } }] : []),
+    ...scoreSteps(spec.process),
+    ...streamSteps(spec.process, input.window, true),
+    ...privilegeSteps(spec.process, input.filter),
+    // As late as can be: all of the above overlaps with the network's configuration.
+    { wait_go: {} },
+    { ready: {} },
+    execveStep(spec.process),
+  ];
+  return checked({
+    id: input.id,
+    monitor: input.monitor,
+    run_lock: input.runLock,
+    op_lock: input.opLock,
+    namespaces,
+    cgroup: cgroup.v2,
+    report: input.report,
+    hold_mounts: input.holdMounts,
+    steps,
+  });
+}
+
+/** The plan of one more process. The pid namespace is entered by the shim before the steps begin. */
+export function planExec(input: ExecInput): Exec {
+  const { spec, process, cgroup } = input;
+  let flags = 0;
+  for (const { type } of spec.linux.namespaces) if (type !== "pid" && type !== "user") flags |= NAMESPACES[type];
+  const steps: Step[] = [
+    // Processes of the container must not look into this one before it is one of them (CVE-2016-9962).
+    prctlDumpable(),
+    ...joinSteps(cgroup),
+    { created: { network: false } },
+    { setns: { fd: input.init, flags } },
+    { umask: { mask: process.user.umask ?? 0o022 } },
+    ...(input.keyrings ? [{ keyctl_join: { name: `_ses.${input.id}` } }] : []),
+    ...scoreSteps(process),
+    ...streamSteps(process, input.window, false),
+    ...privilegeSteps(process, input.filter),
+    { ready: {} },
+    execveStep(process),
+  ];
+  return checked({
+    id: input.id,
+    monitor: input.monitor,
+    cage: input.cage,
+    init: input.init,
+    cgroup: cgroup.v2,
+    report: input.report,
+    steps,
+  });
+}
+
+/** v1 cgroups: the single-threaded child writes 0 to `tasks` itself (kernel-traps 2, 26). */
+function joinSteps(cgroup: CgroupDescriptors): Step[] {
+  return cgroup.tasks.map((fd) => ({ write: { fd, text: "0" } }));
+}
+
+function joinNamespace(type: LinuxNamespaceType, path: string | undefined, given: RunInput["namespaces"]): Step[] {
+  if (path === undefined) return [];
+  const fd = given.get(type);
+  if (fd === undefined) throw new Error(`no descriptor for the ${type} namespace at ${path}`);
+  return [{ setns: { fd, flags: NAMESPACES[type] } }];
+}
+
+function nameSteps(spec: Spec): Step[] {
+  const steps: Step[] = [{ sethostname: { name: spec.hostname } }];
+  if (spec.domainname !== undefined) steps.push({ setdomainname: { name: spec.domainname } });
+  return steps;
+}
+
+/** Nothing that is mounted from here on reaches the host; unmounts of the host still arrive until the old root is gone. */
+function rootSteps(spec: Spec, root: RunInput["root"]): Step[] {
+  const steps: Step[] = [
+    { mount: { source: null, target: "/", type: null, flags: MS.REC | MS.SLAVE, data: null } },
+    { pivot_root: { root: root.mount, directory: root.directory } },
+  ];
+  if (spec.linux.rootfsPropagation === "shared") {
+    steps.push({ mount: { source: null, target: "/", type: null, flags: MS.SHARED, data: null } });
+  }
+  return steps;
+}
+
+function scoreSteps(process: Process): Step[] {
+  if (process.oomScoreAdj === undefined) return [];
+  return [{ write_proc: { path: "/proc/self/oom_score_adj", text: String(process.oomScoreAdj) } }];
+}
+
+function prctlDumpable(): Step {
+  return { prctl: { option: PR.SET_DUMPABLE, arg2: "0", arg3: "0", arg4: "0", arg5: "0" } };
+}
+
+/** Refuses NUL bytes anywhere: the kernel would see a shorter string than the one that was checked. */
+function checked<T>(plan: T): T {
+  const visit = (value: unknown): void => {
+    if (typeof value === "string") {
+      if (value.includes("\0")) {
+        throw new MdkError("nul-in-plan", "invalid argument: a NUL byte in arguments, environment, names or paths", {
+          hint: "the kernel ends strings there: leave it out",
+        });
+      }
+    } else if (typeof value === "object" && value !== null) for (const member of Object.values(value)) visit(member);
+  };
+  visit(plan);
+  return plan;
+}
