@@ -1,0 +1,151 @@
+/**
+ * Which cgroup hierarchies this process can see, and where: v1, v2 or both. Every line of /proc/self/cgroup is read for
+ * itself, since each hierarchy may hold the caller at another path; a hierarchy without a visible mount does not count.
+ * It changes nothing.
+ */
+import { readFileSync } from "node:fs";
+
+/** One hierarchy: all v1 controllers mounted together, a named v1 hierarchy, or the one v2 hierarchy. */
+export interface Hierarchy {
+  readonly kind: "v1" | "v2";
+  /** `["cpu", "cpuacct"]`, `["name=systemd"]`; v2: cgroup.controllers of the visible root. */
+  readonly controllers: readonly string[];
+  /** Where it is mounted: groups of mdk lie directly below. */
+  readonly mountpoint: string;
+  /** The caller's own group, as /proc/self/cgroup says it. */
+  readonly path: string;
+}
+
+/** `none`: no hierarchy is mounted where this process can see it. */
+export type Mode = "v1" | "v2" | "hybrid" | "none";
+
+export interface Cgroups {
+  readonly mode: Mode;
+  readonly hierarchies: readonly Hierarchy[];
+}
+
+/** A line of /proc/self/cgroup (cgroups(7)): `4:cpu,cpuacct:/path`, v2 `0::/path`. */
+export interface Membership {
+  readonly id: number;
+  readonly controllers: readonly string[];
+  readonly path: string;
+}
+
+/** The fields of a /proc/self/mountinfo line (proc(5)) that matter here. */
+export interface Mount {
+  readonly id: number;
+  readonly parent: number;
+  readonly mountpoint: string;
+  readonly type: string;
+  /** Options of the super block: for v1 the controllers are among them. */
+  readonly options: readonly string[];
+}
+
+/** Reads two files (and cgroup.controllers where v2 is mounted): about 0.1 ms. Throws node's error without /proc. */
+export function detectCgroups(): Cgroups {
+  return locate(
+    parseMemberships(readFileSync("/proc/self/cgroup", "utf8")),
+    parseMounts(readFileSync("/proc/self/mountinfo", "utf8")),
+    (mountpoint) => readFileSync(`${mountpoint}/cgroup.controllers`, "utf8"),
+  );
+}
+
+export function parseMemberships(text: string): Membership[] {
+  const memberships: Membership[] = [];
+  for (const line of text.split("\n")) {
+    const first = line.indexOf(":");
+    const second = line.indexOf(":", first + 1);
+    if (first < 1 || second < 0) continue;
+    const controllers = line.slice(first + 1, second);
+    memberships.push({
+      id: Number(line.slice(0, first)),
+      controllers: controllers === "" ? [] : controllers.split(","),
+      path: line.slice(second + 1),
+    });
+  }
+  return memberships;
+}
+
+export function parseMounts(text: string): Mount[] {
+  const mounts: Mount[] = [];
+  for (const line of text.split("\n")) {
+    const fields = line.split(" ");
+    // Optional fields stand before the separator, so that its position varies.
+    const separator = fields.indexOf("-", 6);
+    if (separator < 0) continue;
+    mounts.push({
+      id: Number(fields[0]),
+      parent: Number(fields[1]),
+      mountpoint: unescape(fields[4] ?? ""),
+      type: fields[separator + 1] ?? "",
+      options: (fields[separator + 3] ?? "").split(","),
+    });
+  }
+  return mounts;
+}
+
+/** Joins the two files. `readControllers` is asked for the root of the v2 hierarchy only. */
+export function locate(
+  memberships: readonly Membership[],
+  mounts: readonly Mount[],
+  readControllers: (mountpoint: string) => string,
+): Cgroups {
+  const candidates = mounts.filter((mount) => mount.type === "cgroup" || mount.type === "cgroup2");
+  const byId = new Map(mounts.map((mount) => [mount.id, mount]));
+  const visible = candidates.filter((mount) => isVisible(mount, mounts, byId));
+  const hierarchies: Hierarchy[] = [];
+  for (const { controllers, path } of memberships) {
+    if (controllers.length === 0) {
+      const mountpoint = visible.find((mount) => mount.type === "cgroup2")?.mountpoint;
+      if (mountpoint === undefined) continue;
+      const available = readControllers(mountpoint).trim();
+      hierarchies.push({ kind: "v2", controllers: available === "" ? [] : available.split(" "), mountpoint, path });
+      continue;
+    }
+    const mountpoint = visible.find(
+      (mount) => mount.type === "cgroup" && controllers.every((name) => mount.options.includes(name)),
+    )?.mountpoint;
+    if (mountpoint !== undefined) hierarchies.push({ kind: "v1", controllers, mountpoint, path });
+  }
+  return { mode: modeOf(hierarchies), hierarchies };
+}
+
+/** The hierarchy that has the controller, v1 or v2; null where no hierarchy has it. */
+export function findController(cgroups: Cgroups, controller: string): Hierarchy | null {
+  return cgroups.hierarchies.find((hierarchy) => hierarchy.controllers.includes(controller)) ?? null;
+}
+
+/** The v2 hierarchy, with or without controllers; null where none is mounted. */
+export function findUnified(cgroups: Cgroups): Hierarchy | null {
+  return cgroups.hierarchies.find((hierarchy) => hierarchy.kind === "v2") ?? null;
+}
+
+/** A v2 hierarchy beside named v1 ones alone (a container on a v2 host that mounts name=systemd) is still v2. */
+function modeOf(hierarchies: readonly Hierarchy[]): Mode {
+  const v2 = hierarchies.some((hierarchy) => hierarchy.kind === "v2");
+  const v1 = hierarchies.some(
+    (hierarchy) => hierarchy.kind === "v1" && !hierarchy.controllers.every((name) => name.startsWith("name=")),
+  );
+  if (v2) return v1 ? "hybrid" : "v2";
+  return hierarchies.length > 0 ? "v1" : "none";
+}
+
+/** A mount is hidden when something that is not its ancestor lies over it or over a directory above it. */
+function isVisible(mount: Mount, mounts: readonly Mount[], byId: ReadonlyMap<number, Mount>): boolean {
+  const ancestors = new Set<number>();
+  for (let at: Mount | undefined = mount; at !== undefined && !ancestors.has(at.id); at = byId.get(at.parent)) {
+    ancestors.add(at.id);
+  }
+  return mounts.every((other) => ancestors.has(other.id) || !isAbove(other.mountpoint, mount.mountpoint));
+}
+
+function isAbove(directory: string, path: string): boolean {
+  if (!path.startsWith(directory)) return false;
+  return directory === "/" || path.length === directory.length || path[directory.length] === "/";
+}
+
+/** mountinfo writes space, tab, newline and backslash as three octal digits. */
+function unescape(text: string): string {
+  if (!text.includes("\\")) return text;
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8)));
+}

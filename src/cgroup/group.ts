@@ -1,0 +1,276 @@
+/**
+ * The groups of containers: made with their limits, killed, removed. One directory a hierarchy, `<mountpoint>/<parent>/<id>`;
+ * who joins them, and how, is the shim's business (the plan holds what `createGroup` returns).
+ */
+import { closeSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { MdkError } from "../error.ts";
+import { attachDeviceProgram, loadDeviceProgram } from "../sys/bpf.ts";
+import { findController, findUnified, type Cgroups, type Hierarchy } from "./detect.ts";
+import { allowsEverything, assembleDeviceProgram, planDeviceWrites, type DeviceRule } from "./devices.ts";
+import { planLimits, type Limits, type Write } from "./limits.ts";
+import { enableControllers, hasCode, MONITOR } from "./parent.ts";
+
+/** What the plan needs of a container's group. */
+export interface Group {
+  /** Directory for CLONE_INTO_CGROUP; null without a v2 hierarchy. */
+  readonly v2: string | null;
+  /** `tasks` of every v1 hierarchy: the process writes "0" to each. */
+  readonly tasks: readonly string[];
+  /** memory.events or memory.oom_control: its `oom_kill` counts; null without the memory controller. */
+  readonly oomFile: string | null;
+  /** A `cgroup.procs` that lists every process of the container; null without any hierarchy. */
+  readonly procs: string | null;
+  readonly directories: readonly string[];
+}
+
+/** Which group: `parent` is a name ("mdk"), `id` the container's. */
+export interface GroupName {
+  readonly parent: string;
+  readonly id: string;
+}
+
+const RMDIR_TRIES = 50;
+const RMDIR_PAUSE_MS = 2;
+/** Groups that a container may have made below its own; more than this is left to fail. */
+const DESCENDANTS_MAX = 10_000;
+const KILL_TRIES = 500;
+const KILL_PAUSE_MS = 2;
+
+/**
+ * Makes the group in every hierarchy and sets limits and device rules; `ensureParent` comes first. Returns it with Docker's
+ * warnings. A group that is left over from an earlier life is replaced. Throws MdkError (a limit that cannot be set) or
+ * node's error, and then nothing of the group is left.
+ */
+export function createGroup(
+  cgroups: Cgroups,
+  { parent, id }: GroupName,
+  limits: Limits,
+  deviceRules: readonly DeviceRule[],
+): { group: Group; warnings: string[] } {
+  const writes = planLimits(limits, (controller) => findController(cgroups, controller)?.kind ?? null);
+  const made: string[] = [];
+  try {
+    for (const { mountpoint } of cgroups.hierarchies) {
+      const directory = `${mountpoint}/${parent}/${id}`;
+      makeDirectory(directory);
+      made.push(directory);
+    }
+    const warnings = applyLimits(cgroups, { parent, id }, writes);
+    applyDeviceRules(cgroups, { parent, id }, deviceRules);
+    return { group: describe(cgroups, { parent, id }), warnings };
+  } catch (error) {
+    for (const directory of made.reverse()) quietly(() => rmdirSync(directory));
+    throw error;
+  }
+}
+
+/** The group as createGroup returned it, for a container that has one already: no file is touched. */
+export function describe(cgroups: Cgroups, { parent, id }: GroupName): Group {
+  const at = (hierarchy: Hierarchy | null): string | null => (hierarchy === null ? null : `${hierarchy.mountpoint}/${parent}/${id}`);
+  const v2 = at(findUnified(cgroups));
+  const directories = cgroups.hierarchies.map((hierarchy) => `${hierarchy.mountpoint}/${parent}/${id}`);
+  const memory = findController(cgroups, "memory");
+  const first = v2 ?? directories[0];
+  return {
+    v2,
+    tasks: cgroups.hierarchies.filter(({ kind }) => kind === "v1").map((hierarchy) => `${at(hierarchy)}/tasks`),
+    oomFile: memory === null ? null : `${at(memory)}/${memory.kind === "v1" ? "memory.oom_control" : "memory.events"}`,
+    procs: first === undefined ? null : `${first}/cgroup.procs`,
+    directories,
+  };
+}
+
+/** Where monitors live: what the plan's Monitor takes. */
+export function monitorGroup(cgroups: Cgroups, parent: string): Pick<Group, "v2" | "tasks"> {
+  const { v2, tasks } = describe(cgroups, { parent, id: MONITOR });
+  return { v2, tasks };
+}
+
+/** Ids that have a group in any hierarchy. */
+export function listGroups(cgroups: Cgroups, parent: string): string[] {
+  const ids = new Set<string>();
+  for (const { mountpoint } of cgroups.hierarchies) {
+    for (const name of subdirectories(`${mountpoint}/${parent}`)) if (name !== MONITOR) ids.add(name);
+  }
+  return [...ids];
+}
+
+/**
+ * Removes the group and what the container made below it; one that is missing is fine. A group that still dies is waited for,
+ * 0.1 s at most. Goes on after an error and throws the first: MdkError "cgroup-busy" where processes live in it.
+ */
+export function removeGroup(cgroups: Cgroups, { parent, id }: GroupName): void {
+  const errors: unknown[] = [];
+  for (const { mountpoint } of cgroups.hierarchies) {
+    try {
+      removeTree(`${mountpoint}/${parent}/${id}`);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
+}
+
+/**
+ * Kills every process of the group and waits until it is empty, a second at most. Missing is fine. Throws MdkError "cgroup-busy"
+ * where processes outlive that (uninterruptible sleep).
+ */
+export function killGroup(cgroups: Cgroups, { parent, id }: GroupName): void {
+  const directories = cgroups.hierarchies.map(({ mountpoint }) => `${mountpoint}/${parent}/${id}`);
+  const unified = findUnified(cgroups);
+  // Linux 5.14: atomic, forks included.
+  if (unified !== null) quietly(() => writeFileSync(`${unified.mountpoint}/${parent}/${id}/cgroup.kill`, "1", { flag: "r+" }));
+  // Without it no new process may appear while the loop below kills the old ones.
+  const pids = findController(cgroups, "pids");
+  if (pids !== null) quietly(() => writeFileSync(`${pids.mountpoint}/${parent}/${id}/pids.max`, "0", { flag: "r+" }));
+  for (let attempt = 0; attempt < KILL_TRIES; attempt++) {
+    const living = new Set(directories.flatMap(processes));
+    if (living.size === 0) return;
+    // 0 is a process of a pid namespace that cannot be seen from here: kill(0) would be mdk's own process group.
+    for (const pid of living) if (pid > 0) quietly(() => process.kill(pid, "SIGKILL"));
+    Bun.sleepSync(KILL_PAUSE_MS);
+  }
+  throw new MdkError("cgroup-busy", `could not kill all processes in cgroup ${parent}/${id}`);
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory);
+  } catch (error) {
+    if (hasCode(error, "EROFS") || hasCode(error, "EACCES")) {
+      throw new MdkError("cgroup-read-only", `create cgroup ${directory}: read-only or not permitted`, {
+        hint: "mdk needs a writable cgroup file system: in a container, run that container privileged",
+        cause: error,
+      });
+    }
+    if (!hasCode(error, "EEXIST")) throw error;
+    // A crash left it: limits of that life must not live on in this one.
+    removeTree(directory);
+    mkdirSync(directory);
+  }
+}
+
+function applyLimits(cgroups: Cgroups, { parent, id }: GroupName, writes: readonly Write[]): string[] {
+  const warnings: string[] = [];
+  for (const write of writes) {
+    const hierarchy = findController(cgroups, write.controller) as Hierarchy;
+    const file = `${hierarchy.mountpoint}/${parent}/${id}/${write.file}`;
+    try {
+      writeLimit(hierarchy, parent, file, write);
+    } catch (error) {
+      if (write.optional !== null && hasCode(error, "ENOENT")) warnings.push(write.optional);
+      else throw explain(error, hierarchy, write);
+    }
+  }
+  return warnings;
+}
+
+/** Somebody may have taken the controller out of subtree_control since the parent was made: enabled again, once. */
+function writeLimit(hierarchy: Hierarchy, parent: string, file: string, write: Write): void {
+  try {
+    writeFileSync(file, write.value, { flag: "r+" });
+  } catch (error) {
+    if (!hasCode(error, "ENOENT") || hierarchy.kind === "v1") throw error;
+    enableControllers(hierarchy, parent);
+    writeFileSync(file, write.value, { flag: "r+" });
+  }
+}
+
+function explain(error: unknown, hierarchy: Hierarchy, { controller, file, value, flag }: Write): unknown {
+  if (hasCode(error, "ENOENT")) {
+    return new MdkError("cgroup-controller-missing", `${flag} cannot be set: the ${controller} controller of this kernel has no ${file}`, {
+      hint: file.includes("sw") ? "swap accounting is off: boot with swapaccount=1, or leave the flag out" : `leave ${flag} out`,
+      cause: error,
+    });
+  }
+  if (controller === "cpuset") {
+    const kind = file.endsWith("cpus") ? "cpus" : "mems";
+    const available = readFileSync(`${hierarchy.mountpoint}/cpuset.${hierarchy.kind === "v1" ? kind : `${kind}.effective`}`, "utf8").trim();
+    const what = kind === "cpus" ? "CPUs" : "memory nodes";
+    return new MdkError("invalid-limit", `Requested ${what} are not available - requested ${value}, available: ${available}`, { cause: error });
+  }
+  return new MdkError("cgroup-limit", `${flag} cannot be set: write ${value} to ${file}: ${(error as Error).message}`, { cause: error });
+}
+
+function applyDeviceRules(cgroups: Cgroups, { parent, id }: GroupName, rules: readonly DeviceRule[]): void {
+  // A new group may do what its parent may, and mdk's parent group is never restricted.
+  if (allowsEverything(rules)) return;
+  const v1 = findController(cgroups, "devices");
+  if (v1 !== null) {
+    const directory = `${v1.mountpoint}/${parent}/${id}`;
+    for (const { file, value } of planDeviceWrites(rules)) writeFileSync(`${directory}/${file}`, value, { flag: "r+" });
+    return;
+  }
+  const unified = findUnified(cgroups);
+  if (unified === null) {
+    throw new MdkError("cgroup-controller-missing", "device access cannot be limited: no cgroup hierarchy has the devices controller", {
+      hint: "enable it in the kernel, or run the container with --privileged",
+    });
+  }
+  const program = loadDeviceProgram(assembleDeviceProgram(rules));
+  try {
+    attachDeviceProgram(program, `${unified.mountpoint}/${parent}/${id}`);
+  } finally {
+    closeSync(program);
+  }
+}
+
+/** Processes of the group and of all groups below it. */
+function processes(directory: string): number[] {
+  const pids: number[] = [];
+  for (const path of descendants(directory)) {
+    try {
+      for (const line of readFileSync(`${path}/cgroup.procs`, "utf8").split("\n")) if (line !== "") pids.push(Number(line));
+    } catch {
+      // Removed meanwhile, or a threaded v2 group, whose processes its ancestor lists.
+    }
+  }
+  return pids;
+}
+
+/** The directory and those below it, parents first. */
+function descendants(directory: string): string[] {
+  const found = [directory];
+  for (let index = 0; index < found.length && found.length < DESCENDANTS_MAX; index++) {
+    const path = found[index] as string;
+    for (const name of subdirectories(path)) found.push(`${path}/${name}`);
+  }
+  return found;
+}
+
+function subdirectories(directory: string): string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
+export function removeTree(directory: string): void {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      rmdirSync(directory);
+      return;
+    } catch (error) {
+      if (hasCode(error, "ENOENT")) return;
+      // Processes, dying ones for a moment included, and groups below both say EBUSY.
+      if (!hasCode(error, "EBUSY") && !hasCode(error, "ENOTEMPTY")) throw error;
+      if (attempt === RMDIR_TRIES) {
+        throw new MdkError("cgroup-busy", `remove cgroup ${directory}: processes still live in it`, { cause: error });
+      }
+      for (const path of descendants(directory).slice(1).reverse()) quietly(() => rmdirSync(path));
+      if (attempt > 0) Bun.sleepSync(RMDIR_PAUSE_MS);
+    }
+  }
+}
+
+function quietly(action: () => void): void {
+  try {
+    action();
+  } catch {
+    // The caller looks at the outcome, not at this attempt.
+  }
+}

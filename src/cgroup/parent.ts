@@ -1,0 +1,129 @@
+/**
+ * The parent of all groups of one data root, made once per boot: `<mountpoint>/<parent>` and `<parent>/monitor` in every
+ * hierarchy, with the controllers enabled (v2) and the cpuset filled in (v1).
+ */
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { MdkError } from "../error.ts";
+import type { Cgroups, Hierarchy } from "./detect.ts";
+
+/** The group of monitors and cages, beside those of the containers. */
+export const MONITOR = "monitor";
+
+/** Controllers that mdk sets limits with. */
+const WANTED = ["cpuset", "cpu", "io", "memory", "pids"];
+const MOVE_PASSES = 20;
+
+/**
+ * Makes the parent; cheap when it is there (one existence check a hierarchy). Safe against others that do the same at once.
+ * Throws MdkError: "cgroup-none", "cgroup-read-only".
+ */
+export function ensureParent(cgroups: Cgroups, parent: string): void {
+  if (cgroups.hierarchies.length === 0) {
+    throw new MdkError("cgroup-none", "no cgroup hierarchy is mounted", { hint: "mount cgroup2 on /sys/fs/cgroup" });
+  }
+  for (const hierarchy of cgroups.hierarchies) {
+    const directory = `${hierarchy.mountpoint}/${parent}`;
+    // The monitor's directory is made last: where it is, all the rest was done.
+    if (existsSync(`${directory}/${MONITOR}`)) continue;
+    try {
+      makeDirectory(directory);
+      if (hierarchy.kind === "v2") enableControllers(hierarchy, parent);
+      else if (hierarchy.controllers.includes("cpuset")) inheritCpuset(hierarchy.mountpoint, directory);
+      makeDirectory(`${directory}/${MONITOR}`);
+    } catch (error) {
+      throw explain(error, directory);
+    }
+  }
+}
+
+/** Removes the parent with its monitor group; what still holds a container or a monitor is left, and named by the error. */
+export function removeParent(cgroups: Cgroups, parent: string): void {
+  const errors: unknown[] = [];
+  for (const { mountpoint } of cgroups.hierarchies) {
+    for (const directory of [`${mountpoint}/${parent}/${MONITOR}`, `${mountpoint}/${parent}`]) {
+      try {
+        rmdirSync(directory);
+      } catch (error) {
+        if (!hasCode(error, "ENOENT")) errors.push(error);
+      }
+    }
+  }
+  if (errors.length > 0) {
+    throw new MdkError("cgroup-busy", `remove cgroup ${parent}: containers or monitors still live in it`, { cause: errors[0] });
+  }
+}
+
+/**
+ * Enables the wanted controllers for the children of the root and of the parent. A container's cgroup namespace root holds the
+ * processes of that container, and the kernel allows either processes or controllers (cgroups(7), "no internal processes"):
+ * they are moved to `init/` then, as docker:dind does.
+ */
+export function enableControllers(hierarchy: Hierarchy, parent: string): void {
+  const wanted = WANTED.filter((name) => hierarchy.controllers.includes(name)).map((name) => `+${name}`);
+  if (wanted.length === 0) return;
+  const text = wanted.join(" ");
+  const root = `${hierarchy.mountpoint}/cgroup.subtree_control`;
+  try {
+    write(root, text);
+  } catch (error) {
+    // The true root has no cgroup.events and may hold both, so that EBUSY there is something else.
+    if (!hasCode(error, "EBUSY") || !existsSync(`${hierarchy.mountpoint}/cgroup.events`)) throw error;
+    moveProcesses(hierarchy.mountpoint, `${hierarchy.mountpoint}/init`);
+    write(root, text);
+  }
+  write(`${hierarchy.mountpoint}/${parent}/cgroup.subtree_control`, text);
+}
+
+/** A process that forks meanwhile leaves a child behind: repeated until none is left. */
+function moveProcesses(from: string, to: string): void {
+  makeDirectory(to);
+  for (let pass = 0; pass < MOVE_PASSES; pass++) {
+    const pids = readFileSync(`${from}/cgroup.procs`, "utf8").split("\n").filter((line) => line !== "" && line !== "0");
+    if (pids.length === 0) return;
+    for (const pid of pids) {
+      try {
+        write(`${to}/cgroup.procs`, pid);
+      } catch (error) {
+        // ESRCH: it has ended.
+        if (!hasCode(error, "ESRCH")) throw error;
+      }
+    }
+  }
+}
+
+/**
+ * A new v1 cpuset is empty and takes no process (ENOSPC). The parent gets what its own parent has; with clone_children every
+ * group made below gets the same from the kernel.
+ */
+function inheritCpuset(root: string, directory: string): void {
+  for (const file of ["cpuset.cpus", "cpuset.mems"]) write(`${directory}/${file}`, readFileSync(`${root}/${file}`, "utf8").trim());
+  write(`${directory}/cgroup.clone_children`, "1");
+}
+
+/** True where the error of a system call has this code ("ENOENT"). */
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
+
+/** Cgroup files exist or do not: O_CREAT and O_TRUNC would change the error that says so. */
+function write(file: string, text: string): void {
+  writeFileSync(file, text, { flag: "r+" });
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory);
+  } catch (error) {
+    if (!hasCode(error, "EEXIST")) throw error;
+  }
+}
+
+function explain(error: unknown, directory: string): unknown {
+  if (hasCode(error, "EROFS") || hasCode(error, "EACCES") || hasCode(error, "EPERM")) {
+    return new MdkError("cgroup-read-only", `create cgroup ${directory}: ${(error as Error).message}`, {
+      hint: "mdk needs a writable cgroup file system: in a container, run that container privileged",
+      cause: error,
+    });
+  }
+  return error;
+}

@@ -1,0 +1,87 @@
+import { expect, test } from "bun:test";
+import { cpuWeight, planLimits, type Limits, type Version } from "../../src/cgroup/limits.ts";
+import { MdkError } from "../../src/error.ts";
+
+const plan = (limits: Limits, version: Version | null) =>
+  planLimits(limits, () => version).map(({ controller, file, value }) => `${controller} ${file} ${value}`);
+const refusal = (limits: Limits, version: Version | null = "v2"): MdkError => {
+  try {
+    planLimits(limits, () => version);
+  } catch (error) {
+    if (error instanceof MdkError) return error;
+  }
+  throw new Error("not refused");
+};
+const MB = 1024 * 1024;
+
+test("no limit writes nothing and needs no controller", () => {
+  expect(plan({}, null)).toEqual([]);
+  expect(plan({ pids: -1, memory: 0, cpuQuota: 0, cpusetCpus: "" }, null)).toEqual([]);
+});
+
+test("v1: memory before memory and swap, period before quota", () => {
+  expect(plan({ memory: 100 * MB, cpuQuota: 25_000, cpuPeriod: 100_000, cpuShares: 512, pids: 50, cpusetCpus: "0-1", cpusetMems: "0" }, "v1")).toEqual([
+    "memory memory.limit_in_bytes 104857600",
+    "memory memory.memsw.limit_in_bytes 209715200",
+    "cpu cpu.shares 512",
+    "cpu cpu.cfs_period_us 100000",
+    "cpu cpu.cfs_quota_us 25000",
+    "cpuset cpuset.cpus 0-1",
+    "cpuset cpuset.mems 0",
+    "pids pids.max 50",
+  ]);
+});
+
+test("v2: swap is what is left of memory and swap, quota and period are one file", () => {
+  expect(plan({ memory: 100 * MB, memorySwap: 150 * MB, cpuQuota: 25_000, cpuShares: 1024, pids: 50 }, "v2")).toEqual([
+    "memory memory.max 104857600",
+    "memory memory.swap.max 52428800",
+    "cpu cpu.weight 100",
+    "cpu cpu.max 25000 100000",
+    "pids pids.max 50",
+  ]);
+});
+
+test("unlimited swap, no swap, and twice the memory by default", () => {
+  expect(plan({ memory: 8 * MB, memorySwap: -1 }, "v2")[1]).toBe("memory memory.swap.max max");
+  expect(plan({ memory: 8 * MB, memorySwap: -1 }, "v1")[1]).toBe("memory memory.memsw.limit_in_bytes -1");
+  expect(plan({ memory: 8 * MB, memorySwap: 8 * MB }, "v2")[1]).toBe("memory memory.swap.max 0");
+  expect(plan({ memory: 8 * MB }, "v2")[1]).toBe(`memory memory.swap.max ${8 * MB}`);
+});
+
+test("swap that was not asked for may be missing, swap that was asked for may not", () => {
+  expect(planLimits({ memory: 8 * MB }, () => "v1")[1]?.optional).toContain("swap limit capabilities");
+  expect(planLimits({ memory: 8 * MB, memorySwap: -1 }, () => "v1")[1]?.optional).toBeNull();
+});
+
+test("a missing controller is named with the flag that needs it", () => {
+  const cases: [Limits, string, string][] = [
+    [{ memory: 100 * MB }, "--memory", "memory"],
+    [{ cpuQuota: 1000 }, "--cpus", "cpu"],
+    [{ cpuShares: 2 }, "--cpu-shares", "cpu"],
+    [{ cpusetCpus: "0" }, "--cpuset-cpus", "cpuset"],
+    [{ pids: 1 }, "--pids-limit", "pids"],
+  ];
+  for (const [limits, flag, controller] of cases) {
+    const error = refusal(limits, null);
+    expect(error.code).toBe("cgroup-controller-missing");
+    expect(error.message).toContain(`${flag} cannot be set`);
+    expect(error.message).toContain(`the ${controller} controller`);
+  }
+});
+
+test("contradictions are refused in Docker's words", () => {
+  expect(refusal({ memory: 1 }).message).toBe("Minimum memory limit allowed is 6MB");
+  expect(refusal({ memory: 10 * MB, memorySwap: 9 * MB }).message).toStartWith("Minimum memoryswap limit should be larger");
+  expect(refusal({ memorySwap: 9 * MB }).message).toStartWith("You should always set the Memory limit");
+});
+
+test("CVE-2018-20699: cpusets that cannot exist are refused without expanding them", () => {
+  for (const list of ["1-2147483647", "0-99999999999999", "3-1", "a", "1,,2", "-1", "0-", "1\n2"]) {
+    expect(refusal({ cpusetMems: list }).message).toBe(`Invalid value ${list} for cpuset mems`);
+  }
+});
+
+test("CPU weights follow runc's curve", () => {
+  expect([0, 1, 2, 3, 100, 512, 1024, 2048, 262_143, 262_144, 1e9].map(cpuWeight)).toEqual([1, 1, 1, 2, 17, 59, 100, 174, 10_000, 10_000, 10_000]);
+});
