@@ -64,16 +64,17 @@ function readJson<T>(path: string): T | null {
 
 /**
  * Reads a container's condition without taking a lock. The lock is looked at first: a record that is missing afterwards
- * was missing while nobody held the lock, so it will not come.
+ * was missing while nobody held the lock, so it will not come. `ownOpLock`: the caller itself holds the op lock, so that
+ * it says nothing about another one's start.
  */
-export function readCondition(directory: string): Condition {
+export function readCondition(directory: string, options: { readonly ownOpLock: boolean } = { ownOpLock: false }): Condition {
   const held = isPathLocked(runLockPath(directory));
   const record = readJson<ExitRecord>(`${directory}/exit`);
   const state = readJson<StateFile>(`${directory}/state.json`);
   if (record !== null) return { kind: "ended", record, state, held };
   if (held) return state === null ? { kind: "starting" } : { kind: "running", state };
   if (state !== null) return { kind: "lost", state };
-  return isPathLocked(opLockPath(directory)) ? { kind: "starting" } : { kind: "aborted" };
+  return !options.ownOpLock && isPathLocked(opLockPath(directory)) ? { kind: "starting" } : { kind: "aborted" };
 }
 
 /** Before `go`: what the container will be once it has started. */

@@ -7,10 +7,10 @@ import type { ContainerConfig, HostConfig, NetworkState } from "../spec/containe
 import { transaction } from "./database.ts";
 
 /**
- * phase: `created` never started · `started` a start was begun and its end is not yet noted: lock, state file and exit
- * record tell what it is · `exited` the end is noted.
+ * `created` never started · `started` a start was begun and its end is not yet noted: lock, state file and exit record
+ * tell what it is · `exited` the end is noted · `removing` its files go, then the row.
  */
-export type Phase = "created" | "started" | "exited";
+export type Phase = "created" | "started" | "exited" | "removing";
 
 export const CONTAINERS_SCHEMA = `
   CREATE TABLE IF NOT EXISTS containers (
@@ -132,6 +132,11 @@ export function markEnded(database: Database, id: string, phase: "created" | "ex
     .query("UPDATE containers SET phase = ?, transient = 0, network = NULL, started = ?, finished = ?, code = ?, oom = ?, error = ? WHERE id = ?")
     .run(phase, end.started, end.finished, end.code, end.oom ? 1 : 0, end.error, id);
   releaseHoldings(database, id);
+}
+
+/** A removal begins: from here on the container cannot be started, and the next command would finish the removal. */
+export function markRemoving(database: Database, id: string): void {
+  transaction(database, () => database.query("UPDATE containers SET phase = 'removing' WHERE id = ?").run(id));
 }
 
 /** Address and ports of a container are free again. */

@@ -1,0 +1,146 @@
+/** Hearing of the end of a running container from its monitor, and bringing it about: wait, signals, stop. */
+import { closeSync, constants, openSync } from "node:fs";
+import { MdkError } from "../error.ts";
+import { readCondition } from "../runtime/state.ts";
+import type { Container } from "../store/containers.ts";
+import { runPaths } from "../store/paths.ts";
+import { openProcess, sendSignal } from "../sys/pidfd.ts";
+import { pollReadable } from "../sys/poll.ts";
+import { SysError } from "../sys/ffi.ts";
+import { connectUnix, receiveWithDescriptors, sendWithDescriptors } from "../sys/socket.ts";
+import { isPathLocked, lockFile } from "../sys/lock.ts";
+import { runLockPath } from "../runtime/state.ts";
+import { signalNumber } from "../spec/signals.ts";
+import type { Context } from "./context.ts";
+import { readStatus } from "./status.ts";
+
+const SIGKILL = 9;
+const DEFAULT_STOP_SECONDS = 10;
+/** A message of the monitor's: kind, then at most this much. */
+const MESSAGE_BYTES_MAX = 32 * 1024 + 1;
+
+/** Opens the monitor's socket; null when there is no monitor. */
+export function connectMonitor(context: Context, container: Container): number | null {
+  let directory: number;
+  try {
+    directory = openSync(runPaths(context.runRoot).container(container.id), constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return null;
+    throw error;
+  }
+  try {
+    return connectUnix(directory, "attach");
+  } catch (error) {
+    if (error instanceof SysError && (error.code === "ENOENT" || error.code === "ECONNREFUSED")) return null;
+    throw error;
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** A running container's end, subscribed to before anything is done to it. */
+export interface EndWatch {
+  /** The exit status, or null after `timeoutMs` (-1: no limit). A monitor that is killed meanwhile: LOST_CODE's 255. */
+  wait(timeoutMs: number): number | null;
+  close(): void;
+}
+
+/** Null when the container does not run (any more): its status says how it ended. */
+export function watchEnd(context: Context, container: Container): EndWatch | null {
+  const socket = connectMonitor(context, container);
+  if (socket === null) return null;
+  try {
+    sendWithDescriptors(socket, Buffer.from("x"), []);
+  } catch (error) {
+    closeSync(socket);
+    if (error instanceof SysError) return null;
+    throw error;
+  }
+  return {
+    wait(timeoutMs) {
+      if (pollReadable([socket], timeoutMs) === null) return null;
+      try {
+        const { bytes } = receiveWithDescriptors(socket, MESSAGE_BYTES_MAX, 0);
+        if (bytes.length > 1 && bytes[0] === "x".charCodeAt(0)) return bytes[1]!;
+      } catch (error) {
+        if (!(error instanceof SysError)) throw error;
+      }
+      // The monitor is gone without a word: what it left tells, after its cage has died too.
+      return readStatus(context, container).code;
+    },
+    close: () => closeSync(socket),
+  };
+}
+
+/** Blocks until the container has ended and returns its exit status; at once when it does not run. */
+export function waitForEnd(context: Context, container: Container): number {
+  const watch = watchEnd(context, container);
+  if (watch === null) return readStatus(context, container).code;
+  try {
+    return watch.wait(-1) ?? 0;
+  } finally {
+    watch.close();
+  }
+}
+
+/** pidfd of init or cage; null when the container does not run. The caller closes it. */
+export function openRunning(context: Context, container: Container, which: "init" | "cage"): number | null {
+  const condition = readCondition(runPaths(context.runRoot).container(container.id));
+  if (condition.kind !== "running") return null;
+  const { state } = condition;
+  return which === "init" ? openProcess(state.pid, state.pidStart) : openProcess(state.cage, state.cageStart);
+}
+
+/** "SIGTERM", "TERM", "15" to a number. Throws Docker's "Invalid signal: X". */
+export function parseSignal(text: string): number {
+  const number = signalNumber(text);
+  if (number === null) throw new MdkError("invalid-signal", `Invalid signal: ${text}`);
+  return number;
+}
+
+/** Sends a signal to PID 1; SIGKILL goes to the cage and takes everything along. False: it does not run. */
+export function signalContainer(context: Context, container: Container, signal: number): boolean {
+  const descriptor = openRunning(context, container, signal === SIGKILL ? "cage" : "init");
+  if (descriptor === null) return false;
+  try {
+    return sendSignal(descriptor, signal);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+export interface StopOptions {
+  /** Null: the container's own, else SIGTERM. */
+  readonly signal: string | null;
+  /** Seconds until SIGKILL; -1: never. Null: the container's own, else 10. */
+  readonly seconds: number | null;
+}
+
+/** Docker's stop: the stop signal, then SIGKILL. Returns when the container has ended; one that does not run is no error. */
+export function stopContainer(context: Context, container: Container, options: StopOptions): void {
+  const signal = parseSignal(options.signal ?? container.config.StopSignal ?? "SIGTERM");
+  const seconds = options.seconds ?? container.config.StopTimeout ?? DEFAULT_STOP_SECONDS;
+  const watch = watchEnd(context, container);
+  if (watch === null) return;
+  try {
+    signalContainer(context, container, signal);
+    if (watch.wait(seconds < 0 ? -1 : seconds * 1000) !== null) return;
+    signalContainer(context, container, SIGKILL);
+    watch.wait(-1);
+  } finally {
+    watch.close();
+  }
+}
+
+/** Kills a running container and waits for its end. */
+export function killContainer(context: Context, container: Container): void {
+  stopContainer(context, container, { signal: "SIGKILL", seconds: -1 });
+}
+
+/** Waits until nothing of the container lives and its mounts are closed: before its upper directory is touched. */
+export function awaitReleased(context: Context, id: string): void {
+  const path = runLockPath(runPaths(context.runRoot).container(id));
+  if (!isPathLocked(path)) return;
+  const descriptor = lockFile(path);
+  if (descriptor !== null) closeSync(descriptor);
+}

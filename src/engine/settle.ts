@@ -1,0 +1,149 @@
+/**
+ * Bringing a container to rest: what it held of the host is given back, its end is noted, or it is removed. Done by the
+ * client that waited for it, by `container cleanup` that a monitor starts, and by the next command for what a killed
+ * command or monitor left (reconcile). Every step can be repeated; the row changes last, so nothing is ever left that no
+ * row names.
+ */
+import { closeSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { detectCgroups } from "../cgroup/detect.ts";
+import { killGroup, removeGroup } from "../cgroup/group.ts";
+import { opLockPath, readCondition, type Condition } from "../runtime/state.ts";
+import {
+  containerIds, deleteContainer, listContainers, markEnded, markRemoving, readContainer, type Container,
+} from "../store/containers.ts";
+import { checkpoint, transaction } from "../store/database.ts";
+import { runPaths, storePaths } from "../store/paths.ts";
+import { lockFile, tryLockFile } from "../sys/lock.ts";
+import type { Context } from "./context.ts";
+import { awaitReleased } from "./end.ts";
+import { hostNames } from "./host.ts";
+import { detachNetwork } from "./network.ts";
+import { LOST_CODE } from "./status.ts";
+
+/** The op lock of a container, its directory made when it is missing. Null without `wait` when somebody holds it. */
+export function takeOpLock(context: Context, id: string, wait: boolean): number | null {
+  const directory = runPaths(context.runRoot).container(id);
+  for (;;) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    try {
+      const descriptor = wait ? lockFile(opLockPath(directory)) : tryLockFile(opLockPath(directory));
+      if (descriptor !== null || !wait) return descriptor;
+    } catch (error) {
+      // Removed between the two calls by who removed the container.
+      if ((error as { code?: string }).code !== "ENOENT") throw error;
+    }
+  }
+}
+
+/** Settles one container, waiting for who works on it. A running one, or one that is gone, is left alone. */
+export function settle(context: Context, id: string): void {
+  const lock = takeOpLock(context, id, true)!;
+  try {
+    settleLocked(context, id);
+  } finally {
+    closeSync(lock);
+  }
+}
+
+/** The same for who holds the op lock: its own set-up has failed, or it is about to start or remove the container. */
+export function settleLocked(context: Context, id: string): void {
+  const container = readContainer(context.database(), id);
+  if (container === null) return removeRunDirectory(context, id);
+  if (container.phase === "removing") return removeLocked(context, container);
+  if (container.phase !== "started") return;
+  // Under our own op lock nobody else starts it: "starting" then means that its monitor lives.
+  const condition = readCondition(runPaths(context.runRoot).container(id), { ownOpLock: true });
+  if (condition.kind === "running" || condition.kind === "starting") return;
+  const vanishes = condition.kind === "ended" || condition.kind === "lost" ? container.host.AutoRemove : container.transient;
+  if (vanishes) return removeLocked(context, container);
+  releaseHost(context, container);
+  const end = endOf(context, container, condition);
+  transaction(context.database(), (database) => markEnded(database, id, end.started === null ? "created" : "exited", end));
+  clearRunDirectory(context, id);
+  checkpoint(context.database());
+}
+
+function endOf(context: Context, container: Container, condition: Condition): Parameters<typeof markEnded>[3] {
+  const started = "state" in condition ? (condition.state?.started ?? null) : null;
+  if (condition.kind === "ended") {
+    return { started: started ?? condition.record.finished, finished: condition.record.finished, code: condition.record.code, oom: condition.record.oom, error: container.error };
+  }
+  return { started, finished: context.now().toISOString(), code: condition.kind === "lost" ? LOST_CODE : container.code, oom: false, error: container.error };
+}
+
+/** Gives back what the container holds of the kernel: published ports, cgroups. Its veth died with its namespace. */
+function releaseHost(context: Context, container: Container): void {
+  detachNetwork(context, container);
+  const cgroups = detectCgroups();
+  const name = { parent: hostNames(context).cgroupParent, id: container.id };
+  killGroup(cgroups, name);
+  removeGroup(cgroups, name);
+}
+
+/**
+ * Removes a container that does not run: under its op lock, its mounts released. First it is marked, so that a removal
+ * that is cut off is finished by the next command; then everything goes, the row last.
+ */
+export function removeLocked(context: Context, container: Container): void {
+  if (container.phase !== "removing" && !container.transient && !container.host.AutoRemove) markRemoving(context.database(), container.id);
+  awaitReleased(context, container.id);
+  releaseHost(context, container);
+  rmSync(storePaths(context.root).container(container.id), { recursive: true, force: true });
+  deleteContainer(context.database(), container.id);
+  removeRunDirectory(context, container.id);
+  checkpoint(context.database());
+}
+
+/** What a past run left in the run directory; the locks stay. */
+export function clearRunDirectory(context: Context, id: string): void {
+  const directory = runPaths(context.runRoot).container(id);
+  for (const name of ["state.json", "state.new", "exit", "exit.tmp", "attach"]) rmSync(`${directory}/${name}`, { force: true });
+}
+
+function removeRunDirectory(context: Context, id: string): void {
+  rmSync(runPaths(context.runRoot).container(id), { recursive: true, force: true });
+}
+
+/**
+ * Deals with whatever killed commands and monitors left of this root: containers whose start or end nobody noted,
+ * removals that were cut off, run directories without a container. Who is being worked on is skipped.
+ */
+export function reconcile(context: Context): void {
+  const database = context.database();
+  for (const phase of ["started", "removing"] as const) {
+    for (const container of listContainers(database, phase)) reconcileOne(context, container);
+  }
+  removeOrphans(context);
+}
+
+function reconcileOne(context: Context, container: Container): void {
+  const directory = runPaths(context.runRoot).container(container.id);
+  if (container.phase === "started") {
+    const condition = readCondition(directory);
+    if (condition.kind === "running" || condition.kind === "starting" || (condition.kind === "ended" && condition.held)) return;
+  }
+  const lock = takeOpLock(context, container.id, false);
+  if (lock === null) return;
+  try {
+    settleLocked(context, container.id);
+  } finally {
+    closeSync(lock);
+  }
+}
+
+/** A run directory whose row was never written, or is gone. */
+function removeOrphans(context: Context): void {
+  const names = readdirSync(context.runRoot).filter((name) => /^[0-9a-f]{64}$/.test(name));
+  if (names.length === 0) return;
+  const ids = containerIds(context.database());
+  for (const name of names) {
+    if (ids.has(name)) continue;
+    const lock = takeOpLock(context, name, false);
+    if (lock === null) continue;
+    try {
+      if (readContainer(context.database(), name) === null) removeRunDirectory(context, name);
+    } finally {
+      closeSync(lock);
+    }
+  }
+}
