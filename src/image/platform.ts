@@ -18,7 +18,8 @@ const ARCHITECTURES: Readonly<Record<string, readonly [architecture: string, var
 
 /** Names of one thing made one: default variants become "". */
 export function normalizePlatform(platform: Platform): Platform {
-  const [architecture, implied] = ARCHITECTURES[platform.architecture] ?? [platform.architecture, ""];
+  const known = Object.hasOwn(ARCHITECTURES, platform.architecture) ? ARCHITECTURES[platform.architecture] : undefined;
+  const [architecture, implied] = known ?? [platform.architecture, ""];
   let variant = (platform.variant || implied).toLowerCase();
   if (/^\d/.test(variant)) variant = `v${variant}`;
   if ((architecture === "arm64" && variant === "v8") || (architecture === "amd64" && variant === "v1")) variant = "";

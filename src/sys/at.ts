@@ -1,0 +1,218 @@
+/**
+ * File system calls relative to directory descriptors: the only way mdk touches a tree that somebody else filled.
+ * A path is text (UTF-8) or, where names may be any bytes, a Buffer that ends in NUL. Errors are SysError with the call
+ * and the name. Every descriptor made is close-on-exec.
+ */
+import { arch } from "node:os";
+import { check, cstr, errno, libc, ptr, SysError } from "./ffi.ts";
+import { E } from "./errno.ts";
+
+const c = libc({
+  openat: { args: ["i32", "ptr", "i32", "u32"], returns: "i32" },
+  mkdirat: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  mknodat: { args: ["i32", "ptr", "u32", "u64"], returns: "i32" },
+  symlinkat: { args: ["ptr", "i32", "ptr"], returns: "i32" },
+  linkat: { args: ["i32", "ptr", "i32", "ptr", "i32"], returns: "i32" },
+  unlinkat: { args: ["i32", "ptr", "i32"], returns: "i32" },
+  renameat: { args: ["i32", "ptr", "i32", "ptr"], returns: "i32" },
+  readlinkat: { args: ["i32", "ptr", "ptr", "u64"], returns: "i64" },
+  fchown: { args: ["i32", "u32", "u32"], returns: "i32" },
+  fchownat: { args: ["i32", "ptr", "u32", "u32", "i32"], returns: "i32" },
+  fchmod: { args: ["i32", "u32"], returns: "i32" },
+  fchmodat: { args: ["i32", "ptr", "u32", "i32"], returns: "i32" },
+  utimensat: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
+  futimens: { args: ["i32", "ptr"], returns: "i32" },
+  syncfs: { args: ["i32"], returns: "i32" },
+  syscall: { args: ["i64", "i64", "ptr", "i64", "i64", "ptr"], returns: "i64" },
+});
+
+export type Path = string | Buffer;
+
+export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_REMOVEDIR = 0x200;
+const O_CLOEXEC = 0o2000000;
+export const O_PATH = 0o10000000;
+/** O_DIRECTORY and O_NOFOLLOW differ between x86_64 and aarch64. */
+const ARM = arch() === "arm64";
+export const O_DIRECTORY = ARM ? 0o40000 : 0o200000;
+export const O_NOFOLLOW = ARM ? 0o100000 : 0o400000;
+export const O_WRONLY = 1;
+export const O_RDWR = 2;
+export const O_CREAT = 0o100;
+export const O_EXCL = 0o200;
+export const O_TRUNC = 0o1000;
+export const O_NONBLOCK = 0o4000;
+
+/** openat2(2): `..`, absolute links and everything else stay below the directory. */
+export const RESOLVE = { NO_XDEV: 1, NO_MAGICLINKS: 2, NO_SYMLINKS: 4, BENEATH: 8, IN_ROOT: 16 } as const;
+const SYS_OPENAT2 = 437;
+const SYS_STATX = ARM ? 291 : 332;
+
+function bytes(path: Path): Buffer {
+  return typeof path === "string" ? cstr(path) : path;
+}
+
+/** The name for a message; a Buffer's NUL is not part of it. */
+function shown(path: Path): string {
+  return typeof path === "string" ? path : path.toString("utf8", 0, path.length - 1);
+}
+
+export function openAt(directory: number, path: Path, flags: number, mode = 0): number {
+  return check(c().openat(directory, bytes(path), flags | O_CLOEXEC, mode), "open", shown(path));
+}
+
+/** Like openAt, but null instead of an error when errno is one of `expected`. */
+export function openAtUnless(directory: number, path: Path, flags: number, expected: readonly number[]): number | null {
+  const fd = c().openat(directory, bytes(path), flags | O_CLOEXEC, 0);
+  if (fd !== -1) return fd;
+  const code = errno();
+  if (expected.includes(code)) return null;
+  throw new SysError("open", code, shown(path));
+}
+
+/**
+ * openat2(2) with `root` as the root directory: no component, link or `..` leads out of it, whoever changes the tree
+ * meanwhile. Retries EAGAIN (a rename raced with `..`). `resolve`: further RESOLVE bits.
+ */
+export function openInRoot(root: number, path: Path, flags: number, mode = 0, resolve = 0): number {
+  const how = Buffer.alloc(24);
+  how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
+  how.writeBigUInt64LE(BigInt(mode), 8);
+  how.writeBigUInt64LE(BigInt(RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS | resolve), 16);
+  for (let attempt = 0; ; attempt++) {
+    const fd = Number(c().syscall(SYS_OPENAT2, root, bytes(path), Number(ptr(how)), how.length, null));
+    if (fd !== -1) return fd;
+    const code = errno();
+    if (code !== E.EAGAIN || attempt === 128) throw new SysError("openat2", code, shown(path));
+  }
+}
+
+export function mkdirAt(directory: number, path: Path, mode: number): void {
+  check(c().mkdirat(directory, bytes(path), mode), "mkdir", shown(path));
+}
+
+/** `mode` with its S_IF bits; `device` as makeDevice has it. */
+export function mknodAt(directory: number, path: Path, mode: number, device: bigint): void {
+  check(c().mknodat(directory, bytes(path), mode, device), "mknod", shown(path));
+}
+
+/** gnu_dev_makedev(3). */
+export function makeDevice(major: number, minor: number): bigint {
+  const [a, i] = [BigInt(major), BigInt(minor)];
+  return (i & 0xffn) | ((a & 0xfffn) << 8n) | ((i & 0xffffff00n) << 12n) | ((a & 0xfffff000n) << 32n);
+}
+
+export function symlinkAt(target: Path, directory: number, path: Path): void {
+  check(c().symlinkat(bytes(target), directory, bytes(path)), "symlink", shown(path));
+}
+
+/** A hard link; a symbolic link is linked itself. */
+export function linkAt(from: number, old: Path, to: number, path: Path): void {
+  check(c().linkat(from, bytes(old), to, bytes(path), 0), "link", shown(path));
+}
+
+export function unlinkAt(directory: number, path: Path, flags = 0): void {
+  check(c().unlinkat(directory, bytes(path), flags), "unlink", shown(path));
+}
+
+export function renameAt(from: number, old: Path, to: number, path: Path): void {
+  check(c().renameat(from, bytes(old), to, bytes(path)), "rename", shown(path));
+}
+
+const LINK_BYTES_MAX = 4096;
+
+/** The target of a symbolic link, as the bytes it is. */
+export function readlinkAt(directory: number, path: Path): Buffer {
+  const target = Buffer.alloc(LINK_BYTES_MAX);
+  const length = check(c().readlinkat(directory, bytes(path), target, target.length), "readlink", shown(path));
+  return target.subarray(0, length);
+}
+
+export function chown(fd: number, uid: number, gid: number): void {
+  check(c().fchown(fd, uid, gid), "chown");
+}
+
+/** Changes the owner of the name itself, never of what a link points to. */
+export function chownAt(directory: number, path: Path, uid: number, gid: number): void {
+  check(c().fchownat(directory, bytes(path), uid, gid, AT_SYMLINK_NOFOLLOW), "chown", shown(path));
+}
+
+export function chmod(fd: number, mode: number): void {
+  check(c().fchmod(fd, mode), "chmod");
+}
+
+/** Follows a link: only for names that were just made as something else, in a directory nobody else writes. */
+export function chmodAt(directory: number, path: Path, mode: number): void {
+  check(c().fchmodat(directory, bytes(path), mode, 0), "chmod", shown(path));
+}
+
+/** A point in time as stat has it; seconds may be negative. */
+export interface Time {
+  readonly seconds: number;
+  /** 0 to 999 999 999. */
+  readonly nanoseconds: number;
+}
+
+const times = Buffer.alloc(32);
+
+function bothTimes(time: Time): Buffer {
+  for (const offset of [0, 16]) {
+    times.writeBigInt64LE(BigInt(time.seconds), offset);
+    times.writeBigInt64LE(BigInt(time.nanoseconds), offset + 8);
+  }
+  return times;
+}
+
+/** Sets access and modification time. */
+export function setTimes(fd: number, time: Time): void {
+  check(c().futimens(fd, bothTimes(time)), "utimens");
+}
+
+export function setTimesAt(directory: number, path: Path, time: Time): void {
+  check(c().utimensat(directory, bytes(path), bothTimes(time), AT_SYMLINK_NOFOLLOW), "utimens", shown(path));
+}
+
+/** Writes everything of the file system that holds `fd` to the disk: cheaper than an fsync for each file. */
+export function syncFileSystem(fd: number): void {
+  check(c().syncfs(fd), "syncfs");
+}
+
+export interface Status {
+  /** S_IFMT and permission bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly links: number;
+  readonly size: number;
+  readonly inode: bigint;
+  readonly deviceMajor: number;
+  readonly deviceMinor: number;
+  /** "major:minor" of the file system: with the inode the identity of a file. */
+  readonly fileSystem: string;
+  readonly modified: Time;
+  readonly accessed: Time;
+}
+
+export const S_IF = { MT: 0o170000, SOCK: 0o140000, LNK: 0o120000, REG: 0o100000, BLK: 0o60000, DIR: 0o40000, CHR: 0o20000, IFO: 0o10000 } as const;
+const STATX_BASIC_STATS = 0x7ff;
+const AT_EMPTY_PATH = 0x1000;
+
+/** statx(2) of a name, never through a link; null when it is not there. An empty path: the descriptor itself. */
+export function statAt(directory: number, path: Path): Status | null {
+  const name = bytes(path);
+  const flags = AT_SYMLINK_NOFOLLOW | (name.length === 1 ? AT_EMPTY_PATH : 0);
+  const struct = Buffer.alloc(256);
+  if (Number(c().syscall(SYS_STATX, directory, name, flags, STATX_BASIC_STATS, struct)) === -1) {
+    const code = errno();
+    if (code === E.ENOENT) return null;
+    throw new SysError("stat", code, shown(path));
+  }
+  const time = (offset: number): Time => ({ seconds: Number(struct.readBigInt64LE(offset)), nanoseconds: struct.readUInt32LE(offset + 8) });
+  return {
+    links: struct.readUInt32LE(0x10), uid: struct.readUInt32LE(0x14), gid: struct.readUInt32LE(0x18), mode: struct.readUInt16LE(0x1c),
+    inode: struct.readBigUInt64LE(0x20), size: Number(struct.readBigUInt64LE(0x28)),
+    accessed: time(0x40), modified: time(0x70),
+    deviceMajor: struct.readUInt32LE(0x80), deviceMinor: struct.readUInt32LE(0x84),
+    fileSystem: `${struct.readUInt32LE(0x88)}:${struct.readUInt32LE(0x8c)}`,
+  };
+}
