@@ -124,7 +124,12 @@ function alias(node: TSTypeAliasDeclaration, scope: Scope): string | null {
     if (carrier !== width.carrier) throw new Refusal(type, `${name} travels as ${width.carrier}`);
     return null;
   }
-  if (type.type !== "TSUnionType") return `pub const ${name} = ${typeName(type, scope)};`;
+  if (type.type !== "TSUnionType") {
+    const zig = typeName(type, scope);
+    // A name for a width is a type of its own: the decoder tells a descriptor from a number.
+    const distinct = Object.values(WIDTHS).some((known) => known.zig === zig);
+    return `pub const ${name} = ${distinct ? `enum(${zig}) { _ }` : zig};`;
+  }
   const members = type.types;
   if (members.every((member) => member.type === "TSLiteralType")) return literals(name, members);
   if (members.every((member) => member.type === "TSTypeLiteral")) return choice(name, members, scope);

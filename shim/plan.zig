@@ -18,7 +18,7 @@
 //!   channel        ◀── exited (monitor, after the exit record) ─── "d": cleaned up ──▶ monitor ends
 
 /// Index into the descriptors that came with the plan, the plan's own memfd not counted.
-pub const Fd = u32;
+pub const Fd = enum(u32) { _ };
 
 /// What the shim is asked to do.
 pub const Plan = union(enum) {
