@@ -1,0 +1,191 @@
+/**
+ * The rules of the source, checked: layers, who may touch the world, sizes, the generated file, the contract's steps, dead
+ * exports, forbidden words. A rule that is in the way is discussed, not switched off.
+ */
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { deadExports } from "./helpers/exports.ts";
+import { importViolation, layerOf, PROMISED_PURE, pureFiles } from "./helpers/layers.ts";
+import { isNode, readSources, type Import, type Node, type Source } from "./helpers/source.ts";
+import { foreignHosts } from "./helpers/hosts.ts";
+
+/** Files aim at 300 lines; this much is the end. */
+const FILE_LINES_MAX = 330;
+const FUNCTION_LINES_MAX = 70;
+/** One file by design, declarations and their prose only: the generator reads it whole. */
+const CONTRACT = "src/runtime/plan.ts";
+
+const src = readSources("src");
+const tooling = readSources("shim", "test");
+const pure = pureFiles(src);
+const zigFiles = [...new Bun.Glob("shim/*.zig").scanSync("."), "build.zig"].filter((path) => path !== "shim/plan.zig").sort();
+
+function inCliOrMain(path: string): boolean {
+  return path === "src/main.ts" || layerOf(path) === "cli";
+}
+
+/** "path:line: what" for every import that the rule objects to. */
+function badImports(rule: (source: Source, item: Import) => string | null): string[] {
+  return src.flatMap((source) =>
+    source.imports.flatMap((item) => {
+      const reason = rule(source, item);
+      return reason === null ? [] : [`${source.path}:${item.line}: ${reason}`];
+    }),
+  );
+}
+
+/** "path:line: what" for every node that the rule objects to, in the files that are not allowed it. */
+function badNodes(allowed: (path: string) => boolean, rule: (node: Node, source: Source) => string | null, sources = src): string[] {
+  return sources.filter((source) => !allowed(source.path)).flatMap((source) =>
+    source.nodes.flatMap((node) => {
+      const reason = rule(node, source);
+      return reason === null ? [] : [`${source.path}:${source.lineOf(node.start)}: ${reason}`];
+    }),
+  );
+}
+
+function member(pattern: RegExp): (node: Node, source: Source) => string | null {
+  return (node, source) => {
+    const name = source.members.get(node);
+    return name !== undefined && pattern.test(name) ? name : null;
+  };
+}
+
+describe("imports", () => {
+  test("point right or down, and siblings do not import one another", () => {
+    expect(badImports((source, item) => (item.path === null ? null : importViolation(source.path, item.path, pure)))).toEqual([]);
+  });
+
+  test("of bun:ffi and of child processes are in sys/ only", () => {
+    const door = /^(bun:ffi|(node:)?(child_process|cluster|worker_threads))$/;
+    expect(badImports((source, item) => (layerOf(source.path) !== "sys" && door.test(item.specifier) ? item.specifier : null))).toEqual([]);
+    const spawns = /^(spawn|spawnSync|\$)$/;
+    expect(badImports((source, item) => (layerOf(source.path) !== "sys" && item.specifier === "bun" && item.names.some((name) => spawns.test(name)) ? "spawn" : null))).toEqual([]);
+    expect(badNodes((path) => layerOf(path) === "sys", member(/^Bun\.(spawn|spawnSync|\$|Terminal)$/))).toEqual([]);
+  });
+
+  test("of consola are in cli/ and main.ts only", () => {
+    expect(badImports((source, item) => (!inCliOrMain(source.path) && item.specifier.startsWith("consola") ? item.specifier : null))).toEqual([]);
+  });
+
+  test("are ES imports of files by their names", () => {
+    expect(badNodes(() => false, (node) => (node.type === "CallExpression" && isNode(node["callee"]) && node["callee"]["name"] === "require" ? "require()" : null))).toEqual([]);
+    expect(badImports((_, item) => (item.path !== null && !/\.(ts|json)$/.test(item.path) ? `${item.specifier} has no .ts` : null))).toEqual([]);
+  });
+
+  test("of the exit are main.ts's only", () => {
+    expect(badImports((source, item) => (item.path === "src/sys/exit.ts" && source.path !== "src/main.ts" ? "sys/exit.ts" : null))).toEqual([]);
+    expect(badNodes((path) => path === "src/main.ts", member(/^process\.(exit|abort|reallyExit|exitCode)$/))).toEqual([]);
+  });
+});
+
+describe("the world", () => {
+  test("is out of reach of the files that the design calls pure", () => {
+    const promised = src.map((source) => source.path).filter((path) => PROMISED_PURE.some((pattern) => pattern.test(path)));
+    expect(promised.filter((path) => !pure.has(path))).toEqual([]);
+  });
+
+  test("gets text from cli/ and main.ts only", () => {
+    expect(badNodes(inCliOrMain, member(/^(console\.\w+|process\.(stdout|stderr|stdin)|Bun\.(stdout|stderr|stdin))$/))).toEqual([]);
+    const writesTo = (node: Node, source: Source): string | null => {
+      if (node.type !== "CallExpression" || !isNode(node["callee"])) return null;
+      const name = source.members.get(node["callee"])?.split(".")[1] ?? node["callee"]["name"];
+      const [first] = Array.isArray(node["arguments"]) ? node["arguments"] : [];
+      return name === "writeSync" && isNode(first) && (first["value"] === 1 || first["value"] === 2) ? `writeSync(${first["value"]})` : null;
+    };
+    expect(badNodes(inCliOrMain, writesTo)).toEqual([]);
+  });
+
+  test("gives environment and clock to cli/ and main.ts only", () => {
+    expect(badNodes(inCliOrMain, member(/^(process\.env|Bun\.env|Date\.now)$/))).toEqual([]);
+    const now = (node: Node): string | null =>
+      node.type === "NewExpression" && isNode(node["callee"]) && node["callee"]["name"] === "Date" && (node["arguments"] as unknown[]).length === 0 ? "new Date()" : null;
+    expect(badNodes(inCliOrMain, now)).toEqual([]);
+  });
+});
+
+describe("form", () => {
+  test("no file is longer than a reader's patience", () => {
+    const long = [...src, ...tooling].filter((source) => source.lines > FILE_LINES_MAX && source.path !== CONTRACT).map((source) => `${source.path}: ${source.lines} lines`);
+    const longZig = zigFiles.map((path) => [path, readFileSync(path, "utf8").split("\n").length - 1] as const).filter(([, lines]) => lines > FILE_LINES_MAX);
+    expect([...long, ...longZig.map(([path, lines]) => `${path}: ${lines} lines`)]).toEqual([]);
+  });
+
+  test("functions fit a screen", () => {
+    const kinds = new Set(["FunctionDeclaration", "FunctionExpression", "ArrowFunctionExpression"]);
+    const long = src.flatMap((source) =>
+      source.nodes.filter((node) => kinds.has(node.type)).flatMap((node) => {
+        const lines = source.lineOf(node.end) - source.lineOf(node.start) + 1;
+        return lines > FUNCTION_LINES_MAX ? [`${source.path}:${source.lineOf(node.start)}: ${lines} lines`] : [];
+      }),
+    );
+    expect([...long, ...zigFiles.flatMap(longZigFunctions)]).toEqual([]);
+  });
+
+  test("a file opens with what it is responsible for", () => {
+    expect([...src, ...tooling].filter((source) => !/^(#!.*\n)?\/\*\*/.test(source.text)).map((source) => source.path)).toEqual([]);
+    expect(zigFiles.filter((path) => !readFileSync(path, "utf8").startsWith("//!"))).toEqual([]);
+  });
+
+  test("files are named in kebab-case", () => {
+    expect([...src, ...tooling].map((source) => source.path).filter((path) => !/^[a-z0-9/-]+(\.test)?\.ts$/.test(path))).toEqual([]);
+  });
+
+  test("nothing is of type any", () => {
+    expect(badNodes(() => false, (node) => (node.type === "TSAnyKeyword" ? "any" : null), [...src, ...tooling])).toEqual([]);
+  });
+
+  test("nothing is exported that nobody imports", () => {
+    expect(deadExports(src, tooling)).toEqual([]);
+  });
+});
+
+/** Zig's functions by zig fmt's own indentation: from "fn" to the brace at the same depth. */
+function longZigFunctions(path: string): string[] {
+  const lines = readFileSync(path, "utf8").split("\n");
+  return lines.flatMap((line, index) => {
+    const indent = /^(\s*)((pub|export|inline|noinline) )*fn \w+/.exec(line)?.[1];
+    if (indent === undefined || line.trimEnd().endsWith(";") || line.trimEnd().endsWith("}")) return [];
+    const end = lines.findIndex((text, at) => at > index && text === `${indent}}`);
+    const length = end - index + 1;
+    return length > FUNCTION_LINES_MAX ? [`${path}:${index + 1}: ${length} lines`] : [];
+  });
+}
+
+describe("the contract", () => {
+  test("the generated file says from where and by what", () => {
+    expect(readFileSync("shim/plan.zig", "utf8").split("\n")[0]).toMatch(/Generated by shim\/generate\.ts from src\/runtime\/plan\.ts/);
+  });
+
+  test("every step is used by a golden plan", () => {
+    const used = new Set([...new Bun.Glob("test/plan/*.json").scanSync(".")].flatMap((path) => stepNames(JSON.parse(readFileSync(path, "utf8")))));
+    expect(declaredSteps().filter((name) => !used.has(name))).toEqual([]);
+  });
+});
+
+/** Names of the members of the union Step. */
+function declaredSteps(): string[] {
+  const plan = src.find((source) => source.path === CONTRACT);
+  const alias = plan?.nodes.find((node) => node.type === "TSTypeAliasDeclaration" && isNode(node["id"]) && node["id"]["name"] === "Step");
+  const union = isNode(alias?.["typeAnnotation"]) ? alias["typeAnnotation"]["types"] : [];
+  return (Array.isArray(union) ? union.filter(isNode) : []).flatMap((type) => {
+    const [first] = Array.isArray(type["members"]) ? type["members"].filter(isNode) : [];
+    return isNode(first?.["key"]) ? [String(first["key"]["name"])] : [];
+  });
+}
+
+/** Keys of the one-member objects in every list named "steps". */
+function stepNames(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, child]) => (key === "steps" && Array.isArray(child) ? child.flatMap((step) => Object.keys(step as object)) : stepNames(child)));
+}
+
+test("no file names the machine that it was written on, nor where its packages came from", () => {
+  const words = ["/work" + "/", "/farm" + "/", ...foreignHosts()];
+  const files = [...new Bun.Glob("{src,shim,test,vagrant}/**/*").scanSync("."), ...new Bun.Glob("*.{json,toml,md,zig}").scanSync("."), ".npmrc"];
+  const found = files.flatMap((path) => {
+    const text = readFileSync(path, "utf8");
+    return words.filter((word) => text.includes(word)).map((word) => `${path}: ${word}`);
+  });
+  expect(found).toEqual([]);
+});
