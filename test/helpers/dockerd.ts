@@ -1,0 +1,30 @@
+/** A private dockerd of Debian's for comparisons (test/helpers/dockerd.sh), and its client. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const SCRIPT = "test/helpers/dockerd.sh";
+
+export interface Dockerd {
+  /** Runs docker's client; never throws for a status of the client. */
+  readonly docker: (...args: readonly string[]) => { readonly status: number; readonly stdout: string; readonly stderr: string };
+  readonly stop: () => void;
+}
+
+/** Starts it, in two or three seconds; throws with its log if it does not come up. Containers of it are removed by stop(). */
+export function startDockerd(): Dockerd {
+  const folder = mkdtempSync(join(tmpdir(), "mdk-dockerd."));
+  const started = Bun.spawnSync(["sh", SCRIPT, "start", folder]);
+  if (started.exitCode !== 0) throw new Error(`dockerd: ${started.stderr.toString()}`);
+  const env = { ...process.env, DOCKER_HOST: started.stdout.toString().trim() };
+  return {
+    docker(...args) {
+      const { exitCode, stdout, stderr } = Bun.spawnSync(["/usr/bin/docker", ...args], { env });
+      return { status: exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
+    },
+    stop() {
+      Bun.spawnSync(["sh", SCRIPT, "stop", folder]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
