@@ -3,6 +3,7 @@
  * `--` and, for commands that start a program, an end of flags at the first operand. Tables in, values out.
  */
 import { MdkError, EXIT } from "../error.ts";
+import { parseSize } from "../spec/sizes.ts";
 
 /** The placeholder that the help shows decides how a value is read. */
 export type FlagType = "bool" | "string" | "list" | "int" | "bytes" | "decimal" | "map";
@@ -81,7 +82,7 @@ export class Values {
   /** Bytes of "100M"; -1 for "-1". */
   bytes(name: string): number | null {
     const value = this.string(name);
-    return value === null ? null : parseBytes(value);
+    return value === null ? null : parseSize(value);
   }
 
   /** Billionths of "0.25", as Docker's API counts CPUs. */
@@ -94,16 +95,6 @@ export class Values {
 const TRUE = new Set(["1", "t", "T", "true", "TRUE", "True"]);
 const FALSE = new Set(["0", "f", "F", "false", "FALSE", "False"]);
 
-/** Go's units.RAMInBytes: binary multiples, an optional "b" or "ib", fractions; null when it is none. */
-export function parseBytes(text: string): number | null {
-  if (text === "-1") return -1;
-  const match = /^(\d+(?:\.\d+)?) ?([kmgtp]?)(i?b)?$/i.exec(text);
-  if (match === null || (match[2] === "" && match[3]?.toLowerCase() === "ib")) return null;
-  const power = " kmgtp".indexOf(match[2] === "" ? " " : match[2]!.toLowerCase());
-  const bytes = Math.trunc(Number(match[1]) * 1024 ** power);
-  return Number.isSafeInteger(bytes) ? bytes : null;
-}
-
 function problemOf(flag: Flag, value: string): string | null {
   switch (flag.type) {
     case "bool":
@@ -113,7 +104,7 @@ function problemOf(flag: Flag, value: string): string | null {
         ? null
         : `strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`;
     case "bytes":
-      return parseBytes(value) === null ? `invalid size: '${value}'` : null;
+      return parseSize(value) === null ? `invalid size: '${value}'` : null;
     case "decimal":
       return /^\d*\.?\d+$/.test(value) ? null : `failed to parse ${value} as a rational number`;
     default:
@@ -151,7 +142,7 @@ export function parseFlags(table: readonly Flag[], argv: readonly string[], inte
   const flags = new Values(table);
   const operands: string[] = [];
   let position = 0;
-  const next = (flag: Flag, name: string): string => {
+  const next = (name: string): string => {
     const value = argv[position++];
     if (value === undefined) throw new UsageError(`flag needs an argument: ${name}`);
     return value;
@@ -173,7 +164,7 @@ export function parseFlags(table: readonly Flag[], argv: readonly string[], inte
   return { flags, operands };
 }
 
-type Next = (flag: Flag, name: string) => string;
+type Next = (name: string) => string;
 
 function parseLong(table: readonly Flag[], word: string, flags: Values, next: Next): void {
   const equals = word.indexOf("=");
@@ -184,7 +175,7 @@ function parseLong(table: readonly Flag[], word: string, flags: Values, next: Ne
     throw unknownFlag(table, name);
   }
   if (equals !== -1) flags.add(flag, word.slice(equals + 1));
-  else flags.add(flag, flag.type === "bool" ? "true" : next(flag, `--${name}`));
+  else flags.add(flag, flag.type === "bool" ? "true" : next(`--${name}`));
 }
 
 function parseShort(table: readonly Flag[], word: string, flags: Values, next: Next): void {
@@ -197,7 +188,7 @@ function parseShort(table: readonly Flag[], word: string, flags: Values, next: N
     }
     const rest = word.slice(at + 1);
     if (rest.startsWith("=")) return flags.add(flag, rest.slice(1));
-    if (flag.type !== "bool") return flags.add(flag, rest !== "" ? rest : next(flag, `'${letter}' in ${word}`));
+    if (flag.type !== "bool") return flags.add(flag, rest !== "" ? rest : next(`'${letter}' in ${word}`));
     flags.add(flag, "true");
   }
 }

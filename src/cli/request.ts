@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { MdkError, EXIT } from "../error.ts";
 import type { ContainerConfig, CreateRequest, HostConfig } from "../spec/container.ts";
+import { parseSize } from "../spec/sizes.ts";
 import type { Values } from "./flags.ts";
 import { parsePublish, parseExpose } from "./ports.ts";
 
@@ -133,6 +134,8 @@ function logOf(flags: Values): HostConfig["LogConfig"] {
     const [key = "", value] = splitAt(option, "=");
     if (value === null) throw refuse(`invalid logging opt format: ${option}`);
     if (driver !== "json-file" || (key !== "max-size" && key !== "max-file")) throw refuse(`unknown log opt '${key}' for ${driver} log driver`);
+    if (key === "max-size" && (parseSize(value) ?? -1) <= 0) throw refuse(`invalid value for max-size: '${value}'`);
+    if (key === "max-file" && !/^[1-9]\d{0,3}$/.test(value)) throw refuse(`invalid value for max-file: '${value}'`);
     options[key] = value;
   }
   return { Type: driver, Config: options };

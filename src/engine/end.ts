@@ -1,6 +1,5 @@
 /** Hearing of the end of a running container from its monitor, and bringing it about: wait, signals, stop. */
 import { closeSync, constants, openSync } from "node:fs";
-import { MdkError } from "../error.ts";
 import { readCondition } from "../runtime/state.ts";
 import type { Container } from "../store/containers.ts";
 import { runPaths } from "../store/paths.ts";
@@ -10,7 +9,7 @@ import { SysError } from "../sys/ffi.ts";
 import { connectUnix, receiveWithDescriptors, sendWithDescriptors } from "../sys/socket.ts";
 import { isPathLocked, lockFile } from "../sys/lock.ts";
 import { runLockPath } from "../runtime/state.ts";
-import { signalNumber } from "../spec/signals.ts";
+import { parseSignal } from "../runtime/signals.ts";
 import type { Context } from "./context.ts";
 import { readStatus } from "./status.ts";
 
@@ -89,13 +88,6 @@ export function openRunning(context: Context, container: Container, which: "init
   if (condition.kind !== "running") return null;
   const { state } = condition;
   return which === "init" ? openProcess(state.pid, state.pidStart) : openProcess(state.cage, state.cageStart);
-}
-
-/** "SIGTERM", "TERM", "15" to a number. Throws Docker's "Invalid signal: X". */
-export function parseSignal(text: string): number {
-  const number = signalNumber(text);
-  if (number === null) throw new MdkError("invalid-signal", `Invalid signal: ${text}`);
-  return number;
 }
 
 /** Sends a signal to PID 1; SIGKILL goes to the cage and takes everything along. False: it does not run. */

@@ -4,7 +4,7 @@
  * command or monitor left (reconcile). Every step can be repeated; the row changes last, so nothing is ever left that no
  * row names.
  */
-import { closeSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { detectCgroups } from "../cgroup/detect.ts";
 import { killGroup, removeGroup } from "../cgroup/group.ts";
 import { opLockPath, readCondition, type Condition } from "../runtime/state.ts";
@@ -16,7 +16,7 @@ import { runPaths, storePaths } from "../store/paths.ts";
 import { lockFile, tryLockFile } from "../sys/lock.ts";
 import type { Context } from "./context.ts";
 import { awaitReleased } from "./end.ts";
-import { hostNames } from "./host.ts";
+import { cgroupParent } from "./host.ts";
 import { detachNetwork } from "./network.ts";
 import { LOST_CODE } from "./status.ts";
 
@@ -75,7 +75,7 @@ function endOf(context: Context, container: Container, condition: Condition): Pa
 function releaseHost(context: Context, container: Container): void {
   detachNetwork(context, container);
   const cgroups = detectCgroups();
-  const name = { parent: hostNames(context).cgroupParent, id: container.id };
+  const name = { parent: cgroupParent(context), id: container.id };
   killGroup(cgroups, name);
   removeGroup(cgroups, name);
 }
@@ -106,44 +106,50 @@ function removeRunDirectory(context: Context, id: string): void {
 
 /**
  * Deals with whatever killed commands and monitors left of this root: containers whose start or end nobody noted,
- * removals that were cut off, run directories without a container. Who is being worked on is skipped.
+ * removals that were cut off, run directories without a container. Who is being worked on is skipped. True when anything
+ * was done.
  */
-export function reconcile(context: Context): void {
+export function reconcile(context: Context): boolean {
   const database = context.database();
+  let done = false;
   for (const phase of ["started", "removing"] as const) {
-    for (const container of listContainers(database, phase)) reconcileOne(context, container);
+    for (const container of listContainers(database, phase)) done = reconcileOne(context, container) || done;
   }
-  removeOrphans(context);
+  return removeOrphans(context) || done;
 }
 
-function reconcileOne(context: Context, container: Container): void {
+function reconcileOne(context: Context, container: Container): boolean {
   const directory = runPaths(context.runRoot).container(container.id);
   if (container.phase === "started") {
     const condition = readCondition(directory);
-    if (condition.kind === "running" || condition.kind === "starting" || (condition.kind === "ended" && condition.held)) return;
+    if (condition.kind === "running" || condition.kind === "starting" || (condition.kind === "ended" && condition.held)) return false;
   }
   const lock = takeOpLock(context, container.id, false);
-  if (lock === null) return;
+  if (lock === null) return false;
   try {
     settleLocked(context, container.id);
+    return true;
   } finally {
     closeSync(lock);
   }
 }
 
 /** A run directory whose row was never written, or is gone. */
-function removeOrphans(context: Context): void {
-  const names = readdirSync(context.runRoot).filter((name) => /^[0-9a-f]{64}$/.test(name));
-  if (names.length === 0) return;
+function removeOrphans(context: Context): boolean {
+  const names = existsSync(context.runRoot) ? readdirSync(context.runRoot).filter((name) => /^[0-9a-f]{64}$/.test(name)) : [];
+  if (names.length === 0) return false;
   const ids = containerIds(context.database());
+  let done = false;
   for (const name of names) {
     if (ids.has(name)) continue;
     const lock = takeOpLock(context, name, false);
     if (lock === null) continue;
     try {
       if (readContainer(context.database(), name) === null) removeRunDirectory(context, name);
+      done = true;
     } finally {
       closeSync(lock);
     }
   }
+  return done;
 }

@@ -6,6 +6,7 @@ import { closeSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import { SysError } from "../sys/ffi.ts";
 import { memfd } from "../sys/memfd.ts";
+import { pollReadable } from "../sys/poll.ts";
 import { spawnDescriptor, type Child } from "../sys/process.ts";
 import { MAX_DESCRIPTORS, receiveWithDescriptors, sendWithDescriptors, socketpair } from "../sys/socket.ts";
 import type { Exited, Failed, Plan, Report } from "./plan.ts";
@@ -107,8 +108,12 @@ export function awaitRunning(report: number, onReady: () => void): void {
   }
 }
 
+/** Most short programs end within this: no event loop is set up for them, and a signal is passed on this much later. */
+const BLOCKING_MS = 30;
+
 /** Waits for the monitor's word that it is over; null when the monitor was killed. Leaves the event loop free for signals. */
 export async function awaitExited(channel: number): Promise<Exited | null> {
+  if (pollReadable([channel], BLOCKING_MS) !== null) return awaitExitedBlocking(channel);
   const { promise, resolve } = Promise.withResolvers<Exited | null>();
   let text = "";
   await Bun.connect({
@@ -176,4 +181,9 @@ export async function pump(runRoot: string, options: PumpOptions): Promise<PumpE
   const kind = String.fromCharCode(bytes[0] ?? 0);
   if (kind === "x") return { kind: "exited", code: bytes[1] ?? 255 };
   return kind === "d" ? { kind: "detached" } : { kind: "lost" };
+}
+
+/** Reads away what is left on a channel until the monitor has ended. */
+export function drainChannel(channel: number): void {
+  while (receive(channel, 4).report !== null);
 }

@@ -134,6 +134,11 @@ export function markEnded(database: Database, id: string, phase: "created" | "ex
   releaseHoldings(database, id);
 }
 
+/** Why a start failed, with the status of the command that tried. */
+export function setError(database: Database, id: string, code: number, error: string): void {
+  database.query("UPDATE containers SET code = ?, error = ? WHERE id = ?").run(code, error, id);
+}
+
 /** A removal begins: from here on the container cannot be started, and the next command would finish the removal. */
 export function markRemoving(database: Database, id: string): void {
   transaction(database, () => database.query("UPDATE containers SET phase = 'removing' WHERE id = ?").run(id));

@@ -114,3 +114,8 @@ export function lockFile(path: string): number | null {
     closeSync(fd);
   }
 }
+
+/** Opens a lock file for somebody else to lock: made (0600) when it is missing, nothing is taken. */
+export function openLock(path: string): number {
+  return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+}

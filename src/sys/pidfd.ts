@@ -9,15 +9,16 @@ const c = libc({ syscall: { args: ["i64", "i32", "i32", "ptr", "u32"], returns: 
 const SYS_PIDFD_SEND_SIGNAL = 424;
 const SYS_PIDFD_OPEN = 434;
 
-/** Start time of a process in clock ticks since boot (proc_pid_stat(5), field 22), or null when it is gone. */
-export function startTimeOf(pid: number): string | null {
+/** What identifies a process, and who made it (proc_pid_stat(5), fields 4 and 22); null when it is gone. */
+export function identityOf(pid: number): { readonly parent: number; readonly startTime: string } | null {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, "latin1");
   } catch {
     return null;
   }
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return { parent: Number(fields[1]), startTime: fields[19] ?? "" };
 }
 
 /**
@@ -31,7 +32,7 @@ export function openProcess(pid: number, startTime: string): number | null {
     if (code === E.ESRCH) return null;
     throw new SysError("pidfd_open", code, String(pid));
   }
-  if (startTimeOf(pid) === startTime) return descriptor;
+  if (identityOf(pid)?.startTime === startTime) return descriptor;
   closeSync(descriptor);
   return null;
 }

@@ -1,0 +1,189 @@
+/**
+ * A container on the network: its share of the default bridge (address, ports) reserved before it has a row, leased with it,
+ * attached when its namespace is there, given back when it ends. The files that tell it so, too.
+ */
+import { closeSync, readFileSync, writeFileSync } from "node:fs";
+import { ensureBridge, findBridgeSubnet, MTU, openFirewall, type Bridge } from "../network/bridge.ts";
+import { attachContainer, isolateContainer } from "../network/container.ts";
+import { choosePool, formatHardwareAddress, gatewayOf, hardwareAddress, nextAddress, parseSubnet } from "../network/ipam.ts";
+import { networkNames, vethName, type NetworkNames } from "../network/names.ts";
+import { addElements, holdPorts, publishPorts, removePublished, type HeldPorts } from "../network/publish.ts";
+import { generateHosts, generateResolvConf, RESOLV_CONF, SYSTEMD_RESOLV_CONF } from "../network/resolv.ts";
+import { readRoutes } from "../network/route.ts";
+import type { NetworkState } from "../spec/container.ts";
+import { parsePorts, type PortRequest } from "../spec/ports.ts";
+import { listContainers, type Container } from "../store/containers.ts";
+import { transaction } from "../store/database.ts";
+import { leaseAddress, leasedAddresses, leasePort, readNetwork, rememberSysctl, writeNetwork } from "../store/leases.ts";
+import { MdkError } from "../error.ts";
+import { NETLINK_ROUTE, NetlinkSocket, openNetlink } from "../sys/netlink.ts";
+import type { Context } from "./context.ts";
+import { networkNamespace } from "./facts.ts";
+import { rootHash } from "./host.ts";
+
+/** The network that containers are on by default. */
+const BRIDGE = "bridge";
+
+/** What a container will have, before it is leased. `holds` belongs to whoever reserved. */
+export interface Reservation {
+  readonly mode: NetworkState["mode"];
+  readonly holds: readonly number[];
+  readonly bridged: Bridged | null;
+}
+
+interface Bridged {
+  readonly namespace: string;
+  readonly subnet: string;
+  readonly bridge: Bridge;
+  readonly held: HeldPorts;
+  readonly endpoint: string;
+}
+
+export function namesOf(context: Context): NetworkNames {
+  return networkNames(rootHash(context)?.slice(0, 6) ?? null);
+}
+
+/** Makes the bridge if need be and binds the published ports. Throws MdkError "port-taken" and others in Docker's words. */
+export function reserveNetwork(context: Context, container: Pick<Container, "id" | "host"> & { readonly name: string | null }): Reservation {
+  const mode = container.host.NetworkMode as NetworkState["mode"];
+  const ports = parsePorts(container.host.PortBindings);
+  if (mode !== "bridge") return { mode, holds: [], bridged: null };
+  const namespace = networkNamespace();
+  const route = openNetlink(NETLINK_ROUTE);
+  const firewall = openFirewall();
+  try {
+    const subnet = readNetwork(context.database(), namespace, BRIDGE)?.subnet ?? chooseSubnet(context, route, namespace);
+    const bridge = ensureBridge(route, firewall, { names: namesOf(context), subnet, mtu: MTU });
+    if (bridge.changed.length > 0) {
+      transaction(context.database(), (database) => bridge.changed.forEach(({ name, old }) => rememberSysctl(database, namespace, name, old)));
+    }
+    if (bridge.tableIsNew) publishAgain(context, firewall);
+    const endpoint = `${container.name ?? "container"} (${container.id})`;
+    const held = holdAll(ports, endpoint);
+    return { mode, holds: held.descriptors, bridged: { namespace, subnet, bridge, held, endpoint } };
+  } finally {
+    closeSync(route.fd);
+    closeSync(firewall.fd);
+  }
+}
+
+/** The first pool that collides with no route of the host; remembered, since running containers depend on it. */
+function chooseSubnet(context: Context, route: NetlinkSocket, namespace: string): string {
+  const names = namesOf(context);
+  const subnet = findBridgeSubnet(route, names) ?? choosePool(readRoutes(route, null));
+  return transaction(context.database(), (database) => {
+    const known = readNetwork(database, namespace, BRIDGE);
+    if (known !== null) return known.subnet;
+    writeNetwork(database, namespace, { name: BRIDGE, bridge: names.bridge, subnet, last: "" });
+    return subnet;
+  });
+}
+
+/** Somebody flushed the firewall while containers run: their ports lead to them again. */
+function publishAgain(context: Context, firewall: NetlinkSocket): void {
+  for (const { network } of listContainers(context.database(), "started")) {
+    if (network !== null && network.ports.length > 0) addElements(firewall, namesOf(context), network.ports, network.address);
+  }
+}
+
+/** Each request takes the first of its candidates that can be bound. */
+function holdAll(requests: readonly PortRequest[], endpoint: string): HeldPorts {
+  const ports = requests.map(({ protocol, containerPort, hostAddress, hostPorts }) => ({ protocol, containerPort, hostAddress, hostPort: hostPorts[0]! }));
+  const choices = requests.findIndex(({ hostPorts }) => hostPorts.length > 1);
+  if (choices === -1) return holdPorts(ports, endpoint);
+  const { hostPorts } = requests[choices]!;
+  let last: unknown;
+  for (const port of hostPorts) {
+    const fixed = requests.map((request, index) => (index === choices ? { ...request, hostPorts: [port] } : request));
+    try {
+      return holdAll(fixed, endpoint);
+    } catch (error) {
+      if (!(error instanceof MdkError) || error.code !== "port-taken") throw error;
+      last = error;
+    }
+  }
+  throw last;
+}
+
+/** Inside the transaction that makes the row: address and ports become the container's. */
+export function leaseNetwork(context: Context, id: string, reservation: Reservation): NetworkState {
+  const { mode, bridged } = reservation;
+  if (bridged === null) return { mode, address: "", prefix: 0, gateway: "", mac: "", ports: [] };
+  const database = context.database();
+  const { namespace, subnet, held } = bridged;
+  const known = readNetwork(database, namespace, BRIDGE);
+  const address = nextAddress(subnet, known?.last ?? "", leasedAddresses(database, namespace, BRIDGE));
+  leaseAddress(database, namespace, { network: BRIDGE, address, container: id });
+  writeNetwork(database, namespace, { name: BRIDGE, bridge: namesOf(context).bridge, subnet, last: address });
+  for (const port of held.ports) leasePort(database, namespace, { protocol: port.protocol, host: port.hostAddress, port: port.hostPort, container: id });
+  return {
+    mode, address, prefix: parseSubnet(subnet).prefix, gateway: gatewayOf(subnet),
+    mac: formatHardwareAddress(hardwareAddress(address)), ports: [...held.ports],
+  };
+}
+
+/** Descriptors that init sent: its network namespace and a netlink socket of it. */
+export interface NamespaceDescriptors {
+  readonly namespace: number;
+  readonly netlink: number;
+}
+
+/** Joins the new namespace to the bridge and publishes the ports; about 1 ms. */
+export function attachNetwork(context: Context, container: Container, reservation: Reservation, { namespace, netlink }: NamespaceDescriptors): void {
+  const inside = new NetlinkSocket(netlink);
+  const { bridged } = reservation;
+  if (bridged === null) return isolateContainer(inside);
+  const names = namesOf(context);
+  const route = openNetlink(NETLINK_ROUTE);
+  try {
+    const address = container.network!.address;
+    attachContainer(route, inside, { veth: vethName(names), bridge: bridged.bridge.index, address, subnet: bridged.subnet, namespace });
+    if (bridged.held.ports.length === 0) return;
+    const firewall = openFirewall();
+    try {
+      publishPorts(firewall, names, { held: bridged.held, address, endpoint: bridged.endpoint });
+    } finally {
+      closeSync(firewall.fd);
+    }
+  } finally {
+    closeSync(route.fd);
+  }
+}
+
+/** The ports lead nowhere any more. The veth died with its namespace; the lease is the row's. */
+export function detachNetwork(context: Context, container: Container): void {
+  const ports = container.network?.ports ?? [];
+  if (ports.length === 0) return;
+  const firewall = openFirewall();
+  try {
+    removePublished(firewall, namesOf(context), ports);
+  } finally {
+    closeSync(firewall.fd);
+  }
+}
+
+/** Writes hosts, hostname and resolv.conf into the container's directory. Returns warnings. */
+export function writeNetworkFiles(container: Container, directory: string): string[] {
+  const { config, host, network } = container;
+  const gateway = network === null || network.gateway === "" ? null : network.gateway;
+  const resolv = generateResolvConf({
+    host: readText(RESOLV_CONF), systemd: () => readText(SYSTEMD_RESOLV_CONF),
+    servers: host.Dns, search: host.DnsSearch, options: host.DnsOptions, sharesHost: host.NetworkMode === "host",
+  });
+  const hosts = generateHosts({
+    hostname: config.Hostname, domainname: config.Domainname, address: network === null || network.address === "" ? null : network.address,
+    extra: host.ExtraHosts ?? [], gateway,
+  });
+  for (const [name, text] of [["hosts", hosts], ["hostname", `${config.Hostname}\n`], ["resolv.conf", resolv.text]] as const) {
+    writeFileSync(`${directory}/${name}`, text, { mode: 0o644 });
+  }
+  return resolv.warning === null ? [] : [resolv.warning];
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+}

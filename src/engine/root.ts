@@ -1,0 +1,113 @@
+/**
+ * A container's root file system as a detached overlay, and what is read from it and made in it before the container is:
+ * passwd and group, the working directory, mount points. Everything goes through the mount's descriptor with
+ * RESOLVE_IN_ROOT: the image's links lead nowhere else.
+ */
+import { chmodSync, chownSync, closeSync, fstatSync, lstatSync, mkdirSync, readSync, rmSync, utimesSync } from "node:fs";
+import { MdkError } from "../error.ts";
+import { mountOverlay } from "../layer/overlay.ts";
+import { chown, mkdirAt, openInRoot, O_CREAT, O_DIRECTORY, O_NONBLOCK, O_PATH, O_WRONLY, RESOLVE } from "../sys/at.ts";
+import { SysError } from "../sys/ffi.ts";
+
+export interface RootOptions {
+  /** The container's directory in the store: upper and work are made in it. */
+  readonly directory: string;
+  /** Layer directories, the uppermost first. */
+  readonly layers: readonly string[];
+  /** The upper is thrown away at the end: no sync, ever (kernel-traps 22). */
+  readonly volatile: boolean;
+}
+
+/** Mounts the root and returns its descriptor. The caller holds the op lock and knows that nobody mounts the upper. */
+export function mountRoot({ directory, layers, volatile }: RootOptions): number {
+  const upper = `${directory}/upper`;
+  const work = `${directory}/work`;
+  ensureUpper(upper, layers[0]);
+  // A work directory that a volatile mount left refuses the next one.
+  if (!volatile) rmSync(`${work}/work/incompat`, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true, mode: 0o700 });
+  return mountOverlay({ lower: layers, upper, work, volatile });
+}
+
+/** The upper's own mode, owner and times become those of `/`: they are the top layer's (kernel-traps 30). */
+function ensureUpper(upper: string, top: string | undefined): void {
+  try {
+    mkdirSync(upper, { mode: 0o755 });
+  } catch (error) {
+    if ((error as { code?: string }).code === "EEXIST") return;
+    throw error;
+  }
+  if (top === undefined) return;
+  const stat = lstatSync(top);
+  chownSync(upper, stat.uid, stat.gid);
+  chmodSync(upper, stat.mode & 0o7777);
+  utimesSync(upper, stat.atime, stat.mtime);
+}
+
+const TEXT_BYTES_MAX = 4 << 20;
+
+/** A text file of the root (passwd, group), or null when it is missing or is no regular file. */
+export function readRootText(root: number, path: string): string | null {
+  let file: number;
+  try {
+    file = openInRoot(root, path, O_NONBLOCK, 0, RESOLVE.NO_MAGICLINKS);
+  } catch (error) {
+    if (error instanceof SysError) return null;
+    throw error;
+  }
+  try {
+    const stat = fstatSync(file);
+    if (!stat.isFile()) return null;
+    const bytes = Buffer.alloc(Math.min(stat.size, TEXT_BYTES_MAX));
+    return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, 0)).toString("utf8");
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Makes a directory with the missing ones above it (0755), owned by `owner`; one that is there stays as it is. */
+export function ensureRootDirectory(root: number, path: string, owner: { readonly uid: number; readonly gid: number }): void {
+  let current = "";
+  for (const part of path.split("/").filter((name) => name !== "" && name !== ".")) {
+    const parent = current === "" ? "." : current;
+    current = current === "" ? part : `${current}/${part}`;
+    if (isThere(root, current)) continue;
+    const above = openInRoot(root, parent, O_PATH | O_DIRECTORY, 0, RESOLVE.NO_MAGICLINKS);
+    try {
+      mkdirAt(above, part, 0o755);
+    } catch (error) {
+      if (!(error instanceof SysError) || error.code !== "EEXIST") throw new MdkError("root-mkdir", `cannot make ${path} in the container: ${(error as Error).message}`, { cause: error });
+    } finally {
+      closeSync(above);
+    }
+    if (owner.uid !== 0 || owner.gid !== 0) giveTo(root, current, owner);
+  }
+}
+
+function isThere(root: number, path: string): boolean {
+  try {
+    closeSync(openInRoot(root, path, O_PATH, 0, RESOLVE.NO_MAGICLINKS));
+    return true;
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ENOENT") return false;
+    throw error;
+  }
+}
+
+function giveTo(root: number, path: string, owner: { readonly uid: number; readonly gid: number }): void {
+  const directory = openInRoot(root, path, O_DIRECTORY, 0, RESOLVE.NO_MAGICLINKS);
+  try {
+    chown(directory, owner.uid, owner.gid);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** Makes what a mount needs under it: a directory, or an empty file in a directory. One that is there stays as it is. */
+export function ensureMountPoint(root: number, path: string, kind: "file" | "directory"): void {
+  if (isThere(root, path)) return;
+  const slash = path.lastIndexOf("/");
+  ensureRootDirectory(root, kind === "directory" ? path : path.slice(0, slash), { uid: 0, gid: 0 });
+  if (kind === "directory") return;
+  closeSync(openInRoot(root, path, O_CREAT | O_WRONLY, 0o644, RESOLVE.NO_MAGICLINKS));
+}

@@ -1,0 +1,153 @@
+/**
+ * Starting a container: everything between its row and its running program, in the order of DESIGN section 4. The launcher
+ * is started first, so that its exec runs beside our own work; nothing lasts that `settle` could not take back.
+ */
+import { closeSync, mkdirSync, writeFileSync } from "node:fs";
+import { MdkError, messageOf } from "../error.ts";
+import { Descriptors } from "../runtime/descriptors.ts";
+import { failureError } from "../runtime/failure.ts";
+import {
+  awaitCreated, awaitRunning, drainChannel, sayCleaned, sayGo, sendPlan, ShimFailure, spawnLauncher, type Launcher,
+} from "../runtime/launch.ts";
+import type { Run } from "../runtime/plan.ts";
+import type { Window } from "../runtime/process-steps.ts";
+import { bootId, confirmState, STATE_VERSION, writeState } from "../runtime/state.ts";
+import { stringifySpec } from "../spec/generate.ts";
+import { setError } from "../store/containers.ts";
+import { runPaths, storePaths } from "../store/paths.ts";
+import { errnoText } from "../sys/errno.ts";
+import { identityOf } from "../sys/pidfd.ts";
+import { socketpair } from "../sys/socket.ts";
+import type { Begun } from "./begin.ts";
+import type { Context } from "./context.ts";
+import { layerDirectories } from "./layers.ts";
+import type { Streaming } from "./monitor-plan.ts";
+import { attachNetwork, writeNetworkFiles } from "./network.ts";
+import { prepareRoot } from "./prepare.ts";
+import { makeRunPlan } from "./run-plan.ts";
+import { clearRunDirectory, settleLocked } from "./settle.ts";
+import { awaitReleased } from "./end.ts";
+
+export interface StartOptions {
+  readonly streaming: Streaming;
+  /** Size of the client's terminal; null without one. */
+  readonly window: Window | null;
+  /** Takes warnings for the user: a limit that the kernel lacks and the like. */
+  readonly warn: (text: string) => void;
+  /** Called when everything is ready for `go`: from then on the container outlives this command. */
+  readonly beforeGo?: () => void;
+}
+
+/** A container whose program runs. */
+export interface Started {
+  /** To the monitor: `exited` comes here when the client cleans up. */
+  readonly channel: number;
+  /** Host pid of init. */
+  readonly pid: number;
+}
+
+/** Status that Docker gives a container whose start failed for a reason that is not the program's. */
+const START_FAILED_CODE = 128;
+
+/**
+ * Starts what `begin` has begun and closes all of its descriptors. Returns when the program runs. On any failure the
+ * container is settled: one made by `run` is gone, another is `Created` with the error in its row.
+ */
+export function startBegun(context: Context, begun: Begun, options: StartOptions): Started {
+  const { container } = begun;
+  const opened = new Set<number>([begun.opLock, ...begun.reservation.holds]);
+  const keep = (descriptor: number): number => (opened.add(descriptor), descriptor);
+  let launcher: Launcher | null = null;
+  try {
+    launcher = spawnLauncher(context.runRoot, "run");
+    const pid = launch(context, begun, { ...options, launcher, keep, release: (descriptor) => release(opened, descriptor) });
+    return { channel: launcher.channel, pid };
+  } catch (error) {
+    if (launcher !== null) abandonLauncher(launcher);
+    awaitReleased(context, container.id);
+    setError(context.database(), container.id, (error instanceof MdkError ? error.status : null) ?? START_FAILED_CODE, messageOf(error));
+    settleLocked(context, container.id);
+    throw error;
+  } finally {
+    for (const descriptor of opened) closeSync(descriptor);
+  }
+}
+
+function release(opened: Set<number>, descriptor: number): void {
+  opened.delete(descriptor);
+  closeSync(descriptor);
+}
+
+/** Ends a shim whose start has failed: nothing can be removed before it is gone. */
+function abandonLauncher(launcher: Launcher): void {
+  sayCleaned(launcher.channel);
+  drainChannel(launcher.channel);
+  closeSync(launcher.channel);
+}
+
+interface Launching extends StartOptions {
+  readonly launcher: Launcher;
+  readonly keep: (descriptor: number) => number;
+  readonly release: (descriptor: number) => void;
+}
+
+function launch(context: Context, begun: Begun, work: Launching): number {
+  const { container } = begun;
+  const store = storePaths(context.root).container(container.id);
+  clearRunDirectory(context, container.id);
+  mkdirSync(store, { recursive: true, mode: 0o700 });
+  for (const text of writeNetworkFiles(container, store)) work.warn(text);
+  const layers = layerDirectories(context, container.image);
+  const root = prepareRoot(context, container, { store, layers, window: work.window, keep: work.keep });
+  writeFileSync(`${store}/config.json`, stringifySpec(root.spec), { mode: 0o600 });
+  const [report, theirs] = socketpair();
+  work.keep(report);
+  work.keep(theirs);
+  const descriptors = new Descriptors();
+  const plan = makeRunPlan(context, begun, { ...work, root, descriptors, report: theirs, store });
+  sendPlan(work.launcher, { run: plan }, descriptors.fds);
+  // Its end of file must mean that init's copy is closed.
+  work.release(theirs);
+  try {
+    return converse(context, begun, { ...work, report, release: () => { work.release(root.mount); work.beforeGo?.(); } });
+  } catch (error) {
+    throw error instanceof ShimFailure ? tell(error, plan, root.spec) : error;
+  }
+}
+
+interface Conversation {
+  readonly launcher: Launcher;
+  readonly report: number;
+  /** Lets go of the root: from now on only the container holds it. */
+  readonly release: () => void;
+}
+
+/** created → network → state → go → ready → the program runs. */
+function converse(context: Context, { container, reservation }: Begun, talk: Conversation): number {
+  const directory = runPaths(context.runRoot).container(container.id);
+  const created = awaitCreated(talk.report, talk.launcher);
+  try {
+    const [namespace, netlink] = created.descriptors;
+    if (namespace !== undefined && netlink !== undefined) attachNetwork(context, container, reservation, { namespace, netlink });
+  } finally {
+    for (const descriptor of created.descriptors) closeSync(descriptor);
+  }
+  const init = identityOf(created.pid);
+  const cage = init === null ? null : identityOf(init.parent);
+  if (init === null || cage === null) throw new MdkError("container-killed", "the container was killed while it was being set up");
+  writeState(directory, {
+    version: STATE_VERSION, boot: bootId(), pid: created.pid, pidStart: init.startTime, cage: init.parent, cageStart: cage.startTime,
+    started: context.now().toISOString(),
+  });
+  talk.release();
+  sayGo(talk.report);
+  awaitRunning(talk.report, () => confirmState(directory));
+  return created.pid;
+}
+
+function tell(failure: ShimFailure, plan: Run, spec: ReturnType<typeof prepareRoot>["spec"]): MdkError {
+  return failureError(failure.failed, {
+    operation: "run", args: spec.process.args, cwd: spec.process.cwd, steps: plan.steps, text: errnoText,
+    sourceOf: (destination) => spec.mounts.find((mount) => mount.type === "bind" && mount.destination === destination)?.source ?? null,
+  });
+}
