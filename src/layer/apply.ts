@@ -1,0 +1,259 @@
+/**
+ * Writes the entries of one layer archive into a directory in overlay format (image-spec layer.md): whiteouts become
+ * character devices 0:0, opaque directories get trusted.overlay.opaque. The order of a whiteout and its neighbours in the
+ * archive does not matter: it hides what the layers below have, never what its own layer has.
+ *
+ * What depends on the layers below (directories the archive only implies, hard links to files of other layers) is noted
+ * and left to finish.ts. Whoever calls this throws the directory away on any error.
+ */
+import { closeSync, writeSync } from "node:fs";
+import { MdkError } from "../error.ts";
+import {
+  chmod, chmodAt, chown, chownAt, linkAt, makeDevice, mkdirAt, mknodAt, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_WRONLY,
+  openAt, S_IF, setTimes, setTimesAt, statAt, symlinkAt, unlinkAt, type Time,
+} from "../sys/at.ts";
+import { E, errnoText } from "../sys/errno.ts";
+import { SysError } from "../sys/ffi.ts";
+import { setXattr, setXattrAt } from "../sys/xattr.ts";
+import type { TarEntry, TarHandler } from "./tar.ts";
+import { printable } from "./tar-header.ts";
+import { baseOf, isDirectory, isWhiteout, join, name, parentOf, removeTree, Tree, type Directory, type Made } from "./tree.ts";
+import { cleanPath, OPAQUE_VALUE, OPAQUE_XATTR, whiteoutOf } from "./whiteout.ts";
+
+/** A hard link whose target is not in its layer. Paths: `from` as the archive says it, `path` true. */
+export interface ForeignLink {
+  readonly path: string;
+  readonly target: string;
+}
+
+export class LayerWriter implements TarHandler {
+  readonly tree: Tree;
+  /** True paths of directories that the archive has no entry for, though it has something in them. */
+  readonly implied = new Set<string>();
+  /** True paths of directories that hide what is below them: their own children are new. */
+  readonly opaque = new Set<string>();
+  /** Modification times of directories by true path; set last, since every name made in one changes it. */
+  readonly times = new Map<string, Time>();
+  readonly links: ForeignLink[] = [];
+  /** Bytes of file data written. */
+  size = 0;
+  #file = -1;
+  #entry: TarEntry | null = null;
+
+  /** Takes over `fd`, an empty directory that nobody else writes to; release() closes it. */
+  constructor(fd: number) {
+    this.tree = new Tree(fd, (made) => this.#imply(made));
+    // The archive may have no entry for the root itself: then it is implied like any other directory.
+    this.implied.add("");
+    chmod(fd, 0o755);
+  }
+
+  release(): void {
+    if (this.#file !== -1) closeSync(this.#file);
+    this.#file = -1;
+    this.tree.close();
+  }
+
+  #imply({ directory, overWhiteout }: Made): void {
+    chmod(directory.fd, 0o755); // the umask
+    if (!overWhiteout) return void this.implied.add(directory.path);
+    setXattr(directory.fd, OPAQUE_XATTR, OPAQUE_VALUE);
+    this.opaque.add(directory.path);
+  }
+
+  entry(entry: TarEntry): void {
+    this.#entry = entry;
+    this.tree.trim();
+    const path = cleanPath(entry.name);
+    if (path === "") return this.#root(entry);
+    const mark = whiteoutOf(path);
+    if (mark.kind === "ignored") return;
+    try {
+      const parent = this.tree.directory(parentOf(path));
+      if (mark.kind === "opaque") this.#opaque(parent);
+      else if (mark.kind === "whiteout") this.#hide(parent, mark.name);
+      else this.#make(parent, baseOf(path), entry);
+    } catch (error) {
+      throw told(error, path);
+    }
+  }
+
+  #root(entry: TarEntry): void {
+    if (entry.type !== "directory") throw new MdkError("archive-invalid", `the archive makes its root a ${entry.type}`);
+    this.#directory(this.tree.root, entry);
+  }
+
+  #opaque(directory: Directory): void {
+    setXattr(directory.fd, OPAQUE_XATTR, OPAQUE_VALUE);
+    this.opaque.add(directory.path);
+  }
+
+  #hide(parent: Directory, hidden: string): void {
+    const status = statAt(parent.fd, name(hidden));
+    if (status === null) mknodAt(parent.fd, name(hidden), S_IF.CHR, 0n);
+    else if (isDirectory(status)) this.#renew(parent, hidden);
+  }
+
+  /** A directory of this layer over one that this layer deletes: it shows nothing of it, and takes nothing from it. */
+  #renew(parent: Directory, base: string): void {
+    const path = join(parent.path, base);
+    const fd = openAt(parent.fd, name(base), O_DIRECTORY | O_NOFOLLOW);
+    try {
+      setXattr(fd, OPAQUE_XATTR, OPAQUE_VALUE);
+    } finally {
+      closeSync(fd);
+    }
+    this.opaque.add(path);
+    this.implied.delete(path);
+  }
+
+  #make(parent: Directory, base: string, entry: TarEntry): void {
+    if (entry.type === "link" && this.#isOwnLink(parent, base, entry)) return;
+    try {
+      this.#create(parent, base, entry);
+    } catch (error) {
+      if (!(error instanceof SysError) || error.errno !== E.EEXIST) throw error;
+      this.#replace(parent, base, entry);
+    }
+  }
+
+  /** A second entry of a name: directories are updated, everything else makes way. */
+  #replace(parent: Directory, base: string, entry: TarEntry): void {
+    const path = join(parent.path, base);
+    const status = statAt(parent.fd, name(base));
+    if (status !== null && isDirectory(status) && entry.type === "directory") {
+      return this.#directory(this.tree.existing(path) as Directory, entry);
+    }
+    if (status !== null && isWhiteout(status)) unlinkAt(parent.fd, name(base));
+    else if (status !== null) {
+      this.tree.forget();
+      const again = this.tree.existing(parent.path) as Directory;
+      removeTree(again.fd, base);
+      this.#dropBelow(path);
+      parent = again;
+    }
+    this.#create(parent, base, entry);
+    // Whatever stood here hid the lower directory; so must the new one.
+    if (status !== null && entry.type === "directory") this.#renew(parent, base);
+  }
+
+  #dropBelow(path: string): void {
+    const below = (other: string): boolean => other === path || other.startsWith(`${path}/`);
+    for (const set of [this.implied, this.opaque]) for (const other of set) if (below(other)) set.delete(other);
+    for (const other of this.times.keys()) if (below(other)) this.times.delete(other);
+    const kept = this.links.filter((link) => !below(link.path));
+    this.links.splice(0, this.links.length, ...kept);
+  }
+
+  #create(parent: Directory, base: string, entry: TarEntry): void {
+    switch (entry.type) {
+      case "file":
+        this.#file = openAt(parent.fd, name(base), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+        return;
+      case "directory": {
+        mkdirAt(parent.fd, name(base), 0o700);
+        return this.#directory(this.tree.existing(join(parent.path, base)) as Directory, entry);
+      }
+      case "link":
+        return this.#link(parent, base, entry);
+      case "symlink":
+        if (entry.linkName === "") throw new MdkError("archive-invalid", `a symbolic link without a target: ${printable(entry.name)}`);
+        symlinkAt(name(entry.linkName), parent.fd, name(base));
+        break;
+      default: {
+        const type = { character: S_IF.CHR, block: S_IF.BLK, fifo: S_IF.IFO }[entry.type];
+        mknodAt(parent.fd, name(base), type, makeDevice(entry.deviceMajor, entry.deviceMinor));
+      }
+    }
+    chownAt(parent.fd, name(base), entry.uid, entry.gid);
+    // The owner's change takes setuid away, so the mode comes after it. A link has none.
+    if (entry.type !== "symlink") chmodAt(parent.fd, name(base), entry.mode);
+    for (const [key, value] of kept(entry)) setXattrTolerant(key, () => setXattrAt(parent.fd, name(base), key, value));
+    setTimesAt(parent.fd, name(base), entry.modified);
+  }
+
+  #directory(directory: Directory, entry: TarEntry): void {
+    chown(directory.fd, entry.uid, entry.gid);
+    chmod(directory.fd, entry.mode);
+    for (const [key, value] of kept(entry)) setXattrTolerant(key, () => setXattr(directory.fd, key, value));
+    this.implied.delete(directory.path);
+    this.times.set(directory.path, entry.modified);
+  }
+
+  /** Where the target is missing it may be in a layer below: finish.ts looks there. */
+  #link(parent: Directory, base: string, entry: TarEntry): void {
+    const target = cleanPath(entry.linkName);
+    if (target === "") throw new MdkError("archive-invalid", `a hard link without a target: ${printable(entry.name)}`);
+    const into = this.tree.find(parentOf(target));
+    const status = into === null ? null : statAt(into.fd, name(baseOf(target)));
+    if (into === null || status === null || isWhiteout(status)) {
+      // Nothing may stand in its place meanwhile, and what stands there must make way as for any other entry.
+      if (statAt(parent.fd, name(base)) !== null) throw new SysError("link", E.EEXIST, base);
+      return void this.links.push({ path: join(parent.path, base), target });
+    }
+    if (isDirectory(status)) throw new MdkError("archive-invalid", `a hard link to a directory: ${printable(entry.name)}`);
+    linkAt(into.fd, name(baseOf(target)), parent.fd, name(base));
+  }
+
+  /** A link to its own name, which exists: nothing to do, and replacing it would lose the file. */
+  #isOwnLink(parent: Directory, base: string, entry: TarEntry): boolean {
+    const target = cleanPath(entry.linkName);
+    if (baseOf(target) !== base || this.tree.find(parentOf(target))?.path !== parent.path) return false;
+    const status = statAt(parent.fd, name(base));
+    return status !== null && !isWhiteout(status);
+  }
+
+  data(chunk: Uint8Array): void {
+    if (this.#file === -1) return;
+    try {
+      for (let at = 0; at < chunk.length; ) at += writeSync(this.#file, chunk, at);
+    } catch (error) {
+      throw told(error, this.#entry?.name ?? "");
+    }
+    this.size += chunk.length;
+  }
+
+  close(): void {
+    const entry = this.#entry as TarEntry;
+    const fd = this.#file;
+    if (fd === -1) return;
+    this.#file = -1;
+    try {
+      chown(fd, entry.uid, entry.gid);
+      chmod(fd, entry.mode);
+      for (const [key, value] of kept(entry)) setXattrTolerant(key, () => setXattr(fd, key, value));
+      setTimes(fd, entry.modified);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+/** What an archive may set: not overlay's own marks (they would forge whiteouts and redirects), nor a host's labels. */
+function kept(entry: TarEntry): (readonly [string, Uint8Array])[] {
+  if (entry.xattrs.size === 0) return [];
+  return [...entry.xattrs].filter(([key]) =>
+    (key.startsWith("user.") && !key.startsWith("user.overlay.")) || key === "security.capability" || key.startsWith("system.posix_acl_"));
+}
+
+/** File systems without user attributes or ACLs are common and the image works without them; lost capabilities are an error. */
+function setXattrTolerant(key: string, set: () => void): void {
+  try {
+    set();
+  } catch (error) {
+    const harmless = error instanceof SysError && (error.errno === E.EOPNOTSUPP || error.errno === E.EPERM);
+    if (!harmless || key === "security.capability") throw error;
+  }
+}
+
+/** Errors of the disk as sentences; everything else with the entry it was about. */
+export function told(error: unknown, path: string): unknown {
+  if (error instanceof MdkError) return error;
+  const { code } = error as { code?: string };
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    const words = code === "ENOSPC" ? "no space left on device" : "disk quota exceeded";
+    return new MdkError("disk-full", `write ${printable(path)}: ${words}`, { cause: error, hint: "free some space, or choose another --root" });
+  }
+  if (!(error instanceof SysError)) return error;
+  return new MdkError("layer-unpack", `unpack ${printable(path)}: ${error.call}: ${errnoText(error.errno)}`, { cause: error });
+}

@@ -1,0 +1,112 @@
+/**
+ * Bytes of a layer blob to bytes of its archive: gzip, zstd or none, told by the bytes themselves (registries' media types
+ * lie). Inflating runs on a pool thread beside the caller's; chunks of 1 MiB keep the number of hand-overs small.
+ */
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import type { Transform } from "node:stream";
+import { MdkError } from "../error.ts";
+
+const CHUNK = 1 << 20;
+/** Below this no bound is worth having; above it a layer that grows more than this many times is a bomb. */
+const BOMB_FLOOR_BYTES = 4 * 2 ** 30;
+const BOMB_RATIO = 200;
+
+export type Compression = "gzip" | "zstd" | "none";
+
+/** By the magic of RFC 1952 and of RFC 8878 (skippable frames included); needs 4 bytes. */
+export function detectCompression(start: Uint8Array): Compression {
+  if (start[0] === 0x1f && start[1] === 0x8b) return "gzip";
+  const [a, b, c, d] = start;
+  if (b === 0xb5 && c === 0x2f && d === 0xfd && a === 0x28) return "zstd";
+  if (a !== undefined && (a & 0xf0) === 0x50 && b === 0x2a && c === 0x4d && d === 0x18) return "zstd";
+  return "none";
+}
+
+/**
+ * Reads `source` to its end and hands the archive's bytes to `sink`, in order. A throw of the sink stops everything and
+ * goes on to the caller. Errors: "layer-corrupt" for a broken stream, "layer-too-large" for one that inflates beyond
+ * 200 times its size and 4 GiB.
+ */
+export async function decompress(source: AsyncIterable<Uint8Array>, sink: (bytes: Uint8Array) => void): Promise<void> {
+  const chunks = gather(source);
+  const first = await chunks.next();
+  if (first.done === true) return;
+  const compression = detectCompression(first.value);
+  const count = { in: 0, out: 0 };
+  const guarded = (bytes: Uint8Array): void => {
+    count.out += bytes.length;
+    if (compression !== "none" && count.out > BOMB_FLOOR_BYTES + BOMB_RATIO * count.in) {
+      throw new MdkError("layer-too-large", `a layer of ${count.in} compressed bytes inflates to more than ${count.out - bytes.length}: refused`);
+    }
+    sink(bytes);
+  };
+  const all = (async function* () {
+    count.in += first.value.length;
+    yield first.value;
+    for await (const chunk of chunks) {
+      count.in += chunk.length;
+      yield chunk;
+    }
+  })();
+  if (compression === "none") {
+    for await (const chunk of all) guarded(chunk);
+    return;
+  }
+  const options = { chunkSize: CHUNK };
+  await through(all, compression === "gzip" ? createGunzip(options) : createZstdDecompress(options), guarded);
+}
+
+/** Network chunks are small: joined to about 256 KiB, so that a pool thread is woken less often. */
+async function* gather(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
+  const size = 1 << 18;
+  let parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of source) {
+    parts.push(chunk);
+    length += chunk.length;
+    if (length < size) continue;
+    yield parts.length === 1 ? chunk : Buffer.concat(parts, length);
+    parts = [];
+    length = 0;
+  }
+  if (length > 0) yield Buffer.concat(parts, length);
+}
+
+function through(source: AsyncIterable<Uint8Array>, inflate: Transform, sink: (bytes: Uint8Array) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let failed = false;
+    const fail = (error: unknown): void => {
+      if (failed) return;
+      failed = true;
+      inflate.destroy();
+      reject(error);
+    };
+    inflate.on("data", (bytes: Uint8Array) => {
+      if (failed) return;
+      try {
+        sink(bytes);
+      } catch (error) {
+        fail(error);
+      }
+    });
+    inflate.on("end", () => {
+      if (!failed) resolve();
+    });
+    inflate.on("error", (error: Error) => fail(new MdkError("layer-corrupt", `a layer cannot be decompressed: ${error.message}`, { cause: error })));
+    (async () => {
+      for await (const chunk of source) {
+        if (failed) return;
+        if (!inflate.write(chunk)) await drained(inflate, () => failed);
+      }
+      if (!failed) inflate.end();
+    })().catch(fail);
+  });
+}
+
+function drained(inflate: Transform, failed: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    if (failed()) return resolve();
+    inflate.once("drain", resolve);
+    inflate.once("close", resolve);
+  });
+}
