@@ -25,6 +25,7 @@ pub fn build(b: *std.Build) void {
     link.has_side_effects = true;
     b.getInstallStep().dependOn(&link.step);
 
+    const shims = b.step("shim", "Compile the shims only, into zig-out/bin");
     for ([_]std.Target.Cpu.Arch{ .x86_64, .aarch64 }) |arch| {
         const target = b.resolveTargetQuery(.{ .cpu_arch = arch, .os_tag = .linux, .abi = .none });
         const shim = b.addExecutable(.{ .name = b.fmt("shim-{t}", .{arch}), .root_module = module(b, target, .safe) });
@@ -32,7 +33,7 @@ pub fn build(b: *std.Build) void {
         shim.step.dependOn(&generate.step);
         const installed = b.addInstallArtifact(shim, .{});
         link.step.dependOn(&installed.step);
-        b.getInstallStep().dependOn(&installed.step);
+        shims.dependOn(&installed.step);
     }
 }
 

@@ -2,6 +2,7 @@
 //! one data struct where version 3 has two), their structs and constants, and the one way in which a failed call is
 //! remembered. Everything is taken from the kernel's uapi headers; numbers are those of x86_64 and aarch64 alike.
 const std = @import("std");
+const plan = @import("plan.zig");
 pub const sys = std.os.linux;
 
 pub const CLOSE_ON_EXEC = 0o2000000;
@@ -46,6 +47,11 @@ pub fn checkFd(rc: usize, call: []const u8, object: []const u8) Error!i32 {
     return @intCast(try check(rc, call, object));
 }
 
+/// The descriptor that an Fd of a decoded plan stands for.
+pub fn number(fd: plan.Fd) i32 {
+    return @bitCast(@backingInt(fd));
+}
+
 pub fn close(fd: i32) void {
     if (fd >= 0) _ = sys.close(fd);
 }
@@ -86,7 +92,10 @@ const OpenHow = extern struct { flags: u64, mode: u64 = 0, resolve: u64 };
 
 /// An O_PATH descriptor of what `path` leads to under the restrictions of `resolve` (RESOLVE_*, since 5.6).
 pub fn openPath(path: [:0]const u8, resolve: u64) Error!i32 {
-    const flags: sys.O = .{ .PATH = true, .CLOEXEC = true };
+    return openResolved(path, .{ .PATH = true, .CLOEXEC = true }, resolve);
+}
+
+pub fn openResolved(path: [:0]const u8, flags: sys.O, resolve: u64) Error!i32 {
     const how: OpenHow = .{ .flags = @as(u32, @bitCast(flags)), .resolve = resolve };
     while (true) {
         const rc = sys.syscall4(.openat2, word(AT_FDCWD), @intFromPtr(path.ptr), @intFromPtr(&how), @sizeOf(OpenHow));
@@ -137,6 +146,14 @@ pub const CapData = extern struct { effective: u32, permitted: u32, inheritable:
 pub fn capset(data: *const [2]CapData) usize {
     const head: CapHeader = .{};
     return sys.syscall2(.capset, @intFromPtr(&head), @intFromPtr(data));
+}
+
+/// wait4(2); waits again when interrupted.
+pub fn wait(pid: i32, status: *u32, flags: u32) usize {
+    while (true) {
+        const rc = sys.syscall4(.wait4, word(pid), @intFromPtr(status), flags, 0);
+        if (sys.errno(rc) != .INTR) return rc;
+    }
 }
 
 /// Every signal blocked: what is not to reach the shim's own processes stays pending.
@@ -192,11 +209,11 @@ pub fn forgetMemory(memory: []align(4096) u8) void {
 }
 
 /// Decimal text of a number, NUL-terminated, in `buffer`; for /proc/self/fd/N and the like.
-pub fn decimal(buffer: []u8, prefix: []const u8, number: u64) [:0]u8 {
-    @memcpy(buffer[0..prefix.len], prefix);
+pub fn decimal(buffer: []u8, prefix: []const u8, value: u64) [:0]u8 {
+    if (buffer.ptr != prefix.ptr) @memcpy(buffer[0..prefix.len], prefix); // it may be there already
     var digits: [20]u8 = undefined;
     var at: usize = digits.len;
-    var rest = number;
+    var rest = value;
     while (true) {
         at -= 1;
         digits[at] = @intCast('0' + rest % 10);

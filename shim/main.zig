@@ -4,6 +4,7 @@
 //!   mdk-shim pump …         a client's side of a terminal or an attach (pump.zig)
 //!   docker-init -- CMD …    PID 1 of a container started with --init (init.zig)
 const std = @import("std");
+const launch = @import("launch.zig");
 const linux = @import("linux.zig");
 
 /// Broken promises of the program end in one line instead of in undefined behaviour.
@@ -18,13 +19,25 @@ fn die(message: []const u8, _: ?usize) noreturn {
 }
 
 pub fn main(init: std.process.Init.Minimal) u8 {
-    _ = init;
+    linux.nameProcess();
+    const argv = init.args.vector;
+    if (argv.len == 0) return 125;
+    const name = std.mem.span(argv[0]);
+    if (std.mem.eql(u8, std.fs.path.basename(name), "docker-init")) return 125;
+    if (argv.len < 2) return 125;
+    const face = std.mem.span(argv[1]);
+    if (std.mem.eql(u8, face, "run") or std.mem.eql(u8, face, "exec")) return launch.main(face);
     return 125;
 }
 
 test {
     _ = @import("decode.zig");
+    _ = @import("ending.zig");
     _ = @import("linux.zig");
+    _ = @import("log.zig");
+    _ = @import("queue.zig");
+    _ = @import("clock.zig");
+    _ = @import("cage.zig");
     _ = @import("socket.zig");
     _ = @import("report.zig");
 }

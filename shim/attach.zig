@@ -1,0 +1,147 @@
+//! Clients that attach to a container or wait for its end, over SOCK_SEQPACKET: a message is a kind and what belongs to it.
+//!
+//!   client → monitor   'a' flags         attach: 1 writes stdin, 2 takes stdout, 4 takes stderr
+//!                      'x'               wait for the end only
+//!                      'i' bytes         stdin
+//!                      'e'               stdin ends (ignored for a terminal)
+//!                      'w' rows columns  window size, two u16, little-endian
+//!   monitor → client   'o' bytes         stdout, or the terminal's output
+//!                      'r' bytes         stderr
+//!                      'x' code oom      it has ended; two bytes, the last message
+//!
+//! A message is at most 32 KiB. Closing detaches. Where stdin_once holds, stdin ends with the first client that attached
+//! with flag 1. A client that does not read holds back the program, not the monitor.
+const std = @import("std");
+const linux = @import("linux.zig");
+const Monitor = @import("monitor.zig").Monitor;
+const Queue = @import("queue.zig").Queue;
+const socket = @import("socket.zig");
+const watch = @import("watch.zig");
+const sys = linux.sys;
+
+pub const max_message = 32 << 10;
+pub const max_clients = 32;
+
+pub const takes_stdin = 1;
+
+pub const Client = struct {
+    watch: watch.Watch = .{ .source = .client },
+    /// 1 stdin, 2 stdout, 4 stderr; 0: waits, or has not said yet.
+    streams: u8 = 0,
+    /// Messages, each after its length (u32).
+    queue: Queue = .{},
+    /// The end was its last message.
+    told: bool = false,
+
+    pub fn takes(client: *const Client, index: u1) bool {
+        return client.watch.fd >= 0 and client.streams >> (@as(u3, 1) + index) & 1 == 1;
+    }
+
+    pub fn put(client: *Client, message: []const u8) void {
+        if (client.watch.fd < 0) return;
+        if (client.queue.empty()) {
+            switch (sys.errno(socket.send(client.watch.fd, message))) {
+                .SUCCESS => return,
+                .AGAIN, .INTR => {},
+                else => return client.deaf(),
+            }
+        }
+        const length: u32 = @intCast(message.len);
+        if (!client.queue.append(&.{ std.mem.asBytes(&length), message })) client.deaf();
+    }
+
+    /// Takes nothing any more. What it has sent is still read, up to its end of file.
+    fn deaf(client: *Client) void {
+        client.streams &= takes_stdin;
+        client.queue.free();
+    }
+
+    pub fn flush(client: *Client) void {
+        while (!client.queue.empty()) {
+            const pending = client.queue.pending();
+            const length = std.mem.readInt(u32, pending[0..4], .little);
+            switch (sys.errno(socket.send(client.watch.fd, pending[4..][0..length]))) {
+                .SUCCESS => client.queue.consume(4 + length),
+                .INTR => {},
+                .AGAIN => return,
+                else => return client.deaf(),
+            }
+        }
+    }
+
+    pub fn close(client: *Client) void {
+        client.watch.close();
+        client.queue.free();
+        client.streams = 0;
+        client.told = false;
+    }
+};
+
+pub fn accept(m: *Monitor) void {
+    const place = for (&m.clients, 0..) |*client, index| {
+        if (client.watch.fd < 0) break index;
+    } else return;
+    const rc = sys.accept4(m.listener.fd, null, null, sys.SOCK.CLOEXEC | sys.SOCK.NONBLOCK);
+    if (sys.errno(rc) == .SUCCESS) _ = add(m, place, @intCast(rc));
+}
+
+pub fn add(m: *Monitor, index: usize, fd: i32) *Client {
+    const client = &m.clients[index];
+    client.* = .{ .watch = .{ .source = .client, .index = @intCast(index), .fd = fd } };
+    return client;
+}
+
+/// Messages of one client, as long as the program takes what it types.
+pub fn read(m: *Monitor, index: u32) void {
+    const client = &m.clients[index];
+    for (0..16) |_| {
+        if (client.watch.fd < 0 or !m.input.queue.empty()) return;
+        m.buffers_used = true;
+        const rc = sys.recvfrom(client.watch.fd, m.buffer.ptr, max_message, sys.MSG.DONTWAIT, null, null);
+        switch (sys.errno(rc)) {
+            .SUCCESS => if (rc > 0) {
+                handle(m, index, m.buffer[0..rc]);
+                continue;
+            },
+            .INTR => continue,
+            .AGAIN => return,
+            else => {},
+        }
+        client.close();
+        return m.feederEnded(.{ .client = index });
+    }
+}
+
+fn handle(m: *Monitor, index: u32, message: []const u8) void {
+    const client = &m.clients[index];
+    const rest = message[1..];
+    switch (message[0]) {
+        'a' => if (rest.len == 1) hello(m, index, rest[0]),
+        'i' => if (client.streams & takes_stdin != 0 and m.open_stdin) m.input.put(rest),
+        'e' => m.feederEnded(.{ .client = index }),
+        'w' => if (rest.len == 4 and m.input.terminal and m.input.watch.fd >= 0) {
+            const size = [4]u16{ std.mem.readInt(u16, rest[0..2], .little), std.mem.readInt(u16, rest[2..4], .little), 0, 0 };
+            _ = sys.ioctl(m.input.watch.fd, 0x5414, @intFromPtr(&size)); // TIOCSWINSZ
+        },
+        else => {}, // 'x' says nothing that is not known: everybody is told of the end
+    }
+    // Who comes after the end learns it at once.
+    if (m.told and (message[0] == 'a' or message[0] == 'x')) tell(m, client);
+}
+
+pub fn hello(m: *Monitor, index: u32, flags: u8) void {
+    m.clients[index].streams = flags & 7;
+    if (flags & takes_stdin != 0 and m.feeder == .nobody) m.feeder = .{ .client = index };
+}
+
+pub fn tell(m: *const Monitor, client: *Client) void {
+    if (client.told) return;
+    client.told = true;
+    client.put(&.{ 'x', m.code, @intFromBool(m.oom) });
+}
+
+/// The end, to everybody that is connected, also those that have not been accepted yet.
+pub fn tellAll(m: *Monitor) void {
+    m.told = true;
+    for (&m.clients) |*client| tell(m, client);
+}

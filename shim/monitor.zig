@@ -1,0 +1,231 @@
+//! The monitor: the one process that stays beside a container (or an exec'd process). It owns the streams, writes the
+//! log, serves attach clients, holds the run lock and the published ports, and records the end. It decides nothing and
+//! waits for nobody but epoll.
+const std = @import("std");
+const attach = @import("attach.zig");
+const cage = @import("cage.zig");
+const ending = @import("ending.zig");
+const Kept = @import("kept.zig").Kept;
+const launch = @import("launch.zig");
+const linux = @import("linux.zig");
+const Log = @import("log.zig").Log;
+const plan = @import("plan.zig");
+const process = @import("process.zig");
+const report = @import("report.zig");
+const serve = @import("serve.zig").serve;
+const stream = @import("stream.zig");
+const watch = @import("watch.zig");
+const check = linux.check;
+const number = linux.number;
+const sys = linux.sys;
+
+/// Who feeds stdin; it ends with that one.
+pub const Feeder = union(enum) { nobody, handed, client: u32, ended };
+
+pub const Monitor = struct {
+    epoll: i32 = -1,
+    /// One read, or one message; the first byte is for a message's kind.
+    buffer: []align(4096) u8 = &.{},
+    buffers_used: bool = false,
+    log: ?Log = null,
+
+    outputs: [2]watch.Watch = .{ .{ .source = .output }, .{ .source = .output, .index = 1 } },
+    handed_outputs: [2]stream.Handed = .{
+        .{ .watch = .{ .source = .handed_output } },
+        .{ .watch = .{ .source = .handed_output, .index = 1 } },
+    },
+    input: stream.Input = .{},
+    handed_input: stream.Handed = .{ .watch = .{ .source = .handed_input } },
+    open_stdin: bool = false,
+    stdin_once: bool = false,
+    feeder: Feeder = .nobody,
+    /// The pty's other side is closed: looked at again from time to time.
+    terminal_idle: bool = false,
+
+    listener: watch.Watch = .{ .source = .listener },
+    clients: [attach.max_clients]attach.Client = @splat(.{}),
+    channel: watch.Watch = .{ .source = .channel },
+    up: watch.Watch = .{ .source = .up },
+    /// pidfd of an exec'd process; a container's end is told by the cage.
+    process: watch.Watch = .{ .source = .process },
+
+    run_lock: i32 = -1,
+    mounts: i32 = -1,
+    record: i32 = -1,
+    oom_events: i32 = -1,
+    procs: i32 = -1,
+    hold_mounts: bool = false,
+    client_cleans: bool = false,
+    tell_after_cleanup: bool = false,
+    kept: Kept = undefined,
+
+    phase: ending.Phase = .running,
+    /// The client has said "d".
+    cleaned: bool = false,
+    deadline: u64 = 0,
+    ready: bool = false,
+    told: bool = false,
+    code: u8 = 137,
+    oom: bool = false,
+
+    /// stdin's source has ended, or said so.
+    pub fn feederEnded(m: *Monitor, who: Feeder) void {
+        if (!std.meta.eql(m.feeder, who)) return;
+        if (!m.stdin_once) {
+            m.feeder = .nobody;
+            return;
+        }
+        m.feeder = .ended;
+        m.input.end();
+    }
+};
+
+var state: Monitor = .{};
+
+pub fn startRun(request: *launch.Request, run: *const plan.Run) noreturn {
+    const m = &state;
+    const child = setUp(request) catch fatal(request);
+    m.hold_mounts = run.hold_mounts;
+    m.run_lock = number(run.run_lock);
+    const rc = linux.clone(linux.CLONE_NEWPID, null, null);
+    const pid = check(rc, "clone3", "cage") catch fatal(request);
+    if (pid == 0) cage.start(request, run, .{ m.up.fd, child.up }, child.stdio);
+    resident(request);
+}
+
+pub fn startExec(request: *launch.Request, exec: *const plan.Exec) noreturn {
+    const m = &state;
+    const child = setUp(request) catch fatal(request);
+    _ = check(sys.setns(number(exec.init), linux.CLONE_NEWPID), "setns", "container") catch fatal(request);
+    const cgroup: ?i32 = if (exec.cgroup) |fd| number(fd) else null;
+    const pid = check(linux.clone(0, cgroup, &m.process.fd), "clone3", "process") catch fatal(request);
+    if (pid == 0) process.start(.{
+        .request = request,
+        .report = number(exec.report),
+        .up = child.up,
+        .stdio = child.stdio,
+        .hold_mounts = false,
+    });
+    resident(request);
+}
+
+fn fatal(request: *const launch.Request) noreturn {
+    report.sendFailure(request.reportFd(), "launch", 0);
+    report.sendFailure(launch.channel, "launch", 0);
+    sys.exit_group(125);
+}
+
+/// What the process is born with: its end of the socket to the monitor, and of the pipes.
+const Child = struct { up: i32, stdio: [3]i32 };
+
+fn setUp(request: *const launch.Request) linux.Error!Child {
+    const m = &state;
+    const p = request.monitorPlan();
+    linux.nameProcess();
+    _ = sys.setsid(); // the caller's terminal is the caller's
+    _ = try check(sys.chdir("/"), "chdir", "/");
+    _ = sys.syscall1(.umask, 0);
+    for (p.tasks) |fd| _ = try check(sys.write(number(fd), "0", 1), "write", "tasks");
+
+    var up: [2]i32 = undefined;
+    _ = try check(sys.socketpair(sys.AF.UNIX, sys.SOCK.SEQPACKET | sys.SOCK.CLOEXEC, 0, &up), "socketpair", "");
+    m.up.fd = up[0];
+    var child: Child = .{ .up = up[1], .stdio = .{ -1, -1, -1 } };
+    if (!p.streams.terminal) {
+        if (p.streams.open_stdin or p.streams.handed_stdin != null) {
+            const ends = try pipe();
+            child.stdio[0] = ends[0];
+            m.input.watch.fd = ends[1];
+            linux.setNonblocking(ends[1]);
+        }
+        for (&m.outputs, child.stdio[1..3]) |*output, *fd| {
+            const ends = try pipe();
+            output.fd = ends[0];
+            fd.* = ends[1];
+            linux.setNonblocking(ends[0]);
+        }
+    }
+    m.epoll = try linux.checkFd(sys.epoll_create1(sys.EPOLL.CLOEXEC), "epoll_create1", "");
+    try settings(m, p);
+    return child;
+}
+
+fn pipe() linux.Error![2]i32 {
+    var ends: [2]i32 = undefined;
+    _ = try check(sys.pipe2(&ends, .{ .CLOEXEC = true }), "pipe2", "");
+    return ends;
+}
+
+/// Takes over what the plan says: the plan itself is given back.
+fn settings(m: *Monitor, p: *const plan.Monitor) linux.Error!void {
+    m.open_stdin = p.streams.open_stdin or p.streams.handed_stdin != null;
+    m.stdin_once = p.streams.stdin_once;
+    m.input.terminal = p.streams.terminal;
+    m.client_cleans = p.client_cleans;
+    m.tell_after_cleanup = p.tell_after_cleanup;
+    m.channel.fd = launch.channel;
+    if (p.listener) |fd| m.listener.fd = number(fd);
+    if (p.record) |fd| m.record = number(fd);
+    if (p.oom) |fd| m.oom_events = number(fd);
+    if (p.procs) |fd| m.procs = number(fd);
+
+    m.kept = try .copy(p);
+    // Pages are touched as they are needed.
+    const work = try linux.mapMemory(attach.max_message + Log.memory_size);
+    m.buffer = work[0..attach.max_message];
+    if (p.log) |log|
+        m.log = try .init(number(log.directory), m.kept.log_name, log.max_size, log.max_files, work[attach.max_message..]);
+}
+
+/// Keeps what is the monitor's and closes everything else: the op lock, init's report socket, the root …
+fn resident(request: *launch.Request) noreturn {
+    const m = &state;
+    const p = request.monitorPlan();
+    m.handed_input.open(p.streams.handed_stdin, .RDONLY);
+    m.handed_outputs[0].open(p.streams.handed_stdout, .WRONLY);
+    m.handed_outputs[1].open(p.streams.handed_stderr, .WRONLY);
+    if (m.handed_input.watch.fd >= 0) m.feeder = .handed;
+    if (p.client) |fd| {
+        linux.setNonblocking(number(fd));
+        _ = attach.add(m, 0, number(fd));
+        attach.hello(m, 0, @truncate(p.client_streams));
+    }
+    closeOthers(m);
+    linux.unmapMemory(request.memory);
+    serve(m);
+}
+
+fn closeOthers(m: *const Monitor) void {
+    var list: Descriptors = .{};
+    for ([_]i32{
+        2,                m.epoll,                 m.channel.fd,                 m.listener.fd,                m.up.fd,               m.process.fd,
+        m.run_lock,       m.record,                m.oom_events,                 m.procs,                      m.outputs[0].fd,       m.outputs[1].fd,
+        m.input.watch.fd, m.handed_input.watch.fd, m.handed_outputs[0].watch.fd, m.handed_outputs[1].watch.fd, m.clients[0].watch.fd,
+    }) |fd| list.add(fd);
+    if (m.log) |*log| {
+        list.add(log.directory);
+        list.add(log.file);
+    }
+    for (m.kept.hold) |fd| list.add(fd);
+    list.closeBetween();
+}
+
+const Descriptors = struct {
+    sorted: [300]i32 = undefined,
+    count: usize = 0,
+
+    fn add(list: *Descriptors, fd: i32) void {
+        if (fd < 0 or list.count == list.sorted.len) return;
+        var at = list.count;
+        while (at > 0 and list.sorted[at - 1] > fd) : (at -= 1) list.sorted[at] = list.sorted[at - 1];
+        list.sorted[at] = fd;
+        list.count += 1;
+    }
+
+    fn closeBetween(list: *const Descriptors) void {
+        for (list.sorted[0..list.count], 0..) |fd, index| {
+            const next = if (index + 1 < list.count) list.sorted[index + 1] else std.math.maxInt(i32);
+            if (next > fd + 1) _ = sys.syscall3(.close_range, @intCast(fd + 1), @intCast(next - 1), 0);
+        }
+    }
+};

@@ -1,0 +1,43 @@
+//! A container's init, or an exec'd process, from its birth to execve: it carries out the steps in order, and the first
+//! that fails ends it with a `failed` report and Docker's exit status.
+const std = @import("std");
+const launch = @import("launch.zig");
+const linux = @import("linux.zig");
+const plan = @import("plan.zig");
+const report = @import("report.zig");
+const step = @import("step.zig");
+const sys = linux.sys;
+
+pub const Process = struct {
+    request: *const launch.Request,
+    /// `created`, `ready`, `failed` go out here, "g" comes in.
+    report: i32,
+    /// To the monitor (cage.Up).
+    up: i32,
+    /// The process's ends of the monitor's pipes; -1: none.
+    stdio: [3]i32,
+    hold_mounts: bool,
+};
+
+pub fn start(process: Process) noreturn {
+    linux.defaultSignals(); // Bun ignores SIGPIPE and SIGXFSZ, the monitor blocks all
+    _ = linux.prctl(.SET_DUMPABLE, 0); // no ptrace and no /proc/PID/fd for processes of a joined namespace (CVE-2016-9962)
+    linux.closeFrom(3, true);
+    for (process.request.steps(), 0..) |*s, index| {
+        step.run(&process, s) catch |err| {
+            if (err == error.Aborted) sys.exit_group(125);
+            report.sendFailure(process.report, @tagName(s.*), @intCast(index));
+            sys.exit_group(exitStatus(s.*, linux.failure.errno));
+        };
+    }
+    linux.fail(.INVAL, "plan", "no execve") catch {};
+    report.sendFailure(process.report, "launch", 0);
+    sys.exit_group(125);
+}
+
+/// Docker's: 127 for a command that is not there, 126 for one that cannot be executed, 125 for anything before it.
+fn exitStatus(s: plan.Step, errno: u16) u8 {
+    if (s != .execve) return 125;
+    const not_found = errno == @backingInt(sys.E.NOENT) or errno == @backingInt(sys.E.NOTDIR);
+    return if (not_found) 127 else 126;
+}

@@ -1,0 +1,38 @@
+//! What the monitor waits for: descriptors in one epoll set, each with the events it wants at the moment.
+const linux = @import("linux.zig");
+const sys = linux.sys;
+
+pub const in: u32 = 0x1;
+pub const out: u32 = 0x4;
+
+pub const Source = enum(u32) { up, channel, listener, client, output, handed_output, input, handed_input, process };
+
+pub const Watch = struct {
+    fd: i32 = -1,
+    source: Source,
+    index: u32 = 0,
+    /// What the set holds for it.
+    events: u32 = 0,
+    /// Files and some devices cannot be waited for: they never make one wait (epoll_ctl says EPERM).
+    always: bool = false,
+
+    /// Nothing wanted: not in the set at all, since a hangup would be told for ever otherwise.
+    pub fn want(w: *Watch, epoll: i32, events: u32) void {
+        if (w.fd < 0 or w.always or events == w.events) return;
+        var event: sys.epoll_event = .{
+            .events = events,
+            .data = .{ .u64 = @as(u64, @backingInt(w.source)) << 32 | w.index },
+        };
+        const operation: u32 = if (w.events == 0) sys.EPOLL.CTL_ADD else if (events == 0) sys.EPOLL.CTL_DEL else sys.EPOLL.CTL_MOD;
+        const rc = sys.epoll_ctl(epoll, operation, w.fd, &event);
+        w.always = sys.errno(rc) == .PERM;
+        w.events = events;
+    }
+
+    pub fn close(w: *Watch) void {
+        linux.close(w.fd);
+        w.fd = -1;
+        w.events = 0;
+        w.always = false;
+    }
+};
