@@ -49,7 +49,7 @@ export async function runForeground(context: Context, begun: Begun, joining: Joi
   const proxy = new SignalProxy(joining.sigProxy);
   let channel: number;
   try {
-    ({ channel } = startBegun(context, begun, { streaming, window: Tty ? windowSize(1) : null, warn: joining.warn, beforeGo: () => proxy.listen() }));
+    ({ channel } = await startBegun(context, begun, { streaming, window: Tty ? windowSize(1) : null, warn: joining.warn, beforeGo: () => proxy.listen() }));
   } finally {
     if (pair !== null) closeSync(pair[1]);
   }

@@ -53,10 +53,8 @@ export function reserveNetwork(context: Context, container: Pick<Container, "id"
   const firewall = openFirewall();
   try {
     const subnet = readNetwork(context.database(), namespace, BRIDGE)?.subnet ?? chooseSubnet(context, route, namespace);
-    const bridge = ensureBridge(route, firewall, { names: namesOf(context), subnet, mtu: MTU });
-    if (bridge.changed.length > 0) {
-      transaction(context.database(), (database) => bridge.changed.forEach(({ name, old }) => rememberSysctl(database, namespace, name, old)));
-    }
+    const remember = (name: string, old: string): void => transaction(context.database(), (database) => rememberSysctl(database, namespace, name, old));
+    const bridge = ensureBridge(route, firewall, { names: namesOf(context), subnet, mtu: MTU, remember });
     if (bridge.tableIsNew) publishAgain(context, firewall);
     const endpoint = `${container.name ?? "container"} (${container.id})`;
     const held = holdAll(ports, endpoint);

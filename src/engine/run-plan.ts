@@ -1,5 +1,6 @@
 /** The plan of a container's start: cgroup, descriptors and monitor, joined to what the planner makes of the spec. */
 import { constants, openSync } from "node:fs";
+import { MdkError } from "../error.ts";
 import { detectCgroups } from "../cgroup/detect.ts";
 import { createGroup, monitorGroup } from "../cgroup/group.ts";
 import { ensureParent } from "../cgroup/parent.ts";
@@ -8,7 +9,7 @@ import type { Run } from "../runtime/plan.ts";
 import { planRun } from "../runtime/planner.ts";
 import type { Window } from "../runtime/process-steps.ts";
 import { runLockPath } from "../runtime/state.ts";
-import { seccompFilter } from "../runtime/seccomp.ts";
+import { machineOf, seccompFilter } from "../runtime/seccomp.ts";
 import type { Spec } from "../spec/types.ts";
 import { runPaths } from "../store/paths.ts";
 import { openLock } from "../sys/lock.ts";
@@ -34,7 +35,7 @@ export interface RunPlanInput {
 }
 
 /** Makes the container's cgroup and the plan that puts it there. Descriptors that are opened go through `keep`. */
-export function makeRunPlan(context: Context, begun: Begun, input: RunPlanInput): Run {
+export async function makeRunPlan(context: Context, begun: Begun, input: RunPlanInput): Promise<Run> {
   const { container, opLock } = begun;
   const { root, descriptors, keep } = input;
   const parent = cgroupParent(context);
@@ -59,10 +60,17 @@ export function makeRunPlan(context: Context, begun: Begun, input: RunPlanInput)
     runLock: descriptors.add(keep(openLock(runLockPath(run)))), opLock: descriptors.add(opLock), report: descriptors.add(input.report),
     holdMounts: !container.host.AutoRemove, root: { mount: rootIndex, directory: descriptors.add(runDirectory) },
     cgroup: { v2: group.v2 === null ? null : directory(group.v2), tasks: group.tasks.map((path) => descriptors.add(keep(openSync(path, constants.O_WRONLY)))) },
-    namespaces: new Map(), filter: seccompFilter(root.spec), window: input.window,
+    namespaces: new Map(), filter: await seccompFilter(root.spec, machine()), window: input.window,
     binds: new Map([...root.binds].map(([destination, { fd, kind }]) => [destination, { fd: descriptors.add(fd), kind }])),
     kinds: readPathKinds(root.host.thermalThrottle), cgroups: cgroupLayout(cgroups),
   });
+}
+
+/** The processor's name as the kernel has it. Throws MdkError where the shim does not run. */
+export function machine(): NonNullable<ReturnType<typeof machineOf>> {
+  const name = machineOf(process.arch);
+  if (name === null) throw new MdkError("unsupported-machine", `mdk does not run on ${process.arch}`);
+  return name;
 }
 
 function limitsOf(resources: Spec["linux"]["resources"]): Parameters<typeof createGroup>[2] {

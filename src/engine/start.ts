@@ -53,14 +53,14 @@ const START_FAILED_CODE = 128;
  * Starts what `begin` has begun and closes all of its descriptors. Returns when the program runs. On any failure the
  * container is settled: one made by `run` is gone, another is `Created` with the error in its row.
  */
-export function startBegun(context: Context, begun: Begun, options: StartOptions): Started {
+export async function startBegun(context: Context, begun: Begun, options: StartOptions): Promise<Started> {
   const { container } = begun;
   const opened = new Set<number>([begun.opLock, ...begun.reservation.holds]);
   const keep = (descriptor: number): number => (opened.add(descriptor), descriptor);
   let launcher: Launcher | null = null;
   try {
     launcher = spawnLauncher(context.runRoot, "run");
-    const pid = launch(context, begun, { ...options, launcher, keep, release: (descriptor) => release(opened, descriptor) });
+    const pid = await launch(context, begun, { ...options, launcher, keep, release: (descriptor) => release(opened, descriptor) });
     return { channel: launcher.channel, pid };
   } catch (error) {
     if (launcher !== null) abandonLauncher(launcher);
@@ -91,7 +91,7 @@ interface Launching extends StartOptions {
   readonly release: (descriptor: number) => void;
 }
 
-function launch(context: Context, begun: Begun, work: Launching): number {
+async function launch(context: Context, begun: Begun, work: Launching): Promise<number> {
   const { container } = begun;
   const store = storePaths(context.root).container(container.id);
   clearRunDirectory(context, container.id);
@@ -104,7 +104,7 @@ function launch(context: Context, begun: Begun, work: Launching): number {
   work.keep(report);
   work.keep(theirs);
   const descriptors = new Descriptors();
-  const plan = makeRunPlan(context, begun, { ...work, root, descriptors, report: theirs, store });
+  const plan = await makeRunPlan(context, begun, { ...work, root, descriptors, report: theirs, store });
   sendPlan(work.launcher, { run: plan }, descriptors.fds);
   // Its end of file must mean that init's copy is closed.
   work.release(theirs);

@@ -1,0 +1,46 @@
+/** How a command's own streams are joined to a container: Docker's rules for -a, -d, -i, -t, and mdk's one exception. */
+import { EXIT, MdkError } from "../error.ts";
+import { isTerminal } from "../sys/terminal.ts";
+import { UsageError, type Values } from "./flags.ts";
+import type { Attachment } from "./request.ts";
+
+export interface Streams extends Attachment {
+  readonly interactive: boolean;
+  readonly detach: boolean;
+}
+
+/** For `run`. Throws MdkError where Docker refuses: -d with -a, -t without a terminal to read from. */
+export function streamsOf(flags: Values): Streams {
+  const detach = flags.bool("detach");
+  const attached = flags.list("attach").map((name) => name.toLowerCase());
+  for (const name of attached) {
+    if (!["stdin", "stdout", "stderr"].includes(name)) throw new UsageError(`invalid argument ${JSON.stringify(name)} for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR`);
+  }
+  if (detach && attached.length > 0) throw new MdkError("conflicting-options", "conflicting options: cannot specify both --attach and --detach", { status: EXIT.engine });
+  const untouched = ["interactive", "tty", "detach", "attach"].every((name) => !flags.given(name));
+  // On a terminal `mdk run IMAGE` is a shell: as with -it.
+  const shell = untouched && isTerminal(0) && isTerminal(1);
+  const interactive = flags.bool("interactive", shell);
+  const terminal = flags.bool("tty", shell);
+  const stdin = !detach && interactive && (attached.length === 0 || attached.includes("stdin"));
+  if (terminal && stdin && !isTerminal(0)) throw new MdkError("not-a-terminal", "the input device is not a TTY", { status: EXIT.failure });
+  return {
+    detach, interactive, terminal, stdin,
+    stdout: !detach && (attached.length === 0 || attached.includes("stdout")),
+    stderr: !detach && (attached.length === 0 || attached.includes("stderr")),
+  };
+}
+
+const CONTROL: Readonly<Record<string, number>> = { "@": 0, "[": 27, "\\": 28, "]": 29, "^": 30, _: 31 };
+
+/** Bytes of "ctrl-p,ctrl-q" or "a,b"; null takes the default. Throws UsageError as Docker's term.ToBytes does. */
+export function parseDetachKeys(text: string | null): Uint8Array {
+  if (text === "") return new Uint8Array();
+  return Uint8Array.from((text ?? "ctrl-p,ctrl-q").split(","), (key) => {
+    if (key.length === 1) return key.charCodeAt(0);
+    const letter = /^ctrl-(.)$/.exec(key)?.[1];
+    const code = letter === undefined ? undefined : /[a-z]/.test(letter) ? letter.charCodeAt(0) - 96 : CONTROL[letter];
+    if (code === undefined) throw new UsageError(`invalid detach keys (${text}): Unknown character: '${key}'`);
+    return code;
+  });
+}

@@ -1,0 +1,23 @@
+/** `mdk kill`. */
+import { MdkError } from "../error.ts";
+import { signalContainer } from "../engine/end.ts";
+import { findContainer } from "../engine/find.ts";
+import { parseSignal } from "../runtime/signals.ts";
+import { forEach } from "./each.ts";
+import type { Command } from "./flags.ts";
+import { print } from "./output.ts";
+
+export const command: Command = {
+  usage: "kill [OPTIONS] CONTAINER [CONTAINER...]",
+  summary: "Kill one or more running containers",
+  flags: [{ name: "signal", short: "s", type: "string", help: "Signal to send to the container" }],
+  operands: [1, Infinity],
+  run: ({ context, flags, operands }) => {
+    const signal = parseSignal(flags.string("signal") ?? "KILL");
+    return forEach(operands, (word) => {
+      const container = findContainer(context, word);
+      if (!signalContainer(context, container, signal)) throw new MdkError("not-running", `cannot kill container: ${word}: container ${container.id} is not running`);
+      print(word);
+    });
+  },
+};

@@ -1,0 +1,54 @@
+/** `mdk run`. */
+import { EXIT, MdkError } from "../error.ts";
+import { beginNew } from "../engine/begin.ts";
+import { draftContainer } from "../engine/create.ts";
+import { runForeground } from "../engine/foreground.ts";
+import { detachedStreaming } from "../engine/monitor-plan.ts";
+import { reconcile } from "../engine/settle.ts";
+import { startBegun } from "../engine/start.ts";
+import { RUN_FLAGS } from "./container-flags.ts";
+import type { Command, Invocation } from "./flags.ts";
+import { parseDetachKeys, streamsOf } from "./joining.ts";
+import { obtainImage } from "./obtain-image.ts";
+import { print } from "./output.ts";
+import { requestOf } from "./request.ts";
+import { createCidFile } from "./cid-file.ts";
+import { warn } from "./warn.ts";
+
+export const command: Command = {
+  usage: "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
+  summary: "Create and run a new container from an image",
+  flags: RUN_FLAGS,
+  operands: [1, Infinity],
+  interspersed: false,
+  failure: EXIT.engine,
+  run,
+};
+
+async function run({ context, flags, operands }: Invocation): Promise<number> {
+  const [image = "", ...rest] = operands;
+  const streams = streamsOf(flags);
+  const detachKeys = parseDetachKeys(flags.string("detach-keys"));
+  const request = requestOf({ flags, image, arguments: rest, attachment: streams, interactive: streams.interactive, environment: context.environment });
+  if (streams.detach && request.host.AutoRemove && request.host.RestartPolicy.Name !== "no") throw new MdkError("conflicting-options", "conflicting options: cannot specify both --restart and --rm");
+  const cidFile = createCidFile(flags.string("cidfile"));
+  try {
+    const draft = draftContainer(context, request, await obtainImage(context, flags, image));
+    const warnings: string[] = [];
+    const begun = beginNew(context, draft);
+    cidFile.write(draft.id);
+    const told = (text: string): void => void warnings.push(text);
+    if (streams.detach) {
+      await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: told });
+      await warn(warnings);
+      print(draft.id);
+      reconcile(context);
+      return 0;
+    }
+    const end = runForeground(context, begun, { ...streams, detachKeys, sigProxy: flags.bool("sig-proxy", true), warn: told });
+    await warn(warnings);
+    return (await end) ?? 0;
+  } finally {
+    cidFile.close();
+  }
+}

@@ -1,0 +1,56 @@
+/** `mdk start`. */
+import { EXIT, MdkError } from "../error.ts";
+import { beginExisting } from "../engine/begin.ts";
+import { findContainer } from "../engine/find.ts";
+import { runForeground } from "../engine/foreground.ts";
+import { detachedStreaming } from "../engine/monitor-plan.ts";
+import { reconcile } from "../engine/settle.ts";
+import { startBegun } from "../engine/start.ts";
+import { forEach } from "./each.ts";
+import type { Command, Invocation } from "./flags.ts";
+import { parseDetachKeys } from "./joining.ts";
+import { print } from "./output.ts";
+import { warn } from "./warn.ts";
+
+export const command: Command = {
+  usage: "start [OPTIONS] CONTAINER [CONTAINER...]",
+  summary: "Start one or more stopped containers",
+  flags: [
+    { name: "attach", short: "a", type: "bool", help: "Attach STDOUT/STDERR and forward signals" },
+    { name: "detach-keys", type: "string", help: "Override the key sequence for detaching a container" },
+    { name: "interactive", short: "i", type: "bool", help: "Attach container's STDIN" },
+    { name: "sig-proxy", type: "bool", help: "Proxy received signals to the process (default true)" },
+    { name: "checkpoint", type: "string", help: "Restore from this checkpoint", missing: true },
+    { name: "checkpoint-dir", type: "string", help: "Use a custom checkpoint storage directory", missing: true },
+  ],
+  operands: [1, Infinity],
+  run,
+};
+
+async function run(invocation: Invocation): Promise<number> {
+  const { context, flags, operands } = invocation;
+  if (flags.bool("attach") || flags.bool("interactive")) return await startAttached(invocation);
+  const status = await forEach(operands, async (word) => {
+    const begun = beginExisting(context, findContainer(context, word).id);
+    if (begun !== null) {
+      const warnings: string[] = [];
+      await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: (text) => void warnings.push(text) });
+      await warn(warnings);
+    }
+    print(word);
+  });
+  reconcile(context);
+  return status;
+}
+
+async function startAttached({ context, flags, operands }: Invocation): Promise<number> {
+  const [word = "", another] = operands;
+  if (another !== undefined) throw new MdkError("several-attached", "you cannot start and attach multiple containers at once", { status: EXIT.failure });
+  const begun = beginExisting(context, findContainer(context, word).id);
+  if (begun === null) throw new MdkError("already-running", `container ${word} is running already`, { hint: `join it with: mdk attach ${word}` });
+  const end = await runForeground(context, begun, {
+    stdin: flags.bool("interactive") && begun.container.config.OpenStdin, stdout: true, stderr: true,
+    detachKeys: parseDetachKeys(flags.string("detach-keys")), sigProxy: flags.bool("sig-proxy", true), warn: (text) => void warn([text]),
+  });
+  return end ?? 0;
+}

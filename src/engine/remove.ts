@@ -1,0 +1,32 @@
+/** Removing a container: Docker's rules for those that run. */
+import { closeSync } from "node:fs";
+import { MdkError } from "../error.ts";
+import { readContainer, type Container } from "../store/containers.ts";
+import type { Context } from "./context.ts";
+import { awaitReleased, killContainer } from "./end.ts";
+import { removeLocked, settleLocked, takeOpLock } from "./settle.ts";
+import { readStatus } from "./status.ts";
+
+/** Throws MdkError for a running container without `force`. One that is removed meanwhile by somebody else is no error. */
+export function removeContainer(context: Context, container: Container, options: { readonly force: boolean }): void {
+  if (readStatus(context, container).word === "running") {
+    if (!options.force) throw running(container);
+    killContainer(context, container);
+  }
+  const lock = takeOpLock(context, container.id, true)!;
+  try {
+    const now = readContainer(context.database(), container.id);
+    if (now !== null && readStatus(context, now).word === "exited") awaitReleased(context, container.id);
+    settleLocked(context, container.id);
+    const settled = readContainer(context.database(), container.id);
+    if (settled === null) return;
+    if (settled.phase === "started") throw running(container);
+    removeLocked(context, settled);
+  } finally {
+    closeSync(lock);
+  }
+}
+
+function running(container: Container): MdkError {
+  return new MdkError("container-running", `cannot remove container "${container.name}": container is running: stop the container before removing or force remove`);
+}
