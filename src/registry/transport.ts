@@ -1,0 +1,175 @@
+/**
+ * HTTP as registries need it: requests with our own name, redirects followed by hand so that credentials never leave the
+ * origin they are for, a limit on every wait, and another try where one may help. Nothing here knows about images.
+ */
+import { MdkError, messageOf } from "../error.ts";
+import type { Tls } from "./endpoint.ts";
+
+export interface HttpRequest {
+  readonly url: string;
+  readonly method?: "GET" | "HEAD" | "POST";
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Only ever sent to the origin of `url`. */
+  readonly authorization?: string | null;
+  readonly body?: string;
+  /** A first look: no second try. */
+  readonly once?: boolean;
+}
+
+export interface TransportOptions {
+  readonly tls: Tls;
+  /** "mdk/0.1.0 …" */
+  readonly userAgent: string;
+  readonly signal: AbortSignal | null;
+  /** Waits between tries; tests make it short. */
+  readonly backOffMs?: number;
+}
+
+const REDIRECTS_MAX = 10;
+const TRIES = 5;
+const BACK_OFF_MS = 500;
+const BACK_OFF_MAX_MS = 30_000;
+/** To the answer's headers; data that stops coming has a limit of its own (remote.ts). */
+const ANSWER_TIMEOUT_MS = 60_000;
+
+/** Another try may succeed: rate limits and servers in trouble (distribution-spec, "Error Codes"; RFC 9110). */
+const AGAIN = new Set([408, 429, 500, 502, 503, 504]);
+
+export class Transport {
+  readonly #options: TransportOptions;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  get signal(): AbortSignal | null {
+    return this.#options.signal;
+  }
+
+  /**
+   * Sends the request until it is answered by something other than trouble; the answer may still be an error (401, 404).
+   * Errors: "registry-unreachable", "registry-tls", "pull-cancelled".
+   */
+  async send(request: HttpRequest): Promise<Response> {
+    const tries = request.once === true ? 1 : TRIES;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const response = await this.#follow(request);
+        if (!AGAIN.has(response.status) || attempt === tries) return response;
+        await response.body?.cancel();
+        await this.wait(attempt, retryAfterMs(response));
+      } catch (error) {
+        if (!isTransient(error) || attempt === tries) throw this.#told(error, request.url);
+        await this.wait(attempt, 0);
+      }
+    }
+  }
+
+  /** Sleeps before try `attempt` + 1; ends at once, with an error, when the pull is given up. */
+  async wait(attempt: number, leastMs: number): Promise<void> {
+    const base = this.#options.backOffMs ?? BACK_OFF_MS;
+    const delay = Math.min(Math.max(leastMs, base * 2 ** (attempt - 1) * (0.75 + Math.random() / 2)), BACK_OFF_MAX_MS);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, delay);
+      this.#options.signal?.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+    });
+    if (this.#options.signal?.aborted === true) throw cancelled();
+  }
+
+  async #follow(request: HttpRequest): Promise<Response> {
+    const { origin } = new URL(request.url);
+    let url = request.url;
+    for (let hop = 0; hop <= REDIRECTS_MAX; hop++) {
+      const response = await this.#once(request, url, origin);
+      if (![301, 302, 303, 307, 308].includes(response.status)) return response;
+      await response.body?.cancel();
+      const location = response.headers.get("location");
+      if (location === null) throw new MdkError("registry-answer", `${new URL(url).origin} redirects to nowhere`);
+      const next = new URL(location, url);
+      if (next.protocol !== "https:" && !(next.protocol === "http:" && new URL(url).protocol === "http:")) {
+        throw new MdkError("registry-answer", `${new URL(url).origin} redirects to ${next.protocol}//${next.host}, which is not followed`);
+      }
+      next.username = next.password = "";
+      url = next.href;
+    }
+    throw new MdkError("registry-answer", `${origin} redirects more than ${REDIRECTS_MAX} times`);
+  }
+
+  async #once(request: HttpRequest, url: string, origin: string): Promise<Response> {
+    const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const answered = new AbortController();
+    const stop = (): void => answered.abort(timeout.reason);
+    timeout.addEventListener("abort", stop);
+    const headers: Record<string, string> = { ...request.headers, "User-Agent": this.#options.userAgent };
+    const home = new URL(url).origin === origin;
+    if (home && request.authorization) headers.Authorization = request.authorization;
+    const { ca, cert, key, rejectUnauthorized } = this.#options.tls;
+    try {
+      return await fetch(url, {
+        method: request.method ?? "GET", headers, redirect: "manual", decompress: false,
+        signal: AbortSignal.any([answered.signal, ...(this.#options.signal === null ? [] : [this.#options.signal])]),
+        ...(request.body === undefined ? {} : { body: request.body }),
+        tls: {
+          // What is insecure for the registry is not for whoever it redirects to.
+          rejectUnauthorized: rejectUnauthorized || !home,
+          ...(ca === null ? {} : { ca: [...ca] }),
+          ...(home && cert !== null && key !== null ? { cert, key } : {}),
+        },
+      });
+    } finally {
+      timeout.removeEventListener("abort", stop);
+    }
+  }
+
+  #told(error: unknown, url: string): unknown {
+    if (error instanceof MdkError) return error;
+    if (this.#options.signal?.aborted === true) return cancelled();
+    const { host } = new URL(url);
+    const code = codeOf(error);
+    const words: Readonly<Record<string, string>> = {
+      ConnectionRefused: "connection refused", ECONNREFUSED: "connection refused", ENOTFOUND: "no such host", DNSException: "no such host",
+      ConnectionClosed: "connection reset by peer", ECONNRESET: "connection reset by peer", TimeoutError: "timeout while waiting for an answer",
+      FailedToOpenSocket: "connection refused",
+    };
+    if (/CERT|SSL|TLS|UNABLE_TO|SELF_SIGNED|ISSUER/.test(code)) {
+      return new MdkError("registry-tls", `Get "${url}": the certificate of ${host} cannot be verified: ${messageOf(error)}`, {
+        cause: error, hint: `put its authority into /etc/docker/certs.d/${host}/ca.crt, or name it with --insecure-registry ${host}`,
+      });
+    }
+    return new MdkError("registry-unreachable", `Get "${url}": ${host}: ${words[code] ?? messageOf(error)}`, {
+      cause: error, hint: "check the name of the registry and the network",
+    });
+  }
+}
+
+export function cancelled(): MdkError {
+  return new MdkError("pull-cancelled", "context canceled");
+}
+
+function codeOf(error: unknown): string {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  return typeof code === "string" ? code : typeof name === "string" ? name : "";
+}
+
+/** A connection that broke; one that is refused is not tried again, as a user who mistyped a port waits for nothing. */
+function isTransient(error: unknown): boolean {
+  return ["ConnectionClosed", "ECONNRESET", "EPIPE", "TimeoutError", "ETIMEDOUT", "Timeout"].includes(codeOf(error));
+}
+
+/** Retry-After in seconds or as a date (RFC 9110 section 10.2.3); 0 when there is none. */
+function retryAfterMs(response: Response): number {
+  const value = Number(response.headers.get("retry-after") ?? "");
+  return Number.isFinite(value) && value > 0 ? Math.min(value * 1000, BACK_OFF_MAX_MS) : 0;
+}
+
+/** The whole body, at most `limit` bytes of it. Throws "registry-answer" when there is more. */
+export async function readBody(response: Response, limit: number, what: string): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.length;
+    if (length > limit) throw new MdkError("registry-answer", `${what} is larger than ${limit} bytes`);
+    parts.push(chunk);
+  }
+  return Buffer.concat(parts, length);
+}
