@@ -1,0 +1,186 @@
+/**
+ * The host's side of the default network: bridge, its address, the sysctls it needs, the table of the firewall. Made once,
+ * looked at on every start, and taken away by `clean` only.
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { MdkError } from "../error.ts";
+import { E } from "../sys/errno.ts";
+import { SysError } from "../sys/ffi.ts";
+import { NETLINK_NETFILTER, openNetlink, type NetlinkMessage, type NetlinkSocket } from "../sys/netlink.ts";
+import { addAddress, readAddresses } from "./address.ts";
+import { passForeignFirewalls, removeForeignRules } from "./foreign.ts";
+import { formatSubnet, gatewayOf, parseSubnet } from "./ipam.ts";
+import { createBridge, deleteLink, findLink, setUp, type Link } from "./link.ts";
+import type { NetworkNames } from "./names.ts";
+import { commit, deleteTable, hasTable } from "./nftables.ts";
+import { ruleset } from "./ruleset.ts";
+
+/** A sysctl as it was before mdk changed it. */
+export interface ChangedSysctl {
+  /** "net.ipv4.ip_forward". */
+  readonly name: string;
+  readonly old: string;
+}
+
+export interface Bridge {
+  readonly index: number;
+  /** The table was made just now: elements of running containers must be added again. */
+  readonly tableIsNew: boolean;
+  readonly warnings: readonly string[];
+}
+
+export interface BridgeOptions {
+  readonly names: NetworkNames;
+  /** "172.17.0.0/16"; the bridge has its first address. */
+  readonly subnet: string;
+  readonly mtu: number;
+  /** Called before a sysctl of the host is changed, so that `clean` can put it back whatever happens in between. */
+  readonly remember: (sysctl: ChangedSysctl) => void;
+}
+
+export const MTU = 1500;
+const IP_FORWARD = "net.ipv4.ip_forward";
+
+/** nf_tables of the kernel; MdkError "no-nf-tables" where it has none. */
+export function openFirewall(): NetlinkSocket {
+  try {
+    return openNetlink(NETLINK_NETFILTER);
+  } catch (error) {
+    throw withoutFirewall(error);
+  }
+}
+
+/**
+ * Makes what is missing of bridge, sysctls and table; about 0.1 ms where all is there. Safe against others that do the same at
+ * once. What a failure leaves is completed by the next call. Throws MdkError or SysError.
+ */
+export function ensureBridge(route: NetlinkSocket, firewall: NetlinkSocket, { names, subnet, mtu, remember }: BridgeOptions): Bridge {
+  const forwarding = readSysctl(IP_FORWARD);
+  // Before forwarding is on: the guard must be there first.
+  const tableIsNew = ensureTable(firewall, names, () => ruleset(names, parseSubnet(subnet), forwarding === "0"));
+  const warnings = passForeignFirewalls(firewall, names, tableIsNew);
+  if (forwarding !== "1") {
+    remember({ name: IP_FORWARD, old: forwarding });
+    writeSysctl(IP_FORWARD, "1");
+  }
+  const index = (readyBridge(route, names, subnet) ?? makeBridge(route, names, subnet, mtu)).index;
+  return { index, tableIsNew, warnings };
+}
+
+/** The subnet that an existing bridge has, for a data root whose database is new; null: no bridge, or one without address. */
+export function findBridgeSubnet(route: NetlinkSocket, { bridge }: NetworkNames): string | null {
+  const link = findLink(route, bridge);
+  const address = link === null ? undefined : readAddresses(route).find(({ index }) => index === link.index);
+  return address === undefined ? null : formatSubnet(parseSubnet(`${address.address}/${address.prefix}`));
+}
+
+/**
+ * Takes bridge, table and the rules in foreign chains away; what is missing is fine. Goes on after an error; returns what went
+ * wrong. Takes 50 to 90 ms in the kernel. Sysctls are `restoreSysctl`.
+ */
+export function removeBridge(route: NetlinkSocket, firewall: NetlinkSocket, names: NetworkNames): string[] {
+  const problems: string[] = [];
+  const attempt = (missing: number, action: () => void): void => {
+    try {
+      action();
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+      if (error.errno !== missing) problems.push(error.message);
+    }
+  };
+  attempt(E.ENOENT, () => problems.push(...removeForeignRules(firewall, names)));
+  attempt(E.ENOENT, () => commit(firewall, [deleteTable({ family: "inet", table: names.table })]));
+  attempt(E.ENODEV, () => void route.request([deleteLink(names.bridge)]));
+  return problems;
+}
+
+/** Puts a sysctl back. */
+export function restoreSysctl(name: string, value: string): void {
+  writeSysctl(name, value);
+}
+
+/** Up with an address of the subnet: up is the last thing that is done to it. */
+function readyBridge(route: NetlinkSocket, { bridge }: NetworkNames, subnet: string): Link | null {
+  const link = findLink(route, bridge);
+  if (link === null) return null;
+  if (link.kind !== "bridge") {
+    throw new MdkError("bridge-name-taken", `the network interface ${bridge} exists and is not a bridge`, { hint: `rename it: mdk needs the name` });
+  }
+  if (!link.up) return null;
+  return readAddresses(route).some(({ index, address }) => index === link.index && address === gatewayOf(subnet)) ? link : null;
+}
+
+function makeBridge(route: NetlinkSocket, { bridge }: NetworkNames, subnet: string, mtu: number): Link {
+  const hardwareAddress = crypto.getRandomValues(new Uint8Array(6));
+  hardwareAddress.set([0x02, 0x42]);
+  unlessThere(route, createBridge(bridge, hardwareAddress, mtu));
+  const link = findLink(route, bridge);
+  if (link === null) throw new SysError("RTM_GETLINK", E.ENODEV, bridge);
+  const gateway = gatewayOf(subnet);
+  unlessThere(route, addAddress({ address: gateway, prefix: parseSubnet(subnet).prefix, index: link.index }));
+  // Answers to what the host sends from 127.0.0.1 to a published port come in here for 127.0.0.1.
+  writeSysctl(`net.ipv4.conf.${bridge}.route_localnet`, "1");
+  // CVE-2020-13401: a container with NET_RAW must not hand the host IPv6 routes. The network has IPv4 only.
+  if (hasIpv6()) {
+    writeSysctl(`net.ipv6.conf.${bridge}.accept_ra`, "0");
+    writeSysctl(`net.ipv6.conf.${bridge}.disable_ipv6`, "1");
+  }
+  route.request([setUp(bridge)]);
+  return link;
+}
+
+/** True where it was made just now. */
+function ensureTable(firewall: NetlinkSocket, { table }: NetworkNames, messages: () => NetlinkMessage[]): boolean {
+  try {
+    if (hasTable(firewall, { family: "inet", table })) return false;
+    commit(firewall, messages());
+    return true;
+  } catch (error) {
+    // Somebody else made it meanwhile, and all of it: it is one transaction.
+    if (error instanceof SysError && error.errno === E.EEXIST) return false;
+    throw withoutFirewall(error);
+  }
+}
+
+function unlessThere(route: NetlinkSocket, message: NetlinkMessage): void {
+  try {
+    route.request([message]);
+  } catch (error) {
+    if (!(error instanceof SysError) || error.errno !== E.EEXIST) throw error;
+  }
+}
+
+function withoutFirewall(error: unknown): unknown {
+  const missing: number[] = [E.EPROTONOSUPPORT, E.EAFNOSUPPORT, E.EOPNOTSUPP, E.ENOENT, E.EINVAL];
+  if (!(error instanceof SysError) || !missing.includes(error.errno)) return error;
+  return new MdkError("no-nf-tables", `set up the firewall: ${error.message}`, {
+    hint: "the kernel needs nf_tables with nat, fib and conntrack (modprobe nf_tables nft_chain_nat nft_fib_inet nft_masq nft_ct); --network host and --network none do without",
+    cause: error,
+  });
+}
+
+export function hasIpv6(): boolean {
+  return existsSync("/proc/sys/net/ipv6");
+}
+
+function readSysctl(name: string): string {
+  return readFileSync(sysctlPath(name), "utf8").trim();
+}
+
+function writeSysctl(name: string, value: string): void {
+  try {
+    writeFileSync(sysctlPath(name), value, { flag: "r+" });
+  } catch (error) {
+    throw new MdkError("sysctl", `set ${name}=${value}: ${(error as Error).message}`, {
+      hint: "in a container, mdk needs /proc/sys writable: run that container privileged",
+      cause: error,
+    });
+  }
+}
+
+/** Interface names may hold dots, which sysctl(8) writes as slashes; mdk's own have none. */
+function sysctlPath(name: string): string {
+  const segments = name.split(".");
+  if (!segments.every((segment) => /^[a-z0-9_-]+$/i.test(segment))) throw new MdkError("sysctl", `invalid sysctl name ${name}`);
+  return `/proc/sys/${segments.join("/")}`;
+}

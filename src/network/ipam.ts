@@ -1,0 +1,108 @@
+/**
+ * IPv4 address management: pure. Which subnet a network gets so that it collides with nothing the host routes to, and which
+ * address the next container gets.
+ */
+import { MdkError } from "../error.ts";
+
+/** A subnet: `address` is its first address as an unsigned 32-bit number. */
+export interface Subnet {
+  readonly address: number;
+  /** Prefix length, 0…32. */
+  readonly prefix: number;
+}
+
+/** Docker's default address pools, in its order (moby libnetwork ipamutils): sixteen /16, then sixteen /20. */
+export const POOLS: readonly string[] = [
+  ...Array.from({ length: 15 }, (_, index) => `172.${17 + index}.0.0/16`),
+  ...Array.from({ length: 16 }, (_, index) => `192.168.${index * 16}.0/20`),
+];
+
+/** "172.17.0.1" as a number; throws MdkError "invalid-address" for anything that is not four decimal bytes. */
+export function parseAddress(text: string): number {
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
+  const bytes = match?.slice(1).map(Number);
+  if (bytes === undefined || bytes.some((byte) => byte > 255)) {
+    throw new MdkError("invalid-address", `${text} is not an IPv4 address`);
+  }
+  return bytes.reduce((sum, byte) => sum * 256 + byte, 0);
+}
+
+export function formatAddress(address: number): string {
+  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join(".");
+}
+
+/** "172.17.0.0/16"; bits behind the prefix are cut off. Throws MdkError "invalid-address". */
+export function parseSubnet(text: string): Subnet {
+  const slash = text.indexOf("/");
+  const prefix = /^\d{1,2}$/.test(text.slice(slash + 1)) && slash > 0 ? Number(text.slice(slash + 1)) : 33;
+  if (prefix > 32) throw new MdkError("invalid-address", `${text} is not an IPv4 subnet`);
+  return { address: first({ address: parseAddress(text.slice(0, slash)), prefix }), prefix };
+}
+
+export function formatSubnet({ address, prefix }: Subnet): string {
+  return `${formatAddress(address)}/${prefix}`;
+}
+
+export function overlaps(a: Subnet, b: Subnet): boolean {
+  return first(a) <= last(b) && first(b) <= last(a);
+}
+
+/**
+ * The first pool that overlaps none of `taken` (subnets that the host routes to, addresses of its name servers, networks of
+ * others). The default route, 0.0.0.0/0, takes nothing. Throws MdkError "no-free-pool".
+ */
+export function choosePool(taken: readonly string[], pools: readonly string[] = POOLS): string {
+  const others = taken.map(parseSubnet).filter(({ prefix }) => prefix > 0);
+  const free = pools.find((pool) => !others.some((other) => overlaps(parseSubnet(pool), other)));
+  if (free === undefined) {
+    throw new MdkError("no-free-pool", "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network");
+  }
+  return free;
+}
+
+/** The gateway: the first address. */
+export function gatewayOf(subnet: string): string {
+  return formatAddress(parseSubnet(subnet).address + 1);
+}
+
+/**
+ * The next address after `previous` (empty: from the beginning) that is not in `taken`, round robin, so that an address rests as
+ * long as possible: its old owner's namespace may still be dying. Network, gateway and broadcast address are never given.
+ * Throws MdkError "no-free-address".
+ */
+export function nextAddress(subnet: string, previous: string, taken: ReadonlySet<string>): string {
+  const range = parseSubnet(subnet);
+  const low = first(range) + 2;
+  const high = last(range) - 1;
+  const count = Math.max(0, high - low + 1);
+  const before = previous === "" ? low - 1 : parseAddress(previous);
+  const start = before >= low && before < high ? before + 1 : low;
+  for (let step = 0; step < count && step <= taken.size; step++) {
+    const address = formatAddress(low + ((start - low + step) % count));
+    if (!taken.has(address)) return address;
+  }
+  throw new MdkError("no-free-address", `no available IPv4 addresses on this network's address pool: ${subnet}`);
+}
+
+/** Docker's rule: 02:42 and the address, so that neighbours' tables never see one address with two hardware addresses. */
+export function hardwareAddress(address: string): Uint8Array {
+  const number = parseAddress(address);
+  return Uint8Array.of(0x02, 0x42, number >>> 24, number >>> 16, number >>> 8, number);
+}
+
+/** "02:42:ac:11:00:02". */
+export function formatHardwareAddress(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+}
+
+function size(prefix: number): number {
+  return 2 ** (32 - prefix);
+}
+
+function first({ address, prefix }: Subnet): number {
+  return address - (address % size(prefix));
+}
+
+function last(subnet: Subnet): number {
+  return first(subnet) + size(subnet.prefix) - 1;
+}

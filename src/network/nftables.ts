@@ -1,0 +1,301 @@
+/**
+ * nf_tables messages (include/uapi/linux/netfilter/nf_tables.h): tables, chains, maps, elements, rules and the expressions
+ * that rules are made of. Pure, except for the three functions at the end that ask or tell the kernel.
+ */
+import { E } from "../sys/errno.ts";
+import { SysError } from "../sys/ffi.ts";
+import type { NetlinkMessage, NetlinkReply, NetlinkSocket } from "../sys/netlink.ts";
+import { MessageWriter, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, parseAttributes, toText } from "./netlink.ts";
+
+export type Family = "inet" | "ip";
+const FAMILIES: Readonly<Record<Family, number>> = { inet: 1, ip: 2 };
+
+const NFNL_SUBSYS_NFTABLES = 10;
+const NFNL_MSG_BATCH_BEGIN = 0x10;
+const NFNL_MSG_BATCH_END = 0x11;
+const MESSAGE = {
+  NEWTABLE: 0, GETTABLE: 1, DELTABLE: 2, NEWCHAIN: 3, GETCHAIN: 4, NEWRULE: 6, GETRULE: 7, DELRULE: 8, NEWSET: 9,
+  NEWSETELEM: 12, DELSETELEM: 14,
+} as const;
+
+/** struct nfgenmsg precedes the attributes. */
+const GENERIC_HEADER = 4;
+const LIST_ELEM = 1;
+const DATA_VALUE = 1;
+/** Elements that one message carries: its attribute ends at 64 KiB. */
+const ELEMENTS_MAX = 500;
+
+function message(kind: keyof typeof MESSAGE, family: Family, flags: number): MessageWriter {
+  return new MessageWriter((NFNL_SUBSYS_NFTABLES << 8) | MESSAGE[kind], flags).raw(Uint8Array.of(FAMILIES[family], 0, 0, 0));
+}
+
+export interface TableName {
+  readonly family: Family;
+  readonly table: string;
+}
+
+export interface ChainName extends TableName {
+  readonly chain: string;
+}
+
+/** EEXIST where it is there: whoever makes it makes all of it. */
+export function newTable({ family, table }: TableName): NetlinkMessage {
+  return message("NEWTABLE", family, NLM_F_CREATE | NLM_F_EXCL).string(1, table).finish("NFT_MSG_NEWTABLE", table);
+}
+
+export function deleteTable({ family, table }: TableName): NetlinkMessage {
+  return message("DELTABLE", family, 0).string(1, table).finish("NFT_MSG_DELTABLE", table);
+}
+
+// include/uapi/linux/netfilter.h: enum nf_inet_hooks.
+const HOOKS = { prerouting: 0, forward: 2, output: 3, postrouting: 4 } as const;
+
+export interface BaseChain extends ChainName {
+  readonly type: "filter" | "nat";
+  readonly hook: keyof typeof HOOKS;
+  readonly priority: number;
+}
+
+/** A base chain with policy accept. */
+export function newChain({ family, table, chain, type, hook, priority }: BaseChain): NetlinkMessage {
+  return message("NEWCHAIN", family, NLM_F_CREATE)
+    .string(1, table)
+    .string(3, chain)
+    .nest(4, (nest) => nest.be32(1, HOOKS[hook]).be32(2, priority))
+    .be32(5, 1)
+    .string(7, type)
+    .finish("NFT_MSG_NEWCHAIN", `${table} ${chain}`);
+}
+
+/** Types of nft(8), as it numbers them (src/datatype.h of nftables): only for its listing. */
+export const TYPE = { ipv4_addr: 7, inet_proto: 12, inet_service: 13 } as const;
+
+export interface NewMap extends TableName {
+  readonly map: string;
+  /** Parts of the key and of the value; each takes 4 bytes. */
+  readonly key: readonly (keyof typeof TYPE)[];
+  readonly value: readonly (keyof typeof TYPE)[];
+  /** Unique in the batch. */
+  readonly id: number;
+}
+
+export function newMap({ family, table, map, key, value, id }: NewMap): NetlinkMessage {
+  const type = (parts: readonly (keyof typeof TYPE)[]): number => parts.reduce((sum, part) => (sum << 6) | TYPE[part], 0);
+  return message("NEWSET", family, NLM_F_CREATE)
+    .string(1, table)
+    .string(2, map)
+    .be32(3, 8)
+    .be32(4, type(key))
+    .be32(5, key.length * 4)
+    .be32(6, type(value))
+    .be32(7, value.length * 4)
+    .be32(10, id)
+    .finish("NFT_MSG_NEWSET", `${table} ${map}`);
+}
+
+export interface Element {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** Adding one that is there with another value is EBUSY, deleting one that is missing ENOENT. */
+export function changeElements(
+  change: "add" | "delete",
+  { family, table, map }: TableName & { readonly map: string },
+  elements: readonly Element[],
+): NetlinkMessage[] {
+  const messages: NetlinkMessage[] = [];
+  const kind = change === "add" ? "NEWSETELEM" : "DELSETELEM";
+  for (let at = 0; at < elements.length; at += ELEMENTS_MAX) {
+    const writer = message(kind, family, change === "add" ? NLM_F_CREATE : 0).string(1, table).string(2, map);
+    writer.nest(3, (list) => {
+      for (const { key, value } of elements.slice(at, at + ELEMENTS_MAX)) {
+        list.nest(LIST_ELEM, (element) => {
+          element.nest(1, (data) => data.attribute(DATA_VALUE, key));
+          if (change === "add") element.nest(2, (data) => data.attribute(DATA_VALUE, value));
+        });
+      }
+    });
+    messages.push(writer.finish(`NFT_MSG_${kind}`, `${table} ${map}`));
+  }
+  return messages;
+}
+
+/** Writes itself into a rule's list of expressions. */
+export type Expression = (list: MessageWriter) => void;
+
+/** `first`: before the rules that are there. The comment is what `nft list` shows. */
+export function newRule(
+  { family, table, chain }: ChainName,
+  expressions: readonly Expression[],
+  { comment, first = false }: { readonly comment?: string; readonly first?: boolean } = {},
+): NetlinkMessage {
+  const writer = message("NEWRULE", family, NLM_F_CREATE | (first ? 0 : NLM_F_APPEND))
+    .string(1, table)
+    .string(2, chain)
+    .nest(4, (list) => {
+      for (const write of expressions) write(list);
+    });
+  if (comment !== undefined) {
+    const text = Buffer.from(`${comment}\0`);
+    writer.attribute(7, Buffer.concat([Uint8Array.of(0, text.length), text]));
+  }
+  return writer.finish("NFT_MSG_NEWRULE", `${table} ${chain}`);
+}
+
+export function deleteRule({ family, table, chain }: ChainName, handle: Uint8Array): NetlinkMessage {
+  return message("DELRULE", family, 0).string(1, table).string(2, chain).attribute(3, handle).finish("NFT_MSG_DELRULE", `${table} ${chain}`);
+}
+
+function expression(name: string, write: (data: MessageWriter) => void): Expression {
+  return (list) => list.nest(LIST_ELEM, (element) => element.string(1, name).nest(2, write));
+}
+
+/** Registers of four bytes each (enum nft_registers): neighbours make up a concatenation. */
+export const REGISTER = [8, 9, 10, 11] as const;
+const R0 = REGISTER[0];
+
+export const META = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16, iifkind: 26, oifkind: 27 } as const;
+
+export function loadMeta(key: keyof typeof META, register: number = R0): Expression {
+  return expression("meta", (data) => data.be32(1, register).be32(2, META[key]));
+}
+
+/** `base`: 1 network header, 2 transport header. */
+export function loadPayload(base: 1 | 2, offset: number, length: number, register: number = R0): Expression {
+  return expression("payload", (data) => data.be32(1, register).be32(2, base).be32(3, offset).be32(4, length));
+}
+
+/** `state` or `status` of the connection, as a mask in the machine's order. */
+export function loadConnection(key: "state" | "status"): Expression {
+  return expression("ct", (data) => data.be32(1, R0).be32(2, key === "state" ? 0 : 2));
+}
+
+/** Kind of the destination address: RTN_LOCAL is 2. */
+export function loadDestinationType(): Expression {
+  return expression("fib", (data) => data.be32(1, R0).be32(2, 3).be32(3, 2));
+}
+
+export function compare(operator: "==" | "!=", value: Uint8Array): Expression {
+  return expression("cmp", (data) =>
+    data.be32(1, R0).be32(2, operator === "==" ? 0 : 1).nest(3, (nest) => nest.attribute(DATA_VALUE, value)),
+  );
+}
+
+export function mask(value: Uint8Array): Expression {
+  return expression("bitwise", (data) =>
+    data
+      .be32(1, R0)
+      .be32(2, R0)
+      .be32(3, value.length)
+      .nest(4, (nest) => nest.attribute(DATA_VALUE, value))
+      .nest(5, (nest) => nest.attribute(DATA_VALUE, new Uint8Array(value.length))),
+  );
+}
+
+/** Looks the registers from the first on up in a map; the rule ends here where nothing is found. */
+export function lookup(map: string): Expression {
+  return expression("lookup", (data) => data.string(1, map).be32(2, R0).be32(3, R0));
+}
+
+/** Destination becomes address and port of the first two registers. */
+export function destinationNat(): Expression {
+  return expression("nat", (data) => data.be32(1, 1).be32(2, FAMILIES.ip).be32(3, REGISTER[0]).be32(5, REGISTER[1]));
+}
+
+export function masquerade(): Expression {
+  return expression("masq", () => {});
+}
+
+export function counter(): Expression {
+  return expression("counter", () => {});
+}
+
+export function verdict(code: "accept" | "drop"): Expression {
+  return expression("immediate", (data) =>
+    data.be32(1, 0).nest(2, (nest) => nest.nest(2, (inner) => inner.be32(1, code === "accept" ? 1 : 0))),
+  );
+}
+
+/** Sends the messages as one transaction: all or none. Throws the SysError of the first that the kernel refuses. */
+export function commit(socket: NetlinkSocket, messages: readonly NetlinkMessage[]): void {
+  const edge = (type: number, call: string): NetlinkMessage =>
+    new MessageWriter(type, 0).raw(Uint8Array.of(0, 0, 0, NFNL_SUBSYS_NFTABLES)).finish(call, "");
+  socket.request([edge(NFNL_MSG_BATCH_BEGIN, "NFNL_MSG_BATCH_BEGIN"), ...messages, edge(NFNL_MSG_BATCH_END, "NFNL_MSG_BATCH_END")]);
+}
+
+export interface ChainInfo extends ChainName {
+  /** Number of the hook; null: not a base chain. */
+  readonly hook: number | null;
+  /** True: what reaches the end of the chain is dropped. */
+  readonly drops: boolean;
+}
+
+/** True where the table is there. */
+export function hasTable(socket: NetlinkSocket, { family, table }: TableName): boolean {
+  return ask(socket, message("GETTABLE", family, 0).string(1, table).finish("NFT_MSG_GETTABLE", table)).length > 0;
+}
+
+/** The chain, or null. */
+export function readChain(socket: NetlinkSocket, { family, table, chain }: ChainName): ChainInfo | null {
+  const reply = ask(socket, message("GETCHAIN", family, 0).string(1, table).string(3, chain).finish("NFT_MSG_GETCHAIN", chain))[0];
+  return reply === undefined ? null : parseChain(reply.payload);
+}
+
+/** Every chain of the families ip and inet. */
+export function readChains(socket: NetlinkSocket): ChainInfo[] {
+  return (["ip", "inet"] as const)
+    .flatMap((family) => socket.dump(message("GETCHAIN", family, NLM_F_DUMP).finish("NFT_MSG_GETCHAIN", family)))
+    .map(({ payload }) => parseChain(payload));
+}
+
+export interface RuleInfo {
+  readonly handle: Uint8Array;
+  readonly comment: string;
+}
+
+export function readRules(socket: NetlinkSocket, { family, table, chain }: ChainName): RuleInfo[] {
+  const request = message("GETRULE", family, NLM_F_DUMP).string(1, table).string(2, chain).finish("NFT_MSG_GETRULE", chain);
+  return socket.dump(request).map(({ payload }) => {
+    const attributes = parseAttributes(payload, GENERIC_HEADER);
+    return { handle: bytesOf(attributes.get(3)), comment: parseComment(attributes.get(7)) };
+  });
+}
+
+function ask(socket: NetlinkSocket, question: NetlinkMessage): NetlinkReply[] {
+  try {
+    return socket.request([question]);
+  } catch (error) {
+    if (error instanceof SysError && error.errno === E.ENOENT) return [];
+    throw error;
+  }
+}
+
+function parseChain(payload: DataView): ChainInfo {
+  const attributes = parseAttributes(payload, GENERIC_HEADER);
+  const hook = attributes.get(4);
+  return {
+    family: payload.getUint8(0) === FAMILIES.ip ? "ip" : "inet",
+    table: toText(attributes.get(1)),
+    chain: toText(attributes.get(3)),
+    hook: hook === undefined ? null : (parseAttributes(hook, 0).get(1)?.getUint32(0) ?? null),
+    drops: attributes.get(5)?.getUint32(0) === 0,
+  };
+}
+
+/** User data is a list of type, length, value in bytes; type 0 is the comment (libnftnl, udata.h). */
+function parseComment(data: DataView | undefined): string {
+  if (data === undefined) return "";
+  for (let at = 0; at + 2 <= data.byteLength; at += 2 + data.getUint8(at + 1)) {
+    const length = data.getUint8(at + 1);
+    if (data.getUint8(at) !== 0 || at + 2 + length > data.byteLength) continue;
+    return toText(new DataView(data.buffer, data.byteOffset + at + 2, length));
+  }
+  return "";
+}
+
+function bytesOf(view: DataView | undefined): Uint8Array {
+  return view === undefined ? new Uint8Array() : new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
+}
+
+export const FORWARD = HOOKS.forward;

@@ -1,0 +1,153 @@
+/**
+ * Published ports: a socket that holds the port on the host, and an element in the table's maps that leads to the container.
+ * The socket comes first (a port that is taken fails before anything is started) and listens last, when every packet is
+ * already led past it.
+ */
+import { closeSync } from "node:fs";
+import { MdkError } from "../error.ts";
+import { E } from "../sys/errno.ts";
+import { SysError } from "../sys/ffi.ts";
+import { bindPort, listenPort } from "../sys/inet.ts";
+import type { NetlinkSocket } from "../sys/netlink.ts";
+import { forgetUdpConnections } from "./conntrack.ts";
+import { parseAddress } from "./ipam.ts";
+import type { NetworkNames } from "./names.ts";
+import { be16, be32 } from "./netlink.ts";
+import { changeElements, commit, type Element } from "./nftables.ts";
+import { PUBLISHED, PUBLISHED_AT } from "./ruleset.ts";
+
+export interface PublishedPort {
+  readonly protocol: "tcp" | "udp";
+  /** "0.0.0.0": every address of the host. */
+  readonly hostAddress: string;
+  /** 0: any free one. */
+  readonly hostPort: number;
+  readonly containerPort: number;
+}
+
+export interface HeldPorts {
+  /** As asked for, with the ports that the kernel chose. */
+  readonly ports: readonly PublishedPort[];
+  /** The bound sockets, for the monitor to keep; empty where there are more than HELD_MAX ports. */
+  readonly descriptors: readonly number[];
+  /** Those among them that have to listen. */
+  readonly listeners: readonly number[];
+}
+
+/** More ports than this are checked when the container starts, and not held while it runs. */
+export const HELD_MAX = 128;
+const ANY = "0.0.0.0";
+const PROTOCOL = { tcp: 6, udp: 17 } as const;
+
+/**
+ * Binds a socket for each port. Throws MdkError "port-taken" in Docker's words (`endpoint`: "NAME (ID)"), and then holds none.
+ * The descriptors are the caller's: `releasePorts`.
+ */
+export function holdPorts(ports: readonly PublishedPort[], endpoint: string): HeldPorts {
+  const descriptors: number[] = [];
+  const listeners: number[] = [];
+  const keep = ports.length <= HELD_MAX;
+  try {
+    const bound = ports.map((wanted) => {
+      const { fd, port } = bind(wanted, endpoint);
+      if (!keep) closeSync(fd);
+      else {
+        descriptors.push(fd);
+        if (wanted.protocol === "tcp") listeners.push(fd);
+      }
+      return { ...wanted, hostPort: port };
+    });
+    return { ports: bound, descriptors, listeners };
+  } catch (error) {
+    for (const fd of descriptors) closeSync(fd);
+    throw error;
+  }
+}
+
+export function releasePorts({ descriptors }: HeldPorts): void {
+  for (const fd of descriptors) closeSync(fd);
+}
+
+/** The container's address becomes reachable by the ports. Throws MdkError "port-taken" (nothing is published then) or SysError. */
+export function publishPorts(
+  socket: NetlinkSocket,
+  names: NetworkNames,
+  { held, address, endpoint }: { readonly held: HeldPorts; readonly address: string; readonly endpoint: string },
+): void {
+  if (held.ports.length === 0) return;
+  addElements(socket, names, held.ports, address);
+  try {
+    for (const fd of held.listeners) listenPort(fd);
+  } catch (error) {
+    removePublished(socket, names, held.ports);
+    const port = held.ports.filter(({ protocol }) => protocol === "tcp")[0];
+    throw port !== undefined ? explain(error, port, endpoint) : error;
+  }
+  for (const { protocol, hostPort } of held.ports) if (protocol === "udp") forgetUdpConnections(socket, hostPort);
+}
+
+/** The maps' elements again, where the table was lost while the container ran: nothing is bound. */
+export function addElements(socket: NetlinkSocket, names: NetworkNames, ports: readonly PublishedPort[], address: string): void {
+  const add = () => commit(socket, toMessages("add", names, ports, address));
+  try {
+    add();
+  } catch (error) {
+    if (!(error instanceof SysError) || (error.errno !== E.EBUSY && error.errno !== E.EEXIST)) throw error;
+    // Left over from a container whose end nobody saw: the ports are leased to this one now.
+    removePublished(socket, names, ports);
+    add();
+  }
+}
+
+/** Elements that are missing, or whose table is, are fine. */
+export function removePublished(socket: NetlinkSocket, names: NetworkNames, ports: readonly PublishedPort[]): void {
+  if (ports.length === 0) return;
+  try {
+    commit(socket, toMessages("delete", names, ports, ANY));
+  } catch (error) {
+    if (!(error instanceof SysError) || error.errno !== E.ENOENT) throw error;
+    // One missing element undoes the transaction for all.
+    const [head, ...tail] = ports;
+    if (head === undefined || tail.length === 0) return;
+    const half = Math.ceil(ports.length / 2);
+    removePublished(socket, names, ports.slice(0, half));
+    removePublished(socket, names, ports.slice(half));
+  }
+}
+
+function toMessages(change: "add" | "delete", { table }: NetworkNames, ports: readonly PublishedPort[], address: string) {
+  const value = Buffer.concat([be32(parseAddress(address)), Buffer.alloc(4)]);
+  const toElement = (port: PublishedPort): Element => {
+    const bytes = Buffer.from(value);
+    bytes.writeUInt16BE(port.containerPort, 4);
+    const host = port.hostAddress === ANY ? [] : [be32(parseAddress(port.hostAddress))];
+    return { key: Buffer.concat([Uint8Array.of(PROTOCOL[port.protocol], 0, 0, 0), ...host, be16(port.hostPort), Buffer.alloc(2)]), value: bytes };
+  };
+  const all = ports.filter(({ hostAddress }) => hostAddress === ANY).map(toElement);
+  const at = ports.filter(({ hostAddress }) => hostAddress !== ANY).map(toElement);
+  return [
+    ...changeElements(change, { family: "inet", table, map: PUBLISHED }, all),
+    ...changeElements(change, { family: "inet", table, map: PUBLISHED_AT }, at),
+  ];
+}
+
+function bind(wanted: PublishedPort, endpoint: string): { fd: number; port: number } {
+  try {
+    return bindPort({ protocol: wanted.protocol, address: be32(parseAddress(wanted.hostAddress)), port: wanted.hostPort });
+  } catch (error) {
+    throw explain(error, wanted, endpoint);
+  }
+}
+
+function explain(error: unknown, { hostAddress, hostPort, protocol }: PublishedPort, endpoint: string): unknown {
+  if (!(error instanceof SysError)) return error;
+  const reason =
+    error.errno === E.EADDRINUSE
+      ? `Bind for ${hostAddress}:${hostPort} failed: port is already allocated`
+      : `listen ${protocol}4 ${hostAddress}:${hostPort}: bind: ${error.message.slice(error.message.lastIndexOf(": ") + 2)}`;
+  return new MdkError(
+    error.errno === E.EADDRINUSE ? "port-taken" : "port-not-bound",
+    `driver failed programming external connectivity on endpoint ${endpoint}: ${reason}`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,69 @@
+/** IPv4 sockets that hold a port: bound, later listening, never served. */
+import { closeSync } from "node:fs";
+import { check, errno, libc, ptr, SysError } from "./ffi.ts";
+
+const symbols = libc({
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+  bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  listen: { args: ["i32", "i32"], returns: "i32" },
+  getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+});
+
+const AF_INET = 2;
+const SOCK_CLOEXEC = 0o2000000;
+const SOCK = { tcp: 1, udp: 2 } as const;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_ATTACH_FILTER = 26;
+const SOCKADDR_IN = 16;
+
+export interface PortAddress {
+  readonly protocol: "tcp" | "udp";
+  /** IPv4 address in network order. */
+  readonly address: Uint8Array;
+  /** 0: the kernel chooses one. */
+  readonly port: number;
+}
+
+/**
+ * Binds a socket that receives nothing: a filter drops what would reach it. TCP is bound with SO_REUSEADDR, so that
+ * connections of an earlier server in TIME_WAIT do not count; a listening socket of others is EADDRINUSE all the same. Returns
+ * the descriptor (close-on-exec) and the port. Throws SysError.
+ */
+export function bindPort({ protocol, address, port }: PortAddress): { fd: number; port: number } {
+  const fd = check(symbols().socket(AF_INET, SOCK[protocol] | SOCK_CLOEXEC, 0), "socket", protocol);
+  try {
+    if (protocol === "tcp") check(symbols().setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, new Int32Array([1]), 4), "setsockopt");
+    dropEverything(fd);
+    const name = new Uint8Array(SOCKADDR_IN);
+    const view = new DataView(name.buffer);
+    view.setUint16(0, AF_INET, true);
+    view.setUint16(2, port);
+    name.set(address, 4);
+    check(symbols().bind(fd, name, name.length), "bind", `${address.join(".")}:${port}`);
+    if (port !== 0) return { fd, port };
+    check(symbols().getsockname(fd, name, new Uint32Array([SOCKADDR_IN])), "getsockname");
+    return { fd, port: view.getUint16(2) };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/** Makes a bound TCP socket the one listener of its port (`ss -l` shows it then). Throws SysError EADDRINUSE. */
+export function listenPort(fd: number): void {
+  if (symbols().listen(fd, 0) === -1) throw new SysError("listen", errno(), "");
+}
+
+/** struct sock_fprog of one instruction, BPF_RET | BPF_K with 0: keep no byte of any packet (socket(7), SO_ATTACH_FILTER). */
+function dropEverything(fd: number): void {
+  const instruction = Uint8Array.of(0x06, 0, 0, 0, 0, 0, 0, 0);
+  const program = new Uint8Array(16);
+  const view = new DataView(program.buffer);
+  view.setUint16(0, 1, true);
+  view.setBigUint64(8, BigInt(ptr(instruction)), true);
+  check(symbols().setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length), "setsockopt", "SO_ATTACH_FILTER");
+  // The kernel reads it through the address above: it must outlive the call.
+  void instruction.length;
+}

@@ -1,0 +1,81 @@
+/** A host, a neighbour and containers as network namespaces of the test's own; everything ends with `destroy`. */
+import { resolve } from "node:path";
+
+export interface World {
+  readonly host: string;
+  readonly neighbour: string;
+  /** A new, empty container namespace. */
+  readonly container: (name: string) => string;
+  /** Runs a command in a namespace. */
+  readonly run: (namespace: string, command: readonly string[]) => { code: number; stdout: string; stderr: string };
+  /** A server in the namespace that answers HTTP with its name and the peer's address; ready when this resolves. */
+  readonly serve: (namespace: string, port: number) => Promise<void>;
+  /** The same for UDP. */
+  readonly serveUdp: (namespace: string, port: number) => Promise<void>;
+  /** Asks the agent in the host's namespace (network-agent.ts). */
+  readonly ask: (command: Readonly<Record<string, unknown>>) => Promise<unknown>;
+  readonly destroy: () => Promise<void>;
+}
+
+/** The neighbour has 10.99.0.2, the host 10.99.0.1. */
+export function createWorld(): World {
+  const prefix = `mdkt${process.pid}${crypto.randomUUID().slice(0, 4)}`;
+  const namespaces: string[] = [];
+  const children: { kill: (signal: "SIGKILL") => void; exited: Promise<number> }[] = [];
+  const run = (namespace: string, command: readonly string[]) => {
+    const { exitCode, stdout, stderr } = Bun.spawnSync(["ip", "netns", "exec", namespace, ...command], { stdin: "ignore" });
+    return { code: exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
+  };
+  const must = (command: string): void => {
+    const { exitCode, stderr } = Bun.spawnSync(["sh", "-c", command]);
+    if (exitCode !== 0) throw new Error(`${command}: ${stderr.toString()}`);
+  };
+  const add = (name: string): string => {
+    const namespace = `${prefix}-${name}`;
+    must(`ip netns add ${namespace}`);
+    namespaces.push(namespace);
+    return namespace;
+  };
+  const host = add("host");
+  const neighbour = add("out");
+  must(`ip -n ${host} link set lo up && ip -n ${neighbour} link set lo up && ip -n ${host} link add up0 type veth peer name eth0 netns ${neighbour}`);
+  must(`ip -n ${host} addr add 10.99.0.1/24 dev up0 && ip -n ${host} link set up0 up && ip -n ${neighbour} addr add 10.99.0.2/24 dev eth0 && ip -n ${neighbour} link set eth0 up`);
+  const start = async (namespace: string, script: string): Promise<void> => {
+    const child = Bun.spawn(["ip", "netns", "exec", namespace, process.execPath, "-e", script], { stdout: "pipe", stdin: "ignore" });
+    children.push(child);
+    await child.stdout.getReader().read();
+  };
+  const agent = Bun.spawn(["ip", "netns", "exec", host, process.execPath, resolve(import.meta.dir, "network-agent.ts")], { stdin: "pipe", stdout: "pipe" });
+  children.push(agent);
+  const reader = agent.stdout.getReader();
+  let buffered = "";
+  const ask = async (command: Readonly<Record<string, unknown>>): Promise<unknown> => {
+    agent.stdin.write(`${JSON.stringify(command)}\n`);
+    while (!buffered.includes("\n")) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error("the agent has ended");
+      buffered += new TextDecoder().decode(value);
+    }
+    const end = buffered.indexOf("\n");
+    const answer = JSON.parse(buffered.slice(0, end)) as { ok?: unknown; error?: string };
+    buffered = buffered.slice(end + 1);
+    if (answer.error !== undefined) throw new Error(answer.error);
+    return answer.ok;
+  };
+  return {
+    host,
+    neighbour,
+    container: add,
+    run,
+    serve: (namespace, port) =>
+      start(namespace, `Bun.serve({hostname:"0.0.0.0",port:${port},fetch:(r,s)=>new Response("${namespace.split("-")[1]} "+s.requestIP(r).address)});console.log("up")`),
+    serveUdp: (namespace, port) =>
+      start(namespace, `const s=await Bun.udpSocket({hostname:"0.0.0.0",port:${port},socket:{data(s,d,p,a){s.send("${namespace.split("-")[1]} "+a,p,a)}}});console.log("up")`),
+    ask,
+    destroy: async () => {
+      for (const child of children) child.kill("SIGKILL");
+      await Promise.all(children.map(({ exited }) => exited));
+      for (const namespace of namespaces) Bun.spawnSync(["ip", "netns", "del", namespace]);
+    },
+  };
+}
