@@ -66,7 +66,7 @@ function ranges(profile: LinuxSeccomp, abis: readonly Abi[]): Range[] {
       const number = numbers.get(name);
       if (number === undefined) continue;
       if (number < ARM_PRIVATE && abi !== "x32") youngest = Math.max(youngest, number);
-      verdicts.set(number, verdict(rules, otherwise));
+      verdicts.set(number, verdict(rules, otherwise, abi !== "i386" && abi !== "arm"));
     }
   }
   // x32's own numbers begin at 512: refused ones among them are old.
@@ -100,19 +100,23 @@ function rulesByName(profile: LinuxSeccomp): Map<string, LinuxSyscall[]> {
   return rules;
 }
 
-/** Rules of one call: one without arguments decides; else the first whose arguments all fit; else the default. */
-function verdict(rules: readonly LinuxSyscall[], otherwise: Target): Target {
+/**
+ * Rules of one call: one without arguments decides; else the first whose arguments all fit; else the default. `wide`: the
+ * convention has 64-bit arguments. Of a 32-bit one only the lower half may be looked at: a 64-bit program that calls by
+ * int 0x80 can put anything into the upper, and the call does not see it.
+ */
+function verdict(rules: readonly LinuxSyscall[], otherwise: Target, wide: boolean): Target {
   const plain = rules.find((rule) => (rule.args ?? []).length === 0);
   if (plain !== undefined) return constant(action(plain.action, plain.errnoRet ?? EPERM));
   const checks = rules.map((rule) => ({ target: constant(action(rule.action, rule.errnoRet ?? EPERM)), args: rule.args ?? [] }));
-  return valueSearch(checks, otherwise) ?? {
-    key: JSON.stringify([checks.map(({ target, args }) => [target.key, args]), otherwise.key]),
+  return valueSearch(checks, otherwise, wide) ?? {
+    key: JSON.stringify([checks.map(({ target, args }) => [target.key, args]), otherwise.key, wide]),
     emit: (program) => {
       let next = program.place(otherwise);
       for (const { target, args } of checks.toReversed()) {
         const no = next;
         let yes = program.place(target);
-        for (const arg of args.toReversed()) yes = compare(program, arg, yes, no);
+        for (const arg of args.toReversed()) yes = compare(program, arg, wide, yes, no);
         next = yes;
       }
       return next;
@@ -126,7 +130,7 @@ interface Check {
 }
 
 /** Many rules that compare one argument with small values become one search over the values; null where they do not. */
-function valueSearch(checks: readonly Check[], otherwise: Target): Target | null {
+function valueSearch(checks: readonly Check[], otherwise: Target, wide: boolean): Target | null {
   const first = checks[0];
   const arg = first?.args[0];
   if (first === undefined || arg === undefined || checks.length < 2) return null;
@@ -149,19 +153,20 @@ function valueSearch(checks: readonly Check[], otherwise: Target): Target | null
   }
   if (next < 2 ** 32) result.push({ start: next, target: otherwise });
   return {
-    key: JSON.stringify([first.target.key, otherwise.key, arg.index, spans]),
+    key: JSON.stringify([first.target.key, otherwise.key, arg.index, spans, wide]),
     emit: (program) => {
       const low = program.then(BPF.LOAD, lowWord(arg.index), program.search(result));
-      return program.then(BPF.LOAD, highWord(arg.index), program.branch(BPF.JEQ, 0, low, program.place(otherwise)));
+      return !wide ? low : program.then(BPF.LOAD, highWord(arg.index), program.branch(BPF.JEQ, 0, low, program.place(otherwise)));
     },
   };
 }
 
 /** One comparison of a 64-bit argument, in two halves. */
-function compare(program: Program, arg: LinuxSeccompArg, yes: Label, no: Label): Label {
+function compare(program: Program, arg: LinuxSeccompArg, wide: boolean, yes: Label, no: Label): Label {
   const [high, low] = halves(arg.value);
   const words = (code: number, t: Label, f: Label): Label => {
     const inner = program.then(BPF.LOAD, lowWord(arg.index), program.branch(code, low, t, f));
+    if (!wide) return inner;
     const same = program.branch(BPF.JEQ, high, inner, f);
     return program.then(BPF.LOAD, highWord(arg.index), code === BPF.JEQ ? same : program.branch(BPF.JGT, high, t, same));
   };
@@ -172,19 +177,19 @@ function compare(program: Program, arg: LinuxSeccompArg, yes: Label, no: Label):
     case "SCMP_CMP_GT": return words(BPF.JGT, yes, no);
     case "SCMP_CMP_LT": return words(BPF.JGE, no, yes);
     case "SCMP_CMP_LE": return words(BPF.JGT, no, yes);
-    case "SCMP_CMP_MASKED_EQ": return masked(program, arg, yes, no);
+    case "SCMP_CMP_MASKED_EQ": return masked(program, arg, wide, yes, no);
     default: throw new MdkError("invalid-seccomp", `seccomp: unknown operator ${arg.op}`);
   }
 }
 
 /** (argument & value) == valueTwo. */
-function masked(program: Program, arg: LinuxSeccompArg, yes: Label, no: Label): Label {
+function masked(program: Program, arg: LinuxSeccompArg, wide: boolean, yes: Label, no: Label): Label {
   const [highMask, lowMask] = halves(arg.value);
   const [high, low] = halves(arg.valueTwo ?? 0);
   const half = (offset: number, mask: number, value: number, next: Label): Label =>
     program.then(BPF.LOAD, offset, program.then(BPF.AND, mask, program.branch(BPF.JEQ, value, next, no)));
   const inner = half(lowWord(arg.index), lowMask, low, yes);
-  return highMask === 0 && high === 0 ? inner : half(highWord(arg.index), highMask, high, inner);
+  return !wide || (highMask === 0 && high === 0) ? inner : half(highWord(arg.index), highMask, high, inner);
 }
 
 function constant(value: number): Target {

@@ -51,7 +51,7 @@ process_vm_readv process_vm_writev ptrace
 /** Allowed on one kind of processor (and its 32-bit form). */
 const BY_MACHINE: Readonly<Record<Machine, string>> = {
   x86_64: "arch_prctl modify_ldt",
-  aarch64: "arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls",
+  aarch64: "arm_fadvise64_64 arm_sync_file_range breakpoint cacheflush set_tls",
 };
 
 /** Allowed with a capability. */

@@ -1,0 +1,83 @@
+/** Inputs that planner tests share: a usual image, request, host and monitor, changed one thing at a time. */
+import type { RunInput } from "../../src/runtime/planner.ts";
+import type { Monitor } from "../../src/runtime/plan.ts";
+import { UNLIMITED, generateSpec, type HostFacts, type ImageProcess, type SpecRequest } from "../../src/spec/generate.ts";
+import type { Spec } from "../../src/spec/types.ts";
+
+export const ID = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+export const IMAGE: ImageProcess = {
+  Env: ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"], Entrypoint: null, Cmd: ["bash"], WorkingDir: "",
+};
+
+export const HOST: HostFacts = {
+  capabilities: (1n << 41n) - 1n,
+  hardLimits: { RLIMIT_NOFILE: 1048576, RLIMIT_NPROC: UNLIMITED, RLIMIT_CORE: UNLIMITED },
+  devices: [
+    { path: "/dev/null", type: "c", major: 1, minor: 3, fileMode: 0o666, uid: 0, gid: 0 },
+    { path: "/dev/net/tun", type: "c", major: 10, minor: 200, fileMode: 0o666, uid: 0, gid: 0 },
+    { path: "/dev/vda", type: "b", major: 254, minor: 0, fileMode: 0o660, uid: 0, gid: 6 },
+    { path: "/dev/ptmx", type: "c", major: 5, minor: 2, fileMode: 0o666, uid: 0, gid: 5 },
+  ],
+  thermalThrottle: ["/sys/devices/system/cpu/cpu0/thermal_throttle"],
+  ipv6: true,
+};
+
+export function request(changes: Partial<SpecRequest> = {}): SpecRequest {
+  return {
+    id: ID, args: [], entrypoint: null, env: [], workdir: null, user: { uid: 0, gid: 0, additionalGids: [0], home: "/root" },
+    hostname: "0123456789ab", domainname: null, tty: false, consoleSize: null, readonlyRoot: false, privileged: false,
+    capAdd: [], capDrop: [], ulimits: [], binds: [], tmpfs: [],
+    files: { hosts: "/c/hosts", hostname: "/c/hostname", resolvConf: "/c/resolv.conf" },
+    init: null, network: "bridge", disableIpv6: true,
+    resources: {
+      memory: null, memorySwap: null, memoryReservation: null, nanoCpus: null, cpuShares: null, cpuPeriod: null,
+      cpuQuota: null, cpusetCpus: null, cpusetMems: null, pidsLimit: null,
+    },
+    noNewPrivileges: false, seccomp: "default", shmSize: 64 << 20, sysctls: {}, cgroupsPath: `/mdk/${ID}`, rootPath: "/c/rootfs",
+    ...changes,
+  };
+}
+
+export function goldenSpec(changes: Partial<SpecRequest> = {}, image = IMAGE, host = HOST): Spec {
+  return generateSpec(image, request(changes), host);
+}
+
+export const MONITOR: Monitor = {
+  cgroup: null, tasks: [3, 4], listener: 5, client: 6, client_streams: 6,
+  streams: { terminal: false, open_stdin: false, stdin_once: false, handed_stdin: null, handed_stdout: 7, handed_stderr: 8 },
+  log: { directory: 9, name: `${ID}-json.log`, max_size: "104857600", max_files: 3 },
+  record: 10, oom: 11, procs: null, hold: [], client_cleans: true,
+  cleanup: ["/usr/local/bin/mdk", "container", "cleanup", ID], cleanup_env: ["PATH=/usr/bin:/bin"], tell_after_cleanup: true,
+};
+
+/** Kinds of kernel files as a usual kernel has them. */
+export const KINDS: RunInput["kinds"] = new Map([
+  ["/proc/acpi", "directory"], ["/proc/interrupts", "file"], ["/proc/kcore", "file"], ["/proc/keys", "file"],
+  ["/proc/timer_list", "file"], ["/proc/scsi", "directory"], ["/sys/firmware", "directory"],
+  ["/sys/devices/system/cpu/cpu0/thermal_throttle", "directory"], ["/proc/bus", "directory"], ["/proc/fs", "directory"],
+  ["/proc/irq", "directory"], ["/proc/sys", "directory"], ["/proc/sysrq-trigger", "file"],
+]);
+
+export const V1: RunInput["cgroups"] = {
+  version: 1,
+  hierarchies: [
+    { directory: "cpu,cpuacct", options: ["cpu", "cpuacct"] },
+    { directory: "memory", options: ["memory"] },
+    { directory: "systemd", options: ["none", "xattr", "name=systemd"] },
+  ],
+  unified: false,
+};
+
+/** The planner's input for a spec: binds get descriptors from 40 on. */
+export function runInput(spec: Spec, changes: Partial<RunInput> = {}): RunInput {
+  const binds = new Map(spec.mounts.filter((mount) => mount.type === "bind").map((mount, index) => {
+    const kind: "file" | "directory" = /\.conf$|hosts$|hostname$|docker-init$|\.sock$/.test(mount.destination) ? "file" : "directory";
+    return [mount.destination, { fd: 40 + index, kind }] as const;
+  }));
+  return {
+    spec, binds, kinds: KINDS, cgroups: { version: 2 }, id: ID, monitor: MONITOR, runLock: 0, opLock: 1, report: 2, holdMounts: false,
+    root: { mount: 12, directory: 13 }, cgroup: { v2: 14, tasks: [] }, namespaces: new Map(), filter: "BgAAAAAA/38=", window: null,
+    ...changes,
+  };
+}
