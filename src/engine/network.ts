@@ -29,6 +29,8 @@ export interface Reservation {
   readonly mode: NetworkState["mode"];
   readonly holds: readonly number[];
   readonly bridged: Bridged | null;
+  /** Told to the user: a foreign firewall that cannot be opened. */
+  readonly warnings: readonly string[];
 }
 
 interface Bridged {
@@ -47,18 +49,18 @@ export function namesOf(context: Context): NetworkNames {
 export function reserveNetwork(context: Context, container: Pick<Container, "id" | "host"> & { readonly name: string | null }): Reservation {
   const mode = container.host.NetworkMode as NetworkState["mode"];
   const ports = parsePorts(container.host.PortBindings);
-  if (mode !== "bridge") return { mode, holds: [], bridged: null };
+  if (mode !== "bridge") return { mode, holds: [], bridged: null, warnings: [] };
   const namespace = networkNamespace();
   const route = openNetlink(NETLINK_ROUTE);
   const firewall = openFirewall();
   try {
     const subnet = readNetwork(context.database(), namespace, BRIDGE)?.subnet ?? chooseSubnet(context, route, namespace);
-    const remember = (name: string, old: string): void => transaction(context.database(), (database) => rememberSysctl(database, namespace, name, old));
+    const remember = ({ name, old }: { name: string; old: string }): void => transaction(context.database(), (database) => rememberSysctl(database, namespace, name, old));
     const bridge = ensureBridge(route, firewall, { names: namesOf(context), subnet, mtu: MTU, remember });
     if (bridge.tableIsNew) publishAgain(context, firewall);
     const endpoint = `${container.name ?? "container"} (${container.id})`;
     const held = holdAll(ports, endpoint);
-    return { mode, holds: held.descriptors, bridged: { namespace, subnet, bridge, held, endpoint } };
+    return { mode, holds: held.descriptors, bridged: { namespace, subnet, bridge, held, endpoint }, warnings: bridge.warnings };
   } finally {
     closeSync(route.fd);
     closeSync(firewall.fd);

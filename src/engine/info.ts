@@ -1,0 +1,34 @@
+/** What `info` says of host and store, in the field names of Docker's API (GET /info). */
+import { readFileSync } from "node:fs";
+import { detectCgroups, findController } from "../cgroup/detect.ts";
+import { countImages } from "../store/images.ts";
+import type { Context } from "./context.ts";
+import { cgroupParent } from "./host.ts";
+import { listSummaries } from "./list.ts";
+
+export function readInfo(context: Context): Record<string, unknown> {
+  const containers = listSummaries(context);
+  const count = (word: string): number => containers.filter(({ status }) => status.word === word).length;
+  const cgroups = detectCgroups();
+  const memory = Number(/^MemTotal:\s+(\d+) kB/m.exec(readFileSync("/proc/meminfo", "latin1"))?.[1] ?? 0) * 1024;
+  return {
+    Containers: containers.length, ContainersRunning: count("running"), ContainersPaused: 0,
+    ContainersStopped: containers.length - count("running"), Images: countImages(context.database()),
+    Driver: "overlay2", LoggingDriver: "json-file", CgroupDriver: "cgroupfs", CgroupVersion: cgroups.mode === "v2" ? "2" : "1", CgroupMode: cgroups.mode,
+    CgroupParent: cgroupParent(context), MemoryLimit: findController(cgroups, "memory") !== null, CpuCfsQuota: findController(cgroups, "cpu") !== null,
+    PidsLimit: findController(cgroups, "pids") !== null, CPUSet: findController(cgroups, "cpuset") !== null,
+    NCPU: navigator.hardwareConcurrency, MemTotal: memory,
+    KernelVersion: readFileSync("/proc/sys/kernel/osrelease", "latin1").trim(), OSType: "linux",
+    Architecture: process.arch === "x64" ? "x86_64" : "aarch64", OperatingSystem: operatingSystem(),
+    Name: readFileSync("/proc/sys/kernel/hostname", "utf8").trim(), DockerRootDir: context.root, RunRoot: context.runRoot,
+    SecurityOptions: ["name=seccomp,profile=builtin"],
+  };
+}
+
+function operatingSystem(): string {
+  try {
+    return /^PRETTY_NAME="?([^"\n]*)/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "Linux";
+  } catch {
+    return "Linux";
+  }
+}

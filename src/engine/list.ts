@@ -1,0 +1,21 @@
+/** Every container with what it is right now: for `ps`. Deals with what dead ones left when it meets any. */
+import { listContainers, type Container } from "../store/containers.ts";
+import type { Context } from "./context.ts";
+import { reconcile } from "./settle.ts";
+import { readStatus, type Status } from "./status.ts";
+
+export interface Summary {
+  readonly container: Container;
+  readonly status: Status;
+}
+
+/** Newest first. */
+export function listSummaries(context: Context): Summary[] {
+  let summaries = read(context);
+  if (summaries.some(({ status }) => status.unsettled) && reconcile(context)) summaries = read(context);
+  return summaries;
+}
+
+function read(context: Context): Summary[] {
+  return listContainers(context.database()).map((container) => ({ container, status: readStatus(context, container) }));
+}

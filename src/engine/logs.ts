@@ -1,0 +1,208 @@
+/**
+ * Reading Docker's json-file log: rotated files first, then the current one; with `follow` until the container ends. A
+ * million lines are common, so lines are cut out of the bytes by position and parsed only where they hold an escape.
+ */
+import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import type { Container } from "../store/containers.ts";
+import { storePaths } from "../store/paths.ts";
+import { pollReadable } from "../sys/poll.ts";
+import { connectMonitor } from "./end.ts";
+import { sendWithDescriptors } from "../sys/socket.ts";
+import type { Context } from "./context.ts";
+import { logName } from "./monitor-plan.ts";
+
+export interface LogSelection {
+  /** Lines from the end; null: all. */
+  readonly tail: number | null;
+  /** RFC 3339 in UTC; null: no limit. */
+  readonly since: string | null;
+  readonly until: string | null;
+  readonly timestamps: boolean;
+  readonly follow: boolean;
+}
+
+export type LogSink = (stream: "stdout" | "stderr", bytes: Uint8Array) => void;
+
+const CHUNK_BYTES = 1 << 20;
+/** A line of the log: 16 KiB of text, escaped at worst six for one. */
+const LINE_BYTES_MAX = 256 * 1024;
+const FOLLOW_POLL_MS = 50;
+const ROTATED_MAX = 1000;
+
+/** Writes the selected lines in order. Returns at the end of the log, with `follow` when the container has ended too. */
+export function followLog(context: Context, container: Container, selection: LogSelection, sink: LogSink): void {
+  const path = `${storePaths(context.root).container(container.id)}/${logName(container.id)}`;
+  const output = new Output(selection, sink);
+  // Before reading: an end that comes while the file is read must not be missed.
+  const monitor = selection.follow ? connectMonitor(context, container) : null;
+  if (monitor !== null) sendWithDescriptors(monitor, Buffer.from("x"), []);
+  for (const file of rotated(path)) readFile(file, output);
+  if (monitor === null) {
+    readFile(path, output);
+    output.finish();
+    return;
+  }
+  try {
+    followFile(path, output, monitor);
+  } finally {
+    closeSync(monitor);
+  }
+}
+
+/** The oldest first. */
+function rotated(path: string): string[] {
+  const files: string[] = [];
+  for (let number = 1; number < ROTATED_MAX && existsSync(`${path}.${number}`); number++) files.unshift(`${path}.${number}`);
+  return files;
+}
+
+function readFile(path: string, output: Output): void {
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return;
+    throw error;
+  }
+  try {
+    readOn(file, output);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Reads to the end of the file as it is now. */
+function readOn(file: number, output: Output): void {
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  for (;;) {
+    const length = readSync(file, buffer, 0, buffer.length, null);
+    if (length === 0) return;
+    output.add(buffer.subarray(0, length));
+  }
+}
+
+function followFile(path: string, output: Output, monitor: number): void {
+  while (!existsSync(path)) if (pollReadable([monitor], FOLLOW_POLL_MS) !== null) return output.finish();
+  let file = openSync(path, "r");
+  output.finish();
+  try {
+    for (;;) {
+      readOn(file, output);
+      output.flush();
+      const ended = pollReadable([monitor], FOLLOW_POLL_MS) !== null;
+      // Rotated: what was written to the old file before is read first.
+      const current = statSync(path, { throwIfNoEntry: false });
+      if (current !== undefined && current.ino !== fstatSync(file).ino) {
+        readOn(file, output);
+        closeSync(file);
+        file = openSync(path, "r");
+      }
+      if (!ended) continue;
+      readOn(file, output);
+      return output.finish();
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+const NEWLINE = 10;
+const LOG_START = Buffer.from('{"log":"');
+const STREAM_OUT = Buffer.from('","stream":"stdout","time":"');
+const STREAM_ERR = Buffer.from('","stream":"stderr","time":"');
+
+/** Lines in, selected text out, collected into large writes. */
+class Output {
+  readonly #selection: LogSelection;
+  readonly #sink: LogSink;
+  #rest: Buffer = Buffer.alloc(0);
+  #tail: { stream: "stdout" | "stderr"; text: string }[] | null;
+  #stream: "stdout" | "stderr" = "stdout";
+  #parts: string[] = [];
+  #size = 0;
+
+  constructor(selection: LogSelection, sink: LogSink) {
+    this.#selection = selection;
+    this.#sink = sink;
+    this.#tail = selection.tail === null ? null : [];
+  }
+
+  add(chunk: Buffer): void {
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    let start = 0;
+    for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
+      this.#line(bytes, start, end);
+      start = end + 1;
+    }
+    const rest = bytes.subarray(start);
+    // What is longer than any line was not written by a monitor: skipped.
+    this.#rest = rest.length > LINE_BYTES_MAX ? Buffer.alloc(0) : Buffer.from(rest);
+  }
+
+  /** The backlog is complete: what --tail kept is written, and from here on everything is. */
+  finish(): void {
+    const kept = this.#tail === null ? [] : this.#tail.slice(Math.max(0, this.#tail.length - this.#selection.tail!));
+    this.#tail = null;
+    for (const { stream, text } of kept) this.#put(stream, text);
+    this.flush();
+  }
+
+  flush(): void {
+    if (this.#parts.length > 0) this.#sink(this.#stream, Buffer.from(this.#parts.join("")));
+    this.#parts = [];
+    this.#size = 0;
+  }
+
+  #line(bytes: Buffer, start: number, end: number): void {
+    const entry = parseLine(bytes, start, end);
+    if (entry === null) return;
+    const { since, until, timestamps } = this.#selection;
+    if ((since !== null && entry.time < since) || (until !== null && entry.time > until)) return;
+    const text = timestamps ? `${entry.time} ${entry.log}` : entry.log;
+    if (this.#tail === null) return this.#put(entry.stream, text);
+    this.#tail.push({ stream: entry.stream, text });
+    if (this.#tail.length > this.#selection.tail! * 2 + 64) this.#tail.splice(0, this.#tail.length - this.#selection.tail!);
+  }
+
+  #put(stream: "stdout" | "stderr", text: string): void {
+    if (stream !== this.#stream) this.flush();
+    this.#stream = stream;
+    this.#parts.push(text);
+    this.#size += text.length;
+    if (this.#size > CHUNK_BYTES) this.flush();
+  }
+}
+
+interface Entry {
+  readonly log: string;
+  readonly stream: "stdout" | "stderr";
+  readonly time: string;
+}
+
+/** Null for a line that is none: a torn one after a crash. */
+function parseLine(bytes: Buffer, start: number, end: number): Entry | null {
+  // The monitor's own form, from the back: …","stream":"stdout","time":"…Z"}
+  const timeStart = bytes.lastIndexOf('"', end - 3) + 1;
+  const streamStart = timeStart - STREAM_OUT.length;
+  const logStart = start + LOG_START.length;
+  if (streamStart >= logStart && bytes.compare(LOG_START, 0, LOG_START.length, start, logStart) === 0) {
+    const out = bytes.compare(STREAM_OUT, 0, STREAM_OUT.length, streamStart, timeStart) === 0;
+    if (out || bytes.compare(STREAM_ERR, 0, STREAM_ERR.length, streamStart, timeStart) === 0) {
+      const raw = bytes.toString("utf8", logStart, streamStart);
+      const escape = raw.indexOf("\\");
+      const log = escape === -1 ? raw : escape === raw.length - 2 && raw.endsWith("\\n") ? `${raw.slice(0, -2)}\n` : (JSON.parse(`"${raw}"`) as string);
+      return { log, stream: out ? "stdout" : "stderr", time: bytes.toString("latin1", timeStart, end - 2) };
+    }
+  }
+  return parseAny(bytes.toString("utf8", start, end));
+}
+
+function parseAny(text: string): Entry | null {
+  try {
+    const entry = JSON.parse(text) as Partial<Entry>;
+    if (typeof entry.log !== "string" || typeof entry.time !== "string") return null;
+    return { log: entry.log, stream: entry.stream === "stderr" ? "stderr" : "stdout", time: entry.time };
+  } catch {
+    return null;
+  }
+}
