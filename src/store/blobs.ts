@@ -1,0 +1,51 @@
+/** Manifests and image configs by digest: small, verified by whoever writes them, on the disk before any row names them. */
+import { closeSync, constants, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { MdkError } from "../error.ts";
+import { digestOf, hexOf, isDigest, type Digest } from "../image/digest.ts";
+import type { StorePaths } from "./paths.ts";
+
+/** Stores the bytes under their sha256; idempotent. Synced, and never visible half-written. Throws node's errors. */
+export function writeBlob(paths: StorePaths, bytes: Uint8Array): Digest {
+  const digest = digestOf(bytes);
+  const temporary = join(paths.temporary, `blob-${hexOf(digest).slice(0, 16)}-${process.pid}`);
+  const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW, 0o600);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    fsyncSync(fd);
+    renameSync(temporary, paths.blob(hexOf(digest)));
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+  const directory = openSync(paths.blobs, constants.O_RDONLY);
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+  return digest;
+}
+
+/** The bytes of a blob, checked again: a disk may have changed them. Errors: "blob-missing", "blob-corrupt". */
+export function readBlob(paths: StorePaths, digest: Digest): Uint8Array {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(paths.blob(hexOf(digest)));
+  } catch (error) {
+    throw new MdkError("blob-missing", `the store has lost ${digest}`, { cause: error, hint: "remove the image and pull it again" });
+  }
+  if (digestOf(bytes) !== digest) {
+    throw new MdkError("blob-corrupt", `the store's copy of ${digest} has changed`, { hint: "remove the image and pull it again" });
+  }
+  return bytes;
+}
+
+/** Removes every blob that is not in `used`. */
+export function pruneBlobs(paths: StorePaths, used: ReadonlySet<string>): void {
+  for (const hex of readdirSync(paths.blobs)) {
+    if (isDigest(`sha256:${hex}`) && !used.has(`sha256:${hex}`)) rmSync(paths.blob(hex), { force: true });
+  }
+}

@@ -1,0 +1,156 @@
+/** Images and their names. An image's id is the digest of its config; a name points to one image, an image has many names. */
+import { MdkError } from "../error.ts";
+import type { Digest } from "../image/digest.ts";
+import { familiarName, parseReference, repositoryOf, withDefaultTag, type Reference } from "../image/reference.ts";
+import { isForeignKeyViolation, transaction, type Database } from "./database.ts";
+
+export interface ImageRow {
+  /** "sha256:…" */
+  readonly id: Digest;
+  /** RFC 3339 as the config says it, "" when it does not. */
+  readonly created: string;
+  readonly architecture: string;
+  readonly os: string;
+  readonly variant: string;
+  /** Bytes of file data in all layers. */
+  readonly size: number;
+  /** RFC 3339: when the store got it. */
+  readonly pulled: string;
+}
+
+export interface NewImage extends ImageRow {
+  /** Bottom first. */
+  readonly layers: readonly string[];
+  readonly repository: string;
+  /** Null: pulled by digest, no tag moves. */
+  readonly tag: string | null;
+  /** Of what the name was resolved to: an index or a manifest. */
+  readonly digest: string;
+  readonly manifest: string;
+}
+
+/** A repository and a tag or digest. */
+export interface ImageName {
+  readonly repository: string;
+  readonly tag: string | null;
+  readonly digest: string | null;
+  readonly imageId: Digest;
+}
+
+/**
+ * Adds an image with its layers and names it, in one transaction; the tag is taken from another image if it had it.
+ * Returns false when a layer's row is gone (removed meanwhile): nothing was changed then.
+ */
+export function addImage(database: Database, image: NewImage): boolean {
+  try {
+    transaction(database, () => {
+      database.run(
+        "INSERT INTO images (id, created, architecture, os, variant, size, pulled) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        [image.id, image.created, image.architecture, image.os, image.variant, image.size, image.pulled],
+      );
+      for (const [position, layer] of image.layers.entries()) {
+        database.run("INSERT INTO image_layers (image_id, position, layer_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [image.id, position, layer]);
+      }
+      nameImage(database, image);
+    });
+    return true;
+  } catch (error) {
+    if (isForeignKeyViolation(error)) return false;
+    throw error;
+  }
+}
+
+function nameImage(database: Database, image: NewImage): void {
+  if (image.tag !== null) {
+    database.run(
+      "INSERT INTO image_tags (repository, tag, image_id) VALUES (?, ?, ?) ON CONFLICT (repository, tag) DO UPDATE SET image_id = excluded.image_id",
+      [image.repository, image.tag, image.id],
+    );
+  }
+  database.run(
+    "INSERT INTO image_digests (repository, digest, manifest, image_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    [image.repository, image.digest, image.manifest, image.id],
+  );
+}
+
+const COLUMNS = "id, created, architecture, os, variant, size, pulled";
+
+export function getImage(database: Database, id: string): ImageRow | null {
+  return database.query(`SELECT ${COLUMNS} FROM images WHERE id = ?`).get(id) as ImageRow | null;
+}
+
+/** All images, the newest first. */
+export function listImages(database: Database): ImageRow[] {
+  return database.query(`SELECT ${COLUMNS} FROM images ORDER BY created DESC, id`).all() as ImageRow[];
+}
+
+/** Tags of one image, or of all. */
+export function listTags(database: Database, imageId: string | null = null): ImageName[] {
+  return database
+    .query("SELECT repository, tag, NULL AS digest, image_id AS imageId FROM image_tags WHERE ?1 IS NULL OR image_id = ?1 ORDER BY repository, tag")
+    .all(imageId) as ImageName[];
+}
+
+export function listDigests(database: Database, imageId: string | null = null): ImageName[] {
+  return database
+    .query("SELECT repository, NULL AS tag, digest, image_id AS imageId FROM image_digests WHERE ?1 IS NULL OR image_id = ?1 ORDER BY repository, digest")
+    .all(imageId) as ImageName[];
+}
+
+/** Short ids of an image's layers, bottom first, with their sizes. */
+export function layersOf(database: Database, imageId: string): { readonly id: string; readonly diffId: string; readonly size: number }[] {
+  return database
+    .query("SELECT l.id, l.diff_id AS diffId, l.size FROM image_layers i JOIN layers l ON l.id = i.layer_id WHERE i.image_id = ? ORDER BY i.position")
+    .all(imageId) as { id: string; diffId: string; size: number }[];
+}
+
+/** The image that a normalised reference names: by digest if it has one, else by tag. */
+export function findByReference(database: Database, reference: Reference): ImageRow | null {
+  const { tag, digest } = withDefaultTag(reference);
+  const repository = repositoryOf(reference);
+  const row = digest === null
+    ? database.query("SELECT image_id AS id FROM image_tags WHERE repository = ? AND tag = ?").get(repository, tag)
+    : database.query("SELECT image_id AS id FROM image_digests WHERE repository = ?1 AND (digest = ?2 OR manifest = ?2) ORDER BY digest = ?2 DESC").get(repository, digest);
+  return row === null ? null : getImage(database, (row as { id: string }).id);
+}
+
+/** How a user's word led to an image: by a name, or by (a prefix of) its id. */
+export interface Found {
+  readonly image: ImageRow;
+  /** Null: by id. */
+  readonly reference: Reference | null;
+}
+
+/**
+ * The image that a user's word means, in Docker's order: a whole id, a name, a prefix of an id (with or without
+ * "sha256:"). Null: there is none. Errors: "reference-invalid", "image-ambiguous".
+ */
+export function findImage(database: Database, text: string): Found | null {
+  const hex = text.startsWith("sha256:") ? text.slice(7) : text;
+  if (/^[0-9a-f]{64}$/.test(hex)) {
+    const image = getImage(database, `sha256:${hex}`);
+    return image === null ? null : { image, reference: null };
+  }
+  if (!text.startsWith("sha256:")) {
+    const reference = parseReference(text);
+    const image = findByReference(database, reference);
+    if (image !== null) return { image, reference: withDefaultTag(reference) };
+  }
+  if (!/^[0-9a-f]{1,63}$/.test(hex)) return null;
+  const rows = database.query(`SELECT ${COLUMNS} FROM images WHERE substr(id, 8, ?) = ? LIMIT 2`).all(hex.length, hex) as ImageRow[];
+  if (rows.length > 1) throw new MdkError("image-ambiguous", `multiple IDs found with provided prefix: ${text}`);
+  return rows[0] === undefined ? null : { image: rows[0], reference: null };
+}
+
+/** "No such image: x", in Docker's words. */
+export function noSuchImage(text: string): MdkError {
+  return new MdkError("no-such-image", `No such image: ${text.includes(":") || /^[0-9a-f]{12,64}$/.test(text) ? text : familiarOr(text)}`);
+}
+
+function familiarOr(text: string): string {
+  try {
+    return familiarName(withDefaultTag(parseReference(text)));
+  } catch {
+    return text;
+  }
+}

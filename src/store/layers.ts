@@ -1,0 +1,85 @@
+/**
+ * Unpacked layers: found by content key, made once however many pulls want them, shared by images. Who makes a layer holds
+ * tmp/<key>.lock and fills tmp/<key>; a finished one is renamed to layers/<id> and synced before its row is there.
+ */
+import { closeSync, constants, existsSync, mkdirSync, openSync, renameSync, rmSync, unlinkSync } from "node:fs";
+import { join } from "node:path";
+import type { Digest } from "../image/digest.ts";
+import { hexOf } from "../image/digest.ts";
+import { syncFileSystem } from "../sys/at.ts";
+import { tryLockFile } from "../sys/lock.ts";
+import { transaction, type Database } from "./database.ts";
+import type { StorePaths } from "./paths.ts";
+
+export interface LayerRow {
+  /** Short: the directory's name. */
+  readonly id: string;
+  readonly contentKey: string;
+  readonly diffId: string;
+  /** Bytes of file data. */
+  readonly size: number;
+}
+
+/** A layer is there under its diff id, or, where it depends on those below it, under its chain id. Null: it is not. */
+export function findLayer(database: Database, diffId: Digest, chainId: Digest): LayerRow | null {
+  return database
+    .query("SELECT id, content_key AS contentKey, diff_id AS diffId, size FROM layers WHERE content_key IN (?, ?)")
+    .get(diffId, chainId) as LayerRow | null;
+}
+
+/** A layer being made by this process. */
+export interface LayerDraft {
+  /** The empty directory to fill. */
+  readonly tree: string;
+  /** Makes it a layer: visible, durable, in the database. */
+  commit(layer: { readonly contentKey: Digest; readonly diffId: Digest; readonly size: number }): LayerRow;
+  /** Removes what was made, if it was not committed, and lets others try. Must be called in the end. */
+  release(): void;
+}
+
+/** Starts a layer, or returns null while somebody else makes it. What a killed maker left is removed. */
+export function draftLayer(paths: StorePaths, database: Database, diffId: Digest): LayerDraft | null {
+  const name = hexOf(diffId).slice(0, 32);
+  const lockPath = join(paths.temporary, `${name}.lock`);
+  const directory = join(paths.temporary, name);
+  const lock = tryLockFile(lockPath);
+  if (lock === null) return null;
+  const release = (): void => {
+    rmSync(directory, { recursive: true, force: true });
+    unlinkSync(lockPath);
+    closeSync(lock);
+  };
+  try {
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(join(directory, "d"), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return { tree: join(directory, "d"), release, commit: (layer) => commit(paths, database, directory, layer) };
+}
+
+function commit(
+  paths: StorePaths, database: Database, directory: string,
+  layer: { readonly contentKey: Digest; readonly diffId: Digest; readonly size: number },
+): LayerRow {
+  const id = freeId(paths, layer.contentKey);
+  renameSync(directory, paths.layer(id));
+  const fd = openSync(paths.layers, constants.O_RDONLY);
+  try {
+    syncFileSystem(fd);
+  } finally {
+    closeSync(fd);
+  }
+  transaction(database, () => {
+    database.run("INSERT INTO layers (id, content_key, diff_id, size) VALUES (?, ?, ?, ?)", [id, layer.contentKey, layer.diffId, layer.size]);
+  });
+  return { id, ...layer };
+}
+
+/** Twelve hexadecimal digits: those of the key, unless another layer (or what a killed pull left) has them. */
+function freeId(paths: StorePaths, key: Digest): string {
+  let id = hexOf(key).slice(0, 12);
+  while (existsSync(paths.layer(id))) id = Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString("hex");
+  return id;
+}

@@ -1,0 +1,88 @@
+/**
+ * What nobody refers to any more: layers without an image, blobs without an image, what killed pulls left. Pulls hold a
+ * shared lock while layers they count on have no image yet; pruning takes it exclusively, or leaves it to the next time.
+ */
+import { closeSync, existsSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { openLock, tryLock, tryLockFile, tryLockShared } from "../sys/lock.ts";
+import { pruneBlobs } from "./blobs.ts";
+import { transaction, type Database } from "./database.ts";
+import type { StorePaths } from "./paths.ts";
+
+const PULL_LOCK = "pull.lock";
+
+/** Keeps layers without an image from being pruned, until the returned function is called or the process ends. */
+export async function holdPull(paths: StorePaths): Promise<() => void> {
+  const fd = openLock(join(paths.temporary, PULL_LOCK));
+  // Only while somebody prunes, for moments.
+  while (!tryLockShared(fd, 0, 0)) await Bun.sleep(5);
+  return () => closeSync(fd);
+}
+
+/**
+ * Removes everything unused, unless a pull is under way. Returns the diff ids of the layers that went. Removing is slow,
+ * so it is done last, outside of transaction and lock, under names that the next prune finds.
+ */
+export function prune(paths: StorePaths, database: Database): readonly string[] {
+  const fd = openLock(join(paths.temporary, PULL_LOCK));
+  const dead: string[] = [];
+  let removed: { id: string; diffId: string }[] = [];
+  try {
+    if (!tryLock(fd)) return [];
+    removed = unusedLayers(database);
+    if (removed.length > 0) {
+      removed = transaction(database, () => {
+        const now = unusedLayers(database);
+        for (const { id } of now) database.run("DELETE FROM layers WHERE id = ?", [id]);
+        return now;
+      });
+    }
+    dead.push(...bury(paths, database));
+    pruneBlobs(paths, usedBlobs(database));
+  } finally {
+    closeSync(fd);
+  }
+  for (const path of dead) rmSync(path, { recursive: true, force: true });
+  removeLeftovers(paths);
+  return removed.map(({ diffId }) => diffId);
+}
+
+function unusedLayers(database: Database): { id: string; diffId: string }[] {
+  return database
+    .query("SELECT id, diff_id AS diffId FROM layers WHERE id NOT IN (SELECT layer_id FROM image_layers)")
+    .all() as { id: string; diffId: string }[];
+}
+
+/** Moves every directory of layers/ that has no row out of the way; a crash between rename and row leaves one, too. */
+function bury(paths: StorePaths, database: Database): string[] {
+  const known = new Set((database.query("SELECT id FROM layers").all() as { id: string }[]).map(({ id }) => id));
+  return readdirSync(paths.layers).filter((id) => !known.has(id)).map((id) => {
+    const grave = join(paths.temporary, `dead-${id}-${process.pid}`);
+    renameSync(paths.layer(id), grave);
+    return grave;
+  });
+}
+
+function usedBlobs(database: Database): Set<string> {
+  const rows = database.query("SELECT id AS digest FROM images UNION SELECT manifest FROM image_digests UNION SELECT digest FROM image_digests").all();
+  return new Set((rows as { digest: string }[]).map(({ digest }) => digest));
+}
+
+/** What killed commands left in tmp/: drafts and locks that nobody holds, and what was buried but not removed. */
+export function removeLeftovers(paths: StorePaths): void {
+  for (const name of readdirSync(paths.temporary)) {
+    const path = join(paths.temporary, name);
+    if (name === PULL_LOCK) continue;
+    const maker = /-(\d+)$/.exec(name)?.[1];
+    if (maker !== undefined && (name.startsWith("dead-") || name.startsWith("blob-"))) {
+      if (Number(maker) === process.pid || !existsSync(`/proc/${maker}`)) rmSync(path, { recursive: true, force: true });
+    } else if (/^[0-9a-f]{32}(\.lock)?$/.test(name)) {
+      const draft = path.replace(/\.lock$/, "");
+      const lock = tryLockFile(`${draft}.lock`);
+      if (lock === null) continue;
+      rmSync(draft, { recursive: true, force: true });
+      rmSync(`${draft}.lock`, { force: true });
+      closeSync(lock);
+    } else if (name.startsWith("probe-")) rmSync(path, { recursive: true, force: true });
+  }
+}
