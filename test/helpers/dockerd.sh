@@ -4,16 +4,15 @@
 #   sh test/helpers/dockerd.sh start FOLDER   prints DOCKER_HOST's value once it answers
 #   sh test/helpers/dockerd.sh stop FOLDER    ends it, its containers and its mounts
 #   sh test/helpers/dockerd.sh in FOLDER COMMAND…   runs a command in its network namespace (a registry, a client of a port)
-# FOLDER: 60 characters at most, because of unix sockets. FOLDER/links (optional): commands run first in the namespace.
+# FOLDER: 60 characters at most, because of unix sockets. MDK_DOCKERD_NET= (empty): the network namespace of the caller.
 set -eu
 
 action=$1 folder=$2
 shift 2
 
-# Inside the namespaces: PID 1 of an own pid namespace, so that nothing outlives it.
+# Inside the namespaces.
 serve() {
   ip link set lo up
-  # Its own name spaces would not help the kernel's one cgroup tree: Docker names its groups below /docker-<folder>.
   ! grep -q ' /sys/fs/cgroup/unified cgroup2 ' /proc/mounts || umount /sys/fs/cgroup/unified
   mount -t tmpfs tmpfs /run
   echo "{}" >"$folder/daemon.json"
@@ -26,7 +25,7 @@ case $action in
   serve) serve ;;
   start)
     mkdir -p "$folder"
-    setsid unshare --mount --propagation private --net sh "$0" serve "$folder" </dev/null >"$folder/log" 2>&1 &
+    setsid unshare --mount --propagation private ${MDK_DOCKERD_NET---net} sh "$0" serve "$folder" </dev/null >"$folder/log" 2>&1 &
     echo $! >"$folder/pid"
     tries=0
     until DOCKER_HOST=unix://$folder/docker.sock docker version >/dev/null 2>&1; do
@@ -51,7 +50,7 @@ case $action in
       sleep 0.1
     done
     kill -KILL "$pid" 2>/dev/null || true
-    # dockerd's parent name is that of the pid it was started with.
+    # The cgroup tree is the host's: its groups are below the parent that serve() named after this pid.
     find /sys/fs/cgroup -depth -type d -path "*/mdk-peer-$pid*" -exec rmdir {} + 2>/dev/null || true
     rm -rf "$folder/data" "$folder/exec" "$folder/docker.sock" "$folder/pid" ;;
   *) echo "usage: dockerd.sh start|stop|in FOLDER" >&2; exit 2 ;;

@@ -32,6 +32,7 @@ test_packages="$base_packages
 "
 bench_packages="$test_packages
   podman:peer
+  netavark:its_network
 "
 
 apt_log=${TMPDIR:-/tmp}/mdk-apt.$$

@@ -1,0 +1,35 @@
+/** Chooses and measures the rows, and prints the table: started by test/bench/run.sh. */
+import { cpus, release } from "node:os";
+import { createBench, removeAll, type Bench } from "./engines.ts";
+import { endRows, logRows, networkRows, pullRows } from "./rows-data.ts";
+import { lifeRow, listRows, parallelRow } from "./rows-many.ts";
+import { memoryRow } from "./rows-memory.ts";
+import { execRow, runRow, versionRow } from "./rows-start.ts";
+import { renderTable, type Row } from "./table.ts";
+
+const ROWS: Readonly<Record<string, (bench: Bench) => Promise<Row | Row[]>>> = {
+  version: versionRow, run: runRow, exec: execRow, ps: listRows, life: lifeRow, pull: pullRows, end: endRows,
+  memory: memoryRow, logs: logRows, parallel: parallelRow, network: networkRows,
+};
+
+const chosen = process.argv.slice(2);
+const unknown = chosen.find((name) => !Object.hasOwn(ROWS, name));
+if (unknown !== undefined) throw new Error(`no row '${unknown}': ${Object.keys(ROWS).join(" ")}`);
+const names = chosen.length > 0 ? chosen : Object.keys(ROWS).filter((name) => name !== "network");
+
+const bench = createBench(process.env);
+const rows: Row[] = [];
+for (const name of names) {
+  console.error(`measuring ${name}`);
+  try {
+    rows.push(...[await ROWS[name]?.(bench) ?? []].flat());
+  } catch (error) {
+    console.error(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+    await removeAll(bench).catch(() => undefined);
+  }
+}
+await bench.host.close();
+await bench.plain.close();
+console.log(`\`test/bench/run.sh${chosen.length > 0 ? ` ${chosen.join(" ")}` : ""}\`, ${new Date().toISOString().slice(0, 10)}, Linux ${release()}, ${cpus().length} × ${cpus()[0]?.model ?? "?"}, medians\n`);
+console.log(renderTable(rows));

@@ -1,0 +1,114 @@
+/** Rows about data: a pull, the end of a program that wrote much, the log, the network. */
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { call, pullAll, type Bench } from "./engines.ts";
+import { fetchManifest, pushBigImage } from "./image.ts";
+import { interleave } from "./sample.ts";
+import type { Row } from "./table.ts";
+
+export async function pullRows(bench: Bench): Promise<Row[]> {
+  const image = await pushBigImage(bench);
+  const floor = await floorCommand(bench, image);
+  const samples = await interleave(3, [
+    ...bench.engines.map((engine) => ({
+      name: engine.name,
+      sample: async () => {
+        const { ms } = await call(engine, ["pull", "-q", ...engine.pullFlags, image]);
+        await call(engine, ["rmi", image]);
+        return ms / 1000;
+      },
+    })),
+    { name: "curl, zcat and tar", sample: async () => (await floor()) / 1000 },
+  ]);
+  const what = "pull, 770 MB in 6 layers";
+  return [
+    { what, unit: "s", samples, against: "faster of docker and podman", budget: 0.4 },
+    { what: `${what}, against the floor`, unit: "s", samples, against: "curl, zcat and tar", budget: 1 },
+  ].map((row) => (row.against.startsWith("faster") ? { ...row, samples: without(samples, "curl, zcat and tar"), against: "faster peer" } : row) as Row);
+}
+
+function without(samples: Row["samples"], name: string): Row["samples"] {
+  return Object.fromEntries(Object.entries(samples).filter(([key]) => key !== name));
+}
+
+/** curl for each blob, then `zcat | tar x`, two layers at a time: what a pull costs without any engine. */
+async function floorCommand(bench: Bench, image: string): Promise<() => Promise<number>> {
+  const layers = (await fetchManifest(bench.registry, image)).layers.map((layer) => layer.digest);
+  const folder = join(bench.folder, "floor");
+  const name = image.split("/")[1]?.split(":")[0] ?? "";
+  const one = `set -e; d=$1; curl -sf -o "$d.gz" "http://${bench.registry}/v2/${name}/blobs/$d"; mkdir "$d"; zcat "$d.gz" | tar -x -C "$d"`;
+  return async () => {
+    mkdirSync(folder, { recursive: true });
+    const { ms } = await bench.host.run({ batch: layers.map((digest) => ["sh", "-c", `cd '${folder}'; ${one}`, "sh", digest]), width: 2 });
+    rmSync(folder, { recursive: true, force: true });
+    return ms;
+  };
+}
+
+/** From the program's last moment, as it says itself, to the end of the client. */
+export async function endRows(bench: Bench): Promise<Row[]> {
+  await pullAll(bench, bench.debian);
+  const program = ["sh", "-c", "dd if=/dev/zero of=/written bs=1M count=300 status=none; date +%s%N"];
+  const rows: Row[] = [];
+  for (const [flag, budget] of [[[], 40], [["--rm"], 80]] as const) {
+    const samples = await interleave(5, bench.engines.map((engine) => ({
+      name: engine.name,
+      sample: async () => {
+        const { stdout, endMs } = await call(engine, ["run", ...flag, "--name", "writer", bench.debian, ...program], { capture: true });
+        if (flag.length === 0) await call(engine, ["rm", "writer"]);
+        await bench.host.run({ argv: ["sync"] });
+        return endMs - Number.parseInt(stdout.trim(), 10) / 1e6;
+      },
+    })));
+    rows.push({ what: `end of a program that wrote 300 MB${flag.length > 0 ? ", `--rm`" : ""}`, unit: "ms", samples, against: null, budget });
+  }
+  return rows;
+}
+
+export async function logRows(bench: Bench): Promise<Row[]> {
+  await pullAll(bench, bench.busybox);
+  const reading: Record<string, number[]> = {};
+  const writing = await interleave(3, bench.engines.map((engine) => ({
+    name: engine.name,
+    sample: async () => {
+      const start = performance.now();
+      await call(engine, ["run", "-d", "--name", "talker", bench.busybox, "seq", "1000000"]);
+      await call(engine, ["wait", "talker"]);
+      const ms = performance.now() - start;
+      const read = await engine.world.run({ argv: ["sh", "-c", '"$@" | wc -l', "sh", ...engine.cli, "logs", "talker"], capture: true });
+      if (read.stdout.trim() !== "1000000") throw new Error(`${engine.name} logs: ${read.stdout.trim()} lines`);
+      (reading[engine.name] ??= []).push(read.ms);
+      await call(engine, ["rm", "talker"]);
+      return ms;
+    },
+  })));
+  return [
+    { what: "1 million log lines through a detached container", unit: "ms", samples: writing, against: "podman", budget: 0.8 },
+    { what: "reading them back", unit: "ms", samples: reading, against: "faster peer", budget: 0.2 },
+  ];
+}
+
+/** Gigabit a second of a gigabyte sent into a container, to its own address and to a published port. */
+export async function networkRows(bench: Bench): Promise<Row[]> {
+  await pullAll(bench, bench.busybox);
+  const megabytes = 1000;
+  const rows: Row[] = [];
+  for (const path of ["its own address", "a published port"]) {
+    let port = 20000;
+    const samples = await interleave(3, bench.engines.map((engine) => ({
+      name: engine.name,
+      sample: async () => {
+        port++;
+        await call(engine, ["run", "-d", "--name", "sink", "-p", `${port}:9`, bench.busybox, "sh", "-c", "nc -l -p 9 >/dev/null"]);
+        const address = (await call(engine, ["inspect", "-f", "{{.NetworkSettings.IPAddress}}", "sink"], { capture: true })).stdout.trim();
+        const to = path === "a published port" ? `127.0.0.1 ${port}` : `${address} 9`;
+        await Bun.sleep(300);
+        const { ms } = await bench.host.run({ argv: ["sh", "-c", `dd if=/dev/zero bs=1M count=${megabytes} status=none | busybox nc ${to}`] }, true);
+        await call(engine, ["rm", "-f", "sink"]);
+        return (megabytes * 8 * 1.048576) / ms;
+      },
+    })));
+    rows.push({ what: `1 GB into a container, by ${path}`, unit: "Gbit/s", samples, against: "faster peer", budget: 1, atLeast: true });
+  }
+  return rows;
+}

@@ -1,0 +1,60 @@
+/** Rows about many containers: lists of them, a whole life, fifty at once. */
+import { call, pullAll, removeAll, type Bench, type Engine } from "./engines.ts";
+import { interleave } from "./sample.ts";
+import type { Row } from "./table.ts";
+
+const SLEEP = ["sleep", "1000000"];
+
+export async function listRows(bench: Bench): Promise<Row[]> {
+  await pullAll(bench, bench.busybox);
+  const version = { name: "mdk --version", sample: async () => (await bench.host.run({ argv: [bench.mdk, "--version"] })).ms };
+  const measureList = async (what: string, args: readonly string[], engines: readonly Engine[], budget: number): Promise<Row> => {
+    const contenders = engines.map((engine) => ({ name: engine.name, sample: async () => (await call(engine, args)).ms }));
+    return { what, unit: "ms", samples: await interleave(bench.rounds, [...contenders, version]), against: "mdk --version", budget };
+  };
+  const rows: Row[] = [];
+  for (const count of [1, 50]) {
+    for (const engine of bench.engines) await runDetached(bench, engine, count === 1 ? 1 : count - 1);
+    rows.push(await measureList(`\`mdk ps\`, ${count} running`, ["ps"], bench.engines, 1.5));
+  }
+  rows.push(await measureList("`mdk images`", ["images"], bench.engines, 1.5));
+  const mdk = bench.engines[0];
+  const created = Array.from({ length: 450 }, () => [...mdk.cli, "create", bench.busybox, ...SLEEP]);
+  await mdk.world.run({ batch: created, width: 4 });
+  rows.push(await measureList("`mdk ps -a`, 500 containers, 50 of them running", ["ps", "-a"], [mdk], 2));
+  await removeAll(bench);
+  return rows;
+}
+
+function runDetached(bench: Bench, engine: Engine, count: number): Promise<unknown> {
+  return engine.world.run({ batch: Array.from({ length: count }, () => [...engine.cli, "run", "-d", bench.busybox, ...SLEEP]), width: 4 });
+}
+
+/** create + start + stop + rm of a program that ends at SIGTERM. */
+export async function lifeRow(bench: Bench): Promise<Row> {
+  await pullAll(bench, bench.busybox);
+  const program = ["sh", "-c", 'trap "exit 0" TERM; sleep 1000000 & wait'];
+  const samples = await interleave(Math.ceil(bench.rounds / 2), bench.engines.map((engine) => ({
+    name: engine.name,
+    sample: async () => {
+      let ms = 0;
+      for (const args of [["create", "--name", "life", bench.busybox, ...program], ["start", "life"], ["stop", "life"], ["rm", "life"]]) ms += (await call(engine, args)).ms;
+      return ms;
+    },
+  })));
+  return { what: "create + start + stop + rm", unit: "ms", samples, against: "faster peer", budget: 1 / 6 };
+}
+
+export async function parallelRow(bench: Bench): Promise<Row> {
+  await pullAll(bench, bench.busybox);
+  const samples = await interleave(3, bench.engines.map((engine) => ({
+    name: engine.name,
+    sample: async () => {
+      const batch = Array.from({ length: 50 }, (_, index) => [...engine.cli, "run", "-d", "--name", `many-${index}`, bench.busybox, ...SLEEP]);
+      const { ms } = await engine.world.run({ batch, width: 8 });
+      await call(engine, ["rm", "-f", ...Array.from({ length: 50 }, (_, index) => `many-${index}`)]);
+      return ms / 1000;
+    },
+  })));
+  return { what: "50 detached containers started 8 at a time", unit: "s", samples, against: "faster peer", budget: 1 / 6 };
+}
