@@ -28,7 +28,7 @@ export const S_IFBLK = 0o060000;
 export const S_IFIFO = 0o010000;
 
 /** prctl.h. */
-export const PR = { SET_DUMPABLE: 4, SET_KEEPCAPS: 8, SET_NO_NEW_PRIVS: 38, CAP_AMBIENT: 47, CAP_AMBIENT_CLEAR_ALL: 4 } as const;
+export const PR = { SET_KEEPCAPS: 8, SET_NO_NEW_PRIVS: 38, CAP_AMBIENT: 47, CAP_AMBIENT_CLEAR_ALL: 4 } as const;
 
 /** asm-generic/resource.h: the index is the number. */
 const RLIMITS = [

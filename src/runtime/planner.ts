@@ -4,7 +4,7 @@
  */
 import { MdkError } from "../error.ts";
 import type { LinuxNamespaceType, Process, Spec } from "../spec/types.ts";
-import { CLONE, MS, PR } from "./linux.ts";
+import { CLONE, MS } from "./linux.ts";
 import { fileSystemSteps, type MountContext } from "./mount-steps.ts";
 import type { Exec, Fd, Monitor, Run, Step } from "./plan.ts";
 import { execveStep, privilegeSteps, streamSteps, type Window } from "./process-steps.ts";
@@ -109,8 +109,6 @@ export function planExec(input: ExecInput): Exec {
   let flags = 0;
   for (const { type } of spec.linux.namespaces) if (type !== "pid" && type !== "user") flags |= NAMESPACES[type];
   const steps: Step[] = [
-    // Processes of the container must not look into this one before it is one of them (CVE-2016-9962).
-    prctlDumpable(),
     ...joinSteps(cgroup),
     { created: { network: false } },
     { setns: { fd: input.init, flags } },
@@ -166,10 +164,6 @@ function rootSteps(spec: Spec, root: RunInput["root"]): Step[] {
 function scoreSteps(process: Process): Step[] {
   if (process.oomScoreAdj === undefined) return [];
   return [{ write_proc: { path: "/proc/self/oom_score_adj", text: String(process.oomScoreAdj) } }];
-}
-
-function prctlDumpable(): Step {
-  return { prctl: { option: PR.SET_DUMPABLE, arg2: "0", arg3: "0", arg4: "0", arg5: "0" } };
 }
 
 /** Refuses NUL bytes anywhere: the kernel would see a shorter string than the one that was checked. */

@@ -1,4 +1,5 @@
 /** Inputs that planner tests share: a usual image, request, host and monitor, changed one thing at a time. */
+import type { CgroupLayout } from "../../src/runtime/mount-steps.ts";
 import type { RunInput } from "../../src/runtime/planner.ts";
 import type { Monitor } from "../../src/runtime/plan.ts";
 import { UNLIMITED, generateSpec, type HostFacts, type ImageProcess, type SpecRequest } from "../../src/spec/generate.ts";
@@ -59,7 +60,7 @@ export const KINDS: RunInput["kinds"] = new Map([
   ["/proc/irq", "directory"], ["/proc/sys", "directory"], ["/proc/sysrq-trigger", "file"],
 ]);
 
-export const V1: RunInput["cgroups"] = {
+export const V1: Extract<CgroupLayout, { version: 1 }> = {
   version: 1,
   hierarchies: [
     { directory: "cpu,cpuacct", options: ["cpu", "cpuacct"] },

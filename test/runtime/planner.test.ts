@@ -1,0 +1,195 @@
+/**
+ * Plans from specs. Golden plans in test/plan/ are what the shim's own tests decode: MDK_UPDATE_GOLDEN=1 rewrites them, and a
+ * change in them is read like code. The other tests say in words what must hold of the order.
+ */
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { planExec, planRun, type ExecInput, type RunInput } from "../../src/runtime/planner.ts";
+import type { Plan, Step } from "../../src/runtime/plan.ts";
+import { generateExec } from "../../src/spec/exec.ts";
+import { goldenSpec, HOST, ID, MONITOR, runInput, V1 } from "./golden.ts";
+
+const USER = { uid: 1000, gid: 1000, additionalGids: [1000, 27], home: "/home/me" };
+
+function everything(): RunInput {
+  const spec = goldenSpec({
+    args: ["-c", "id"], entrypoint: ["/bin/sh"], env: ["A=1"], workdir: "/srv", user: USER, domainname: "example.org", tty: true,
+    consoleSize: { height: 24, width: 80 }, readonlyRoot: true, noNewPrivileges: true, capAdd: ["NET_ADMIN"], capDrop: ["mknod"],
+    ulimits: [{ type: "RLIMIT_NOFILE", soft: 4096, hard: 8192 }], init: "/run/mdk/shim",
+    binds: [
+      { source: "/data", target: "/srv", readonly: true, propagation: "rprivate", recursive: true },
+      { source: "/data/s.sock", target: "/run/app/s.sock", readonly: false, propagation: "rshared", recursive: true },
+      { source: "/firmware", target: "/sys/firmware", readonly: false, propagation: "rprivate", recursive: true },
+    ],
+    tmpfs: [{ target: "/run", options: ["size=1m", "exec"] }],
+    network: { path: "/proc/4711/ns/net" },
+  });
+  return runInput(spec, {
+    cgroups: { ...V1, unified: true }, cgroup: { v2: 14, tasks: [15, 16, 17] }, namespaces: new Map([["network", 18]]),
+    window: { rows: 40, columns: 132 }, holdMounts: true, monitor: { ...MONITOR, streams: { ...MONITOR.streams, terminal: true, open_stdin: true } },
+  });
+}
+
+function exec(changes: Partial<Parameters<typeof generateExec>[1]> = {}, input: Partial<ExecInput> = {}): ExecInput {
+  const spec = goldenSpec();
+  const process = generateExec(spec, {
+    args: ["ls", "-l"], containerEnv: ["PATH=/usr/bin:/bin"], env: ["B=2"], workdir: null, user: USER, tty: false, privileged: false, ...changes,
+  }, HOST.capabilities);
+  return {
+    id: "e".repeat(64), spec, process, monitor: { ...MONITOR, log: null, record: null, cleanup: [] }, cage: 20, init: 21, report: 2,
+    cgroup: { v2: null, tasks: [15] }, keyrings: true, filter: "BgAAAAAA/38=", window: null, ...input,
+  };
+}
+
+const GOLDEN: Readonly<Record<string, () => Plan>> = {
+  "run-v2": () => ({ run: planRun(runInput(goldenSpec({ args: ["true"] }))) }),
+  "run-v1": () => ({ run: planRun(runInput(goldenSpec(), { cgroups: V1, cgroup: { v2: 14, tasks: [15, 16, 17] } })) }),
+  "run-everything": () => ({ run: planRun(everything()) }),
+  "run-privileged": () => ({ run: planRun(runInput(goldenSpec({ privileged: true, network: "host" }), { filter: null })) }),
+  "run-none-shared": () => ({
+    run: planRun(runInput(goldenSpec({
+      network: "none", files: null, binds: [{ source: "/mnt", target: "/mnt", readonly: false, propagation: "rshared", recursive: true }],
+    }), { opLock: null })),
+  }),
+  exec: () => ({ exec: planExec(exec()) }),
+  "exec-terminal": () => ({ exec: planExec(exec({ tty: true, privileged: true, user: { uid: 0, gid: 0, additionalGids: [0], home: "/root" } }, { filter: null })) }),
+};
+
+function kinds(steps: readonly Step[]): string[] {
+  return steps.map((step) => Object.keys(step)[0] as string);
+}
+
+/** Text of a step for tests of order: "mkdir /dev/pts". */
+function told(steps: readonly Step[]): string[] {
+  return steps.map((step) => {
+    const [[kind, value]] = Object.entries(step) as [[string, Record<string, unknown>]];
+    return `${kind} ${String(value["target"] ?? value["path"] ?? "")}`.trim();
+  });
+}
+
+describe("golden plans", () => {
+  for (const [name, make] of Object.entries(GOLDEN)) {
+    test(name, () => {
+      const path = `test/plan/${name}.json`;
+      const text = `${JSON.stringify(make(), null, 1)}\n`;
+      if (process.env["MDK_UPDATE_GOLDEN"] === "1" || !existsSync(path)) writeFileSync(path, text);
+      expect(readFileSync(path, "utf8")).toBe(text);
+    });
+  }
+});
+
+describe("a start", () => {
+  const { steps } = planRun(runInput(goldenSpec()));
+
+  test("reports `created` before the slow part and waits for the network after it", () => {
+    expect(kinds(steps)[0]).toBe("created");
+    expect(kinds(steps).slice(-3)).toEqual(["wait_go", "ready", "execve"]);
+  });
+
+  test("joins v1 cgroups before it makes its cgroup namespace, and clones into that of v2 alone", () => {
+    const v1 = planRun(runInput(goldenSpec(), { cgroups: V1, cgroup: { v2: 14, tasks: [15, 16] } }));
+    expect(kinds(v1.steps).slice(0, 4)).toEqual(["write", "write", "unshare", "created"]);
+    expect(v1.namespaces & 0x2000000).toBe(0);
+    const v2 = planRun(runInput(goldenSpec()));
+    expect(v2.namespaces & 0x2000000).toBe(0x2000000);
+    expect(kinds(v2.steps)).not.toContain("unshare");
+  });
+
+  test("mounts proc, dev and sys without following links of the image", () => {
+    for (const step of steps) {
+      if ("fsmount" in step) expect([step.fsmount.target, Number(step.fsmount.resolve) & 4]).toEqual([step.fsmount.target, 4]);
+      if ("move_mount" in step) expect(Number(step.move_mount.resolve)).toBe(0x12);
+    }
+  });
+
+  test("installs the filter before capabilities fall, and after no_new_privs only where that was asked for", () => {
+    const order = kinds(steps);
+    expect(order.indexOf("seccomp")).toBeLessThan(order.indexOf("drop_bounding"));
+    const strict = kinds(planRun(runInput(goldenSpec({ noNewPrivileges: true }))).steps);
+    expect(strict.indexOf("seccomp")).toBeGreaterThan(strict.indexOf("capset"));
+    expect(strict.indexOf("prctl")).toBeLessThan(strict.indexOf("drop_bounding"));
+  });
+
+  test("leaves a user who is not root without capabilities, groups set before ids", () => {
+    const plan = planRun(runInput(goldenSpec({ user: USER })));
+    const order = kinds(plan.steps);
+    expect(order.indexOf("setgroups")).toBeLessThan(order.indexOf("setresgid"));
+    expect(order.indexOf("setresgid")).toBeLessThan(order.indexOf("setresuid"));
+    expect(plan.steps.find((step) => "capset" in step)).toEqual({ capset: { effective: "0", permitted: "0", inheritable: "0" } });
+    expect(plan.steps.find((step) => "drop_bounding" in step)).toEqual({ drop_bounding: { keep: String(0xa80425fb) } });
+  });
+
+  test("masks before it mounts what the user gave, and later what lies below that", () => {
+    const plan = planRun(everything());
+    const order = told(plan.steps);
+    expect(order.indexOf("open_tree /proc/kcore")).toBeLessThan(order.indexOf("move_mount /srv"));
+    expect(order.lastIndexOf("open_tree /sys/firmware")).toBeGreaterThan(order.indexOf("move_mount /sys/firmware"));
+    expect(order.indexOf("mount_setattr /")).toBeGreaterThan(order.indexOf("move_mount /srv"));
+  });
+
+  test("masks files with the container's /dev/null, all but the first by way of the first", () => {
+    const sources = steps.flatMap((step) => ("open_tree" in step && step.open_tree.source !== step.open_tree.target ? [[step.open_tree.source, step.open_tree.target]] : []));
+    expect(sources).toEqual([
+      ["/dev/null", "/proc/interrupts"], ["/proc/interrupts", "/proc/kcore"], ["/proc/interrupts", "/proc/keys"],
+      ["/proc/acpi", "/proc/scsi"], ["/proc/interrupts", "/proc/timer_list"], ["/proc/acpi", "/sys/firmware"],
+      ["/proc/acpi", "/sys/devices/system/cpu/cpu0/thermal_throttle"],
+    ]);
+  });
+
+  test("makes mount points below a tmpfs of the user's", () => {
+    const order = told(planRun(everything()).steps);
+    const at = order.indexOf("move_mount /run/app/s.sock");
+    expect(order.slice(at - 2, at)).toEqual(["mkdir /run/app", "mknod /run/app/s.sock"]);
+  });
+
+  test("writes sysctls before /proc/sys is read-only", () => {
+    const order = told(steps);
+    expect(order.indexOf("write_proc /proc/sys/net/ipv4/ip_unprivileged_port_start")).toBeGreaterThan(0);
+    expect(order.lastIndexOf("write_proc /proc/sys/net/ipv4/ping_group_range")).toBeLessThan(order.indexOf("open_tree /proc/sys"));
+  });
+
+  test("of a privileged container has no mask, no filter, every device and everything writable", () => {
+    const plan = planRun(runInput(goldenSpec({ privileged: true }), { filter: null }));
+    expect(kinds(plan.steps)).not.toContain("open_tree");
+    expect(kinds(plan.steps)).not.toContain("seccomp");
+    expect(told(plan.steps)).toContain("mknod /dev/net/tun");
+    expect(told(plan.steps).filter((step) => step === "mknod /dev/null")).toHaveLength(1);
+    for (const step of plan.steps) if ("fsmount" in step && step.fsmount.target.startsWith("/sys")) expect(step.fsmount.attributes & 1).toBe(0);
+  });
+
+  test("looks a bare name up in PATH, absolute directories only", () => {
+    const of = (args: string[], env: string[]): readonly string[] => {
+      const step = planRun(runInput(goldenSpec({ args, env }))).steps.at(-1);
+      return step !== undefined && "execve" in step ? step.execve.paths : [];
+    };
+    expect(of(["ls"], ["PATH=/bin::.:rel:/usr/bin/:/bin"])).toEqual(["/bin/ls", "/usr/bin/ls"]);
+    expect(of(["./ls"], [])).toEqual(["./ls"]);
+    expect(of(["/bin/ls"], [])).toEqual(["/bin/ls"]);
+  });
+
+  test("is refused where a string holds a NUL", () => {
+    expect(() => planRun(runInput(goldenSpec({ args: ["a\0b"] })))).toThrow(/NUL/);
+    expect(() => planRun(runInput(goldenSpec({ env: ["A=\0"] })))).toThrow(/NUL/);
+  });
+});
+
+describe("an exec", () => {
+  test("joins cgroups, then all namespaces at once but that of pids, which the shim enters", () => {
+    const { steps } = planExec(exec());
+    expect(kinds(steps).slice(0, 3)).toEqual(["write", "created", "setns"]);
+    expect(steps[2]).toEqual({ setns: { fd: 21, flags: 0x4e020000 } });
+  });
+
+  test("gives root the container's capabilities, a user none, --privileged all", () => {
+    const held = (input: ExecInput): unknown => planExec(input).steps.find((step) => "capset" in step);
+    expect(held(exec())).toEqual({ capset: { effective: "0", permitted: "0", inheritable: "0" } });
+    const root = { uid: 0, gid: 0, additionalGids: [0], home: "/root" };
+    expect(held(exec({ user: root }))).toEqual({ capset: { effective: String(0xa80425fb), permitted: String(0xa80425fb), inheritable: "0" } });
+    expect(held(exec({ user: root, privileged: true }))).toEqual({ capset: { effective: String(HOST.capabilities), permitted: String(HOST.capabilities), inheritable: "0" } });
+  });
+});
+
+test("every plan carries its id and the report's descriptor", () => {
+  const run = planRun(runInput(goldenSpec()));
+  expect([run.id, run.report, run.op_lock]).toEqual([ID, 2, 1]);
+});
