@@ -37,17 +37,22 @@ function joinConfig(request: CreateRequest, image: ImageFacts, shortId: string):
   const joined: ContainerConfig = {
     ...config,
     Hostname: config.Hostname !== "" ? config.Hostname : request.host.NetworkMode === "host" ? readFileSync("/proc/sys/kernel/hostname", "utf8").trim() : shortId,
-    User: config.User !== "" ? config.User : (image.config.User ?? ""),
+    User: config.User !== "" ? config.User : image.config.User,
     Env: mergeEnv(image.config, config.Env),
     Entrypoint: entrypoint.length === 0 ? null : [...entrypoint],
     Cmd: cmd.length === 0 ? null : [...cmd],
-    WorkingDir: config.WorkingDir !== "" ? config.WorkingDir : (image.config.WorkingDir ?? ""),
+    WorkingDir: config.WorkingDir !== "" ? config.WorkingDir : image.config.WorkingDir,
     Labels: { ...image.config.Labels, ...config.Labels },
-    Volumes: image.config.Volumes ?? null,
+    Volumes: image.config.Volumes.length === 0 ? null : emptyObjects(image.config.Volumes),
   };
-  const exposed = { ...image.config.ExposedPorts, ...config.ExposedPorts };
+  const exposed = { ...emptyObjects(image.config.ExposedPorts), ...config.ExposedPorts };
   if (Object.keys(exposed).length > 0) joined.ExposedPorts = exposed;
   const signal = config.StopSignal ?? image.config.StopSignal;
   if (signal !== undefined && signal !== "") joined.StopSignal = signal;
   return joined;
+}
+
+/** Go's map[string]struct{}. */
+function emptyObjects(keys: readonly string[]): Record<string, Record<string, never>> {
+  return Object.fromEntries(keys.map((key) => [key, {}]));
 }
