@@ -52,10 +52,8 @@ pub fn proceed(m: *Monitor) void {
         m.phase = .told;
     }
     if (m.phase == .told) {
-        if (m.kept.cleanup.len > 0 and !m.cleaned) {
-            if (m.channel.fd >= 0) return;
-            cleanUp(m);
-        }
+        if (!m.cleaned and m.channel.fd >= 0) return;
+        if (!m.cleaned and m.kept.cleanup.len > 0) cleanUp(m);
         m.phase = .leaving;
         m.deadline = clock.monotonicMilliseconds() + patience_ms;
         while (m.listener.fd >= 0 and acceptWaiting(m)) {}

@@ -4,8 +4,10 @@
 //!   mdk-shim pump …         a client's side of a terminal or an attach (pump.zig)
 //!   docker-init -- CMD …    PID 1 of a container started with --init (init.zig)
 const std = @import("std");
+const init = @import("init.zig");
 const launch = @import("launch.zig");
 const linux = @import("linux.zig");
+const pump = @import("pump.zig");
 
 /// Broken promises of the program end in one line instead of in undefined behaviour.
 pub const panic = std.debug.FullPanic(die);
@@ -18,20 +20,21 @@ fn die(message: []const u8, _: ?usize) noreturn {
     linux.sys.exit_group(125);
 }
 
-pub fn main(init: std.process.Init.Minimal) u8 {
-    linux.nameProcess();
-    const argv = init.args.vector;
+pub fn main(process: std.process.Init.Minimal) u8 {
+    const argv = process.args.vector;
     if (argv.len == 0) return 125;
-    const name = std.mem.span(argv[0]);
-    if (std.mem.eql(u8, std.fs.path.basename(name), "docker-init")) return 125;
-    if (argv.len < 2) return 125;
-    const face = std.mem.span(argv[1]);
+    if (std.mem.eql(u8, std.fs.path.basename(std.mem.span(argv[0])), "docker-init")) return init.main(argv, process.environ);
+
+    linux.nameProcess();
+    const face = if (argv.len > 1) std.mem.span(argv[1]) else "";
     if (std.mem.eql(u8, face, "run") or std.mem.eql(u8, face, "exec")) return launch.main(face);
-    return 125;
+    if (std.mem.eql(u8, face, "pump") and argv.len == 4) return pump.main(std.mem.span(argv[2]), std.mem.span(argv[3]));
+    die("not to be called by hand", null);
 }
 
 test {
     _ = @import("decode.zig");
+    _ = @import("detach.zig");
     _ = @import("ending.zig");
     _ = @import("linux.zig");
     _ = @import("log.zig");

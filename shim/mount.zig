@@ -74,10 +74,12 @@ fn remount(path: [:0]const u8, attr: *const linux.MountAttr, object: [:0]const u
         _ = try check(sys.mount(null, path, null, @intCast(attr.propagation), 0), "mount", object);
 }
 
-/// pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one and is taken off from there.
+/// pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one and is taken off from there. The new
+/// root is attached over "/" for the moment: the plan's descriptor of a directory leads into the caller's mount
+/// namespace, where we may not mount.
 pub fn pivotRoot(a: plan.PivotRoot) linux.Error!void {
     const root = linux.number(a.root);
-    _ = try check(linux.moveMount(root, linux.number(a.directory)), "move_mount", "root");
+    try attach(root, "/", 0);
     _ = try check(sys.fchdir(root), "fchdir", "root");
     _ = try check(sys.pivot_root(".", "."), "pivot_root", "root");
     _ = try check(sys.umount2(".", sys.MNT.DETACH), "umount2", "old root");
