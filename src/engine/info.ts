@@ -1,7 +1,7 @@
 /** What `info` says of host and store, in the field names of Docker's API (GET /info). */
 import { readFileSync } from "node:fs";
 import { detectCgroups, findController } from "../cgroup/detect.ts";
-import { countImages } from "../store/images.ts";
+import { listImages } from "../store/images.ts";
 import type { Context } from "./context.ts";
 import { cgroupParent } from "./host.ts";
 import { listSummaries } from "./list.ts";
@@ -13,7 +13,7 @@ export function readInfo(context: Context): Record<string, unknown> {
   const memory = Number(/^MemTotal:\s+(\d+) kB/m.exec(readFileSync("/proc/meminfo", "latin1"))?.[1] ?? 0) * 1024;
   return {
     Containers: containers.length, ContainersRunning: count("running"), ContainersPaused: 0,
-    ContainersStopped: containers.length - count("running"), Images: countImages(context.database()),
+    ContainersStopped: containers.length - count("running"), Images: listImages(context.database()).length,
     Driver: "overlay2", LoggingDriver: "json-file", CgroupDriver: "cgroupfs", CgroupVersion: cgroups.mode === "v2" ? "2" : "1", CgroupMode: cgroups.mode,
     CgroupParent: cgroupParent(context), MemoryLimit: findController(cgroups, "memory") !== null, CpuCfsQuota: findController(cgroups, "cpu") !== null,
     PidsLimit: findController(cgroups, "pids") !== null, CPUSet: findController(cgroups, "cpuset") !== null,

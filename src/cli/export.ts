@@ -1,0 +1,37 @@
+/** `mdk export`. */
+import { closeSync, openSync, renameSync, rmSync } from "node:fs";
+import { EXIT, MdkError } from "../error.ts";
+import { exportContainer } from "../engine/export-container.ts";
+import { findContainer } from "../engine/find.ts";
+import { isTerminal } from "../sys/terminal.ts";
+import type { Command, Invocation } from "./flags.ts";
+import { writeAll } from "./output.ts";
+
+export const command: Command = {
+  usage: "export [OPTIONS] CONTAINER",
+  summary: "Export a container's filesystem as a tar archive",
+  flags: [{ name: "output", short: "o", type: "string", help: "Write to a file, instead of STDOUT" }],
+  operands: [1, 1],
+  run,
+};
+
+async function run({ context, flags, operands }: Invocation): Promise<number> {
+  const container = findContainer(context, operands[0] ?? "");
+  const path = flags.string("output");
+  if (path === null) {
+    if (isTerminal(1)) throw new MdkError("export-to-terminal", "cowardly refusing to save to a terminal. Use the -o flag or redirect", { status: EXIT.failure });
+    await exportContainer(context, container, (bytes) => writeAll(1, bytes));
+    return 0;
+  }
+  const temporary = `${path}.${process.pid}.tmp`;
+  const file = openSync(temporary, "wx", 0o600);
+  try {
+    await exportContainer(context, container, (bytes) => writeAll(file, bytes));
+    closeSync(file);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  return 0;
+}
