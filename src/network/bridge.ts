@@ -104,7 +104,7 @@ function readyBridge(route: NetlinkSocket, { bridge }: NetworkNames, subnet: str
   const link = findLink(route, bridge);
   if (link === null) return null;
   if (link.kind !== "bridge") {
-    throw new MdkError("bridge-name-taken", `the network interface ${bridge} exists and is not a bridge`, { hint: `rename it: mdk needs the name` });
+    throw new MdkError("bridge-name-taken", `the network interface ${bridge} exists and is not a bridge`, { hint: "rename it: mdk needs the name" });
   }
   if (!link.up) return null;
   return readAddresses(route).some(({ index, address }) => index === link.index && address === gatewayOf(subnet)) ? link : null;

@@ -10,7 +10,6 @@ export const LINK_NAME_MAX = 15;
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
-const RTM_SETLINK = 19;
 // include/uapi/linux/if_link.h, veth.h
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
@@ -132,7 +131,8 @@ export interface UpOptions {
 
 /** By name, so that it can travel in one datagram with the message that creates the link. */
 export function setUp(name: string, { withoutLinkLocal = false, hairpin = false }: UpOptions = {}): NetlinkMessage {
-  const writer = new MessageWriter(RTM_SETLINK, NLM_F_ACK)
+  // Not RTM_SETLINK, which leaves what belongs to a bridge port out without a word.
+  const writer = new MessageWriter(RTM_NEWLINK, NLM_F_ACK)
     .raw(linkHeader({ index: 0, flags: IFF_UP, change: IFF_UP }))
     .string(IFLA_IFNAME, name);
   if (withoutLinkLocal) {
@@ -145,7 +145,7 @@ export function setUp(name: string, { withoutLinkLocal = false, hairpin = false 
       info.string(IFLA_INFO_SLAVE_KIND, "bridge").nest(IFLA_INFO_SLAVE_DATA, (port) => port.u8(IFLA_BRPORT_MODE, 1)),
     );
   }
-  return writer.finish("RTM_SETLINK", name);
+  return writer.finish("RTM_NEWLINK", name);
 }
 
 /** ENODEV where it is missing. 50 to 90 ms in the kernel: never while somebody waits. */

@@ -13,11 +13,13 @@ export interface NetworkNames {
 /** `hash`: six hexadecimal digits of a data root that is not the default; null: the default. */
 export function networkNames(hash: string | null): NetworkNames {
   if (hash === null) return { bridge: "mdk0", table: "mdk", veth: "mdkv" };
-  return { bridge: `mdk-${hash}`, table: `mdk-${hash}`, veth: `mdkv${hash}` };
+  return { bridge: `mdk-${hash}`, table: `mdk-${hash}`, veth: `mdk${hash}` };
 }
 
-/** A new name at every start, since the link of a dead container can outlive it by 70 ms. */
+const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+/** A new name at every start, since the link of a dead container can outlive it by 70 ms: at least 36^6 of them. */
 export function vethName({ veth }: NetworkNames): string {
-  const random = crypto.getRandomValues(new Uint8Array(LINK_NAME_MAX));
-  return (veth + Buffer.from(random).toString("hex")).slice(0, LINK_NAME_MAX - 1);
+  const random = crypto.getRandomValues(new Uint32Array(LINK_NAME_MAX - veth.length));
+  return veth + Array.from(random, (number) => ALPHABET[number % ALPHABET.length]).join("");
 }

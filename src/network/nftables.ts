@@ -5,7 +5,7 @@
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import type { NetlinkMessage, NetlinkReply, NetlinkSocket } from "../sys/netlink.ts";
-import { MessageWriter, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, parseAttributes, toText } from "./netlink.ts";
+import { listAttributes, MessageWriter, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, parseAttributes, toText } from "./netlink.ts";
 
 export type Family = "inet" | "ip";
 const FAMILIES: Readonly<Record<Family, number>> = { inet: 1, ip: 2 };
@@ -15,7 +15,7 @@ const NFNL_MSG_BATCH_BEGIN = 0x10;
 const NFNL_MSG_BATCH_END = 0x11;
 const MESSAGE = {
   NEWTABLE: 0, GETTABLE: 1, DELTABLE: 2, NEWCHAIN: 3, GETCHAIN: 4, NEWRULE: 6, GETRULE: 7, DELRULE: 8, NEWSET: 9,
-  NEWSETELEM: 12, DELSETELEM: 14,
+  NEWSETELEM: 12, GETSETELEM: 13, DELSETELEM: 14,
 } as const;
 
 /** struct nfgenmsg precedes the attributes. */
@@ -247,6 +247,20 @@ export function readChains(socket: NetlinkSocket): ChainInfo[] {
   return (["ip", "inet"] as const)
     .flatMap((family) => socket.dump(message("GETCHAIN", family, NLM_F_DUMP).finish("NFT_MSG_GETCHAIN", family)))
     .map(({ payload }) => parseChain(payload));
+}
+
+/** Keys of a map's elements, in hexadecimal; ENOENT where the map is missing. */
+export function readKeys(socket: NetlinkSocket, { family, table, map }: TableName & { readonly map: string }): Set<string> {
+  const request = message("GETSETELEM", family, NLM_F_DUMP).string(1, table).string(2, map).finish("NFT_MSG_GETSETELEM", map);
+  const keys = new Set<string>();
+  for (const { payload } of socket.dump(request)) {
+    const list = parseAttributes(payload, GENERIC_HEADER).get(3);
+    for (const [, element] of list === undefined ? [] : listAttributes(list, 0)) {
+      const key = parseAttributes(element, 0).get(1);
+      if (key !== undefined) keys.add(Buffer.from(bytesOf(parseAttributes(key, 0).get(DATA_VALUE))).toString("hex"));
+    }
+  }
+  return keys;
 }
 
 export interface RuleInfo {

@@ -8,12 +8,12 @@ import { MdkError } from "../error.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import { bindPort, listenPort } from "../sys/inet.ts";
-import type { NetlinkSocket } from "../sys/netlink.ts";
+import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
 import { forgetUdpConnections } from "./conntrack.ts";
 import { parseAddress } from "./ipam.ts";
 import type { NetworkNames } from "./names.ts";
 import { be16, be32 } from "./netlink.ts";
-import { changeElements, commit, type Element } from "./nftables.ts";
+import { changeElements, commit, readKeys, type Element } from "./nftables.ts";
 import { PUBLISHED, PUBLISHED_AT } from "./ruleset.ts";
 
 export interface PublishedPort {
@@ -88,47 +88,69 @@ export function publishPorts(
 
 /** The maps' elements again, where the table was lost while the container ran: nothing is bound. */
 export function addElements(socket: NetlinkSocket, names: NetworkNames, ports: readonly PublishedPort[], address: string): void {
-  const add = () => commit(socket, toMessages("add", names, ports, address));
+  const elements = toElements(names, ports, address);
+  const add = elements.flatMap((map) => changeElements("add", map, map.elements));
   try {
-    add();
+    commit(socket, add);
   } catch (error) {
     if (!(error instanceof SysError) || (error.errno !== E.EBUSY && error.errno !== E.EEXIST)) throw error;
     // Left over from a container whose end nobody saw: the ports are leased to this one now.
-    removePublished(socket, names, ports);
-    add();
+    commit(socket, [...removal(socket, elements), ...add]);
   }
 }
 
 /** Elements that are missing, or whose table is, are fine. */
 export function removePublished(socket: NetlinkSocket, names: NetworkNames, ports: readonly PublishedPort[]): void {
   if (ports.length === 0) return;
+  const elements = toElements(names, ports, ANY);
   try {
-    commit(socket, toMessages("delete", names, ports, ANY));
+    commit(socket, elements.flatMap((map) => changeElements("delete", map, map.elements)));
+    return;
   } catch (error) {
-    if (!(error instanceof SysError) || error.errno !== E.ENOENT) throw error;
-    // One missing element undoes the transaction for all.
-    const [head, ...tail] = ports;
-    if (head === undefined || tail.length === 0) return;
-    const half = Math.ceil(ports.length / 2);
-    removePublished(socket, names, ports.slice(0, half));
-    removePublished(socket, names, ports.slice(half));
+    if (!isMissing(error)) throw error;
+  }
+  // One missing element undoes the transaction for all: only those that are there.
+  try {
+    commit(socket, removal(socket, elements));
+  } catch (error) {
+    if (!isMissing(error)) throw error;
   }
 }
 
-function toMessages(change: "add" | "delete", { table }: NetworkNames, ports: readonly PublishedPort[], address: string) {
-  const value = Buffer.concat([be32(parseAddress(address)), Buffer.alloc(4)]);
+interface MapElements {
+  readonly family: "inet";
+  readonly table: string;
+  readonly map: string;
+  readonly elements: readonly Element[];
+}
+
+/** Deletes what the maps hold of the elements, whatever their values. */
+function removal(socket: NetlinkSocket, elements: readonly MapElements[]): NetlinkMessage[] {
+  return elements.flatMap((map) => {
+    const there = readKeys(socket, map);
+    return changeElements("delete", map, map.elements.filter(({ key }) => there.has(Buffer.from(key).toString("hex"))));
+  });
+}
+
+function toElements({ table }: NetworkNames, ports: readonly PublishedPort[], address: string): MapElements[] {
+  const host = be32(parseAddress(address));
   const toElement = (port: PublishedPort): Element => {
-    const bytes = Buffer.from(value);
-    bytes.writeUInt16BE(port.containerPort, 4);
-    const host = port.hostAddress === ANY ? [] : [be32(parseAddress(port.hostAddress))];
-    return { key: Buffer.concat([Uint8Array.of(PROTOCOL[port.protocol], 0, 0, 0), ...host, be16(port.hostPort), Buffer.alloc(2)]), value: bytes };
+    const at = port.hostAddress === ANY ? [] : be32(parseAddress(port.hostAddress));
+    return {
+      key: Uint8Array.of(PROTOCOL[port.protocol], 0, 0, 0, ...at, ...be16(port.hostPort), 0, 0),
+      value: Uint8Array.of(...host, ...be16(port.containerPort), 0, 0),
+    };
   };
   const all = ports.filter(({ hostAddress }) => hostAddress === ANY).map(toElement);
-  const at = ports.filter(({ hostAddress }) => hostAddress !== ANY).map(toElement);
+  const some = ports.filter(({ hostAddress }) => hostAddress !== ANY).map(toElement);
   return [
-    ...changeElements(change, { family: "inet", table, map: PUBLISHED }, all),
-    ...changeElements(change, { family: "inet", table, map: PUBLISHED_AT }, at),
-  ];
+    { family: "inet" as const, table, map: PUBLISHED, elements: all },
+    { family: "inet" as const, table, map: PUBLISHED_AT, elements: some },
+  ].filter((map) => map.elements.length > 0);
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof SysError && error.errno === E.ENOENT;
 }
 
 function bind(wanted: PublishedPort, endpoint: string): { fd: number; port: number } {

@@ -5,6 +5,23 @@ import { createWorld, type World } from "../helpers/network-world.ts";
 const root = process.getuid?.() === 0;
 const SUBNET = "172.17.0.0/16";
 const ANY = "0.0.0.0";
+/** The rules as nft(8) understands them. */
+const RULES = [
+  "type inet_proto . inet_service : ipv4_addr . inet_service",
+  "type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service",
+  'iifname != "lo" ip daddr 127.0.0.0/8 drop',
+  'iifname != "lo" ip saddr 127.0.0.0/8 drop',
+  "dnat ip to meta l4proto . ip daddr . th dport map @published_at",
+  "meta nfproto ipv4 fib daddr type local dnat ip to meta l4proto . th dport map @published",
+  'iifname "mdk0" accept',
+  'oifname "mdk0" ct state established,related accept',
+  'oifname "mdk0" ct status dnat accept',
+  'oifname "mdk0" drop',
+  'meta iifkind != "" accept',
+  'meta nfproto ipv4 iifname "mdk0" oifname != "mdk0" masquerade',
+  'oifname "mdk0" ip saddr 172.17.0.0/16 ct status dnat masquerade',
+  'oifname "mdk0" ip saddr 127.0.0.0/8 masquerade',
+];
 let world: World;
 let a: string;
 let b: string;
@@ -39,7 +56,8 @@ test.skipIf(!root)("the bridge, its address, forwarding and the table are made o
   expect(json(world.host, "ip -j addr show mdk0")[0]).toMatchObject({ addr_info: [{ local: "172.17.0.1", prefixlen: 16, broadcast: "172.17.255.255" }] });
   const sysctl = (name: string) => world.run(world.host, ["sysctl", "-n", name]).stdout.trim();
   expect(["net.ipv4.ip_forward", "net.ipv4.conf.mdk0.route_localnet", "net.ipv6.conf.mdk0.accept_ra", "net.ipv6.conf.mdk0.disable_ipv6"].map(sysctl)).toEqual(["1", "1", "0", "1"]);
-  expect(world.run(world.host, ["nft", "list", "table", "inet", "mdk"]).stdout).toMatchSnapshot();
+  const table = world.run(world.host, ["nft", "list", "table", "inet", "mdk"]).stdout;
+  for (const line of RULES) expect(table).toContain(`\t\t${line}\n`);
 });
 
 test.skipIf(!root)("a pool that the host routes to is not chosen", async () => {
@@ -49,7 +67,7 @@ test.skipIf(!root)("a pool that the host routes to is not chosen", async () => {
 test.skipIf(!root)("containers get eth0 with address, default route and loopback", async () => {
   veth = (await world.ask({ do: "attach", hash: null, namespace: a, address: "172.17.0.2", subnet: SUBNET })) as typeof veth;
   await world.ask({ do: "attach", hash: null, namespace: b, address: "172.17.0.3", subnet: SUBNET });
-  expect(veth.veth).toMatch(/^mdkv[0-9a-f]{10}$/);
+  expect(veth.veth).toMatch(/^mdkv[0-9a-z]{11}$/);
   const eth0 = json(a, "ip -j addr show eth0")[0];
   expect(eth0).toMatchObject({ address: "02:42:ac:11:00:02", operstate: "UP" });
   expect((eth0?.["addr_info"] as { family: string; local: string }[]).filter(({ family }) => family === "inet")).toMatchObject([{ local: "172.17.0.2", prefixlen: 16 }]);
