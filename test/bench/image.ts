@@ -90,7 +90,8 @@ async function writeLayer(folder: string, index: number): Promise<{ readonly lay
 
 function* tarPieces(index: number): Generator<Uint8Array> {
   const random = randomNumbers(index + 1);
-  const vocabulary = Array.from({ length: 4096 }, () => Math.floor(random() * 0x7fffffff).toString(36));
+  const word = (): string => Math.floor(random() * 0x7fffffff).toString(36);
+  const vocabulary = Array.from({ length: 2700 }, () => `${word()}_${word()}`);
   for (let directory = 0; directory < DIRECTORIES; directory++) yield header(`usr/lib/layer${index}/d${directory}/`, 0, "5");
   const weights = Array.from({ length: FILES }, () => Math.exp(2.2 * normal(random)));
   const unit = LAYER_BYTES / weights.reduce((sum, weight) => sum + weight, 0);
