@@ -7,6 +7,7 @@ base_packages="
   ca-certificates:TLS_of_the_package_mirrors
   busybox-static:the_busybox_image,_the_guest_of_the_virtual_machine,_nc
   debootstrap:the_Debian_image
+  debian-archive-keyring:its_signatures
   umoci:independent_writer_and_reader_of_layers
   skopeo:independent_writer_of_registries
   docker-registry:the_registry
