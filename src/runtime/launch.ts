@@ -65,13 +65,16 @@ export class ShimFailure extends Error {
   }
 }
 
+/** The next report; null at the end. */
 function receive(socket: number, maxFds: number): { report: Report | null; descriptors: number[] } {
-  try {
-    const { bytes, descriptors } = receiveWithDescriptors(socket, REPORT_BYTES_MAX, maxFds);
-    return { report: bytes.length === 0 ? null : (JSON.parse(Buffer.from(bytes).toString("utf8")) as Report), descriptors };
-  } catch (error) {
-    if (error instanceof SysError && error.code === "ECONNRESET") return { report: null, descriptors: [] };
-    throw error;
+  for (;;) {
+    try {
+      const { bytes, descriptors } = receiveWithDescriptors(socket, REPORT_BYTES_MAX, maxFds);
+      return { report: bytes.length === 0 ? null : (JSON.parse(Buffer.from(bytes).toString("utf8")) as Report), descriptors };
+    } catch (error) {
+      // The far end closed without having read our "go". Told once, and before what it said: that is still in the queue.
+      if (!(error instanceof SysError) || error.code !== "ECONNRESET") throw error;
+    }
   }
 }
 
@@ -86,9 +89,13 @@ export function awaitCreated(report: number, launcher: Launcher): CreatedInit {
   throw new MdkError("shim-died", "the shim ended before the container was made", { hint: "was it killed? try again" });
 }
 
-/** "Go": one exact byte; end of file instead means abort. */
+/** "Go": one exact byte; end of file instead means abort. Whoever failed already is gone: its `failed` comes next. */
 export function sayGo(report: number): void {
-  sendWithDescriptors(report, Buffer.from("g"), []);
+  try {
+    sendWithDescriptors(report, Buffer.from("g"), []);
+  } catch (error) {
+    if (!(error instanceof SysError) || error.code !== "EPIPE") throw error;
+  }
 }
 
 /** Waits until the program runs: `ready`, then end of file. Throws ShimFailure. Null report: the process was killed. */
