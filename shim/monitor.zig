@@ -46,8 +46,9 @@ pub const Monitor = struct {
     clients: [attach.max_clients]attach.Client = @splat(.{}),
     channel: watch.Watch = .{ .source = .channel },
     up: watch.Watch = .{ .source = .up },
-    /// pidfd of an exec'd process; a container's end is told by the cage.
+    /// pidfd of our child: the cage, or an exec'd process.
     process: watch.Watch = .{ .source = .process },
+    contains_cage: bool = false,
 
     run_lock: i32 = -1,
     mounts: i32 = -1,
@@ -87,7 +88,8 @@ pub fn startRun(request: *launch.Request, run: *const plan.Run) noreturn {
     const child = setUp(request) catch fatal(request);
     m.hold_mounts = run.hold_mounts;
     m.run_lock = number(run.run_lock);
-    const rc = linux.clone(linux.CLONE_NEWPID, null, null);
+    m.contains_cage = true;
+    const rc = linux.clone(linux.CLONE_NEWPID, null, &m.process.fd);
     const pid = check(rc, "clone3", "cage") catch fatal(request);
     if (pid == 0) cage.start(request, run, .{ m.up.fd, child.up }, child.stdio);
     resident(request);

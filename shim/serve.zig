@@ -69,11 +69,12 @@ fn dispatch(m: *Monitor, event: sys.epoll_event) void {
         .handed_output => m.handed_outputs[index].flush(),
         .input => m.input.flush(),
         .handed_input => stream.readHandedInput(m),
-        .process => if (reap()) |code| ending.begin(m, code),
+        .process => processEnded(m),
     }
 }
 
-/// Messages of init and cage. The end without a status: the cage was killed.
+/// Messages of init and cage. Their end says nothing: it comes at init's execve already (the cage holds the other copy),
+/// and a killed cage closes it before the kernel has killed what is in it.
 fn fromBelow(m: *Monitor) void {
     var bytes: [8]u8 = undefined;
     var descriptors: [1]i32 = .{-1};
@@ -81,10 +82,10 @@ fn fromBelow(m: *Monitor) void {
         const got = socket.receive(m.up.fd, &bytes, &descriptors, false) catch |err| switch (err) {
             error.Failed => {
                 if (linux.failure.errno == @backingInt(sys.E.AGAIN)) return;
-                return belowEnded(m);
+                return m.up.close();
             },
         };
-        if (got.length == 0) return belowEnded(m);
+        if (got.length == 0) return m.up.close();
         const came: i32 = if (got.descriptors.len == 1) got.descriptors[0] else -1;
         switch (bytes[0]) {
             cage.Up.master => terminalCame(m, came),
@@ -98,11 +99,6 @@ fn fromBelow(m: *Monitor) void {
             else => {},
         }
     }
-}
-
-fn belowEnded(m: *Monitor) void {
-    m.up.close();
-    if (m.process.fd < 0) ending.begin(m, 137); // an exec'd process's end is told by its pidfd
 }
 
 /// One descriptor to read from and a duplicate to write to: they are waited for separately.
@@ -133,11 +129,13 @@ fn fromChannel(m: *Monitor) void {
     m.feederEnded(.handed);
 }
 
-/// The exec'd process's status; null: it was not that.
-fn reap() ?u8 {
+/// An exec'd process, or the cage with everything in it, is dead. A cage that has not said how init ended was killed.
+fn processEnded(m: *Monitor) void {
+    fromBelow(m);
     var status: u32 = 0;
     const rc = linux.wait(-1, &status, sys.W.NOHANG);
-    return if (sys.errno(rc) == .SUCCESS and rc > 0) cage.shellStatus(status) else null;
+    if (sys.errno(rc) != .SUCCESS or rc == 0) return;
+    ending.begin(m, if (m.contains_cage) 137 else cage.shellStatus(status));
 }
 
 fn rest(m: *Monitor) void {

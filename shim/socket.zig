@@ -68,6 +68,10 @@ pub fn receive(fd: i32, bytes: []u8, descriptors: []i32, wait: bool) linux.Error
             }
         }
     }
+    if (message.flags & sys.MSG.CTRUNC != 0 and descriptors.len > 0) { // RLIMIT_NOFILE
+        for (descriptors[0..count]) |descriptor| linux.close(descriptor);
+        return linux.fail(.MFILE, "recvmsg", "descriptors");
+    }
     return .{ .length = length, .descriptors = descriptors[0..count] };
 }
 
