@@ -97,21 +97,20 @@ export function be16(value: number): Uint8Array {
 
 /** The attributes behind a fixed part of `offset` bytes, by type; where a type repeats, the last. Cut ones are left out. */
 export function parseAttributes(payload: DataView, offset: number): Map<number, DataView> {
-  const attributes = new Map<number, DataView>();
-  for (const [type, value] of listAttributes(payload, offset)) attributes.set(type, value);
-  return attributes;
+  return new Map(listAttributes(payload, offset));
 }
 
-export function* listAttributes(payload: DataView, offset: number): Generator<[number, DataView]> {
+/** The same as a list, for types that repeat. */
+export function listAttributes(payload: DataView, offset: number): [number, DataView][] {
+  const attributes: [number, DataView][] = [];
   for (let at = offset; at + 4 <= payload.byteLength; ) {
     const length = payload.getUint16(at, true);
-    if (length < 4 || at + length > payload.byteLength) return;
-    yield [
-      payload.getUint16(at + 2, true) & NLA_TYPE_MASK,
-      new DataView(payload.buffer, payload.byteOffset + at + 4, length - 4),
-    ];
+    if (length < 4 || at + length > payload.byteLength) break;
+    const value = new DataView(payload.buffer, payload.byteOffset + at + 4, length - 4);
+    attributes.push([payload.getUint16(at + 2, true) & NLA_TYPE_MASK, value]);
     at += (length + 3) & ~3;
   }
+  return attributes;
 }
 
 export function toBytes(view: DataView): Uint8Array {

@@ -55,6 +55,7 @@ export class NetlinkSocket {
   private sequence = 0;
   private readonly sender = new Uint8Array(12);
   private readonly senderLength = new Uint32Array(1);
+  private readonly buffer = new Uint8Array(RECEIVE_BYTES);
 
   /** A socket that was opened elsewhere, such as in another network namespace: its owner from now on. */
   constructor(fd: number) {
@@ -139,7 +140,7 @@ export class NetlinkSocket {
   /** The next datagram of the kernel, or null. Other senders are not listened to: their port number is not 0. */
   private receive(): Uint8Array<ArrayBuffer> | null {
     for (;;) {
-      const buffer = new Uint8Array(RECEIVE_BYTES);
+      const { buffer } = this;
       this.senderLength[0] = this.sender.length;
       const length = Number(
         symbols().recvfrom(this.fd, buffer, buffer.length, MSG_DONTWAIT_TRUNC, this.sender, this.senderLength),
@@ -151,7 +152,7 @@ export class NetlinkSocket {
         throw new SysError("recvfrom", code, "netlink");
       }
       if (length > buffer.length) throw new SysError("recvfrom", E.EMSGSIZE, "netlink");
-      if (new DataView(this.sender.buffer).getUint32(4, true) === 0) return buffer.subarray(0, length);
+      if (new DataView(this.sender.buffer).getUint32(4, true) === 0) return buffer.slice(0, length);
     }
   }
 }
@@ -166,19 +167,21 @@ interface Answer extends NetlinkReply {
   readonly flags: number;
 }
 
-function* split(datagram: Uint8Array<ArrayBuffer>): Generator<Answer> {
+function split(datagram: Uint8Array<ArrayBuffer>): Answer[] {
   const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
+  const answers: Answer[] = [];
   for (let offset = 0; offset + HEADER <= datagram.length; ) {
     const length = view.getUint32(offset, true);
-    if (length < HEADER || offset + length > datagram.length) return;
-    yield {
+    if (length < HEADER || offset + length > datagram.length) break;
+    answers.push({
       type: view.getUint16(offset + 4, true),
       flags: view.getUint16(offset + 6, true),
       sequence: view.getUint32(offset + 8, true),
       payload: new DataView(datagram.buffer, datagram.byteOffset + offset + HEADER, length - HEADER),
-    };
+    });
     offset += (length + 3) & ~3;
   }
+  return answers;
 }
 
 /** struct nlmsgerr: the error, the request's header (and all of it unless capped), then attributes. Null: success. */

@@ -38,6 +38,8 @@ export function createWorld(): World {
   };
   const host = add("host");
   const neighbour = add("out");
+  // A new namespace may begin with what the machine has.
+  must(`ip netns exec ${host} sysctl -qw net.ipv4.ip_forward=0`);
   must(`ip -n ${host} link set lo up && ip -n ${neighbour} link set lo up && ip -n ${host} link add up0 type veth peer name eth0 netns ${neighbour}`);
   must(`ip -n ${host} addr add 10.99.0.1/24 dev up0 && ip -n ${host} link set up0 up && ip -n ${neighbour} addr add 10.99.0.2/24 dev eth0 && ip -n ${neighbour} link set eth0 up`);
   const start = async (namespace: string, script: string): Promise<void> => {
