@@ -134,7 +134,11 @@ function converse(context: Context, { container, reservation }: Begun, talk: Con
   }
   const init = identityOf(created.pid);
   const cage = init === null ? null : identityOf(init.parent);
-  if (init === null || cage === null) throw new MdkError("container-killed", "the container was killed while it was being set up");
+  if (init === null || cage === null) {
+    // A step failed meanwhile: its report says which.
+    awaitRunning(talk.report, () => {});
+    throw new MdkError("container-killed", "the container was killed while it was being set up");
+  }
   writeState(directory, {
     version: STATE_VERSION, boot: bootId(), pid: created.pid, pidStart: init.startTime, cage: init.parent, cageStart: cage.startTime,
     started: context.now().toISOString(),

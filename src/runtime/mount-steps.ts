@@ -31,21 +31,6 @@ export interface CgroupHierarchy {
   readonly options: readonly string[];
 }
 
-/** The layout that a container sees, from the hierarchies that the host has (`cgroup/detect.ts`). */
-export function cgroupLayout(hierarchies: readonly { readonly kind: "v1" | "v2"; readonly controllers: readonly string[] }[]): CgroupLayout {
-  const old = hierarchies.filter((hierarchy) => hierarchy.kind === "v1");
-  if (old.length === 0) return { version: 2 };
-  return {
-    version: 1,
-    hierarchies: old.map(({ controllers }) => {
-      const named = controllers.find((controller) => controller.startsWith("name="));
-      if (named !== undefined) return { directory: named.slice("name=".length), options: ["none", named] };
-      return { directory: controllers.join(","), options: controllers };
-    }),
-    unified: hierarchies.length > old.length,
-  };
-}
-
 export interface MountContext {
   readonly spec: Spec;
   /** Detached mounts by destination, attributes and propagation already set (`bindAttributes`). */
@@ -89,7 +74,7 @@ export function fileSystemSteps(context: MountContext): Step[] {
 }
 
 /** "net.ipv4.ip_forward" → its file; slashes may stand for dots, as sysctl(8) allows for names of interfaces with dots. */
-export function sysctlPath(name: string): string {
+function sysctlPath(name: string): string {
   return `/proc/sys/${name.includes("/") ? name : name.replaceAll(".", "/")}`;
 }
 

@@ -68,7 +68,7 @@ export function execveStep(process: Process): Step {
  * Where execve looks: a name with a slash is itself; another is sought in PATH of the process's own environment. As Go's
  * exec.LookPath, which Docker uses: directories that are not absolute do not count.
  */
-export function executablePaths(args: readonly string[], env: readonly string[]): string[] {
+function executablePaths(args: readonly string[], env: readonly string[]): string[] {
   const name = args[0];
   if (name === undefined) throw new MdkError("no-command", "no command specified");
   if (name.includes("/")) return [name];

@@ -1,7 +1,7 @@
 /**
  * Docker's default seccomp profile as data (github.com/moby/profiles, seccomp/default.json: what current Docker ships),
  * made narrower where Docker 20.10 refuses a call that the current profile allows, so that mdk is never the wider one:
- * name_to_handle_at and the pkey_* calls. What is not listed answers EPERM; calls younger than the list answer ENOSYS
+ * name_to_handle_at, process_vm_readv and _writev, the pkey_* calls. What is not listed answers EPERM; calls younger than the list answer ENOSYS
  * (`seccomp-compile.ts`), so that C libraries fall back.
  */
 import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "../spec/types.ts";
@@ -45,7 +45,7 @@ timer_delete timer_getoverrun timer_gettime timer_gettime64 timer_settime timer_
 timerfd_gettime timerfd_gettime64 timerfd_settime timerfd_settime64 times tkill truncate truncate64 ugetrlimit umask
 uname unlink unlinkat uretprobe utime utimensat utimensat_time64 utimes vfork vmsplice wait4 waitid waitpid write
 writev
-process_vm_readv process_vm_writev ptrace
+ptrace
 `;
 
 /** Allowed on one kind of processor (and its 32-bit form). */
@@ -67,7 +67,7 @@ const BY_CAPABILITY: readonly (readonly [capability: string, names: string])[] =
   ["CAP_SYS_CHROOT", "chroot"],
   ["CAP_SYS_MODULE", "delete_module init_module finit_module"],
   ["CAP_SYS_PACCT", "acct"],
-  ["CAP_SYS_PTRACE", "kcmp pidfd_getfd process_madvise"],
+  ["CAP_SYS_PTRACE", "kcmp pidfd_getfd process_madvise process_vm_readv process_vm_writev"],
   ["CAP_SYS_RAWIO", "iopl ioperm"],
   ["CAP_SYS_TIME", "settimeofday stime clock_settime clock_settime64"],
   ["CAP_SYS_TTY_CONFIG", "vhangup"],

@@ -20,7 +20,7 @@ export function parseSignal(text: string): number {
 }
 
 /** As `parseSignal`; null for what is no signal. */
-export function signalNumber(text: string): number | null {
+function signalNumber(text: string): number | null {
   if (/^[0-9]{1,3}$/.test(text)) {
     const number = Number(text);
     return number >= 1 && number <= RTMAX ? number : null;

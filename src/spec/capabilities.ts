@@ -21,11 +21,6 @@ export const DEFAULT_CAPABILITIES: readonly string[] = [
 
 const NUMBERS: ReadonlyMap<string, number> = new Map(CAPABILITIES.map((name, number) => [`CAP_${name}`, number]));
 
-/** Number of "CAP_CHOWN"; null for a name that the table lacks. */
-export function capabilityNumber(name: string): number | null {
-  return NUMBERS.get(name) ?? null;
-}
-
 /** The names in a mask, lowest number first; bits beyond the table are left out. */
 export function capabilityNames(mask: bigint): string[] {
   return CAPABILITIES.flatMap((name, number) => ((mask >> BigInt(number)) & 1n ? [`CAP_${name}`] : []));
@@ -35,8 +30,8 @@ export function capabilityNames(mask: bigint): string[] {
 export function capabilityMask(names: readonly string[]): bigint {
   let mask = 0n;
   for (const name of names) {
-    const number = capabilityNumber(name);
-    if (number === null) throw unknown(name);
+    const number = NUMBERS.get(name);
+    if (number === undefined) throw unknown(name);
     mask |= 1n << BigInt(number);
   }
   return mask;

@@ -6,9 +6,6 @@ import type { LinuxDevice, LinuxDeviceCgroup, Mount } from "./types.ts";
 
 export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Bytes of /dev/shm. */
-export const DEFAULT_SHM_SIZE = 64 << 20;
-
 /** Where --init's program lies in the container (Docker's own name: entry scripts look at it). */
 export const INIT_PATH = "/sbin/docker-init";
 

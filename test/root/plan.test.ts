@@ -7,9 +7,10 @@ import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, r
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { detectCgroups } from "../../src/cgroup/detect.ts";
+import { cgroupLayout } from "../../src/engine/facts.ts";
 import { failureError } from "../../src/runtime/failure.ts";
 import { bindAttributes } from "../../src/runtime/mount-options.ts";
-import { cgroupLayout, type PathKind } from "../../src/runtime/mount-steps.ts";
+import type { PathKind } from "../../src/runtime/mount-steps.ts";
 import type { Run } from "../../src/runtime/plan.ts";
 import { planRun } from "../../src/runtime/planner.ts";
 import { machineOf, seccompFilter } from "../../src/runtime/seccomp.ts";
@@ -65,7 +66,7 @@ async function runContainer(changes: Partial<SpecRequest>, prepare: (root: strin
       }));
       const run: Run = planRun({
         spec, binds, kinds: kindsOf([...spec.linux.maskedPaths, ...spec.linux.readonlyPaths, "/proc/keys"]),
-        cgroups: cgroupLayout(detectCgroups().hierarchies), id: ID,
+        cgroups: cgroupLayout(detectCgroups()), id: ID,
         monitor: {
           ...MONITOR, tasks: [], listener: null, client: null, log: null, record: null, oom: null, client_cleans: true, cleanup: [],
           streams: { ...MONITOR.streams, handed_stdout: d.add(output), handed_stderr: d.add(output) }, tell_after_cleanup: false,
