@@ -1,8 +1,8 @@
 /**
  * Docker's default seccomp profile as data (github.com/moby/profiles, seccomp/default.json: what current Docker ships),
  * made narrower where Docker 20.10 refuses a call that the current profile allows, so that mdk is never the wider one:
- * name_to_handle_at, process_vm_readv and _writev, the pkey_* calls. What is not listed answers EPERM; calls younger than the list answer ENOSYS
- * (`seccomp-compile.ts`), so that C libraries fall back.
+ * name_to_handle_at, process_vm_readv and _writev, the pkey_* calls. What is not listed answers EPERM; calls younger
+ * than the list answer ENOSYS (`seccomp-compile.ts`), so that C libraries fall back.
  */
 import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "../spec/types.ts";
 
