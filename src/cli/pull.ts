@@ -1,8 +1,8 @@
 /** `mdk pull`. */
-import { familiarName, parseReference, withDefaultTag } from "../image/reference.ts";
-import type { Command, Invocation } from "./flags.ts";
+import { parseReference } from "../image/reference.ts";
+import type { Command } from "./flags.ts";
 import { print } from "./output.ts";
-import { closingLines, pullShown } from "./pull-shown.ts";
+import { pullShown } from "./pull-shown.ts";
 
 export const command: Command = {
   usage: "pull [OPTIONS] NAME[:TAG|@DIGEST]",
@@ -10,21 +10,20 @@ export const command: Command = {
   flags: [
     { name: "all-tags", short: "a", type: "bool", help: "Download all tagged images in the repository", missing: true },
     { name: "disable-content-trust", type: "bool", help: "Skip image verification (default true)" },
-    { name: "insecure-registry", type: "list", help: "Registry that may be pulled from without TLS" },
-    { name: "platform", type: "string", help: "Set platform if the image is multi-platform capable" },
+    { name: "insecure-registry", type: "list", help: "Registry that may be reached without TLS, or with a certificate nobody vouches for" },
+    { name: "platform", type: "string", help: "Set platform if server is multi-platform capable" },
     { name: "quiet", short: "q", type: "bool", help: "Suppress verbose output" },
   ],
   operands: [1, 1],
-  run,
+  run: async ({ context, flags, operands }) => {
+    const word = operands[0] as string;
+    const quiet = flags.bool("quiet");
+    const { tag, digest } = parseReference(word);
+    if (tag === null && digest === null && !quiet) print("Using default tag: latest");
+    const pulled = await pullShown(context, word, {
+      platform: flags.string("platform"), quiet, insecureRegistries: flags.list("insecure-registry"), descriptor: 1,
+    });
+    print(pulled.name);
+    return 0;
+  },
 };
-
-async function run({ context, flags, operands }: Invocation): Promise<number> {
-  const [word = ""] = operands;
-  const quiet = flags.bool("quiet");
-  const reference = withDefaultTag(parseReference(word));
-  if (!quiet && reference.tag !== null && !word.includes(`:${reference.tag}`)) print(`Using default tag: ${reference.tag}`);
-  const pulled = await pullShown(context, word, { platform: flags.string("platform"), quiet, insecureRegistries: flags.list("insecure-registry"), descriptor: 1 });
-  if (!quiet) print(closingLines(pulled, familiarName(reference)));
-  print(pulled.name);
-  return 0;
-}
