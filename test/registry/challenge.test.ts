@@ -1,0 +1,52 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseChallenges } from "../../src/registry/challenge.ts";
+import { readCredentials } from "../../src/registry/credentials.ts";
+import { isLoopback, hostName, resolveEndpoint } from "../../src/registry/endpoint.ts";
+
+test("a Bearer challenge is read with quoted commas and escapes", () => {
+  const [challenge] = parseChallenges('Bearer realm="https://auth.example/token",service="a, b",scope="repository:x:pull,push",error="\\"q\\""');
+  expect(challenge?.scheme).toBe("bearer");
+  expect(Object.fromEntries(challenge!.parameters)).toEqual({ realm: "https://auth.example/token", service: "a, b", scope: "repository:x:pull,push", error: '"q"' });
+});
+
+test("several challenges in one header are told apart", () => {
+  expect(parseChallenges('Basic realm="x", Bearer realm="y"').map(({ scheme, parameters }) => [scheme, parameters.get("realm")])).toEqual([["basic", "x"], ["bearer", "y"]]);
+});
+
+test("garbage and endless headers end the list and nothing else", () => {
+  expect(parseChallenges("")).toEqual([]);
+  expect(parseChallenges('realm="x"')).toEqual([]);
+  expect(parseChallenges(`Bearer realm="${"\\".repeat(100_000)}`)[0]?.parameters.size).toBe(0);
+});
+
+test("credentials are those of docker login", () => {
+  const folder = mkdtempSync(join(tmpdir(), "mdk-credentials-"));
+  const path = join(folder, "config.json");
+  try {
+    const auth = Buffer.from("user:pass:word").toString("base64");
+    writeFileSync(path, JSON.stringify({ auths: { "https://index.docker.io/v1/": { auth }, "host:5000": { identitytoken: "T" }, bad: { auth: "!!" } } }));
+    expect(readCredentials(path, "docker.io")).toEqual({ kind: "password", username: "user", password: "pass:word" });
+    expect(readCredentials(path, "host:5000")).toEqual({ kind: "identity", token: "T" });
+    expect(readCredentials(path, "bad")).toBeNull();
+    expect(readCredentials(path, "constructor")).toBeNull();
+    expect(readCredentials(join(folder, "none"), "docker.io")).toBeNull();
+    writeFileSync(path, "{");
+    expect(() => readCredentials(path, "docker.io")).toThrow("not valid JSON");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("plain HTTP is for this machine and for registries named insecure only", () => {
+  const origins = (domain: string, insecure: string[] = []): readonly string[] =>
+    resolveEndpoint(domain, { insecure, environment: {}, certificates: "/nonexistent" }).origins;
+  for (const name of ["localhost", "127.0.0.1", "127.9.9.9", "[::1]"]) expect(isLoopback(hostName(`${name}:5000`))).toBe(true);
+  for (const name of ["127.0.0.1.example.com", "localhost.example.com", "10.0.0.1", "127.example"]) expect(isLoopback(name)).toBe(false);
+  expect(origins("docker.io")).toEqual(["https://registry-1.docker.io"]);
+  expect(origins("localhost:5000")).toContain("http://localhost:5000");
+  expect(origins("host:5000", ["host:5000"])).toContain("http://host:5000");
+  expect(origins("host:5000", ["other"])).toEqual(["https://host:5000"]);
+});
