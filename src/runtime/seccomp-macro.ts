@@ -11,9 +11,19 @@ export function defaultFilter(machine: Machine): string {
   return compileSeccomp(defaultProfile(DEFAULT_CAPABILITIES, machine), machine).toBase64();
 }
 
+/** Filters by key for the sets that --cap-add and --cap-drop usually make: one capability more, or none at all. */
+export function commonFilters(machine: Machine): Record<string, string> {
+  const sets = [[], ...PROFILE_CAPABILITIES.map((name) => [...DEFAULT_CAPABILITIES, name])];
+  return Object.fromEntries(sets.map((names) => [keyOf(names), compileSeccomp(defaultProfile(names, machine), machine).toBase64()]));
+}
+
+function keyOf(capabilities: readonly string[]): string {
+  return PROFILE_CAPABILITIES.filter((name) => capabilities.includes(name)).join();
+}
+
 /** Those of the profile's capabilities that are default ones, in the profile's order, joined by commas. */
 export function defaultKey(): string {
-  return PROFILE_CAPABILITIES.filter((name) => DEFAULT_CAPABILITIES.includes(name)).join();
+  return keyOf(DEFAULT_CAPABILITIES);
 }
 
 /** The capabilities on which the profile depends, joined by commas. */

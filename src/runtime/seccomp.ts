@@ -1,6 +1,6 @@
 /**
- * Which seccomp filter a container gets. The usual one was compiled when mdk was bundled; others (capabilities added or
- * missing, a profile in the spec itself) are compiled on the spot, by modules that are loaded only then.
+ * Which seccomp filter a container gets. The usual ones were compiled when mdk was bundled; others (several
+ * capabilities added, a profile in the spec itself) are compiled on the spot, by modules that are loaded only then.
  */
 import { SECCOMP_ANNOTATION } from "../spec/generate.ts";
 import type { Spec } from "../spec/types.ts";
@@ -27,6 +27,9 @@ export async function seccompFilter(
   if (spec.annotations?.[SECCOMP_ANNOTATION] !== "default") return null;
   const key = PROFILE_CAPABILITIES.filter((name) => bounding.includes(name)).join();
   if (key === PRECOMPILED_KEY) return PRECOMPILED[machine];
+  const { COMMON_FILTERS } = await import("./seccomp-common.ts");
+  const common = COMMON_FILTERS[machine][key];
+  if (common !== undefined) return common;
   const { compileSeccomp } = await import("./seccomp-compile.ts");
   const { defaultProfile } = await import("./seccomp-profile.ts");
   return compileSeccomp(defaultProfile(bounding, machine), machine).toBase64();
