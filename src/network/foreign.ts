@@ -7,7 +7,8 @@ import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import type { NetlinkSocket } from "../sys/netlink.ts";
 import type { NetworkNames } from "./names.ts";
-import { commit, counter, deleteRule, FORWARD, newRule, readChain, readChains, readRules, verdict, type ChainInfo } from "./nftables.ts";
+import { counter, verdict } from "./expressions.ts";
+import { commit, deleteRule, FORWARD, newRule, readChain, readChains, readRules, type ChainInfo } from "./nftables.ts";
 import { linkIs } from "./ruleset.ts";
 
 /** By this comment mdk knows its rules again. */

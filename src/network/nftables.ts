@@ -1,10 +1,11 @@
 /**
- * nf_tables messages (include/uapi/linux/netfilter/nf_tables.h): tables, chains, maps, elements, rules and the expressions
- * that rules are made of. Pure, except for the three functions at the end that ask or tell the kernel.
+ * nf_tables messages (include/uapi/linux/netfilter/nf_tables.h): tables, chains, maps, elements, rules. Pure, except for
+ * `commit` and the readers at the end. What rules are made of is in expressions.ts.
  */
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import type { NetlinkMessage, NetlinkReply, NetlinkSocket } from "../sys/netlink.ts";
+import { DATA_VALUE, LIST_ELEM, type Expression } from "./expressions.ts";
 import { listAttributes, MessageWriter, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, parseAttributes, toText } from "./netlink.ts";
 
 export type Family = "inet" | "ip";
@@ -20,8 +21,6 @@ const MESSAGE = {
 
 /** struct nfgenmsg precedes the attributes. */
 const GENERIC_HEADER = 4;
-const LIST_ELEM = 1;
-const DATA_VALUE = 1;
 /** Elements that one message carries: its attribute ends at 64 KiB. */
 const ELEMENTS_MAX = 500;
 
@@ -121,9 +120,6 @@ export function changeElements(
   return messages;
 }
 
-/** Writes itself into a rule's list of expressions. */
-export type Expression = (list: MessageWriter) => void;
-
 /** `first`: before the rules that are there. The comment is what `nft list` shows. */
 export function newRule(
   { family, table, chain }: ChainName,
@@ -145,76 +141,6 @@ export function newRule(
 
 export function deleteRule({ family, table, chain }: ChainName, handle: Uint8Array): NetlinkMessage {
   return message("DELRULE", family, 0).string(1, table).string(2, chain).attribute(3, handle).finish("NFT_MSG_DELRULE", `${table} ${chain}`);
-}
-
-function expression(name: string, write: (data: MessageWriter) => void): Expression {
-  return (list) => list.nest(LIST_ELEM, (element) => element.string(1, name).nest(2, write));
-}
-
-/** Registers of four bytes each (enum nft_registers): neighbours make up a concatenation. */
-export const REGISTER = [8, 9, 10, 11] as const;
-const R0 = REGISTER[0];
-
-export const META = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16, iifkind: 26, oifkind: 27 } as const;
-
-export function loadMeta(key: keyof typeof META, register: number = R0): Expression {
-  return expression("meta", (data) => data.be32(1, register).be32(2, META[key]));
-}
-
-/** `base`: 1 network header, 2 transport header. */
-export function loadPayload(base: 1 | 2, offset: number, length: number, register: number = R0): Expression {
-  return expression("payload", (data) => data.be32(1, register).be32(2, base).be32(3, offset).be32(4, length));
-}
-
-/** `state` or `status` of the connection, as a mask in the machine's order. */
-export function loadConnection(key: "state" | "status"): Expression {
-  return expression("ct", (data) => data.be32(1, R0).be32(2, key === "state" ? 0 : 2));
-}
-
-/** Kind of the destination address: RTN_LOCAL is 2. */
-export function loadDestinationType(): Expression {
-  return expression("fib", (data) => data.be32(1, R0).be32(2, 3).be32(3, 2));
-}
-
-export function compare(operator: "==" | "!=", value: Uint8Array): Expression {
-  return expression("cmp", (data) =>
-    data.be32(1, R0).be32(2, operator === "==" ? 0 : 1).nest(3, (nest) => nest.attribute(DATA_VALUE, value)),
-  );
-}
-
-export function mask(value: Uint8Array): Expression {
-  return expression("bitwise", (data) =>
-    data
-      .be32(1, R0)
-      .be32(2, R0)
-      .be32(3, value.length)
-      .nest(4, (nest) => nest.attribute(DATA_VALUE, value))
-      .nest(5, (nest) => nest.attribute(DATA_VALUE, new Uint8Array(value.length))),
-  );
-}
-
-/** Looks the registers from the first on up in a map; the rule ends here where nothing is found. */
-export function lookup(map: string): Expression {
-  return expression("lookup", (data) => data.string(1, map).be32(2, R0).be32(3, R0));
-}
-
-/** Destination becomes address and port of the first two registers. */
-export function destinationNat(): Expression {
-  return expression("nat", (data) => data.be32(1, 1).be32(2, FAMILIES.ip).be32(3, REGISTER[0]).be32(5, REGISTER[1]));
-}
-
-export function masquerade(): Expression {
-  return expression("masq", () => {});
-}
-
-export function counter(): Expression {
-  return expression("counter", () => {});
-}
-
-export function verdict(code: "accept" | "drop"): Expression {
-  return expression("immediate", (data) =>
-    data.be32(1, 0).nest(2, (nest) => nest.nest(2, (inner) => inner.be32(1, code === "accept" ? 1 : 0))),
-  );
 }
 
 /** Sends the messages as one transaction: all or none. Throws the SysError of the first that the kernel refuses. */

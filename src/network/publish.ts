@@ -28,13 +28,13 @@ export interface PublishedPort {
 export interface HeldPorts {
   /** As asked for, with the ports that the kernel chose. */
   readonly ports: readonly PublishedPort[];
-  /** The bound sockets, for the monitor to keep; empty where there are more than HELD_MAX ports. */
+  /** The bound sockets, for the monitor to keep: those of ranges longer than HELD_MAX are not among them. */
   readonly descriptors: readonly number[];
   /** Those among them that have to listen. */
   readonly listeners: readonly number[];
 }
 
-/** More ports than this are checked when the container starts, and not held while it runs. */
+/** A range of more ports than this is checked when the container starts, and not held while it runs; nor are more in all. */
 export const HELD_MAX = 128;
 const ANY = "0.0.0.0";
 const PROTOCOL = { tcp: 6, udp: 17 } as const;
@@ -46,11 +46,11 @@ const PROTOCOL = { tcp: 6, udp: 17 } as const;
 export function holdPorts(ports: readonly PublishedPort[], endpoint: string): HeldPorts {
   const descriptors: number[] = [];
   const listeners: number[] = [];
-  const keep = ports.length <= HELD_MAX;
+  const lengths = rangeLengths(ports);
   try {
-    const bound = ports.map((wanted) => {
+    const bound = ports.map((wanted, index) => {
       const { fd, port } = bind(wanted, endpoint);
-      if (!keep) closeSync(fd);
+      if ((lengths[index] ?? 0) > HELD_MAX || descriptors.length === HELD_MAX) closeSync(fd);
       else {
         descriptors.push(fd);
         if (wanted.protocol === "tcp") listeners.push(fd);
@@ -62,6 +62,21 @@ export function holdPorts(ports: readonly PublishedPort[], endpoint: string): He
     for (const fd of descriptors) closeSync(fd);
     throw error;
   }
+}
+
+/** For each port the length of the range of neighbours that it came in. */
+function rangeLengths(ports: readonly PublishedPort[]): number[] {
+  const lengths: number[] = [];
+  for (let start = 0, end = 1; start < ports.length; start = end, end++) {
+    while (end < ports.length && follows(ports[end - 1], ports[end])) end++;
+    for (let index = start; index < end; index++) lengths.push(end - start);
+  }
+  return lengths;
+}
+
+function follows(before: PublishedPort | undefined, port: PublishedPort | undefined): boolean {
+  if (before === undefined || port === undefined || port.hostPort === 0) return false;
+  return port.protocol === before.protocol && port.hostAddress === before.hostAddress && port.hostPort === before.hostPort + 1;
 }
 
 export function releasePorts({ descriptors }: HeldPorts): void {

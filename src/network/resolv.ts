@@ -21,8 +21,17 @@ export interface ResolvOptions {
   readonly sharesHost: boolean;
 }
 
-/** The container's resolv.conf, and a warning where neither host nor user named a server that works. */
+/**
+ * The container's resolv.conf, and a warning where neither host nor user named a server that works. Throws MdkError
+ * "invalid-dns" for a --dns that is no address, or a --dns-search that is no name.
+ */
 export function generateResolvConf(options: ResolvOptions): { text: string; warning: string | null } {
+  for (const server of options.servers) {
+    if (!isAddress(server)) throw new MdkError("invalid-dns", `${server} is not an ip address`);
+  }
+  for (const domain of options.search) {
+    if (!/^[^\s#;]+$/.test(domain)) throw new MdkError("invalid-dns", `${JSON.stringify(domain)} is not a valid domain`);
+  }
   const host = parseResolvConf(options.host ?? "");
   let servers = options.servers.length > 0 ? [...options.servers] : host.servers;
   let warning: string | null = null;
@@ -36,7 +45,7 @@ export function generateResolvConf(options: ResolvOptions): { text: string; warn
   }
   // A single dot takes the host's search list away (docker run --dns-search=.).
   const search = options.search.length > 0 ? options.search.filter((domain) => domain !== ".") : host.search;
-  const settings = options.options.length > 0 ? options.options : host.options;
+  const settings = options.options.length > 0 ? options.options.map((option) => option.trim().replace(/\s+/g, " ")) : host.options;
   const lines = [
     ...(search.length > 0 ? [`search ${search.join(" ")}`] : []),
     ...servers.map((server) => `nameserver ${server}`),

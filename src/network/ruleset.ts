@@ -12,9 +12,10 @@ import type { Subnet } from "./ipam.ts";
 import type { NetworkNames } from "./names.ts";
 import { be32, u32 } from "./netlink.ts";
 import {
-  compare, destinationNat, loadConnection, loadDestinationType, loadMeta, loadPayload, lookup, mask, masquerade, newChain,
-  newMap, newRule, newTable, REGISTER, verdict, type BaseChain, type Expression,
-} from "./nftables.ts";
+  compare, destinationNat, loadConnection, loadDestinationType, loadMeta, loadPayload, lookup, mask, masquerade, REGISTER,
+  verdict, type Expression,
+} from "./expressions.ts";
+import { newChain, newMap, newRule, newTable, type BaseChain } from "./nftables.ts";
 
 /** Key: protocol, port. Of ports published on all addresses. */
 export const PUBLISHED = "published";

@@ -40,6 +40,12 @@ test("hostile lines do not become settings", () => {
   expect(parseResolvConf("nameserver\nsearch\n;nameserver 1.1.1.1\nfoo bar\n\n")).toEqual({ servers: [], search: [], options: [] });
 });
 
+test("a server that is no address and a domain that is none are refused, line breaks included", () => {
+  for (const server of ["dns.example", "1.2.3", "", "1.1.1.1\nsearch x"]) expect(() => resolv({ servers: [server] })).toThrow("is not an ip address");
+  for (const domain of ["", "a b", "a\nnameserver 6.6.6.6"]) expect(() => resolv({ search: [domain] })).toThrow("is not a valid domain");
+  expect(resolv({ servers: ["2001:db8::1"], options: ["a\nnameserver 6.6.6.6"] }).text).toBe("nameserver 2001:db8::1\noptions a nameserver 6.6.6.6\n");
+});
+
 const hosts = (options: Partial<HostsOptions>) =>
   generateHosts({ hostname: "web", domainname: "", address: "172.17.0.2", extra: [], gateway: "172.17.0.1", ...options });
 
