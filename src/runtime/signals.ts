@@ -35,11 +35,3 @@ function signalNumber(text: string): number | null {
   const result = (realtime[1] === "MIN" ? RTMIN : RTMAX) + offset;
   return result >= RTMIN && result <= RTMAX ? result : null;
 }
-
-/** "SIGTERM" of 15, "SIGRTMIN+3" of 37; "signal 99" of what has no name. */
-export function signalName(number: number): string {
-  const name = NAMES[number - 1];
-  if (name !== undefined) return `SIG${name}`;
-  if (number < RTMIN || number > RTMAX) return `signal ${number}`;
-  return number === RTMIN ? "SIGRTMIN" : number === RTMAX ? "SIGRTMAX" : `SIGRTMIN+${number - RTMIN}`;
-}
