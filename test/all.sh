@@ -45,7 +45,7 @@ if stage build 600 sh shim/zig.sh build; then
   fi
   if wanted bun; then
     say "tests of mdk"
-    stage bun 780 node_modules/.bin/bun test --reporter=junit --reporter-outfile="$results/bun.xml"
+    stage bun 780 node_modules/.bin/bun test --timeout 120000 --reporter=junit --reporter-outfile="$results/bun.xml"
   fi
   if wanted vm; then
     say "virtual machine: the smoke test on pure cgroup v2 (takes a minute or two)"

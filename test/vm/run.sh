@@ -23,10 +23,21 @@ for tool in qemu-system-x86_64 docker-registry skopeo cpio zstd modprobe xz mke2
 done
 
 # Debian's newest 6.12 kernel for clouds that apt lists, not installed, only unpacked; else one of an earlier run.
-listed() { apt-cache pkgnames linux-image-6.12 2>/dev/null | grep -E '^linux-image-6\.12\.[0-9]+\+[a-z0-9]+-cloud-amd64$' | sort -V | tail -n 1; }
+listed() { apt-cache $apt_options pkgnames linux-image-6.12 2>/dev/null | grep -E '^linux-image-6\.12\.[0-9]+\+[a-z0-9]+-cloud-amd64$' | sort -V | tail -n 1; }
+
+# Lists of our own, with Debian 12's security archive: the machine's may be old, or know another release only.
+own_lists() {
+  lists=$cache/apt
+  mkdir -p "$lists/lists/partial" "$lists/cache/archives/partial"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian-security bookworm-security main" >"$lists/s.list"
+  apt_options="-o Dir::Etc::sourcelist=$lists/s.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$lists/lists -o Dir::Cache=$lists/cache"
+  apt-get -q $apt_options -o APT::Sandbox::User=root update >&2
+}
+
 find_kernel() {
+  apt_options=
   package=$(listed)
-  [ -n "$package" ] || { apt-get -q update >&2 && package=$(listed); } || true
+  [ -n "$package" ] || { own_lists && package=$(listed); } || true
   [ -n "$package" ] || package=$(ls "$cache" 2>/dev/null | sed -n 's/^vm-\(linux-image-.*\)$/\1/p' | sort -V | tail -n 1)
   [ -n "$package" ] || skip "apt lists no linux-image-6.12…-cloud-amd64"
   kernel=$cache/vm-$package
@@ -35,7 +46,7 @@ find_kernel() {
 # The kernel, its modules uncompressed (busybox's modprobe reads nothing else), and an initrd that mounts the disk.
 unpack_kernel() {
   work=$(mktemp -d "$cache/kernel.XXXXXX")
-  (cd "$work" && apt-get -q -o APT::Sandbox::User=root download "$package" >&2) || { rm -rf "$work"; skip "apt cannot download $package"; }
+  (cd "$work" && apt-get -q $apt_options -o APT::Sandbox::User=root download "$package" >&2) || { rm -rf "$work"; skip "apt cannot download $package"; }
   dpkg -x "$work"/*.deb "$work/deb"
   modules=$(echo "$work"/deb/lib/modules/* "$work"/deb/usr/lib/modules/* | tr ' ' '\n' | grep -v '\*$' | head -n 1)
   release=$(basename "$modules")
