@@ -5,6 +5,7 @@
  */
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
+import { legacyForwardDrops } from "../sys/iptables.ts";
 import type { NetlinkSocket } from "../sys/netlink.ts";
 import type { NetworkNames } from "./names.ts";
 import { counter, verdict } from "./expressions.ts";
@@ -24,11 +25,16 @@ const USUAL = { family: "ip", table: "filter", chain: "FORWARD" } as const;
  * only the usual one. Returns warnings (a chain that may not be changed).
  */
 export function passForeignFirewalls(socket: NetlinkSocket, names: NetworkNames, thorough: boolean): string[] {
+  const legacy = thorough && legacyForwardDrops() ? [legacyWarning(names)] : [];
   const usual = thorough ? null : readChain(socket, USUAL);
   const chains = thorough ? readChains(socket) : usual === null ? [] : [usual];
-  return chains
-    .filter((chain) => chain.hook === FORWARD && chain.drops && chain.table !== names.table)
-    .flatMap((chain) => openChain(socket, names, chain));
+  const closed = chains.filter((chain) => chain.hook === FORWARD && chain.drops && chain.table !== names.table);
+  return [...legacy, ...closed.flatMap((chain) => openChain(socket, names, chain))];
+}
+
+/** The older iptables replaces whole tables at once: mdk does not write them. */
+function legacyWarning({ bridge }: NetworkNames): string {
+  return `iptables-legacy drops forwarded packets: containers have no network until "iptables-legacy -I FORWARD -i ${bridge} -j ACCEPT" and "iptables-legacy -I FORWARD -o ${bridge} -j ACCEPT"`;
 }
 
 /** Takes mdk's rules out of every chain. Returns warnings. */

@@ -1,5 +1,6 @@
 /** The network in namespaces of the test's own; ip, nft, iptables, ss and curl are the witnesses. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { createWorld, type World } from "../helpers/network-world.ts";
 
 const root = process.getuid?.() === 0;
@@ -177,6 +178,19 @@ test.skipIf(!root)("a table that is lost is made again and says so; a native fir
   expect(await world.ask({ do: "ensure", hash: null, subnet: SUBNET })).toMatchObject({ tableIsNew: true, warnings: [] });
   expect(page(a, "10.99.0.2")).toBe("out 10.99.0.1");
   expect(world.run(world.host, ["nft", "list", "chain", "inet", "filter", "forward"]).stdout).toContain('comment "mdk: mdk0"');
+});
+
+const hasLegacy = Bun.which("iptables-legacy") !== null && existsSync("/proc/net/ip_tables_names");
+test.skipIf(!root || !hasLegacy)("the older iptables is told of, not changed", async () => {
+  const legacy = (...words: string[]) => world.run(world.host, ["iptables-legacy", ...words]);
+  const ensureAnew = async () => {
+    world.run(world.host, ["nft", "delete table inet mdk"]);
+    return world.ask({ do: "ensure", hash: null, subnet: SUBNET });
+  };
+  expect(legacy("-P", "FORWARD", "DROP")).toMatchObject({ code: 0 });
+  expect(await ensureAnew()).toMatchObject({ warnings: [expect.stringContaining("iptables-legacy -I FORWARD -i mdk0 -j ACCEPT")] });
+  legacy("-P", "FORWARD", "ACCEPT");
+  expect(await ensureAnew()).toMatchObject({ warnings: [] });
 });
 
 test.skipIf(!root)("another data root has a bridge of its own, closed to the first", async () => {
