@@ -1,3 +1,4 @@
+/** Hierarchies found in /proc's texts of different hosts. */
 import { expect, test } from "bun:test";
 import { locate, parseMemberships, parseMounts } from "../../src/cgroup/detect.ts";
 

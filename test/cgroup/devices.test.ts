@@ -1,3 +1,4 @@
+/** Device rules as v1 writes and as an eBPF program, which a small interpreter runs. */
 import { expect, test } from "bun:test";
 import { allowsEverything, assembleDeviceProgram, planDeviceWrites, type DeviceRule } from "../../src/cgroup/devices.ts";
 

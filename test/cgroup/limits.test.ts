@@ -1,3 +1,4 @@
+/** Limits as cgroup files of both versions. */
 import { expect, test } from "bun:test";
 import { cpuWeight, planLimits, type Limits, type Version } from "../../src/cgroup/limits.ts";
 import { MdkError } from "../../src/error.ts";

@@ -1,3 +1,4 @@
+/** Subnets and addresses that are chosen. */
 import { expect, test } from "bun:test";
 import { choosePool, formatAddress, formatHardwareAddress, formatSubnet, gatewayOf, hardwareAddress, nextAddress, overlaps, parseAddress, parseSubnet, POOLS } from "../../src/network/ipam.ts";
 

@@ -1,3 +1,4 @@
+/** Netlink messages, byte by byte, and the names in them. */
 import { expect, test } from "bun:test";
 import { be16, be32, listAttributes, MessageWriter, parseAttributes, toText, u32 } from "../../src/network/netlink.ts";
 import { networkNames, vethName } from "../../src/network/names.ts";

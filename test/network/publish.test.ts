@@ -1,3 +1,4 @@
+/** Ports that are held on loopback; no root is needed for it. */
 import { expect, test } from "bun:test";
 import { closeSync } from "node:fs";
 import { createServer, type Server } from "node:net";

@@ -1,3 +1,4 @@
+/** The texts of resolv.conf and hosts. */
 import { expect, test } from "bun:test";
 import { generateHosts, generateResolvConf, parseResolvConf, type HostsOptions, type ResolvOptions } from "../../src/network/resolv.ts";
 
