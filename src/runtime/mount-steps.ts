@@ -79,7 +79,7 @@ function sysctlPath(name: string): string {
 }
 
 function isSystemPlace(path: string): boolean {
-  return /^\/(proc|dev|sys)($|\/)/.test(path);
+  return ["/proc", "/dev", "/sys"].some((place) => path === place || path.startsWith(`${place}/`));
 }
 
 function systemMount(mount: Mount, context: MountContext, made: Set<string>): Step[] {
@@ -200,7 +200,7 @@ function hide(context: MountContext, covered: (path: string) => boolean): { befo
   for (const path of readonlyPaths) if (context.kinds.has(path)) put(path, bindReadonly(path, path, AT_RECURSIVE));
   const sources = new Map<PathKind, string>([["file", "/dev/null"]]);
   const taken = new Set<PathKind>();
-  for (const path of [...maskedPaths].sort((a, b) => Number(covered(a)) - Number(covered(b)))) {
+  for (const path of [...maskedPaths.filter((path) => !covered(path)), ...maskedPaths.filter(covered)]) {
     const kind = context.kinds.get(path);
     if (kind === undefined) continue;
     const source = sources.get(kind);

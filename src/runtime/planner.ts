@@ -62,6 +62,7 @@ export interface ExecInput {
 /** The plan of a container's start. Errors: MdkError for what plans cannot say (NUL bytes, a spec without a pid namespace). */
 export function planRun(input: RunInput): Run {
   const { spec, cgroup } = input;
+  refuseNul(spec.process, spec);
   const own = spec.linux.namespaces.filter((namespace) => namespace.path === undefined);
   const types = new Set(own.map((namespace) => namespace.type));
   if (!types.has("pid") || !types.has("mount")) {
@@ -90,7 +91,7 @@ export function planRun(input: RunInput): Run {
     { ready: {} },
     execveStep(spec.process),
   ];
-  return checked({
+  return {
     id: input.id,
     monitor: input.monitor,
     run_lock: input.runLock,
@@ -100,12 +101,13 @@ export function planRun(input: RunInput): Run {
     report: input.report,
     hold_mounts: input.holdMounts,
     steps,
-  });
+  };
 }
 
 /** The plan of one more process. The pid namespace is entered by the shim before the steps begin. */
 export function planExec(input: ExecInput): Exec {
   const { spec, process, cgroup } = input;
+  refuseNul(process, spec);
   let flags = 0;
   for (const { type } of spec.linux.namespaces) if (type !== "pid" && type !== "user") flags |= NAMESPACES[type];
   const steps: Step[] = [
@@ -120,7 +122,7 @@ export function planExec(input: ExecInput): Exec {
     { ready: {} },
     execveStep(process),
   ];
-  return checked({
+  return {
     id: input.id,
     monitor: input.monitor,
     cage: input.cage,
@@ -128,7 +130,7 @@ export function planExec(input: ExecInput): Exec {
     cgroup: cgroup.v2,
     report: input.report,
     steps,
-  });
+  };
 }
 
 /** v1 cgroups: the single-threaded child writes 0 to `tasks` itself (kernel-traps 2, 26). */
@@ -166,17 +168,14 @@ function scoreSteps(process: Process): Step[] {
   return [{ write_proc: { path: "/proc/self/oom_score_adj", text: String(process.oomScoreAdj) } }];
 }
 
-/** Refuses NUL bytes anywhere: the kernel would see a shorter string than the one that was checked. */
-function checked<T>(plan: T): T {
-  const visit = (value: unknown): void => {
-    if (typeof value === "string") {
-      if (value.includes("\0")) {
-        throw new MdkError("nul-in-plan", "invalid argument: a NUL byte in arguments, environment, names or paths", {
-          hint: "the kernel ends strings there: leave it out",
-        });
-      }
-    } else if (typeof value === "object" && value !== null) for (const member of Object.values(value)) visit(member);
-  };
-  visit(plan);
-  return plan;
+/** Refuses NUL bytes in what users and images write: the kernel would see a shorter string than the one that was checked. */
+function refuseNul(process: Process, spec: Spec): void {
+  const texts = [
+    process.cwd, spec.hostname, spec.domainname ?? "", ...process.args, ...process.env, ...Object.entries(spec.linux.sysctl).flat(),
+    ...spec.mounts.flatMap((mount) => [mount.destination, mount.source, ...mount.options]), ...spec.linux.devices.map((device) => device.path),
+  ];
+  if (!texts.some((text) => text.includes("\0"))) return;
+  throw new MdkError("nul-in-plan", "invalid argument: a NUL byte in arguments, environment, names or paths", {
+    hint: "the kernel ends strings there: leave it out",
+  });
 }

@@ -67,7 +67,7 @@ export function resolveUser(
 /** The passwd line of a name or number; null where there is none. A number in range is never taken for a name. */
 function findUser(user: string, passwd: string): PasswdLine | null {
   const number = user === "" ? 0 : parseId(user);
-  for (const line of lines(passwd)) {
+  for (const line of linesWith(passwd, number === null ? `${user}:` : `:${number}:`)) {
     const fields = line.split(":", 7);
     const uid = fieldId(fields[2]);
     const gid = fieldId(fields[3]);
@@ -82,37 +82,40 @@ function findUser(user: string, passwd: string): PasswdLine | null {
 function findGroup(name: string, group: string): number {
   const number = parseId(name);
   if (number !== null) return number;
-  for (const line of groups(group)) if (line.name === name) return line.gid;
+  for (const line of groupsWith(group, `${name}:`)) if (line.name === name) return line.gid;
   throw new MdkError("no-such-group", `unable to find group ${name}: no matching entries in group file`, {
     hint: "the name is looked up in the image's /etc/group; a number needs no entry",
   });
 }
 
 function addMemberships(gids: Set<number>, user: string, group: string): void {
-  for (const line of groups(group)) {
+  if (user === "") return; // every line without members would name it
+  for (const line of groupsWith(group, user)) {
     if (gids.size >= MAX_GROUPS) return;
     if (line.members.split(",").includes(user)) gids.add(line.gid);
   }
 }
 
-function* groups(group: string): Generator<GroupLine> {
-  for (const line of lines(group)) {
+function groupsWith(group: string, needle: string): GroupLine[] {
+  return linesWith(group, needle).flatMap((line) => {
     const fields = line.split(":", 4);
     const gid = fieldId(fields[2]);
-    if (gid !== null && fields[0]) yield { name: fields[0], gid, members: fields[3] ?? "" };
-  }
+    return gid !== null && fields[0] ? [{ name: fields[0], gid, members: fields[3] ?? "" }] : [];
+  });
 }
 
-/** Lines without blanks around them, comments and empty ones left out, one at a time: the text is never split whole. */
-function* lines(text: string): Generator<string> {
+/** Lines that hold `needle`, without blanks around them; comments are left out. Only they are looked at: the files may be long. */
+function linesWith(text: string, needle: string): string[] {
   const end = Math.min(text.length, MAX_TEXT);
-  for (let start = 0; start < end; ) {
-    let stop = text.indexOf("\n", start);
-    if (stop < 0 || stop > end) stop = end;
-    const line = text.slice(start, stop).trim();
-    if (line !== "" && !line.startsWith("#")) yield line;
-    start = stop + 1;
+  const found: string[] = [];
+  for (let at = text.indexOf(needle); at >= 0 && at < end && found.length < MAX_GROUPS; ) {
+    let stop = text.indexOf("\n", at);
+    if (stop < 0) stop = text.length;
+    const line = text.slice(text.lastIndexOf("\n", at) + 1, stop).trim();
+    if (!line.startsWith("#")) found.push(line);
+    at = text.indexOf(needle, stop + 1);
   }
+  return found;
 }
 
 /**
