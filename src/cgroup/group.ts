@@ -249,7 +249,7 @@ function subdirectories(directory: string): string[] {
   }
 }
 
-export function removeTree(directory: string): void {
+function removeTree(directory: string): void {
   for (let attempt = 0; ; attempt++) {
     try {
       rmdirSync(directory);

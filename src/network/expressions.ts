@@ -16,7 +16,7 @@ function expression(name: string, write: (data: MessageWriter) => void): Express
 export const REGISTER = [8, 9, 10, 11] as const;
 const R0 = REGISTER[0];
 
-export const META = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16, iifkind: 26, oifkind: 27 } as const;
+const META = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16, iifkind: 26, oifkind: 27 } as const;
 
 export function loadMeta(key: keyof typeof META, register: number = R0): Expression {
   return expression("meta", (data) => data.be32(1, register).be32(2, META[key]));

@@ -28,6 +28,10 @@ const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const RTEXT_FILTER_SKIP_STATS = 8;
 const VETH_INFO_PEER = 1;
+const IFLA_INET_CONF = 1;
+/** include/uapi/linux/ip.h */
+const IPV4_DEVCONF_ARP_NOTIFY = 22;
+const AF_INET = 2;
 const AF_INET6 = 10;
 const IFF_UP = 1;
 
@@ -146,6 +150,20 @@ export function setUp(name: string, { withoutLinkLocal = false, hairpin = false 
     );
   }
   return writer.finish("RTM_NEWLINK", name);
+}
+
+/**
+ * The link tells its neighbours where it is when it comes up (arp_notify): the bridge may still lead to the link of a dying
+ * namespace that had the same address.
+ */
+export function announceWhenUp(name: string): NetlinkMessage {
+  return new MessageWriter(RTM_NEWLINK, NLM_F_ACK)
+    .raw(linkHeader({ index: 0, flags: 0, change: 0 }))
+    .string(IFLA_IFNAME, name)
+    .nest(IFLA_AF_SPEC, (spec) =>
+      spec.nest(AF_INET, (inet) => inet.nest(IFLA_INET_CONF, (settings) => settings.u32(IPV4_DEVCONF_ARP_NOTIFY, 1))),
+    )
+    .finish("RTM_NEWLINK", name);
 }
 
 /** ENODEV where it is missing. 50 to 90 ms in the kernel: never while somebody waits. */

@@ -1,7 +1,7 @@
 /** Netlink messages (netlink(7), include/uapi/linux/netlink.h) as bytes: pure. Sockets are in sys/netlink.ts. */
 import type { NetlinkMessage } from "../sys/netlink.ts";
 
-export const NLM_F_REQUEST = 0x1;
+const NLM_F_REQUEST = 0x1;
 export const NLM_F_ACK = 0x4;
 export const NLM_F_DUMP = 0x300;
 export const NLM_F_EXCL = 0x200;

@@ -67,7 +67,7 @@ export function newChain({ family, table, chain, type, hook, priority }: BaseCha
 }
 
 /** Types of nft(8), as it numbers them (src/datatype.h of nftables): only for its listing. */
-export const TYPE = { ipv4_addr: 7, inet_proto: 12, inet_service: 13 } as const;
+const TYPE = { ipv4_addr: 7, inet_proto: 12, inet_service: 13 } as const;
 
 export interface NewMap extends TableName {
   readonly map: string;

@@ -35,7 +35,7 @@ export interface HeldPorts {
 }
 
 /** A range of more ports than this is checked when the container starts, and not held while it runs; nor are more in all. */
-export const HELD_MAX = 128;
+const HELD_MAX = 128;
 const ANY = "0.0.0.0";
 const PROTOCOL = { tcp: 6, udp: 17 } as const;
 

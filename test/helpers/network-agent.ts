@@ -5,7 +5,7 @@
 import { closeSync, openSync } from "node:fs";
 import { dlopen } from "bun:ffi";
 import { ensureBridge, findBridgeSubnet, openFirewall, removeBridge, MTU, type ChangedSysctl } from "../../src/network/bridge.ts";
-import { attachContainer, isAttached } from "../../src/network/container.ts";
+import { attachContainer } from "../../src/network/container.ts";
 import { choosePool } from "../../src/network/ipam.ts";
 import { networkNames, vethName } from "../../src/network/names.ts";
 import { holdPorts, publishPorts, releasePorts, removePublished, type HeldPorts, type PublishedPort } from "../../src/network/publish.ts";
@@ -27,7 +27,6 @@ function openIn(namespace: number): NetlinkSocket {
 type Command =
   | { do: "ensure"; hash: string | null; subnet: string }
   | { do: "attach"; namespace: string; hash: string | null; address: string; subnet: string }
-  | { do: "attached"; veth: string; index: number }
   | { do: "publish"; hash: string | null; ports: PublishedPort[]; address: string }
   | { do: "unpublish"; hash: string | null; ports: PublishedPort[] }
   | { do: "remove"; hash: string | null }
@@ -45,11 +44,11 @@ function attach(command: Extract<Command, { do: "attach" }>): unknown {
   const bridge = ensureBridge(route, firewall, { names, subnet: command.subnet, mtu: MTU, remember: () => {} }).index;
   const veth = vethName(names);
   const start = Bun.nanoseconds();
-  const index = attachContainer(route, container, { veth, bridge, address: command.address, subnet: command.subnet, namespace });
+  attachContainer(route, container, { veth, bridge, address: command.address, subnet: command.subnet, namespace });
   const ms = (Bun.nanoseconds() - start) / 1e6;
   container.close();
   closeSync(namespace);
-  return { veth, index, ms };
+  return { veth, ms };
 }
 
 function perform(command: Command): unknown {
@@ -63,8 +62,6 @@ function perform(command: Command): unknown {
     }
     case "attach":
       return attach(command);
-    case "attached":
-      return isAttached(route, command.veth, command.index);
     case "publish": {
       const start = Bun.nanoseconds();
       const ports = holdPorts(command.ports, "web (0123)");

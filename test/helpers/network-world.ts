@@ -67,7 +67,12 @@ export function createWorld(): World {
   return {
     host,
     neighbour,
-    container: add,
+    container: (name) => {
+      const namespace = add(name);
+      // As init does it.
+      must(`ip netns exec ${namespace} sysctl -qw net.ipv6.conf.all.disable_ipv6=1`);
+      return namespace;
+    },
     run,
     serve: (namespace, port) =>
       start(namespace, `Bun.serve({hostname:"0.0.0.0",port:${port},fetch:(r,s)=>new Response("${namespace.split("-")[1]} "+s.requestIP(r).address)});console.log("up")`),
