@@ -106,7 +106,12 @@ function through(source: AsyncIterable<Uint8Array>, inflate: Transform, sink: (b
 function drained(inflate: Transform, failed: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     if (failed()) return resolve();
-    inflate.once("drain", resolve);
-    inflate.once("close", resolve);
+    const done = (): void => {
+      inflate.off("drain", done);
+      inflate.off("close", done);
+      resolve();
+    };
+    inflate.on("drain", done);
+    inflate.on("close", done);
   });
 }
