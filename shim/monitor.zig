@@ -166,7 +166,10 @@ fn settings(m: *Monitor, p: *const plan.Monitor) linux.Error!void {
     m.client_cleans = p.client_cleans;
     m.tell_after_cleanup = p.tell_after_cleanup;
     m.channel.fd = launch.channel;
-    if (p.listener) |fd| m.listener.fd = number(fd);
+    if (p.listener) |fd| {
+        m.listener.fd = number(fd);
+        linux.setNonblocking(m.listener.fd); // who connected may be gone when we accept
+    }
     if (p.record) |fd| m.record = number(fd);
     if (p.oom) |fd| m.oom_events = number(fd);
     if (p.procs) |fd| m.procs = number(fd);

@@ -30,7 +30,7 @@ export function busyboxRoot(): number {
   for (const directory of ["bin", "proc", "dev", "tmp"]) mkdirSync(join(path, directory));
   copyFileSync("/bin/busybox", join(path, "bin/busybox"));
   chmodSync(join(path, "bin/busybox"), 0o755);
-  for (const name of ["sh", "true", "cat", "sleep", "head", "id", "ls", "dd", "tty", "stty", "echo", "yes", "wc", "kill", "ps", "touch", "seq", "printf", "od", "grep", "readlink"])
+  for (const name of ["sh", "true", "cat", "sleep", "head", "id", "tail", "ls", "dd", "tty", "stty", "echo", "yes", "wc", "kill", "ps", "touch", "seq", "printf", "od", "grep", "readlink"])
     symlinkSync("busybox", join(path, "bin", name));
   return root;
 }
@@ -66,9 +66,12 @@ export interface Options {
   readonly log?: boolean;
   readonly listen?: boolean;
   readonly uid?: number;
+  /** A program to put into the root as /bin/docker-init. */
+  readonly initFile?: string;
   readonly cleanup?: readonly string[];
   readonly tellAfterCleanup?: boolean;
   readonly steps?: (steps: Step[]) => Step[];
+  readonly plan?: (plan: Run, d: Descriptors) => Run;
 }
 
 export const nosymlinks = "4";
@@ -147,7 +150,7 @@ export function launch(
   const length = Buffer.alloc(4);
   length.writeUInt32LE(text.length);
   sendWithDescriptors(channel, length, [plan, ...d.list]);
-  const launcher = Bun.spawn([SHIM, face], { argv0: "mdk-shim", stdio: ["ignore", "ignore", "inherit", theirs] });
+  const launcher = Bun.spawn([SHIM, face], { argv0: "mdk-shim", stdio: ["ignore", "ignore", "ignore", theirs] });
   for (const fd of [plan, far, theirs]) closeSync(fd);
   return { report, channel, launcher, next: () => receive(report) };
 }
@@ -164,6 +167,7 @@ export function run(o: Options = {}): Container {
   const state = openSync(directory, "r");
   const lock = openSync(join(directory, "lock"), "w");
   const root = busyboxRoot();
+  if (o.initFile !== undefined) copyFileSync(o.initFile, `/proc/self/fd/${root}/bin/docker-init`);
   const staging = join(directory, "root");
   mkdirSync(staging);
   const place = openSync(staging, "r");
@@ -181,7 +185,7 @@ export function run(o: Options = {}): Container {
       hold_mounts: o.holdMounts ?? false,
       steps: o.steps === undefined ? all : o.steps(all),
     };
-    return { run: base };
+    return { run: o.plan === undefined ? base : o.plan(base, d) };
   });
   for (const fd of [state, lock, root, place, ...(listener === null ? [] : [listener])]) closeSync(fd);
   return {
