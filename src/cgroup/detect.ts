@@ -24,6 +24,8 @@ export interface Cgroups {
   readonly hierarchies: readonly Hierarchy[];
 }
 
+const DEPTH_MAX = 64;
+
 /** A line of /proc/self/cgroup (cgroups(7)): `4:cpu,cpuacct:/path`, v2 `0::/path`. */
 export interface Membership {
   readonly id: number;
@@ -31,7 +33,7 @@ export interface Membership {
   readonly path: string;
 }
 
-/** The fields of a /proc/self/mountinfo line (proc(5)) that matter here. */
+/** The fields of a /proc/self/mountinfo line (proc(5)) that matter here; type and options are empty where it is no cgroup. */
 export interface Mount {
   readonly id: number;
   readonly parent: number;
@@ -66,20 +68,16 @@ export function parseMemberships(text: string): Membership[] {
   return memberships;
 }
 
+/** Every mount; type and options are only told of cgroup mounts, which are few: this is read on every start. */
 export function parseMounts(text: string): Mount[] {
   const mounts: Mount[] = [];
   for (const line of text.split("\n")) {
-    const fields = line.split(" ");
-    // Optional fields stand before the separator, so that its position varies.
-    const separator = fields.indexOf("-", 6);
-    if (separator < 0) continue;
-    mounts.push({
-      id: Number(fields[0]),
-      parent: Number(fields[1]),
-      mountpoint: unescape(fields[4] ?? ""),
-      type: fields[separator + 1] ?? "",
-      options: (fields[separator + 3] ?? "").split(","),
-    });
+    const [id, parent, , , mountpoint] = line.split(" ", 5);
+    if (mountpoint === undefined) continue;
+    // Optional fields stand before the separator, so that its position varies; no field holds a space.
+    const separator = line.indexOf(" - cgroup");
+    const [type = "", , options = ""] = separator < 0 ? [] : line.slice(separator + 3).split(" ");
+    mounts.push({ id: Number(id), parent: Number(parent), mountpoint: unescape(mountpoint), type, options: options.split(",") });
   }
   return mounts;
 }
@@ -91,8 +89,10 @@ export function locate(
   readControllers: (mountpoint: string) => string,
 ): Cgroups {
   const candidates = mounts.filter((mount) => mount.type === "cgroup" || mount.type === "cgroup2");
-  const byId = new Map(mounts.map((mount) => [mount.id, mount]));
-  const visible = candidates.filter((mount) => isVisible(mount, mounts, byId));
+  const prefix = commonPrefix(candidates.map(({ mountpoint }) => mountpoint));
+  const near = mounts.filter(({ mountpoint }) => prefix.startsWith(mountpoint) || mountpoint.startsWith(prefix));
+  const byId = new Map(near.map((mount) => [mount.id, mount]));
+  const visible = candidates.filter((mount) => isVisible(mount, near, byId));
   const hierarchies: Hierarchy[] = [];
   for (const { controllers, path } of memberships) {
     if (controllers.length === 0) {
@@ -132,11 +132,27 @@ function modeOf(hierarchies: readonly Hierarchy[]): Mode {
 
 /** A mount is hidden when something that is not its ancestor lies over it or over a directory above it. */
 function isVisible(mount: Mount, mounts: readonly Mount[], byId: ReadonlyMap<number, Mount>): boolean {
-  const ancestors = new Set<number>();
-  for (let at: Mount | undefined = mount; at !== undefined && !ancestors.has(at.id); at = byId.get(at.parent)) {
-    ancestors.add(at.id);
+  for (const other of mounts) {
+    if (other !== mount && isAbove(other.mountpoint, mount.mountpoint) && !isAncestor(other, mount, byId)) return false;
   }
-  return mounts.every((other) => ancestors.has(other.id) || !isAbove(other.mountpoint, mount.mountpoint));
+  return true;
+}
+
+function isAncestor(other: Mount, mount: Mount, byId: ReadonlyMap<number, Mount>): boolean {
+  let at: Mount | undefined = mount;
+  // The root of a mount namespace may be its own parent.
+  for (let depth = 0; at !== undefined && depth < DEPTH_MAX; depth++) {
+    at = byId.get(at.parent);
+    if (at === other) return true;
+  }
+  return false;
+}
+
+/** Only mounts that begin so, or that this begins with, can hide one of the paths. */
+function commonPrefix(paths: readonly string[]): string {
+  let prefix = paths[0] ?? "";
+  for (const path of paths) while (!path.startsWith(prefix)) prefix = prefix.slice(0, -1);
+  return prefix;
 }
 
 function isAbove(directory: string, path: string): boolean {
