@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync } from "node:fs";
-import { exited, go, parent, run, type Container } from "../helpers/shim.ts";
+import { exited, go, parent, run, until, type Container } from "../helpers/shim.ts";
 
 const name = `mdk-shim-test-${process.pid}`;
 const mounts = readFileSync("/proc/mounts", "utf8").split("\n").map((line) => line.split(" "));
@@ -15,8 +15,9 @@ function group(hierarchy: string, child: string): string {
   return path;
 }
 afterAll(async () => {
-  await Bun.sleep(100); // the last monitor is leaving
-  for (const path of made) rmdirSync(path);
+  for (const path of made) await until(() => { // the last monitor is leaving
+    try { rmdirSync(path); return true; } catch { return false; }
+  }, `${path} is empty`);
 });
 
 const cgroupOf = (pid: number, controller: string): string =>
@@ -46,7 +47,7 @@ test.skipIf(unified === undefined)("init is born in its v2 cgroup, monitor and c
 test.skipIf(memory === undefined)("init joins its v1 cgroups by tasks; the kernel's kill for memory is seen, and a child's leaves PID 1's status", () => {
   const [own, monitors] = [group(memory as string, "own"), group(memory as string, "monitors")];
   Bun.spawnSync(["sh", "-c", `echo 20M > ${own}/memory.limit_in_bytes; echo 20M > ${own}/memory.memsw.limit_in_bytes`]);
-  const eat = "head -c 100000000 /dev/zero | tail -c 100000000 >/dev/null";
+  const eat = "(echo 1000 >/proc/self/oom_score_adj; exec tail -c 100000000 /dev/zero)";
   for (const [script, code] of [[`exec tail -c 100000000 /dev/zero`, 137], [`${eat}; exit 4`, 4]] as const) {
     const fds = [openSync(`${own}/tasks`, "w"), openSync(`${monitors}/tasks`, "w"), openSync(`${own}/memory.oom_control`, "r"), openSync(`${own}/cgroup.procs`, "r")] as const;
     const container = run({
