@@ -118,6 +118,7 @@ export function removeGroup(cgroups: Cgroups, { parent, id }: GroupName): void {
 export function killGroup(cgroups: Cgroups, { parent, id }: GroupName): void {
   const directories = cgroups.hierarchies.map(({ mountpoint }) => `${mountpoint}/${parent}/${id}`);
   const unified = findUnified(cgroups);
+  if (unified !== null && isEmpty(`${unified.mountpoint}/${parent}/${id}`, directories)) return;
   // Linux 5.14: atomic, forks included.
   if (unified !== null) quietly(() => writeFileSync(`${unified.mountpoint}/${parent}/${id}/cgroup.kill`, "1", { flag: "r+" }));
   // Without it no new process may appear while the loop below kills the old ones.
@@ -215,17 +216,30 @@ function applyDeviceRules(cgroups: Cgroups, { parent, id }: GroupName, rules: re
   }
 }
 
+/**
+ * The usual end, seen without a walk through all hierarchies: v2 counts what is below as well, and every process of a container
+ * starts there. One that left it for a group of its own in v1 is met by removeGroup.
+ */
+function isEmpty(unified: string, directories: readonly string[]): boolean {
+  return !readOr(`${unified}/cgroup.events`, "populated 0").includes("populated 1") && directories.every((directory) => members(directory).length === 0);
+}
+
 /** Processes of the group and of all groups below it. */
 function processes(directory: string): number[] {
-  const pids: number[] = [];
-  for (const path of descendants(directory)) {
-    try {
-      for (const line of readFileSync(`${path}/cgroup.procs`, "utf8").split("\n")) if (line !== "") pids.push(Number(line));
-    } catch {
-      // Removed meanwhile, or a threaded v2 group, whose processes its ancestor lists.
-    }
+  return descendants(directory).flatMap(members);
+}
+
+/** None where it was removed meanwhile, or is a threaded v2 group, whose processes its ancestor lists. */
+function members(directory: string): number[] {
+  return readOr(`${directory}/cgroup.procs`, "").split("\n").filter((line) => line !== "").map(Number);
+}
+
+function readOr(file: string, missing: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return missing;
   }
-  return pids;
 }
 
 /** The directory and those below it, parents first. */
