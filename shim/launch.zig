@@ -133,12 +133,22 @@ fn vector(decoder: *decode.Decoder, strings: []const [:0]const u8) decode.Error!
 }
 
 fn startRun(request: *Request, run: *const plan.Run) linux.Error!void {
-    // An open-file-description lock: the monitor inherits it, and it lasts as long as one of them holds the description.
-    var lock: sys.Flock = .{ .type = sys.F.WRLCK, .whence = sys.SEEK.SET, .start = 0, .len = 0, .pid = 0, ._unused = {} };
-    const F_OFD_SETLK = 37;
-    _ = try linux.check(sys.fcntl(linux.number(run.run_lock), F_OFD_SETLK, @intFromPtr(&lock)), "fcntl", "run lock");
+    try takeRunLock(linux.number(run.run_lock));
     const cgroup: ?i32 = if (run.monitor.cgroup) |fd| linux.number(fd) else null;
     if (try linux.check(linux.clone(0, cgroup, null), "clone3", "monitor") == 0) monitor.startRun(request, run);
+}
+
+/// An open-file-description lock: it lasts as long as a descriptor of the description is open anywhere. So it is taken on
+/// a description of our own, which only the monitor inherits: the client still has the one that it sent.
+fn takeRunLock(fd: i32) linux.Error!void {
+    var path: [40]u8 = undefined;
+    const rc = sys.openat(linux.AT_FDCWD, linux.fdPath(&path, fd), .{ .ACCMODE = .RDWR, .CLOEXEC = true }, 0);
+    const own = try linux.checkFd(rc, "openat", "run lock");
+    var lock: sys.Flock = .{ .type = sys.F.WRLCK, .whence = sys.SEEK.SET, .start = 0, .len = 0, .pid = 0, ._unused = {} };
+    const F_OFD_SETLK = 37;
+    _ = try linux.check(sys.fcntl(own, F_OFD_SETLK, @intFromPtr(&lock)), "fcntl", "run lock");
+    _ = try linux.check(sys.dup3(own, fd, linux.CLOSE_ON_EXEC), "dup3", "run lock"); // under the number that the plan knows
+    linux.close(own);
 }
 
 /// The exec monitor lives in the cage's pid namespace and is the cage's child, so that it dies with the container and is

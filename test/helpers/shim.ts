@@ -71,6 +71,8 @@ export interface Options {
   readonly cleanup?: readonly string[];
   readonly tellAfterCleanup?: boolean;
   readonly steps?: (steps: Step[]) => Step[];
+  /** Takes over our descriptor of the run lock, which is closed otherwise. */
+  readonly lock?: (fd: number) => void;
   readonly plan?: (plan: Run, d: Descriptors) => Run;
 }
 
@@ -165,7 +167,7 @@ export function receive(fd: number): { report: Report | null; descriptors: numbe
 export function run(o: Options = {}): Container {
   const directory = mkdtempSync(join(tmpdir(), "mdk-shim-"));
   const state = openSync(directory, "r");
-  const lock = openSync(join(directory, "lock"), "w");
+  const lock = openSync(join(directory, "lock"), "w+");
   const root = busyboxRoot();
   if (o.initFile !== undefined) copyFileSync(o.initFile, `/proc/self/fd/${root}/bin/docker-init`);
   const staging = join(directory, "root");
@@ -187,7 +189,8 @@ export function run(o: Options = {}): Container {
     };
     return { run: o.plan === undefined ? base : o.plan(base, d) };
   });
-  for (const fd of [state, lock, root, place, ...(listener === null ? [] : [listener])]) closeSync(fd);
+  if (o.lock !== undefined) o.lock(lock);
+  for (const fd of [state, ...(o.lock === undefined ? [lock] : []), root, place, ...(listener === null ? [] : [listener])]) closeSync(fd);
   return {
     ...started,
     directory,

@@ -11,6 +11,7 @@ const c = libc({
   pipe2: { args: ["ptr", "i32"], returns: "i32" },
   kill: { args: ["i32", "i32"], returns: "i32" },
   syscall: { args: ["i64", "i64", "i64"], returns: "i64" },
+  fcntl: { args: ["i32", "i32", "ptr"], returns: "i32" },
 });
 
 const open: Container[] = [];
@@ -164,6 +165,25 @@ test("a busy run lock is refused", () => {
   expect(second.next().report).toEqual(failed);
   expect(receive(second.channel).report).toEqual(failed);
   for (const fd of [state, lock, second.report, second.channel]) closeSync(fd);
+});
+
+test("the run lock ends with the monitor, though the client keeps the descriptor that it sent", async () => {
+  let kept = -1;
+  const made = container({ ...shell("sleep 0.1"), lock: (fd) => (kept = fd) });
+  const init = go(made);
+  const { monitor } = family(init);
+  const query = Buffer.alloc(32);
+  query.writeInt16LE(1, 0); // F_WRLCK
+  const free = (): boolean => {
+    const answer = Buffer.from(query);
+    check(c().fcntl(kept, 36, answer), "fcntl"); // F_OFD_GETLK
+    return answer.readInt16LE(0) === 2; // F_UNLCK
+  };
+  expect(exited(made).code).toBe(0);
+  say(made.channel, "d");
+  await until(() => !alive(monitor), "the monitor's end");
+  expect(free()).toBe(true);
+  closeSync(kept);
 });
 
 test("a plan that is none is refused on the channel, with the place", () => {
