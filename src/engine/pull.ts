@@ -5,6 +5,7 @@ import { parseConfig, type ImageConfig } from "../image/config.ts";
 import { CONFIG_BYTES_MAX, parseManifest, type Manifest } from "../image/manifest.ts";
 import { choosePlatform, hostPlatform, parsePlatform, platformName, type Platform } from "../image/platform.ts";
 import { canonicalName, DEFAULT_TAG, familiarName, parseReference, repositoryOf, withDefaultTag, type Reference } from "../image/reference.ts";
+import { probeOverlay } from "../layer/overlay.ts";
 import { readCredentials } from "../registry/credentials.ts";
 import { resolveEndpoint } from "../registry/endpoint.ts";
 import { Remote, type FetchedManifest } from "../registry/remote.ts";
@@ -62,6 +63,8 @@ export async function pull(context: Context, text: string, options: PullOptions 
   const platform = options.platform ? parsePlatform(options.platform, host) : host;
   const database = context.database();
   const paths = ensureStore(context.root);
+  const unusable = probeOverlay(paths.temporary);
+  if (unusable !== null) throw unusable;
   const abort = new AbortController();
   const giveUp = (): void => abort.abort(cancelled());
   options.signal?.addEventListener("abort", giveUp);

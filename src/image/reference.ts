@@ -14,7 +14,7 @@ export interface Reference {
   readonly digest: Digest | null;
 }
 
-export const DEFAULT_DOMAIN = "docker.io";
+const DEFAULT_DOMAIN = "docker.io";
 export const DEFAULT_TAG = "latest";
 const LEGACY_DOMAIN = "index.docker.io";
 const OFFICIAL = "library/";

@@ -11,10 +11,10 @@ const CHUNK = 1 << 20;
 const BOMB_FLOOR_BYTES = 4 * 2 ** 30;
 const BOMB_RATIO = 200;
 
-export type Compression = "gzip" | "zstd" | "none";
+type Compression = "gzip" | "zstd" | "none";
 
 /** By the magic of RFC 1952 and of RFC 8878 (skippable frames included); needs 4 bytes. */
-export function detectCompression(start: Uint8Array): Compression {
+function detectCompression(start: Uint8Array): Compression {
   if (start[0] === 0x1f && start[1] === 0x8b) return "gzip";
   const [a, b, c, d] = start;
   if (b === 0xb5 && c === 0x2f && d === 0xfd && a === 0x28) return "zstd";

@@ -108,10 +108,11 @@ function tooMany(count: number): MdkError {
  * (EINVAL), which is the case of a CI runner whose /var/lib is in its own container's root.
  */
 export function probeOverlay(directory: string): MdkError | null {
-  const probe = mkdtempSync(join(directory, "probe-"));
+  const probe = mkdtempSync(join(directory, `probe-${process.pid}-`));
   try {
     for (const name of ["lower", "upper", "work"]) mkdirSync(join(probe, name));
-    closeSync(mountOverlay({ lower: [join(probe, "lower")], upper: join(probe, "upper"), work: join(probe, "work") }));
+    // Volatile: else its unmount would wait for everything that is unwritten on this disk (kernel-traps 22).
+    closeSync(mountOverlay({ lower: [join(probe, "lower")], upper: join(probe, "upper"), work: join(probe, "work"), volatile: true }));
     return null;
   } catch (error) {
     if (!(error instanceof SysError)) throw error;

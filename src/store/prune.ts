@@ -69,12 +69,12 @@ function usedBlobs(database: Database): Set<string> {
 }
 
 /** What killed commands left in tmp/: drafts and locks that nobody holds, and what was buried but not removed. */
-export function removeLeftovers(paths: StorePaths): void {
+function removeLeftovers(paths: StorePaths): void {
   for (const name of readdirSync(paths.temporary)) {
     const path = join(paths.temporary, name);
     if (name === PULL_LOCK) continue;
-    const maker = /-(\d+)$/.exec(name)?.[1];
-    if (maker !== undefined && (name.startsWith("dead-") || name.startsWith("blob-"))) {
+    const maker = /^(?:dead|blob)-.*-(\d+)$/.exec(name)?.[1] ?? /^probe-(\d+)-/.exec(name)?.[1];
+    if (maker !== undefined) {
       if (Number(maker) === process.pid || !existsSync(`/proc/${maker}`)) rmSync(path, { recursive: true, force: true });
     } else if (/^[0-9a-f]{32}(\.lock)?$/.test(name)) {
       const draft = path.replace(/\.lock$/, "");
@@ -83,6 +83,6 @@ export function removeLeftovers(paths: StorePaths): void {
       rmSync(draft, { recursive: true, force: true });
       rmSync(`${draft}.lock`, { force: true });
       closeSync(lock);
-    } else if (name.startsWith("probe-")) rmSync(path, { recursive: true, force: true });
+    }
   }
 }

@@ -28,7 +28,7 @@ const c = libc({
 
 export type Path = string | Buffer;
 
-export const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
 const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
@@ -37,10 +37,8 @@ const ARM = arch() === "arm64";
 export const O_DIRECTORY = ARM ? 0o40000 : 0o200000;
 export const O_NOFOLLOW = ARM ? 0o100000 : 0o400000;
 export const O_WRONLY = 1;
-export const O_RDWR = 2;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
-export const O_TRUNC = 0o1000;
 export const O_NONBLOCK = 0o4000;
 
 /** openat2(2): `..`, absolute links and everything else stay below the directory. */

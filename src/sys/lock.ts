@@ -43,7 +43,7 @@ function taken(result: number): boolean {
 }
 
 /** Waits for the exclusive lock on the whole file. Blocks the thread: only for locks that are held for moments. */
-export function lock(fd: number): void {
+function lock(fd: number): void {
   for (;;) {
     if (c().fcntl(fd, F_OFD_SETLKW, range(F_WRLCK, 0, 0)) !== -1) return;
     if (errno() !== E.EINTR) check(-1, "fcntl", "F_OFD_SETLKW");
@@ -51,7 +51,7 @@ export function lock(fd: number): void {
 }
 
 /** Whether somebody else holds the lock, without taking it. */
-export function isLocked(fd: number): boolean {
+function isLocked(fd: number): boolean {
   const flock = range(F_WRLCK, 0, 0);
   check(c().fcntl(fd, F_OFD_GETLK, flock), "fcntl", "F_OFD_GETLK");
   return flock.readInt16LE(0) !== F_UNLCK;

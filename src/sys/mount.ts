@@ -1,5 +1,5 @@
 /**
- * The file-descriptor based mount calls of Linux 5.2 and later (fsopen(2), fsmount(2), move_mount(2), open_tree(2),
+ * The file-descriptor based mount calls of Linux 5.2 and later (fsopen(2), fsmount(2), open_tree(2),
  * mount_setattr(2)), by number: the oldest glibc that mdk runs on has no wrappers. The numbers are those of
  * include/uapi/asm-generic/unistd.h, where x86_64 and aarch64 agree. Every descriptor made is close-on-exec.
  */
@@ -9,19 +9,15 @@ import { check, cstr, errno, libc, ptr, SysError } from "./ffi.ts";
 
 const c = libc({
   syscall: { args: ["i64", "i64", "i64", "i64", "i64", "i64"], returns: "i64" },
-  umount2: { args: ["ptr", "i32"], returns: "i32" },
 });
 
-const SYS = { open_tree: 428, move_mount: 429, fsopen: 430, fsconfig: 431, fsmount: 432, mount_setattr: 442 } as const;
+const SYS = { open_tree: 428, fsopen: 430, fsconfig: 431, fsmount: 432, mount_setattr: 442 } as const;
 
 export const AT_FDCWD = -100;
 export const AT_EMPTY_PATH = 0x1000;
 export const AT_RECURSIVE = 0x8000;
 export const OPEN_TREE_CLONE = 1;
-export const MNT_DETACH = 2;
 const O_CLOEXEC = 0o2000000;
-const MOVE_MOUNT_F_EMPTY_PATH = 4;
-const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 const CLOEXEC = 1; // FSOPEN_CLOEXEC, FSMOUNT_CLOEXEC
 const FSCONFIG = { flag: 0, string: 1, create: 6 } as const;
 
@@ -44,12 +40,6 @@ function call(name: keyof typeof SYS, ...given: (number | Buffer | null)[]): num
  */
 export function openTree(directory: number, path: string, flags: number): number {
   return check(call("open_tree", directory, cstr(path), flags | O_CLOEXEC), "open_tree", path);
-}
-
-/** Attaches the mount `from` (a descriptor) at `path` below `directory`; an empty path means the directory itself. */
-export function moveMount(from: number, directory: number, path: string): void {
-  const flags = MOVE_MOUNT_F_EMPTY_PATH | (path === "" ? MOVE_MOUNT_T_EMPTY_PATH : 0);
-  check(call("move_mount", from, cstr(""), directory, cstr(path), flags), "move_mount", path);
 }
 
 export interface MountAttributes {
@@ -109,9 +99,4 @@ function contextError(context: number, name: string, object: string): SysError {
   }
   const told = lines.length === 0 ? object : `${object} (${lines.join("; ")})`;
   return new SysError(name, code, told === "" ? errnoText(code) : told);
-}
-
-/** Unmounts `path`; MNT_DETACH: now for its users, in fact when the last one is gone. */
-export function umount(path: string, flags = 0): void {
-  check(c().umount2(cstr(path), flags), "umount", path);
 }

@@ -1,3 +1,4 @@
+/** Pulls from registries that lie, break off, redirect and ask for credentials: nothing may stay, nothing may leak. */
 import { afterEach, beforeEach, describe, expect } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+/** Pulls from a real registry, of images that skopeo and umoci wrote; umoci's own unpacking is the second opinion. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { closeSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

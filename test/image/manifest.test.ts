@@ -1,3 +1,4 @@
+/** Manifests, configs, platforms and chain ids as they are read from strangers. */
 import { describe, expect, test } from "bun:test";
 import { parseConfig } from "../../src/image/config.ts";
 import { chainIds, digestOf, isDigest, type Digest } from "../../src/image/digest.ts";

@@ -1,3 +1,4 @@
+/** Names of images as Docker normalises and refuses them. */
 import { expect, test } from "bun:test";
 import { canonicalName, familiarName, parseReference, withDefaultTag } from "../../src/image/reference.ts";
 

@@ -1,3 +1,4 @@
+/** Layers as they are written to disk, laid over one another by the kernel, hostile archives among them. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync, closeSync } from "node:fs";
 import { tmpdir } from "node:os";

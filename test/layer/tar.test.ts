@@ -1,3 +1,4 @@
+/** The tar reader, bytes in and entries out; broken archives byte by byte. */
 import { describe, expect, test } from "bun:test";
 import { TarReader, type TarEntry } from "../../src/layer/tar.ts";
 import { cleanPath, whiteoutOf } from "../../src/layer/whiteout.ts";

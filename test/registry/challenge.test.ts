@@ -1,3 +1,4 @@
+/** Challenges, credentials and endpoints: what is believed of a registry, and what it is told. */
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
