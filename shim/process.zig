@@ -21,7 +21,6 @@ pub const Process = struct {
 
 pub fn start(process: Process) noreturn {
     linux.defaultSignals(); // Bun ignores SIGPIPE and SIGXFSZ, the monitor blocks all
-    _ = linux.prctl(.SET_DUMPABLE, 0); // no ptrace and no /proc/PID/fd for processes of a joined namespace (CVE-2016-9962)
     linux.closeFrom(3, true);
     for (process.request.steps(), 0..) |*s, index| {
         step.run(&process, s) catch |err| {
