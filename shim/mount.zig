@@ -75,8 +75,8 @@ fn remount(path: [:0]const u8, attr: *const linux.MountAttr, object: [:0]const u
 }
 
 /// pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one and is taken off from there. The new
-/// root is attached over "/" for the moment: the plan's descriptor of a directory leads into the caller's mount
-/// namespace, where we may not mount.
+/// root is attached over "/" for the moment: no descriptor of the caller's would do, since it leads into the caller's
+/// mount namespace, where we may not mount.
 pub fn pivotRoot(a: plan.PivotRoot) linux.Error!void {
     const root = linux.number(a.root);
     try attach(root, "/", 0);

@@ -127,7 +127,6 @@ pub const Step = union(enum) {
     unshare: Unshare,
     setns: Setns,
     mount: Mount,
-    umount: Umount,
     fsmount: Fsmount,
     move_mount: MoveMount,
     open_tree: OpenTree,
@@ -188,12 +187,6 @@ pub const Mount = struct {
     data: ?[:0]const u8,
 };
 
-/// umount2(2).
-pub const Umount = struct {
-    target: [:0]const u8,
-    flags: u32,
-};
-
 /// A new file system: fsopen, fsconfig for each option, fsmount, move_mount onto the target.
 pub const Fsmount = struct {
     type: [:0]const u8,
@@ -239,11 +232,9 @@ pub const MountSetattr = struct {
     propagation: u64,
 };
 
-/// Attaches the detached root at a host directory, enters it, pivots and detaches the old root: from here on every path is the container's.
+/// Attaches the detached root over "/", enters it, pivots and detaches the old root: from here on every path is the container's.
 pub const PivotRoot = struct {
     root: Fd,
-    /// A host directory to attach the root at for the moment.
-    directory: Fd,
 };
 
 pub const Mkdir = struct {

@@ -22,7 +22,6 @@ pub fn run(p: *const Process, s: *const plan.Step) Error!void {
         .unshare => |a| _ = try check(sys.unshare(a.flags), "unshare", ""),
         .setns => |a| _ = try check(sys.setns(number(a.fd), a.flags), "setns", ""),
         .mount => |a| try mount.mount(a),
-        .umount => |a| _ = try check(sys.umount2(a.target, a.flags), "umount2", a.target),
         .fsmount => |a| try mount.fsmount(a),
         .move_mount => |a| try mount.attach(number(a.fd), a.target, a.resolve),
         .open_tree => |a| try mount.openTree(a),

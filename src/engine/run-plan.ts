@@ -58,7 +58,7 @@ export async function makeRunPlan(context: Context, begun: Begun, input: RunPlan
   return planRun({
     id: container.id, monitor, spec: root.spec,
     runLock: descriptors.add(keep(openLock(runLockPath(run)))), opLock: descriptors.add(opLock), report: descriptors.add(input.report),
-    holdMounts: !container.host.AutoRemove, root: { mount: rootIndex, directory: descriptors.add(runDirectory) },
+    holdMounts: !container.host.AutoRemove, root: rootIndex,
     cgroup: { v2: group.v2 === null ? null : directory(group.v2), tasks: group.tasks.map((path) => descriptors.add(keep(openSync(path, constants.O_WRONLY)))) },
     namespaces: new Map(), filter: await seccompFilter(root.spec, machine()), window: input.window,
     binds: new Map([...root.binds].map(([destination, { fd, kind }]) => [destination, { fd: descriptors.add(fd), kind }])),

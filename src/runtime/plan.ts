@@ -23,7 +23,6 @@ export type U16 = number;
 export type U32 = number;
 export type I32 = number;
 export type U64 = string;
-export type I64 = string;
 
 /** Index into the descriptors that came with the plan, the plan's own memfd not counted. */
 export type Fd = U32;
@@ -132,7 +131,6 @@ export type Step =
   | { unshare: Unshare }
   | { setns: Setns }
   | { mount: Mount }
-  | { umount: Umount }
   | { fsmount: Fsmount }
   | { move_mount: MoveMount }
   | { open_tree: OpenTree }
@@ -192,12 +190,6 @@ export interface Mount {
   data: string | null;
 }
 
-/** umount2(2). */
-export interface Umount {
-  target: string;
-  flags: U32;
-}
-
 /** A new file system: fsopen, fsconfig for each option, fsmount, move_mount onto the target. */
 export interface Fsmount {
   type: string;
@@ -243,11 +235,9 @@ export interface MountSetattr {
   propagation: U64;
 }
 
-/** Attaches the detached root at a host directory, enters it, pivots and detaches the old root: from here on every path is the container's. */
+/** Attaches the detached root over "/", enters it, pivots and detaches the old root: from here on every path is the container's. */
 export interface PivotRoot {
   root: Fd;
-  /** A host directory to attach the root at for the moment. */
-  directory: Fd;
 }
 
 export interface Mkdir {

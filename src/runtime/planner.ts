@@ -29,8 +29,8 @@ export interface RunInput extends MountContext {
   readonly opLock: Fd | null;
   readonly report: Fd;
   readonly holdMounts: boolean;
-  /** The detached root, and a host directory to attach it at for a moment. */
-  readonly root: { readonly mount: Fd; readonly directory: Fd };
+  /** The detached root's mount. */
+  readonly root: Fd;
   readonly cgroup: CgroupDescriptors;
   /** Descriptors of namespaces that the spec joins by path. */
   readonly namespaces: ReadonlyMap<LinuxNamespaceType, Fd>;
@@ -155,7 +155,7 @@ function nameSteps(spec: Spec): Step[] {
 function rootSteps(spec: Spec, root: RunInput["root"]): Step[] {
   const steps: Step[] = [
     { mount: { source: null, target: "/", type: null, flags: MS.REC | MS.SLAVE, data: null } },
-    { pivot_root: { root: root.mount, directory: root.directory } },
+    { pivot_root: { root } },
   ];
   if (spec.linux.rootfsPropagation === "shared") {
     steps.push({ mount: { source: null, target: "/", type: null, flags: MS.SHARED, data: null } });

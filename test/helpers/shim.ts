@@ -79,7 +79,7 @@ export interface Options {
 export const nosymlinks = "4";
 
 /** The steps of a small container. */
-function steps(d: Descriptors, root: number, directory: number, o: Options): Step[] {
+function steps(d: Descriptors, root: number, o: Options): Step[] {
   const mknod = (path: string, dev: number): Step => ({ mknod: { path, mode: 0o020666, dev, uid: 0, gid: 0 } });
   const fs = (type: string, target: string, options: [string, string][] = []): Step => ({
     fsmount: { type, target, attributes: 0, resolve: nosymlinks, options: options.map(([key, value]) => ({ key, value })) },
@@ -88,7 +88,7 @@ function steps(d: Descriptors, root: number, directory: number, o: Options): Ste
     { mount: { source: null, target: "/", type: null, flags: 0x4000 | 0x40000, data: null } },
     { created: { network: false } },
     { wait_go: {} },
-    { pivot_root: { root: d.add(root), directory: d.add(directory) } },
+    { pivot_root: { root: d.add(root) } },
     fs("proc", "/proc"),
     fs("tmpfs", "/dev", [["mode", "755"]]),
     mknod("/dev/null", 0x103),
@@ -170,12 +170,9 @@ export function run(o: Options = {}): Container {
   const lock = openSync(join(directory, "lock"), "w+");
   const root = busyboxRoot();
   if (o.initFile !== undefined) copyFileSync(o.initFile, `/proc/self/fd/${root}/bin/docker-init`);
-  const staging = join(directory, "root");
-  mkdirSync(staging);
-  const place = openSync(staging, "r");
   const listener = o.listen === true ? listenUnix(state, "attach") : null;
   const started = launch("run", (d, report) => {
-    const all = steps(d, root, place, o);
+    const all = steps(d, root, o);
     const base: Run = {
       id: "test",
       monitor: { ...monitor(d, o, state), listener: listener === null ? null : d.add(listener) },
@@ -190,7 +187,7 @@ export function run(o: Options = {}): Container {
     return { run: o.plan === undefined ? base : o.plan(base, d) };
   });
   if (o.lock !== undefined) o.lock(lock);
-  for (const fd of [state, ...(o.lock === undefined ? [lock] : []), root, place, ...(listener === null ? [] : [listener])]) closeSync(fd);
+  for (const fd of [state, ...(o.lock === undefined ? [lock] : []), root, ...(listener === null ? [] : [listener])]) closeSync(fd);
   return {
     ...started,
     directory,

@@ -72,7 +72,7 @@ async function runContainer(changes: Partial<SpecRequest>, prepare: (root: strin
           streams: { ...MONITOR.streams, handed_stdout: d.add(output), handed_stderr: d.add(output) }, tell_after_cleanup: false,
         },
         runLock: d.add(open(join(folder, "lock"), "w")), opLock: null, report, holdMounts: false,
-        root: { mount: d.add(root), directory: d.add(open(folder, "r")) }, cgroup: { v2: null, tasks: [] },
+        root: d.add(root), cgroup: { v2: null, tasks: [] },
         namespaces: new Map(), filter, window: null,
       });
       steps.push(...run.steps);

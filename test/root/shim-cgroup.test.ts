@@ -1,3 +1,4 @@
+/** What the shim does with cgroups: who is born or joins where, and the kernel's kills for memory. */
 import { afterAll, expect, test } from "bun:test";
 import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync } from "node:fs";
 import { exited, go, parent, run, until, type Container } from "../helpers/shim.ts";

@@ -1,3 +1,4 @@
+/** The shim killed, or left alone, at moments spread over a set-up: a container runs or there is none. */
 import { expect, test } from "bun:test";
 import { closeSync, existsSync, readFileSync, readdirSync } from "node:fs";
 import { alive, go, parent, run, say, status, until } from "../helpers/shim.ts";

@@ -1,3 +1,4 @@
+/** The client's side of a terminal, by a pty of the test's own; and PID 1 of --init. */
 import { afterEach, expect, test } from "bun:test";
 import { closeSync, readSync, writeSync } from "node:fs";
 import { check, libc } from "../../src/sys/ffi.ts";

@@ -1,3 +1,4 @@
+/** Streams: pipes, files, terminals and clients of containers and of exec'd processes. */
 import { afterEach, expect, test } from "bun:test";
 import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { receiveWithDescriptors, socketpair } from "../../src/sys/socket.ts";

@@ -1,3 +1,4 @@
+/** The life of a container with the real shim: from the plan to the exit record, and every way in between to fail. */
 import { afterEach, expect, test } from "bun:test";
 import { closeSync, existsSync, openSync, readFileSync, readlinkSync, readdirSync } from "node:fs";
 import { check, libc } from "../../src/sys/ffi.ts";

@@ -1,3 +1,4 @@
+/** Unix sockets: messages, descriptors, names in deep directories. */
 import { afterAll, expect, test } from "bun:test";
 import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
