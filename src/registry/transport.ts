@@ -104,17 +104,18 @@ export class Transport {
     const home = new URL(url).origin === origin;
     if (home && request.authorization) headers.Authorization = request.authorization;
     const { ca, cert, key, rejectUnauthorized } = this.#options.tls;
+    const tls = {
+      // What is insecure for the registry is not for whoever it redirects to.
+      rejectUnauthorized: rejectUnauthorized || !home,
+      ...(ca === null ? {} : { ca: [...ca] }),
+      ...(home && cert !== null && key !== null ? { cert, key } : {}),
+    };
     try {
       return await fetch(url, {
         method: request.method ?? "GET", headers, redirect: "manual", decompress: false,
         signal: AbortSignal.any([answered.signal, ...(this.#options.signal === null ? [] : [this.#options.signal])]),
         ...(request.body === undefined ? {} : { body: request.body }),
-        tls: {
-          // What is insecure for the registry is not for whoever it redirects to.
-          rejectUnauthorized: rejectUnauthorized || !home,
-          ...(ca === null ? {} : { ca: [...ca] }),
-          ...(home && cert !== null && key !== null ? { cert, key } : {}),
-        },
+        ...(url.startsWith("https:") ? { tls } : {}),
       });
     } finally {
       timeout.removeEventListener("abort", stop);
