@@ -27,10 +27,8 @@ pub fn begin(m: *Monitor, code: u8) void {
     if (m.phase != .running) return;
     m.phase = .flushing;
     m.code = code;
-    for ([_]u1{ 0, 1 }) |index| {
-        while (stream.readOutput(m, index) == .data) {}
-        m.outputs[index].close();
-    }
+    for ([_]u1{ 0, 1 }) |index| emptyOutput(m, index);
+    m.discards = true;
     m.input.close();
     m.handed_input.drop();
     if (m.log) |*log| log.finish();
@@ -41,6 +39,19 @@ pub fn begin(m: *Monitor, code: u8) void {
     if (m.ready and m.record >= 0) writeRecord(m);
     // A container that never ran has no waiters but its own client.
     if (!m.tell_after_cleanup) attach.tellAll(m);
+}
+
+/// Most reads of a pipe at the end of an exec'd process.
+const last_reads = 64;
+
+/// What the program has written before its end. A container's processes are all dead; those that an exec'd process has left
+/// behind may go on writing to its pipes, and must not die of that: they are read to their end (`leave`), and discarded.
+fn emptyOutput(m: *Monitor, index: u1) void {
+    var reads: usize = 0;
+    while (m.contains_cage or reads < last_reads) : (reads += 1) {
+        if (stream.readOutput(m, index) != .data) break;
+    }
+    if (m.contains_cage or m.input.terminal) m.outputs[index].close();
 }
 
 /// Goes on as far as it can.
@@ -78,6 +89,7 @@ fn leave(m: *Monitor) void {
         m.buffers_used = true; // wakes up within a second
         return;
     }
+    if (m.outputs[0].fd >= 0 or m.outputs[1].fd >= 0) return;
     sys.exit_group(0);
 }
 

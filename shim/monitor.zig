@@ -27,6 +27,8 @@ pub const Monitor = struct {
     /// One read, or one message; the first byte is for a message's kind.
     buffer: []align(4096) u8 = &.{},
     buffers_used: bool = false,
+    /// The program has ended: what still comes out of its pipes is nobody's.
+    discards: bool = false,
     log: ?Log = null,
 
     outputs: [2]watch.Watch = .{ .{ .source = .output }, .{ .source = .output, .index = 1 } },

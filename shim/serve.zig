@@ -44,7 +44,7 @@ fn express(m: *Monitor) bool {
     }
     m.listener.want(m.epoll, if (free) watch.in else 0);
     for (&m.outputs, &m.handed_outputs, 0..) |*output, *handed, index| {
-        const read = running and !m.terminal_idle and !stream.heldBack(m, @intCast(index));
+        const read = m.discards or (!m.terminal_idle and !stream.heldBack(m, @intCast(index)));
         output.want(m.epoll, if (read) watch.in else 0);
         handed.watch.want(m.epoll, if (handed.queue.empty()) 0 else watch.out);
     }

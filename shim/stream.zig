@@ -153,6 +153,7 @@ pub fn readOutput(m: *Monitor, index: u1) ReadResult {
 
 /// `message` has room for a client's message kind before the output.
 fn deliver(m: *Monitor, index: u1, message: []u8) void {
+    if (m.discards) return;
     if (m.log) |*log| log.write(@fromBackingInt(index), message[1..]);
     m.handed_outputs[index].put(message[1..]);
     message[0] = if (index == 0) 'o' else 'r';

@@ -1,6 +1,6 @@
 /** Streams: pipes, files, terminals and clients of containers and of exec'd processes. */
 import { afterEach, expect, test } from "bun:test";
-import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { receiveWithDescriptors, socketpair } from "../../src/sys/socket.ts";
 import { closeContainers, container, exec, family, kill, logged, pipe, record, shell } from "../helpers/shim-container.ts";
 import { alive, attach, exited, go, parent, receive, say, until } from "../helpers/shim.ts";
@@ -135,6 +135,20 @@ test("exec joins a running container: own report, pipes and exit status; its mon
   const buffer = Buffer.alloc(1000);
   expect(buffer.subarray(0, readSync(outRead, buffer)).toString()).toBe("inside\n");
   for (const fd of [e.report, e.channel, outRead]) closeSync(fd);
+});
+
+test("what an exec'd process leaves in the background outlives it, and does not die of writing to its pipes", async () => {
+  const made = container(shell("sleep 100"));
+  const init = go(made);
+  made.next();
+  const e = exec(init, "(sleep 0.2; echo late; echo late; echo > /tmp/survived) & exit 0", { dup_streams: { uid: 0, gid: 0 } }, () => ({}));
+  const execMonitor = parent(go(e));
+  expect(exited(e).code).toBe(0);
+  closeSync(e.channel);
+  expect(existsSync(`/proc/${init}/root/tmp/survived`)).toBe(false);
+  await until(() => existsSync(`/proc/${init}/root/tmp/survived`), "the background process got that far");
+  await until(() => !alive(execMonitor), "the exec monitor ends with the last writer");
+  closeSync(e.report);
 });
 
 test("exec with a terminal serves the client that came with the plan", () => {
