@@ -21,6 +21,7 @@ const address = libc({
 
 const AF_UNIX = 1;
 const SOCK_SEQPACKET_CLOEXEC = 5 | 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const MSG_NOSIGNAL = 0x4000;
@@ -130,10 +131,13 @@ function addressOf(dirFd: number, name: string): { path: Buffer; bytes: Buffer }
   return { path, bytes };
 }
 
-/** A listening socket at `name` in the directory, reachable by its owner only. Throws SysError EADDRINUSE if it exists. */
+/**
+ * A listening socket at `name` in the directory, reachable by its owner only; accept(2) on it does not block: a client can
+ * be gone again before its monitor looks. Throws SysError EADDRINUSE if it exists.
+ */
 export function listenUnix(dirFd: number, name: string): number {
   const { path, bytes } = addressOf(dirFd, name);
-  const fd = check(c().socket(AF_UNIX, SOCK_SEQPACKET_CLOEXEC, 0), "socket", name);
+  const fd = check(c().socket(AF_UNIX, SOCK_SEQPACKET_CLOEXEC | SOCK_NONBLOCK, 0), "socket", name);
   try {
     check(address().bind(fd, bytes, bytes.length), "bind", name);
     // Nobody can connect before listen: the mode is right from the first moment.
