@@ -61,7 +61,8 @@ function printFormatted(format: string, rows: readonly Row[]): void {
 
 function rowOf(summary: ImageSummary, how: { readonly full: boolean; readonly now: Date }): Row {
   const created = new Date(summary.created);
-  const known = !Number.isNaN(created.getTime());
+  // Builders without a clock write Go's zero time, year 1.
+  const known = created.getUTCFullYear() > 1;
   return {
     Repository: summary.repository ?? "<none>", Tag: summary.tag ?? "<none>", Digest: summary.digest ?? "<none>",
     ID: how.full ? summary.id : summary.id.replace(/^sha256:/, "").slice(0, 12),

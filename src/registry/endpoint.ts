@@ -56,7 +56,8 @@ export function isLoopback(name: string): boolean {
 }
 
 function readTls(domain: string, options: EndpointOptions, rejectUnauthorized: boolean): Tls {
-  const own = readCertificates(join(options.certificates, domain));
+  const [first, second] = [domain, ...(domain === "docker.io" ? ["registry-1.docker.io"] : [])].map((name) => readCertificates(join(options.certificates, name)));
+  const own = { ca: [...first!.ca, ...(second?.ca ?? [])], cert: first!.cert ?? second?.cert ?? null, key: first!.key ?? second?.key ?? null };
   const bundle = [options.environment.SSL_CERT_FILE, ...CA_FILES].flatMap((path) => (path === undefined || path === "" ? [] : [path]));
   const host = bundle.map(read).find((text) => text !== null) ?? null;
   const ca = [...(host === null ? [] : [host]), ...own.ca];

@@ -20,13 +20,14 @@ export interface TokenRequest {
 export async function fetchToken({ transport, challenge, scope, credentials, origin }: TokenRequest): Promise<string | null> {
   const realm = realmOf(challenge, origin);
   const service = challenge.parameters.get("service") ?? "";
+  const foreign = realm.hostname !== new URL(origin).hostname;
   const response = credentials?.kind === "identity"
     ? await transport.send({
-        url: realm.href, method: "POST", headers: { "Content-Type": "application/x-www-form-urlencoded" },
+        foreign, url: realm.href, method: "POST", headers: { "Content-Type": "application/x-www-form-urlencoded" },
         body: new URLSearchParams({ grant_type: "refresh_token", service, scope, client_id: "mdk", refresh_token: credentials.token }).toString(),
       })
     : await transport.send({
-        url: withQuery(realm, service, scope, credentials?.username),
+        foreign, url: withQuery(realm, service, scope, credentials?.username),
         authorization: credentials === null ? null : basicHeader(credentials.username, credentials.password),
       });
   const body = await readBody(response, TOKEN_BYTES_MAX, `the answer of ${realm.origin}`);

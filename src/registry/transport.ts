@@ -12,6 +12,8 @@ export interface HttpRequest {
   /** Only ever sent to the origin of `url`. */
   readonly authorization?: string | null;
   readonly body?: string;
+  /** Not the registry itself: what it was forgiven, and our certificate for it, are not for this one. */
+  readonly foreign?: boolean;
   /** A first look: no second try. */
   readonly once?: boolean;
 }
@@ -103,12 +105,13 @@ export class Transport {
     const headers: Record<string, string> = { ...request.headers, "User-Agent": this.#options.userAgent };
     const home = new URL(url).origin === origin;
     if (home && request.authorization) headers.Authorization = request.authorization;
+    const own = home && request.foreign !== true;
     const { ca, cert, key, rejectUnauthorized } = this.#options.tls;
     const tls = {
       // What is insecure for the registry is not for whoever it redirects to.
-      rejectUnauthorized: rejectUnauthorized || !home,
+      rejectUnauthorized: rejectUnauthorized || !own,
       ...(ca === null ? {} : { ca: [...ca] }),
-      ...(home && cert !== null && key !== null ? { cert, key } : {}),
+      ...(own && cert !== null && key !== null ? { cert, key } : {}),
     };
     try {
       return await fetch(url, {

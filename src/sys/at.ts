@@ -3,27 +3,29 @@
  * A path is text (UTF-8) or, where names may be any bytes, a Buffer that ends in NUL. Errors are SysError with the call
  * and the name. Every descriptor made is close-on-exec.
  */
-import { arch } from "node:os";
 import { check, cstr, errno, libc, ptr, SysError } from "./ffi.ts";
 import { E } from "./errno.ts";
 
+/** What every start of a container needs; the rest is opened when a layer is written. */
 const c = libc({
   openat: { args: ["i32", "ptr", "i32", "u32"], returns: "i32" },
   mkdirat: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  fchown: { args: ["i32", "u32", "u32"], returns: "i32" },
+  syscall: { args: ["i64", "i64", "ptr", "i64", "i64", "ptr"], returns: "i64" },
+});
+const more = libc({
   mknodat: { args: ["i32", "ptr", "u32", "u64"], returns: "i32" },
   symlinkat: { args: ["ptr", "i32", "ptr"], returns: "i32" },
   linkat: { args: ["i32", "ptr", "i32", "ptr", "i32"], returns: "i32" },
   unlinkat: { args: ["i32", "ptr", "i32"], returns: "i32" },
   renameat: { args: ["i32", "ptr", "i32", "ptr"], returns: "i32" },
   readlinkat: { args: ["i32", "ptr", "ptr", "u64"], returns: "i64" },
-  fchown: { args: ["i32", "u32", "u32"], returns: "i32" },
   fchownat: { args: ["i32", "ptr", "u32", "u32", "i32"], returns: "i32" },
   fchmod: { args: ["i32", "u32"], returns: "i32" },
   fchmodat: { args: ["i32", "ptr", "u32", "i32"], returns: "i32" },
   utimensat: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
   futimens: { args: ["i32", "ptr"], returns: "i32" },
   syncfs: { args: ["i32"], returns: "i32" },
-  syscall: { args: ["i64", "i64", "ptr", "i64", "i64", "ptr"], returns: "i64" },
 });
 
 export type Path = string | Buffer;
@@ -33,7 +35,7 @@ export const AT_REMOVEDIR = 0x200;
 const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
 /** O_DIRECTORY and O_NOFOLLOW differ between x86_64 and aarch64. */
-const ARM = arch() === "arm64";
+const ARM = process.arch === "arm64";
 export const O_DIRECTORY = ARM ? 0o40000 : 0o200000;
 export const O_NOFOLLOW = ARM ? 0o100000 : 0o400000;
 export const O_WRONLY = 1;
@@ -91,7 +93,7 @@ export function mkdirAt(directory: number, path: Path, mode: number): void {
 
 /** `mode` with its S_IF bits; `device` as makeDevice has it. */
 export function mknodAt(directory: number, path: Path, mode: number, device: bigint): void {
-  check(c().mknodat(directory, bytes(path), mode, device), "mknod", shown(path));
+  check(more().mknodat(directory, bytes(path), mode, device), "mknod", shown(path));
 }
 
 /** gnu_dev_makedev(3). */
@@ -101,20 +103,20 @@ export function makeDevice(major: number, minor: number): bigint {
 }
 
 export function symlinkAt(target: Path, directory: number, path: Path): void {
-  check(c().symlinkat(bytes(target), directory, bytes(path)), "symlink", shown(path));
+  check(more().symlinkat(bytes(target), directory, bytes(path)), "symlink", shown(path));
 }
 
 /** A hard link; a symbolic link is linked itself. */
 export function linkAt(from: number, old: Path, to: number, path: Path): void {
-  check(c().linkat(from, bytes(old), to, bytes(path), 0), "link", shown(path));
+  check(more().linkat(from, bytes(old), to, bytes(path), 0), "link", shown(path));
 }
 
 export function unlinkAt(directory: number, path: Path, flags = 0): void {
-  check(c().unlinkat(directory, bytes(path), flags), "unlink", shown(path));
+  check(more().unlinkat(directory, bytes(path), flags), "unlink", shown(path));
 }
 
 export function renameAt(from: number, old: Path, to: number, path: Path): void {
-  check(c().renameat(from, bytes(old), to, bytes(path)), "rename", shown(path));
+  check(more().renameat(from, bytes(old), to, bytes(path)), "rename", shown(path));
 }
 
 const LINK_BYTES_MAX = 4096;
@@ -122,7 +124,7 @@ const LINK_BYTES_MAX = 4096;
 /** The target of a symbolic link, as the bytes it is. */
 export function readlinkAt(directory: number, path: Path): Buffer {
   const target = Buffer.alloc(LINK_BYTES_MAX);
-  const length = check(c().readlinkat(directory, bytes(path), target, target.length), "readlink", shown(path));
+  const length = check(more().readlinkat(directory, bytes(path), target, target.length), "readlink", shown(path));
   return target.subarray(0, length);
 }
 
@@ -132,16 +134,16 @@ export function chown(fd: number, uid: number, gid: number): void {
 
 /** Changes the owner of the name itself, never of what a link points to. */
 export function chownAt(directory: number, path: Path, uid: number, gid: number): void {
-  check(c().fchownat(directory, bytes(path), uid, gid, AT_SYMLINK_NOFOLLOW), "chown", shown(path));
+  check(more().fchownat(directory, bytes(path), uid, gid, AT_SYMLINK_NOFOLLOW), "chown", shown(path));
 }
 
 export function chmod(fd: number, mode: number): void {
-  check(c().fchmod(fd, mode), "chmod");
+  check(more().fchmod(fd, mode), "chmod");
 }
 
 /** Follows a link: only for names that were just made as something else, in a directory nobody else writes. */
 export function chmodAt(directory: number, path: Path, mode: number): void {
-  check(c().fchmodat(directory, bytes(path), mode, 0), "chmod", shown(path));
+  check(more().fchmodat(directory, bytes(path), mode, 0), "chmod", shown(path));
 }
 
 /** A point in time as stat has it; seconds may be negative. */
@@ -163,16 +165,16 @@ function bothTimes(time: Time): Buffer {
 
 /** Sets access and modification time. */
 export function setTimes(fd: number, time: Time): void {
-  check(c().futimens(fd, bothTimes(time)), "utimens");
+  check(more().futimens(fd, bothTimes(time)), "utimens");
 }
 
 export function setTimesAt(directory: number, path: Path, time: Time): void {
-  check(c().utimensat(directory, bytes(path), bothTimes(time), AT_SYMLINK_NOFOLLOW), "utimens", shown(path));
+  check(more().utimensat(directory, bytes(path), bothTimes(time), AT_SYMLINK_NOFOLLOW), "utimens", shown(path));
 }
 
 /** Writes everything of the file system that holds `fd` to the disk: cheaper than an fsync for each file. */
 export function syncFileSystem(fd: number): void {
-  check(c().syncfs(fd), "syncfs");
+  check(more().syncfs(fd), "syncfs");
 }
 
 export interface Status {

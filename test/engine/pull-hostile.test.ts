@@ -81,6 +81,32 @@ describe("content that is not what its digest says is refused, and nothing stays
   });
 });
 
+describe("an index", () => {
+  const mine = process.arch === "x64" ? "amd64" : process.arch;
+  const INDEX = "application/vnd.oci.image.index.v1+json";
+  const entry = (architecture: string, change = 0): object => ({
+    mediaType: "application/vnd.oci.image.manifest.v1+json", digest: digestOf(honest.manifest), size: honest.manifest.length + change, platform: { os: "linux", architecture },
+  });
+  const index = (...entries: object[]): Buffer => Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests: entries }));
+  const answer = (bytes: Buffer): Answer => (path) => (path.endsWith("/manifests/latest") ? new Response(bytes, { headers: { "content-type": INDEX } }) : serveImage(honest, path));
+
+  rootTest("leads to the manifest of this host, and its own digest is the name's", async () => {
+    const bytes = index(entry("s390x"), entry(mine));
+    const server = serve(answer(bytes));
+    expect((await pull(context, `${server.host}/x`)).digest).toBe(digestOf(bytes));
+  });
+
+  rootTest("without one says which there are", async () => {
+    await expectRefusal(answer(index(entry("s390x"))), `no matching manifest for linux/${mine} in the manifest list entries`);
+  });
+
+  rootTest("that lies about a manifest's size, or leads to itself, is refused", async () => {
+    await expectRefusal(answer(index(entry(mine, 1))), "its index says");
+    const server = serve((path) => (path.includes("/manifests/") ? new Response(index(), { headers: { "content-type": INDEX } }) : null));
+    await expect(pull(context, `${server.host}/x`)).rejects.toThrow("no matching manifest");
+  });
+});
+
 describe("trouble on the way", () => {
   rootTest("a connection that breaks is taken up where it broke", async () => {
     let first = true;
