@@ -92,6 +92,8 @@ fn fromBelow(m: *Monitor) void {
             cage.Up.mounts => m.mounts = came,
             cage.Up.ready => {
                 m.ready = true;
+                // The command does the same; the container has started even if it is killed now.
+                if (m.record >= 0) _ = sys.renameat(m.record, "state.new", m.record, "state.json");
                 // From here on nobody waits at the other end who would clean up.
                 if (!m.client_cleans) m.channel.close();
             },

@@ -3,7 +3,7 @@
  * is started first, so that its exec runs beside our own work; nothing lasts that `settle` could not take back.
  */
 import { closeSync, mkdirSync, writeFileSync } from "node:fs";
-import { MdkError, messageOf } from "../error.ts";
+import { EXIT, MdkError, messageOf } from "../error.ts";
 import { Descriptors } from "../runtime/descriptors.ts";
 import { failureError } from "../runtime/failure.ts";
 import {
@@ -65,7 +65,11 @@ export async function startBegun(context: Context, begun: Begun, options: StartO
   } catch (error) {
     if (launcher !== null) abandonLauncher(launcher);
     awaitReleased(context, container.id);
-    setError(context.database(), container.id, (error instanceof MdkError ? error.status : null) ?? START_FAILED_CODE, messageOf(error));
+    const status = error instanceof MdkError ? error.status : null;
+    // Docker's rule: what was set up whole and could not be invoked stays, as `Created`.
+    const keep = (status === EXIT.cannotInvoke || status === EXIT.notFound) && !container.host.AutoRemove;
+    setError(context.database(), container.id, { code: status ?? START_FAILED_CODE, error: messageOf(error), keep });
+    clearRunDirectory(context, container.id);
     settleLocked(context, container.id);
     throw error;
   } finally {

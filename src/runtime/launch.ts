@@ -190,7 +190,10 @@ export async function pump(runRoot: string, options: PumpOptions): Promise<PumpE
   return kind === "d" ? { kind: "detached" } : { kind: "lost" };
 }
 
+/** A monitor that was told to go kills and closes what it has; longer than this and something hangs in the kernel. */
+const DRAIN_MS = 10_000;
+
 /** Reads away what is left on a channel until the monitor has ended. */
 export function drainChannel(channel: number): void {
-  while (receive(channel, 4).report !== null);
+  while (pollReadable([channel], DRAIN_MS) !== null && receive(channel, 4).report !== null);
 }

@@ -111,9 +111,9 @@ export function markEnded(database: Database, id: string, phase: "created" | "ex
   releaseHoldings(database, id);
 }
 
-/** Why a start failed, with the status of the command that tried. */
-export function setError(database: Database, id: string, code: number, error: string): void {
-  database.query("UPDATE containers SET code = ?, error = ? WHERE id = ?").run(code, error, id);
+/** Why a start failed, with the status of the command that tried. `keep`: one that `run` made stays, as `Created`. */
+export function setError(database: Database, id: string, failure: { readonly code: number; readonly error: string; readonly keep: boolean }): void {
+  database.query("UPDATE containers SET code = ?, error = ?, transient = CASE WHEN ? THEN 0 ELSE transient END WHERE id = ?").run(failure.code, failure.error, failure.keep, id);
 }
 
 /** A removal begins: from here on the container cannot be started, and the next command would finish the removal. */
