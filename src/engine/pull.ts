@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { MdkError } from "../error.ts";
 import { parseConfig, type ImageConfig } from "../image/config.ts";
+import { digestOf } from "../image/digest.ts";
 import { CONFIG_BYTES_MAX, parseManifest, type Manifest } from "../image/manifest.ts";
 import { choosePlatform, hostPlatform, parsePlatform, platformName, type Platform } from "../image/platform.ts";
 import { canonicalName, DEFAULT_TAG, familiarName, parseReference, repositoryOf, withDefaultTag, type Reference } from "../image/reference.ts";
@@ -12,7 +13,7 @@ import { Remote, type FetchedManifest } from "../registry/remote.ts";
 import { cancelled } from "../registry/transport.ts";
 import { writeBlob } from "../store/blobs.ts";
 import { checkpoint, type Database } from "../store/database.ts";
-import { addImage, findByReference, getImage, layersOf, type NewImage } from "../store/images.ts";
+import { addImage, findByManifest, findByReference, type NewImage } from "../store/images.ts";
 import { ensureStore, type StorePaths } from "../store/paths.ts";
 import { holdPull, prune } from "../store/prune.ts";
 import type { Context } from "./context.ts";
@@ -113,29 +114,24 @@ async function pullFrom(job: Job): Promise<Pulled> {
   const top = await remote.manifest(reference.digest ?? reference.tag ?? DEFAULT_TAG);
   const { manifest, fetched } = await selectManifest(job, top);
   progress.start(reference.digest ?? reference.tag ?? DEFAULT_TAG, reference.path);
+  const result = { digest: top.digest, name: canonicalName(reference) };
+  const before = findByReference(database, reference);
+  const known = findByManifest(database, { repository: repositoryOf(reference), digest: top.digest, manifest: digestOf(fetched.bytes) });
+  // An image whose row is there has all its layers and blobs: the rows refer to one another.
+  if (before !== null && before.id === known) return { ...result, id: known, upToDate: true };
   const configBytes = await remote.blobBytes(manifest.config, CONFIG_BYTES_MAX);
   const config = parseConfig(configBytes, familiarName(reference));
   checkConfig(config, manifest, reference);
-  const before = findByReference(database, reference);
   for (let attempt = 1; ; attempt++) {
     const id = writeBlob(paths, configBytes);
     const manifestDigest = writeBlob(paths, fetched.bytes);
-    const result = { id, digest: top.digest, name: canonicalName(reference) };
-    if (before?.id === id && isComplete(database, id, config)) {
-      addImage(database, row(job, { id, config, layers: [], size: 0, digest: top.digest, manifest: manifestDigest }));
-      return { ...result, upToDate: true };
-    }
     const layers = await pullLayers({ ...job, descriptors: manifest.layers, diffIds: config.diffIds });
     const size = layers.reduce((sum, layer) => sum + layer.size, 0);
     const image = row(job, { id, config, layers: layers.map((layer) => layer.id), size, digest: top.digest, manifest: manifestDigest });
-    if (addImage(database, image)) return { ...result, upToDate: false };
+    // Another index or manifest of the same image is nothing new to who runs it.
+    if (addImage(database, image)) return { ...result, id, upToDate: before?.id === id };
     if (attempt === TRIES) throw new MdkError("pull-raced", `the layers of ${familiarName(reference)} were removed while it was pulled`);
   }
-}
-
-/** An image whose row is there has all its layers: the rows refer to one another. */
-function isComplete(database: Database, id: string, config: ImageConfig): boolean {
-  return getImage(database, id) !== null && layersOf(database, id).length === config.diffIds.length;
 }
 
 function row(

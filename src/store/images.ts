@@ -114,6 +114,14 @@ export function findByReference(database: Database, reference: Reference): Image
   return row === null ? null : getImage(database, (row as { id: string }).id);
 }
 
+/** The id of the image that was pulled by this manifest when the name stood for `digest`; null: not yet. */
+export function findByManifest(database: Database, name: { readonly repository: string; readonly digest: string; readonly manifest: string }): Digest | null {
+  const row = database
+    .query("SELECT image_id AS id FROM image_digests WHERE repository = ? AND digest = ? AND manifest = ?")
+    .get(name.repository, name.digest, name.manifest) as { id: Digest } | null;
+  return row?.id ?? null;
+}
+
 /** How a user's word led to an image: by a name, or by (a prefix of) its id. */
 export interface Found {
   readonly image: ImageRow;
