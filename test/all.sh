@@ -49,7 +49,7 @@ if stage build 600 sh shim/zig.sh build; then
   fi
   if wanted vm; then
     say "virtual machine: the smoke test on pure cgroup v2 (takes a minute or two)"
-    quietly vm 600 sh test/vm/run.sh dist/mdk && grep '^kernel:\|^smoke test' "$results/vm.log" || tail -n 40 "$results/vm.log"
+    quietly vm 420 sh test/vm/run.sh dist/mdk && grep '^kernel:\|^smoke test' "$results/vm.log" || tail -n 40 "$results/vm.log"
   fi
 fi
 

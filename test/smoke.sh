@@ -10,7 +10,7 @@ here=$(dirname "$0")
 
 folder=${3:-} temporary=
 [ -n "$folder" ] || folder=$(mktemp -d) temporary=$folder
-mdk() { "$mdk_file" --root "$folder/root" --run-root "$folder/run" "$@"; }
+mdk() { timeout 120 "$mdk_file" --root "$folder/root" --run-root "$folder/run" "$@"; }
 
 cleanup() {
   mdk clean -f >/dev/null 2>&1
@@ -34,8 +34,9 @@ is() { [ "$2" = "$3" ] && ok "$1: $3" || fail "$1: expected '$2', got '$3'"; }
 status() {
   what=$1 expected=$2
   shift 2
-  out=$("$@" 2>"$folder/err" </dev/null)
+  "$@" >"$folder/out" 2>"$folder/err" </dev/null # a file: a pipe that somebody kept open would be waited for
   got=$?
+  out=$(cat "$folder/out")
   [ "$got" = "$expected" ] || fail "$what: expected exit status $expected, got $got"
   ok "$what: exit status $got"
 }

@@ -59,9 +59,9 @@ ensure_packages() {
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
   fi
-  status=0
+  status=0 links=$(unit_links)
   install_packages $missing || { apt-get -q update && install_packages $missing; } || status=$?
-  disable_units $missing
+  disable_new_units "$links"
   if [ -n "$made_policy" ]; then
     rm -f $policy
     trap - EXIT INT TERM HUP
@@ -79,10 +79,12 @@ install_packages() {
   rm -f "$apt_log"
 }
 
-disable_units() {
-  command -v deb-systemd-helper >/dev/null || return 0
-  for name; do
-    dpkg -L "$name" 2>/dev/null | sed -n 's|^\(/usr\)\{0,1\}/lib/systemd/system/\([^/@]*\.\(service\|socket\|timer\)\)$|\2|p' |
-      while read -r unit; do deb-systemd-helper disable "$unit" >/dev/null 2>&1 || true; done
+# Links by which systemd starts something at boot or on demand.
+unit_links() { find /etc/systemd/system -path '*.wants/*' -type l 2>/dev/null | sort; }
+
+# disable_new_units LINKS-OF-BEFORE
+disable_new_units() {
+  unit_links | while read -r link; do
+    printf '%s\n' "$1" | grep -qxF "$link" || rm -f "$link"
   done
 }

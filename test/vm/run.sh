@@ -133,7 +133,7 @@ mke2fs -q -F -t ext4 -O ^has_journal -d "$rootfs" "$folder/root.ext4" 3G
 # Never "kvm:tcg": where KVM is there but not real, the guest hangs.
 accel=tcg,thread=multi
 [ "${MDK_VM_ACCEL:-tcg}" = tcg ] || accel=$MDK_VM_ACCEL
-timeout -k 5 "${MDK_VM_TIMEOUT:-480}" qemu-system-x86_64 -accel "$accel" -cpu max -M q35 -smp 2 -m 1024 -nodefaults -nographic \
+timeout -k 5 "${MDK_VM_TIMEOUT:-300}" qemu-system-x86_64 -accel "$accel" -cpu max -M q35 -smp 2 -m 1024 -nodefaults -nographic \
   -serial stdio -no-reboot -drive "file=$folder/root.ext4,format=raw,if=virtio,cache=unsafe" \
   -kernel "$kernel/vmlinuz" -initrd "$kernel/initrd.zst" -append "console=ttyS0 quiet panic=-1 mitigations=off" \
   </dev/null 2>&1 | tr -d '\r' | tee "$folder/console"
