@@ -4,7 +4,7 @@ import type { Status } from "../engine/status.ts";
 import type { PublishedPort } from "../spec/container.ts";
 
 /** Go's zero time: what Docker shows for "never". */
-export const NEVER = "0001-01-01T00:00:00Z";
+const NEVER = "0001-01-01T00:00:00Z";
 
 export interface InspectFacts {
   readonly container: Container;
@@ -55,7 +55,7 @@ function mountOf(bind: string): Record<string, unknown> {
 }
 
 /** `Ports` of NetworkSettings: "80/tcp" → bindings, null for a port that is exposed only. */
-export function portMapOf(exposed: readonly string[], published: readonly PublishedPort[]): Record<string, { HostIp: string; HostPort: string }[] | null> {
+function portMapOf(exposed: readonly string[], published: readonly PublishedPort[]): Record<string, { HostIp: string; HostPort: string }[] | null> {
   const map: Record<string, { HostIp: string; HostPort: string }[] | null> = {};
   for (const port of exposed) map[port] = null;
   for (const port of published) {

@@ -2,7 +2,7 @@
 import type { Status } from "../engine/status.ts";
 
 /** "About a minute", "3 hours". */
-export function humanDuration(seconds: number): string {
+function humanDuration(seconds: number): string {
   const whole = Math.max(0, Math.trunc(seconds));
   const minutes = Math.trunc(whole / 60);
   const hours = Math.round(whole / 3600);

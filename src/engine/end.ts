@@ -38,14 +38,14 @@ export function connectMonitor(context: Context, container: Container): number |
 }
 
 /** A running container's end, subscribed to before anything is done to it. */
-export interface EndWatch {
+interface EndWatch {
   /** The exit status, or null after `timeoutMs` (-1: no limit). A monitor that is killed meanwhile: LOST_CODE's 255. */
   wait(timeoutMs: number): number | null;
   close(): void;
 }
 
 /** Null when the container does not run (any more): its status says how it ended. */
-export function watchEnd(context: Context, container: Container): EndWatch | null {
+function watchEnd(context: Context, container: Container): EndWatch | null {
   const socket = connectMonitor(context, container);
   if (socket === null) return null;
   try {

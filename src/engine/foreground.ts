@@ -95,7 +95,7 @@ function pumpFlags(container: Pick<Container, "config">, joining: Joining): stri
 }
 
 /** Signals to this process, passed on once there is somebody to pass them to. */
-export class SignalProxy {
+class SignalProxy {
   readonly #enabled: boolean;
   #target: number | null = null;
   readonly #pending: number[] = [];

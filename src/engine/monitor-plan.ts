@@ -1,6 +1,5 @@
 /** The monitor's part of a plan: streams, log, record, groups, and who cleans up. */
 import { constants, openSync } from "node:fs";
-import { findController, type Cgroups } from "../cgroup/detect.ts";
 import type { Group } from "../cgroup/group.ts";
 import type { Descriptors } from "../runtime/descriptors.ts";
 import type { Log, Monitor, Streams } from "../runtime/plan.ts";
@@ -94,8 +93,3 @@ export function planLog(container: Container, directory: number): Log | null {
 }
 
 export const logName = (id: string): string => `${id}-json.log`;
-
-/** A cgroup file that counts OOM kills, when the memory controller is there. */
-export function oomFileOf(cgroups: Cgroups, group: Group): string | null {
-  return findController(cgroups, "memory") === null ? null : group.oomFile;
-}

@@ -141,7 +141,7 @@ export async function awaitExited(channel: number): Promise<Exited | null> {
 }
 
 /** The same, blocking: for commands that need no signal handlers. */
-export function awaitExitedBlocking(channel: number): Exited | null {
+function awaitExitedBlocking(channel: number): Exited | null {
   for (;;) {
     const { report } = receive(channel, 0);
     if (report === null) return null;

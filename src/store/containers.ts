@@ -122,7 +122,7 @@ export function markRemoving(database: Database, id: string): void {
 }
 
 /** Address and ports of a container are free again. */
-export function releaseHoldings(database: Database, id: string): void {
+function releaseHoldings(database: Database, id: string): void {
   database.query("DELETE FROM leases WHERE container = ?").run(id);
   database.query("DELETE FROM ports WHERE container = ?").run(id);
 }

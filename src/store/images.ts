@@ -75,7 +75,7 @@ function nameImage(database: Database, image: NewImage): void {
 
 const COLUMNS = "id, created, architecture, os, variant, size, pulled";
 
-export function getImage(database: Database, id: string): ImageRow | null {
+function getImage(database: Database, id: string): ImageRow | null {
   return database.query(`SELECT ${COLUMNS} FROM images WHERE id = ?`).get(id) as ImageRow | null;
 }
 

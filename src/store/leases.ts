@@ -40,14 +40,6 @@ export interface PortLease {
   readonly container: string;
 }
 
-/** Who publishes the port, or null. */
-export function portHolder(database: Database, namespace: string, port: Omit<PortLease, "container">): string | null {
-  const row = database
-    .query("SELECT container FROM ports WHERE namespace = ? AND protocol = ? AND host = ? AND port = ?")
-    .get(namespace, port.protocol, port.host, port.port) as { container: string } | null;
-  return row?.container ?? null;
-}
-
 /** Leases a port; a constraint error when it is taken. */
 export function leasePort(database: Database, namespace: string, lease: PortLease): void {
   database

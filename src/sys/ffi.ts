@@ -5,7 +5,7 @@
 import { dlopen, ptr, read, type FFIFunction, type Pointer } from "bun:ffi";
 import { errnoName, errnoText } from "./errno.ts";
 
-export { ptr, read, type Pointer };
+export { ptr, type Pointer };
 
 /** A system call that failed: `call` and `object` as the man page would say them. */
 export class SysError extends Error {
