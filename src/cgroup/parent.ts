@@ -12,6 +12,9 @@ export const MONITOR = "monitor";
 /** Controllers that mdk sets limits with. */
 const WANTED = ["cpuset", "cpu", "io", "memory", "pids"];
 const MOVE_PASSES = 20;
+/** A monitor gives up its run lock shortly before it ends: so long it is waited for. */
+const RMDIR_TRIES = 200;
+const RMDIR_PAUSE_MS = 10;
 
 /**
  * Makes the parent; cheap when it is there (one existence check a hierarchy). Safe against others that do the same at once.
@@ -41,15 +44,26 @@ export function removeParent(cgroups: Cgroups, parent: string): void {
   const errors: unknown[] = [];
   for (const { mountpoint } of cgroups.hierarchies) {
     for (const directory of [`${mountpoint}/${parent}/${MONITOR}`, `${mountpoint}/${parent}`]) {
-      try {
-        rmdirSync(directory);
-      } catch (error) {
-        if (!hasCode(error, "ENOENT")) errors.push(error);
-      }
+      const error = removeEmpty(directory, errors.length === 0 ? RMDIR_TRIES : 0);
+      if (error !== null) errors.push(error);
     }
   }
   if (errors.length > 0) {
     throw new MdkError("cgroup-busy", `remove cgroup ${parent}: containers or monitors still live in it`, { cause: errors[0] });
+  }
+}
+
+/** The error that stayed, or null. */
+function removeEmpty(directory: string, tries: number): unknown {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      rmdirSync(directory);
+      return null;
+    } catch (error) {
+      if (hasCode(error, "ENOENT")) return null;
+      if (!hasCode(error, "EBUSY") || attempt >= tries) return error;
+      Bun.sleepSync(RMDIR_PAUSE_MS);
+    }
   }
 }
 
