@@ -93,17 +93,22 @@ export function transaction<T>(database: Database, work: (database: Database) =>
 }
 
 /**
- * The last act of a command that wrote: moves the WAL into the database when it has grown, without waiting for readers.
- * Costs a stat when there is nothing to do, two fdatasyncs when there is.
+ * The last act of a command that wrote: moves the WAL into the database when it has grown, and empties it. Emptied it must
+ * be: a passive checkpoint is forgotten with the last process, and the next opener reads the whole WAL again. Nobody is
+ * waited for: where another command reads at this moment, a later writer does it. Costs a stat when there is nothing to do,
+ * two fdatasyncs when there is.
  */
 export function checkpoint(database: Database): void {
   const size = statSync(`${database.filename}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   if (size <= WAL_PAGES_MAX * WAL_FRAME_BYTES) return;
   try {
-    database.run("PRAGMA wal_checkpoint(PASSIVE)");
+    database.run("PRAGMA busy_timeout=0");
+    database.run("PRAGMA wal_checkpoint(TRUNCATE)");
   } catch (error) {
     // Nothing is lost: the WAL stays, and the next writer tries again.
     if (!(error instanceof SQLiteError)) throw error;
+  } finally {
+    database.run(`PRAGMA busy_timeout=${BUSY_TIMEOUT_MS}`);
   }
 }
 
