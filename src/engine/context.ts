@@ -1,4 +1,5 @@
 /** What every use case is handed: where the state lies, the clock, the environment and the database, opened at first use. */
+import { existsSync } from "node:fs";
 import { openDatabase, type Database } from "../store/database.ts";
 import { ensureStore, storePaths } from "../store/paths.ts";
 
@@ -26,8 +27,10 @@ export function createContext(options: ContextOptions): Context {
     ...options,
     database() {
       if (database === undefined) {
-        ensureStore(options.root);
-        database = openDatabase(storePaths(options.root).database, { create: true });
+        const path = storePaths(options.root).database;
+        // The database is made last: where it is, the directories are.
+        if (!existsSync(path)) ensureStore(options.root);
+        database = openDatabase(path, { create: true });
       }
       return database;
     },

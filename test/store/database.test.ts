@@ -90,6 +90,12 @@ test("a command ends without a checkpoint until the log is long, and nothing is 
   expect(before).toBeGreaterThan(statSync(path).blksize * 5);
 });
 
+test("a log that was written back is emptied, so that not every later command writes back again", async () => {
+  await writer(200).exited;
+  await writer(1).exited;
+  expect(statSync(`${path}-wal`).size).toBeLessThanOrEqual(64 * 4120);
+});
+
 test("the directories of the store are closed to others, and those in a container's way can be walked through", () => {
   const paths = ensureStore(join(folder, "root"));
   expect(paths).toEqual(expect.objectContaining({ database: storePaths(join(folder, "root")).database }));
