@@ -3,7 +3,10 @@
  * line of an error. The only place that ends the process.
  */
 import { EXIT, MdkError, messageOf } from "./error.ts";
-import type { Command, Flag } from "./cli/flags.ts";
+import { HelpRequest, parseFlags, UsageError, type Command, type Flag } from "./cli/flags.ts";
+import { resolveCommand } from "./cli/resolve.ts";
+import { printable, printError } from "./cli/output.ts";
+import { versionLine } from "./cli/version-line.ts";
 import { exitNow } from "./sys/exit.ts";
 
 /** Flags before the command. */
@@ -18,20 +21,18 @@ const GLOBAL_FLAGS: readonly Flag[] = [
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-v")) {
-    console.log((await import("./cli/version-line.ts")).versionLine());
+    console.log(versionLine());
     return 0;
   }
-  const { parseFlags, HelpRequest, UsageError } = await import("./cli/flags.ts");
   let command: { readonly name: string; readonly command: Command } | null = null;
   let debug = false;
   try {
     const { flags: globals, operands } = parseFlags(GLOBAL_FLAGS, argv, false);
     debug = globals.bool("debug");
     if (globals.bool("version")) {
-      console.log((await import("./cli/version-line.ts")).versionLine());
+      console.log(versionLine());
       return 0;
     }
-    const { resolveCommand } = await import("./cli/resolve.ts");
     const resolved = await resolveCommand(operands, GLOBAL_FLAGS);
     if (typeof resolved === "number") return resolved;
     command = resolved;
@@ -67,7 +68,6 @@ interface Reporting {
 }
 
 async function report(error: unknown, called: { readonly name: string; readonly command: Command } | null, how: Reporting): Promise<number> {
-  const { printError, printable } = await import("./cli/output.ts");
   const known = error instanceof MdkError ? error : null;
   const name = called === null ? "mdk" : `mdk ${called.name}`;
   const lines = [how.usage ? printable(messageOf(error)) : `mdk: ${printable(messageOf(error))}`];
