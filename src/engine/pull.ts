@@ -71,17 +71,28 @@ export async function pull(context: Context, text: string, options: PullOptions 
   options.signal?.addEventListener("abort", giveUp);
   if (options.signal?.aborted === true) giveUp();
   const release = await holdPull(paths);
+  let pulled: Pulled | null = null;
   try {
     const remote = openRemote(context, reference, options, abort.signal);
-    return await pullFrom({ context, paths, database, reference, platform, remote, abort, progress: options.progress ?? SILENT });
+    pulled = await pullFrom({ context, paths, database, reference, platform, remote, abort, progress: options.progress ?? SILENT });
+    return pulled;
   } catch (error) {
     throw abort.signal.aborted && !(error instanceof MdkError) ? abort.signal.reason : error;
   } finally {
     abort.abort(cancelled());
     options.signal?.removeEventListener("abort", giveUp);
     release();
+    tidyUp(paths, database, pulled !== null);
+  }
+}
+
+/** What fails here is told unless the pull itself failed: then its error is the one that matters (a full disk fails twice). */
+function tidyUp(paths: StorePaths, database: Database, told: boolean): void {
+  try {
     prune(paths, database);
     checkpoint(database);
+  } catch (error) {
+    if (told) throw error;
   }
 }
 

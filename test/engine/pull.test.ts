@@ -194,6 +194,23 @@ describe("pulls at once", () => {
   });
 });
 
+rootTest("onto a disk that is too small: one sentence, and nothing left", async () => {
+  const name = `${registry.host}/large:1`;
+  push(makeImage(folder, [archive([directory("./"), file("small", "s")]), archive([file("large", Buffer.alloc(12_000_000, 1))])]), name);
+  const disk = join(folder, "disk");
+  run("mkdir", disk);
+  run("mount", "-t", "tmpfs", "-o", "size=8m", "none", disk);
+  try {
+    context = createContext({ root: join(disk, "root"), runRoot: disk, environment: {}, now: () => new Date() });
+    await expect(pull(context, name)).rejects.toThrow("no space left on device");
+    expect(leftovers()).toEqual([]);
+    expect(listSummaries(context)).toEqual([]);
+  } finally {
+    // The database stays open to the end of the process.
+    run("umount", "--lazy", disk);
+  }
+});
+
 describe("what a registry does not have", () => {
   rootTest("is told in Docker's words", async () => {
     await expect(pull(context, `${registry.host}/nothing`)).rejects.toThrow(`manifest for ${registry.host}/nothing:latest not found: manifest unknown: manifest unknown`);
