@@ -1,6 +1,5 @@
 /** Whom a pull trusts and as whom it comes: certificates, and the login of a real docker-registry by password and by token. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from "bun:test";
-import { createPrivateKey, createSign, X509Certificate } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,8 +7,9 @@ import { createContext, type Context } from "../../src/engine/context.ts";
 import { listSummaries } from "../../src/engine/images.ts";
 import { pull, type PullOptions } from "../../src/engine/pull.ts";
 import { archive, directory, file } from "../helpers/archive.ts";
+import { makeAuthority, token } from "../helpers/authority.ts";
 import { fakeImage, serveImage } from "../helpers/fake-registry.ts";
-import { makeImage, push, run, startRegistry } from "../helpers/registry.ts";
+import { makeImage, push, startRegistry } from "../helpers/registry.ts";
 import { hasTool, isRoot, testIf } from "../helpers/requires.ts";
 
 const able = isRoot && ["docker-registry", "skopeo", "umoci", "openssl"].every(hasTool);
@@ -22,11 +22,7 @@ let context: Context;
 beforeAll(() => {
   keys = mkdtempSync(join(tmpdir(), "mdk-keys-"));
   if (!able) return;
-  // An authority, and a certificate of it for names that are not loopback's.
-  run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=mdk test authority", "-keyout", join(keys, "ca.key"), "-out", join(keys, "ca.crt"));
-  run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=registry", "-keyout", join(keys, "server.key"), "-out", join(keys, "server.csr"));
-  writeFileSync(join(keys, "names"), `subjectAltName=DNS:${host()},DNS:localhost`);
-  run("openssl", "x509", "-req", "-days", "30", "-in", join(keys, "server.csr"), "-CA", join(keys, "ca.crt"), "-CAkey", join(keys, "ca.key"), "-CAcreateserial", "-extfile", join(keys, "names"), "-out", join(keys, "server.crt"));
+  makeAuthority(keys, [host(), "localhost"]);
 });
 afterAll(() => rmSync(keys, { recursive: true, force: true }));
 
@@ -118,7 +114,7 @@ describe("a real registry that asks who comes", () => {
       fetch: (request) => {
         const scope = new URL(request.url).searchParams.get("scope");
         const pushing = request.headers.get("authorization") === null && scope?.includes("push") === true;
-        return Response.json({ token: token(scope, { expired: !pushing && issued++ === 0 }) });
+        return Response.json({ token: token(keys, scope, { expired: !pushing && issued++ === 0 }) });
       },
     });
     const registry = await startRegistry(`auth: { token: { realm: "http://127.0.0.1:${service.port}/token", service: mdk-test, issuer: mdk-test, rootcertbundle: ${keys}/ca.crt } }`);
@@ -138,18 +134,3 @@ describe("a real registry that asks who comes", () => {
     }
   });
 });
-
-/** A token as distribution's "token" authentication wants it: signed by a key whose certificate it carries. */
-function token(scope: string | null, { expired }: { readonly expired: boolean }): string {
-  const [type, name, actions] = scope?.split(":") ?? [];
-  const now = Math.trunc(Date.now() / 1000) - (expired ? 7200 : 0);
-  const certificate = new X509Certificate(readFileSync(join(keys, "ca.crt"))).raw.toString("base64");
-  const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const head = encode({ typ: "JWT", alg: "RS256", x5c: [certificate] });
-  const body = encode({
-    iss: "mdk-test", sub: "user", aud: "mdk-test", exp: now + 3600, nbf: now - 60, iat: now, jti: String(Math.random()),
-    access: name === undefined ? [] : [{ type, name, actions: actions?.split(",") }],
-  });
-  const signature = createSign("RSA-SHA256").update(`${head}.${body}`).sign(createPrivateKey(readFileSync(join(keys, "ca.key")))).toString("base64url");
-  return `${head}.${body}.${signature}`;
-}
