@@ -56,7 +56,7 @@ export function settleLocked(context: Context, id: string): void {
   if (condition.kind === "running" || condition.kind === "starting") return;
   const vanishes = condition.kind === "ended" || condition.kind === "lost" ? container.host.AutoRemove : container.transient;
   if (vanishes) return removeLocked(context, container);
-  releaseHost(context, container);
+  releaseHost(context, container, condition);
   const end = endOf(context, container, condition);
   transaction(context.database(), (database) => markEnded(database, id, end.started === null ? "created" : "exited", end));
   clearRunDirectory(context, id);
@@ -72,11 +72,12 @@ function endOf(context: Context, container: Container, condition: Condition): Pa
 }
 
 /** Gives back what the container holds of the kernel: published ports, cgroups. Its veth died with its namespace. */
-function releaseHost(context: Context, container: Container): void {
+function releaseHost(context: Context, container: Container, condition: Condition): void {
   detachNetwork(context, container);
   const cgroups = detectCgroups();
   const name = { parent: cgroupParent(context), id: container.id };
-  killGroup(cgroups, name);
+  // A monitor that wrote its record saw the last process go.
+  if (condition.kind !== "ended") killGroup(cgroups, name);
   removeGroup(cgroups, name);
 }
 
@@ -87,7 +88,7 @@ function releaseHost(context: Context, container: Container): void {
 export function removeLocked(context: Context, container: Container): void {
   if (container.phase !== "removing" && !container.transient && !container.host.AutoRemove) markRemoving(context.database(), container.id);
   awaitReleased(context, container.id);
-  releaseHost(context, container);
+  releaseHost(context, container, readCondition(runPaths(context.runRoot).container(container.id), { ownOpLock: true }));
   rmSync(storePaths(context.root).container(container.id), { recursive: true, force: true });
   deleteContainer(context.database(), container.id);
   removeRunDirectory(context, container.id);
