@@ -29,7 +29,7 @@ export interface Bench {
 export function createBench(environment: Readonly<Record<string, string | undefined>>): Bench {
   const folder = environment["MDK_BENCH_FOLDER"];
   const registry = environment["MDK_BENCH_REGISTRY"];
-  const dockerHost = environment["DOCKER_HOST"];
+  const dockerHost = environment["MDK_BENCH_DOCKER"];
   if (folder === undefined || registry === undefined || dockerHost === undefined) throw new Error("started by test/bench/run.sh only");
   const [host, plain] = [hostWorld(), plainWorld()];
   for (const name of ["mdk/root", "mdk/run", "podman"]) mkdirSync(join(folder, name), { recursive: true });

@@ -38,6 +38,6 @@ trap 'exit 143' TERM
 registry_start "$folder/registry"
 images=$(sh test/helpers/fixtures.sh)
 for image in busybox debian; do registry_push "$images/$image:latest" $image:latest; done
-MDK_BENCH_REGISTRY=$registry DOCKER_HOST=$(MDK_DOCKERD_NET= sh test/helpers/dockerd.sh start "$folder/dockerd")
-export MDK_BENCH_REGISTRY DOCKER_HOST
+MDK_BENCH_REGISTRY=$registry MDK_BENCH_DOCKER=$(MDK_DOCKERD_NET= sh test/helpers/dockerd.sh start "$folder/dockerd")
+export MDK_BENCH_REGISTRY MDK_BENCH_DOCKER
 node_modules/.bin/bun test/bench/main.ts "$@"

@@ -17,3 +17,6 @@ need_root() {
 
 # The first 12 digits of the digest over the named files: part of a cached thing's name, so that a changed recipe is a new thing.
 recipe() { cat "$@" | sha256sum | cut -c1-12; }
+
+# mdk refuses to run where a daemon is meant.
+unset DOCKER_HOST DOCKER_CONTEXT
