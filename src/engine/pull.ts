@@ -64,8 +64,6 @@ export async function pull(context: Context, text: string, options: PullOptions 
   const platform = options.platform ? parsePlatform(options.platform, host) : host;
   const database = context.database();
   const paths = ensureStore(context.root);
-  const unusable = probeOverlay(paths.temporary);
-  if (unusable !== null) throw unusable;
   const abort = new AbortController();
   const giveUp = (): void => abort.abort(cancelled());
   options.signal?.addEventListener("abort", giveUp);
@@ -73,6 +71,8 @@ export async function pull(context: Context, text: string, options: PullOptions 
   const release = await holdPull(paths);
   let pulled: Pulled | null = null;
   try {
+    const unusable = probeOverlay(paths.temporary);
+    if (unusable !== null) throw unusable;
     const remote = openRemote(context, reference, options, abort.signal);
     pulled = await pullFrom({ context, paths, database, reference, platform, remote, abort, progress: options.progress ?? SILENT });
     return pulled;

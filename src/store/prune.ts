@@ -3,7 +3,7 @@
  * shared lock while layers they count on have no image yet; pruning takes it exclusively, or leaves it to the next time.
  */
 import { closeSync, existsSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { openLock, tryLock, tryLockFile, tryLockShared } from "../sys/lock.ts";
 import { pruneBlobs } from "./blobs.ts";
 import { transaction, type Database } from "./database.ts";
@@ -37,13 +37,12 @@ export function prune(paths: StorePaths, database: Database): readonly string[] 
         return now;
       });
     }
-    dead.push(...bury(paths, database));
+    dead.push(...bury(paths, database), ...removeLeftovers(paths));
     pruneBlobs(paths, usedBlobs(database));
   } finally {
     closeSync(fd);
   }
-  for (const path of dead) rmSync(path, { recursive: true, force: true });
-  removeLeftovers(paths);
+  for (const path of new Set(dead)) rmSync(path, { recursive: true, force: true });
   return removed.map(({ diffId }) => diffId);
 }
 
@@ -57,7 +56,7 @@ function unusedLayers(database: Database): { id: string; diffId: string }[] {
 function bury(paths: StorePaths, database: Database): string[] {
   const known = new Set((database.query("SELECT id FROM layers").all() as { id: string }[]).map(({ id }) => id));
   return readdirSync(paths.layers).filter((id) => !known.has(id)).map((id) => {
-    const grave = join(paths.temporary, `dead-${id}-${process.pid}`);
+    const grave = join(paths.temporary, `dead-${id}-${crypto.randomUUID()}`);
     renameSync(paths.layer(id), grave);
     return grave;
   });
@@ -68,21 +67,28 @@ function usedBlobs(database: Database): Set<string> {
   return new Set((rows as { digest: string }[]).map(({ digest }) => digest));
 }
 
-/** What killed commands left in tmp/: drafts and locks that nobody holds, and what was buried but not removed. */
-function removeLeftovers(paths: StorePaths): void {
+/** What killed commands left in tmp/. No pull is under way: nobody writes a blob or probes; drafts have locks of their own. */
+function removeLeftovers(paths: StorePaths): string[] {
+  const graves: string[] = [];
   for (const name of readdirSync(paths.temporary)) {
     const path = join(paths.temporary, name);
-    if (name === PULL_LOCK) continue;
-    const maker = /^(?:dead|blob)-.*-(\d+)$/.exec(name)?.[1] ?? /^probe-(\d+)-/.exec(name)?.[1];
-    if (maker !== undefined) {
-      if (Number(maker) === process.pid || !existsSync(`/proc/${maker}`)) rmSync(path, { recursive: true, force: true });
-    } else if (/^[0-9a-f]{32}(\.lock)?$/.test(name)) {
-      const draft = path.replace(/\.lock$/, "");
-      const lock = tryLockFile(`${draft}.lock`);
-      if (lock === null) continue;
-      rmSync(draft, { recursive: true, force: true });
-      rmSync(`${draft}.lock`, { force: true });
-      closeSync(lock);
-    }
+    if (name.startsWith("blob-") || name.startsWith("probe-")) rmSync(path, { recursive: true, force: true });
+    else if (name.startsWith("dead-")) graves.push(path);
+    else if (/^[0-9a-f]{32}(\.lock)?$/.test(name)) graves.push(...buryDraft(path.replace(/\.lock$/, "")));
+  }
+  return graves;
+}
+
+function buryDraft(draft: string): string[] {
+  const lock = tryLockFile(`${draft}.lock`);
+  if (lock === null) return [];
+  try {
+    if (!existsSync(draft)) return [];
+    const grave = join(dirname(draft), `dead-${basename(draft)}-${crypto.randomUUID()}`);
+    renameSync(draft, grave);
+    return [grave];
+  } finally {
+    rmSync(`${draft}.lock`, { force: true });
+    closeSync(lock);
   }
 }
