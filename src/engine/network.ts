@@ -29,14 +29,11 @@ export interface Reservation {
   readonly mode: NetworkState["mode"];
   readonly holds: readonly number[];
   readonly bridged: Bridged | null;
-  /** Told to the user: a foreign firewall that cannot be opened. */
-  readonly warnings: readonly string[];
 }
 
 interface Bridged {
   readonly namespace: string;
   readonly subnet: string;
-  readonly bridge: Bridge;
   readonly held: HeldPorts;
   readonly endpoint: string;
 }
@@ -45,32 +42,56 @@ export function namesOf(context: Context): NetworkNames {
   return networkNames(rootHash(context)?.slice(0, 6) ?? null);
 }
 
-/** Makes the bridge if need be and binds the published ports. Throws MdkError "port-taken" and others in Docker's words. */
+/** Chooses the subnet if need be and binds the published ports. Throws MdkError "port-taken" and others in Docker's words. */
 export function reserveNetwork(context: Context, container: Pick<Container, "id" | "host"> & { readonly name: string | null }): Reservation {
   const mode = container.host.NetworkMode as NetworkState["mode"];
   const ports = parsePorts(container.host.PortBindings);
-  if (mode !== "bridge") return { mode, holds: [], bridged: null, warnings: [] };
+  if (mode !== "bridge") return { mode, holds: [], bridged: null };
   const namespace = networkNamespace();
+  const subnet = readNetwork(context.database(), namespace, BRIDGE)?.subnet ?? chooseSubnet(context, namespace);
+  const endpoint = `${container.name ?? "container"} (${container.id})`;
+  const held = holdAll(ports, endpoint);
+  return { mode, holds: held.descriptors, bridged: { namespace, subnet, held, endpoint } };
+}
+
+/** The host's side, ready to be joined. */
+export interface Raised {
+  readonly route: NetlinkSocket;
+  readonly firewall: NetlinkSocket;
+  readonly bridge: Bridge;
+}
+
+/**
+ * Makes what is missing of bridge, table and sysctls: while the shim makes the container. Null without a bridge network. The
+ * caller closes both sockets.
+ */
+export function raiseNetwork(context: Context, { bridged }: Reservation): Raised | null {
+  if (bridged === null) return null;
+  const { namespace, subnet } = bridged;
   const route = openNetlink(NETLINK_ROUTE);
   const firewall = openFirewall();
   try {
-    const subnet = readNetwork(context.database(), namespace, BRIDGE)?.subnet ?? chooseSubnet(context, route, namespace);
     const remember = ({ name, old }: { name: string; old: string }): void => transaction(context.database(), (database) => rememberSysctl(database, namespace, name, old));
     const bridge = ensureBridge(route, firewall, { names: namesOf(context), subnet, mtu: MTU, remember });
     if (bridge.tableIsNew) publishAgain(context, firewall);
-    const endpoint = `${container.name ?? "container"} (${container.id})`;
-    const held = holdAll(ports, endpoint);
-    return { mode, holds: held.descriptors, bridged: { namespace, subnet, bridge, held, endpoint }, warnings: bridge.warnings };
-  } finally {
+    return { route, firewall, bridge };
+  } catch (error) {
     closeSync(route.fd);
     closeSync(firewall.fd);
+    throw error;
   }
 }
 
 /** The first pool that collides with no route of the host; remembered, since running containers depend on it. */
-function chooseSubnet(context: Context, route: NetlinkSocket, namespace: string): string {
+function chooseSubnet(context: Context, namespace: string): string {
   const names = namesOf(context);
-  const subnet = findBridgeSubnet(route, names) ?? choosePool(readRoutes(route, null));
+  const route = openNetlink(NETLINK_ROUTE);
+  let subnet: string;
+  try {
+    subnet = findBridgeSubnet(route, names) ?? choosePool(readRoutes(route, null));
+  } finally {
+    closeSync(route.fd);
+  }
   return transaction(context.database(), (database) => {
     const known = readNetwork(database, namespace, BRIDGE);
     if (known !== null) return known.subnet;
@@ -128,26 +149,15 @@ export interface NamespaceDescriptors {
   readonly netlink: number;
 }
 
-/** Joins the new namespace to the bridge and publishes the ports; about 1 ms. */
-export function attachNetwork(context: Context, container: Container, reservation: Reservation, { namespace, netlink }: NamespaceDescriptors): void {
+/** Joins the new namespace to the bridge and publishes the ports; about 1 ms. `raised` is null without a bridge. */
+export function attachNetwork(context: Context, begun: { readonly container: Container; readonly reservation: Reservation }, raised: Raised | null, { namespace, netlink }: NamespaceDescriptors): void {
   const inside = new NetlinkSocket(netlink);
-  const { bridged } = reservation;
-  if (bridged === null) return isolateContainer(inside);
+  const { bridged } = begun.reservation;
+  if (bridged === null || raised === null) return isolateContainer(inside);
   const names = namesOf(context);
-  const route = openNetlink(NETLINK_ROUTE);
-  try {
-    const address = container.network!.address;
-    attachContainer(route, inside, { veth: vethName(names), bridge: bridged.bridge.index, address, subnet: bridged.subnet, namespace });
-    if (bridged.held.ports.length === 0) return;
-    const firewall = openFirewall();
-    try {
-      publishPorts(firewall, names, { held: bridged.held, address, endpoint: bridged.endpoint });
-    } finally {
-      closeSync(firewall.fd);
-    }
-  } finally {
-    closeSync(route.fd);
-  }
+  const address = begun.container.network!.address;
+  attachContainer(raised.route, inside, { veth: vethName(names), bridge: raised.bridge.index, address, subnet: bridged.subnet, namespace });
+  if (bridged.held.ports.length > 0) publishPorts(raised.firewall, names, { held: bridged.held, address, endpoint: bridged.endpoint });
 }
 
 /** The ports lead nowhere any more. The veth died with its namespace; the lease is the row's. */

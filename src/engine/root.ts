@@ -5,7 +5,7 @@
  */
 import { chmodSync, chownSync, closeSync, fstatSync, lstatSync, mkdirSync, readSync, rmSync, utimesSync } from "node:fs";
 import { MdkError } from "../error.ts";
-import { mountOverlay } from "../layer/overlay.ts";
+import { mountOverlay, probeOverlay } from "../layer/overlay.ts";
 import { chown, mkdirAt, openInRoot, O_CREAT, O_DIRECTORY, O_NONBLOCK, O_PATH, O_WRONLY, RESOLVE } from "../sys/at.ts";
 import { SysError } from "../sys/ffi.ts";
 
@@ -26,7 +26,12 @@ export function mountRoot({ directory, layers, volatile }: RootOptions): number 
   // A work directory that a volatile mount left refuses the next one.
   if (!volatile) rmSync(`${work}/work/incompat`, { recursive: true, force: true });
   mkdirSync(work, { recursive: true, mode: 0o700 });
-  return mountOverlay({ lower: layers, upper, work, volatile });
+  try {
+    return mountOverlay({ lower: layers, upper, work, volatile });
+  } catch (error) {
+    // A data root that cannot hold an upper at all (itself on an overlay) is the likeliest reason, and has a sentence of its own.
+    throw probeOverlay(directory) ?? error;
+  }
 }
 
 /** The upper's own mode, owner and times become those of `/`: they are the top layer's (kernel-traps 30). */

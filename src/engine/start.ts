@@ -7,7 +7,7 @@ import { EXIT, MdkError, messageOf } from "../error.ts";
 import { Descriptors } from "../runtime/descriptors.ts";
 import { failureError } from "../runtime/failure.ts";
 import {
-  awaitCreated, awaitRunning, drainChannel, sayCleaned, sayGo, sendPlan, ShimFailure, spawnLauncher, type Launcher,
+  awaitCreated, awaitRunning, drainChannel, sayCleaned, sayGo, sendPlan, ShimFailure, spawnLauncher, type CreatedInit, type Launcher,
 } from "../runtime/launch.ts";
 import type { Run } from "../runtime/plan.ts";
 import type { Window } from "../runtime/process-steps.ts";
@@ -22,7 +22,7 @@ import type { Begun } from "./begin.ts";
 import type { Context } from "./context.ts";
 import { layerDirectories } from "./layers.ts";
 import type { Streaming } from "./monitor-plan.ts";
-import { attachNetwork, writeNetworkFiles } from "./network.ts";
+import { attachNetwork, raiseNetwork, writeNetworkFiles } from "./network.ts";
 import { prepareRoot } from "./prepare.ts";
 import { makeRunPlan } from "./run-plan.ts";
 import { clearRunDirectory, settleLocked } from "./settle.ts";
@@ -100,10 +100,9 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   const store = storePaths(context.root).container(container.id);
   clearRunDirectory(context, container.id);
   mkdirSync(store, { recursive: true, mode: 0o700 });
-  for (const text of [...begun.reservation.warnings, ...writeNetworkFiles(container, store)]) work.warn(text);
+  for (const text of writeNetworkFiles(container, store)) work.warn(text);
   const layers = layerDirectories(context, container.image);
   const root = prepareRoot(context, container, { store, layers, window: work.window, keep: work.keep });
-  writeFileSync(`${store}/config.json`, stringifySpec(root.spec), { mode: 0o600 });
   const [report, theirs] = socketpair();
   work.keep(report);
   work.keep(theirs);
@@ -112,6 +111,8 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   sendPlan(work.launcher, { run: plan }, descriptors.fds);
   // Its end of file must mean that init's copy is closed.
   work.release(theirs);
+  // For exec and for other runtimes: written while the shim is at work.
+  writeFileSync(`${store}/config.json`, stringifySpec(root.spec), { mode: 0o600 });
   try {
     return converse(context, begun, { ...work, report, release: () => { work.release(root.mount); work.beforeGo?.(); } });
   } catch (error) {
@@ -120,6 +121,7 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
 }
 
 interface Conversation {
+  readonly warn: (text: string) => void;
   readonly launcher: Launcher;
   readonly report: number;
   /** Lets go of the root: from now on only the container holds it. */
@@ -127,15 +129,9 @@ interface Conversation {
 }
 
 /** created → network → state → go → ready → the program runs. */
-function converse(context: Context, { container, reservation }: Begun, talk: Conversation): number {
-  const directory = runPaths(context.runRoot).container(container.id);
-  const created = awaitCreated(talk.report, talk.launcher);
-  try {
-    const [namespace, netlink] = created.descriptors;
-    if (namespace !== undefined && netlink !== undefined) attachNetwork(context, container, reservation, { namespace, netlink });
-  } finally {
-    for (const descriptor of created.descriptors) closeSync(descriptor);
-  }
+function converse(context: Context, begun: Begun, talk: Conversation): number {
+  const directory = runPaths(context.runRoot).container(begun.container.id);
+  const created = join(context, begun, talk);
   const init = identityOf(created.pid);
   const cage = init === null ? null : identityOf(init.parent);
   if (init === null || cage === null) {
@@ -151,6 +147,25 @@ function converse(context: Context, { container, reservation }: Begun, talk: Con
   sayGo(talk.report);
   awaitRunning(talk.report, () => confirmState(directory));
   return created.pid;
+}
+
+/** Waits for the namespace, the host's side made ready meanwhile, and joins the two. */
+function join(context: Context, begun: Begun, talk: Conversation): CreatedInit {
+  const raised = raiseNetwork(context, begun.reservation);
+  for (const text of raised?.bridge.warnings ?? []) talk.warn(text);
+  try {
+    const created = awaitCreated(talk.report, talk.launcher);
+    try {
+      const [namespace, netlink] = created.descriptors;
+      if (namespace !== undefined && netlink !== undefined) attachNetwork(context, begun, raised, { namespace, netlink });
+    } finally {
+      for (const descriptor of created.descriptors) closeSync(descriptor);
+    }
+    return created;
+  } finally {
+    if (raised !== null) closeSync(raised.route.fd);
+    if (raised !== null) closeSync(raised.firewall.fd);
+  }
 }
 
 function tell(failure: ShimFailure, plan: Run, spec: ReturnType<typeof prepareRoot>["spec"]): MdkError {
