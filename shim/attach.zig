@@ -32,6 +32,8 @@ pub const Client = struct {
     queue: Queue = .{},
     /// The end was its last message.
     told: bool = false,
+    /// The command that started the container: it came with the plan.
+    planned: bool = false,
 
     pub fn takes(client: *const Client, index: u1) bool {
         return client.watch.fd >= 0 and client.streams >> (@as(u3, 1) + index) & 1 == 1;
@@ -74,6 +76,7 @@ pub const Client = struct {
         client.queue.free();
         client.streams = 0;
         client.told = false;
+        client.planned = false;
     }
 };
 

@@ -38,7 +38,9 @@ pub fn begin(m: *Monitor, code: u8) void {
     m.oom = m.oom_events >= 0 and oomKilled(m.oom_events);
     if (m.ready and m.record >= 0) writeRecord(m);
     // A container that never ran has no waiters but its own client.
-    if (!m.tell_after_cleanup) attach.tellAll(m);
+    if (!m.tell_after_cleanup) return attach.tellAll(m);
+    // The client that cleans up does so when it has learned of the end: the plan's client is the first.
+    if (m.client_cleans and m.clients[0].planned) attach.tell(m, &m.clients[0]);
 }
 
 /// Most reads of a pipe at the end of an exec'd process.

@@ -194,7 +194,7 @@ fn resident(request: *launch.Request) noreturn {
     if (m.handed_input.watch.fd >= 0) m.feeder = .handed;
     if (p.client) |fd| {
         linux.setNonblocking(number(fd));
-        _ = attach.add(m, 0, number(fd));
+        attach.add(m, 0, number(fd)).planned = true;
         attach.hello(m, 0, @truncate(p.client_streams));
     }
     closeOthers(m);
