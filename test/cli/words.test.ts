@@ -1,0 +1,88 @@
+/** What people read: templates, tables, times; and what they write: ports, detach keys, environment. */
+import { describe, expect, test } from "bun:test";
+import { ago, humanStatus } from "../../src/cli/human.ts";
+import { parseDetachKeys } from "../../src/cli/joining.ts";
+import { printable, table } from "../../src/cli/output.ts";
+import { parseExpose, parsePublish } from "../../src/cli/ports.ts";
+import { renderTemplate } from "../../src/cli/template.ts";
+
+describe("templates", () => {
+  const data = { State: { Pid: 7, Running: true }, Names: ["a", "b"], Labels: { z: "1", a: "x.y" }, Nothing: null };
+
+  test("show values as Go does", () => {
+    expect(renderTemplate("{{.State.Pid}} {{.State.Running}} {{.Names}} {{.Labels}} {{.Nothing}}", data)).toBe("7 true [a b] map[a:x.y z:1] <no value>");
+  });
+
+  test("know json, index and len", () => {
+    expect(renderTemplate('{{json .Names}}|{{index .Labels "a"}}|{{len .Names}}|{{index .Names 1}}', data)).toBe('["a","b"]|x.y|2|b');
+  });
+
+  test("turn escapes of the shell into tabs and newlines", () => {
+    expect(renderTemplate("{{.State.Pid}}\\t{{.State.Pid}}\\n", data)).toBe("7\t7\n");
+  });
+
+  test("name a field that is not there, and what they do not know", () => {
+    expect(() => renderTemplate("{{.State.Pidd}}", data)).toThrow('map has no entry for key "Pidd"');
+    expect(() => renderTemplate("{{range .Names}}{{end}}", data)).toThrow("template parsing error");
+    expect(() => renderTemplate("{{.State.constructor}}", data)).toThrow('no entry for key "constructor"');
+  });
+});
+
+describe("ports", () => {
+  test("are bindings by container port", () => {
+    expect(parsePublish(["8080:80", "127.0.0.1:53:53/udp", "443"])).toEqual({
+      "80/tcp": [{ HostIp: "", HostPort: "8080" }], "53/udp": [{ HostIp: "127.0.0.1", HostPort: "53" }], "443/tcp": [{ HostIp: "", HostPort: "" }],
+    });
+  });
+
+  test("come in ranges", () => {
+    expect(Object.keys(parsePublish(["8000-8002:80-82"]))).toEqual(["80/tcp", "81/tcp", "82/tcp"]);
+    expect(parsePublish(["8000-8010:80"])).toEqual({ "80/tcp": [{ HostIp: "", HostPort: "8000-8010" }] });
+    expect(parseExpose("90-91/udp")).toEqual(["90/udp", "91/udp"]);
+  });
+
+  test("that are none are refused in Docker's words", () => {
+    expect(() => parsePublish(["abc"])).toThrow("invalid containerPort: abc");
+    expect(() => parsePublish(["x:80"])).toThrow("invalid hostPort: x");
+    expect(() => parsePublish(["1-3:80-81"])).toThrow("invalid ranges specified for container and host Ports: 80-81 and 1-3");
+    expect(() => parsePublish(["999.1.1.1:1:1"])).toThrow("invalid IP address: 999.1.1.1");
+    expect(() => parsePublish(["80/icmp"])).toThrow("invalid proto: icmp");
+    expect(() => parsePublish(["[::1]:80:80"])).toThrow("IPv6");
+    expect(() => parsePublish(["70000:80"])).toThrow("invalid hostPort: 70000");
+  });
+});
+
+describe("times", () => {
+  const now = new Date("2026-01-02T00:00:00Z");
+  const before = (seconds: number): Date => new Date(now.getTime() - seconds * 1000);
+
+  test("are told as Docker tells them", () => {
+    const told = [0, 1, 59, 60, 119, 120, 3600, 7200, 86_400 * 3, 86_400 * 20, 86_400 * 70, 86_400 * 800].map((seconds) => ago(before(seconds), now));
+    expect(told).toEqual([
+      "Less than a second ago", "1 second ago", "59 seconds ago", "About a minute ago", "About a minute ago", "2 minutes ago", "About an hour ago",
+      "2 hours ago", "3 days ago", "2 weeks ago", "2 months ago", "2 years ago",
+    ]);
+  });
+
+  test("are part of a status", () => {
+    const status = { pid: 0, code: 137, oom: false, started: null, finished: before(90).toISOString(), unsettled: false };
+    expect(humanStatus({ ...status, word: "exited" }, now)).toBe("Exited (137) About a minute ago");
+    expect(humanStatus({ ...status, word: "created" }, now)).toBe("Created");
+    expect(humanStatus({ ...status, word: "running", started: before(5).toISOString() }, now)).toBe("Up 5 seconds");
+  });
+});
+
+test("a table pads all columns but the last", () => {
+  expect(table([["A", "BB"], ["long", "x"]])).toBe("A      BB\nlong   x");
+});
+
+test("escape sequences of others are shown, not sent", () => {
+  expect(printable("a\x1b[2Jb\x9bc\n")).toBe("a\\x1b[2Jb\\x9bc\n");
+});
+
+test("detach keys are bytes", () => {
+  expect([...parseDetachKeys(null)]).toEqual([16, 17]);
+  expect([...parseDetachKeys("ctrl-a,b,ctrl-]")]).toEqual([1, 98, 29]);
+  expect(parseDetachKeys("").length).toBe(0);
+  expect(() => parseDetachKeys("ctrl-")).toThrow("invalid detach keys");
+});
