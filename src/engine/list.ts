@@ -1,7 +1,7 @@
 /** Every container with what it is right now: for `ps`. Deals with what dead ones left when it meets any. */
 import { listContainers, type Container } from "../store/containers.ts";
 import type { Context } from "./context.ts";
-import { reconcile } from "./settle.ts";
+import { findOrphans, reconcile } from "./settle.ts";
 import { readStatus, type Status } from "./status.ts";
 
 export interface Summary {
@@ -11,9 +11,9 @@ export interface Summary {
 
 /** Newest first. */
 export function listSummaries(context: Context): Summary[] {
-  let summaries = read(context);
-  if (summaries.some(({ status }) => status.unsettled) && reconcile(context)) summaries = read(context);
-  return summaries;
+  const summaries = read(context);
+  const unsettled = summaries.some(({ status }) => status.unsettled) || findOrphans(context, () => new Set(summaries.map(({ container }) => container.id))).length > 0;
+  return unsettled && reconcile(context) ? read(context) : summaries;
 }
 
 function read(context: Context): Summary[] {

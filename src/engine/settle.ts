@@ -135,14 +135,17 @@ function reconcileOne(context: Context, container: Container): boolean {
   }
 }
 
-/** A run directory whose row was never written, or is gone. */
-function removeOrphans(context: Context): boolean {
+/** Run directories whose row was never written, or is gone. `ids`: of all containers, read before or not at all. */
+export function findOrphans(context: Context, ids: () => ReadonlySet<string>): string[] {
   const names = existsSync(context.runRoot) ? readdirSync(context.runRoot).filter((name) => /^[0-9a-f]{64}$/.test(name)) : [];
-  if (names.length === 0) return false;
-  const ids = containerIds(context.database());
+  if (names.length === 0) return [];
+  const known = ids();
+  return names.filter((name) => !known.has(name));
+}
+
+function removeOrphans(context: Context): boolean {
   let done = false;
-  for (const name of names) {
-    if (ids.has(name)) continue;
+  for (const name of findOrphans(context, () => containerIds(context.database()))) {
     const lock = takeOpLock(context, name, false);
     if (lock === null) continue;
     try {

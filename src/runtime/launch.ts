@@ -43,6 +43,9 @@ export function sendPlan(launcher: Launcher, plan: Plan, descriptors: readonly n
   length.writeUInt32LE(text.length);
   try {
     sendWithDescriptors(launcher.channel, length, [file, ...descriptors]);
+  } catch (error) {
+    // Killed before it could say anything: awaitCreated tells.
+    if (!(error instanceof SysError) || error.code !== "EPIPE") throw error;
   } finally {
     closeSync(file);
   }
