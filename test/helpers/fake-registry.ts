@@ -41,6 +41,8 @@ export interface Lies {
   readonly diffIds?: readonly string[];
   /** Changes the manifest before it is written. */
   readonly manifest?: (document: ManifestDocument) => unknown;
+  /** The image's `config`: Cmd, User, Volumes … Nothing without it. */
+  readonly config?: Readonly<Record<string, unknown>>;
 }
 
 export interface ManifestDocument {
@@ -53,7 +55,7 @@ export interface ManifestDocument {
 /** An image whose layers are these (uncompressed) archives, with what is told about them as true as asked for. */
 export function fakeImage(layers: readonly Buffer[], lies: Lies = {}): FakeImage {
   const config = Buffer.from(JSON.stringify({
-    architecture: process.arch === "x64" ? "amd64" : process.arch, os: "linux", created: "2024-01-02T03:04:05Z", config: {},
+    architecture: process.arch === "x64" ? "amd64" : process.arch, os: "linux", created: "2024-01-02T03:04:05Z", config: lies.config ?? {},
     rootfs: { type: "layers", diff_ids: lies.diffIds ?? layers.map((layer) => digestOf(layer)) },
   }));
   const document: ManifestDocument = {
