@@ -13,6 +13,8 @@ pub const Watch = struct {
     index: u32 = 0,
     /// What the set holds for it.
     events: u32 = 0,
+    /// The set that it was last put into.
+    set: i32 = -1,
     /// Files and some devices cannot be waited for: they never make one wait (epoll_ctl says EPERM).
     always: bool = false,
 
@@ -27,9 +29,12 @@ pub const Watch = struct {
         const rc = sys.epoll_ctl(epoll, operation, w.fd, &event);
         w.always = sys.errno(rc) == .PERM;
         w.events = events;
+        w.set = epoll;
     }
 
+    /// Out of the set first: a copy in another process (init has one of each until its execve) would keep it there.
     pub fn close(w: *Watch) void {
+        if (w.set >= 0 and w.events != 0 and !w.always) _ = sys.epoll_ctl(w.set, sys.EPOLL.CTL_DEL, w.fd, null);
         linux.close(w.fd);
         w.fd = -1;
         w.events = 0;
