@@ -1,7 +1,7 @@
 /** Chooses and measures the rows, and prints the table: started by test/bench/run.sh. */
 import { cpus, release } from "node:os";
 import { createBench, removeAll, type Bench } from "./engines.ts";
-import { endRows, logRows, networkRows, pullRows } from "./rows-data.ts";
+import { endRows, logRows, pullRows } from "./rows-data.ts";
 import { lifeRow, listRows, parallelRow } from "./rows-many.ts";
 import { memoryRow } from "./rows-memory.ts";
 import { execRow, runRow, versionRow } from "./rows-start.ts";
@@ -9,13 +9,13 @@ import { renderTable, type Row } from "./table.ts";
 
 const ROWS: Readonly<Record<string, (bench: Bench) => Promise<Row | Row[]>>> = {
   version: versionRow, run: runRow, exec: execRow, ps: listRows, life: lifeRow, pull: pullRows, end: endRows,
-  memory: memoryRow, logs: logRows, parallel: parallelRow, network: networkRows,
+  memory: memoryRow, logs: logRows, parallel: parallelRow,
 };
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.find((name) => !Object.hasOwn(ROWS, name));
 if (unknown !== undefined) throw new Error(`no row '${unknown}': ${Object.keys(ROWS).join(" ")}`);
-const names = chosen.length > 0 ? chosen : Object.keys(ROWS).filter((name) => name !== "network");
+const names = chosen.length > 0 ? chosen : Object.keys(ROWS);
 
 const bench = createBench(process.env);
 const rows: Row[] = [];

@@ -1,4 +1,4 @@
-/** Rows about data: a pull, the end of a program that wrote much, the log, the network. */
+/** Rows about data: a pull, the end of a program that wrote much, the log. */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { call, pullAll, type Bench } from "./engines.ts";
@@ -86,29 +86,4 @@ export async function logRows(bench: Bench): Promise<Row[]> {
     { what: "1 million log lines through a detached container", unit: "ms", samples: writing, against: "podman", budget: 0.8 },
     { what: "reading them back", unit: "ms", samples: reading, against: "faster peer", budget: 0.2 },
   ];
-}
-
-/** Gigabit a second of a gigabyte sent into a container, to its own address and to a published port. */
-export async function networkRows(bench: Bench): Promise<Row[]> {
-  await pullAll(bench, bench.busybox);
-  const megabytes = 1000;
-  const rows: Row[] = [];
-  for (const path of ["its own address", "a published port"]) {
-    let port = 20000;
-    const samples = await interleave(3, bench.engines.map((engine) => ({
-      name: engine.name,
-      sample: async () => {
-        port++;
-        await call(engine, ["run", "-d", "--name", "sink", "-p", `${port}:9`, bench.busybox, "sh", "-c", "nc -l -p 9 >/dev/null"]);
-        const address = (await call(engine, ["inspect", "-f", "{{.NetworkSettings.IPAddress}}", "sink"], { capture: true })).stdout.trim();
-        const to = path === "a published port" ? `127.0.0.1 ${port}` : `${address} 9`;
-        await Bun.sleep(300);
-        const { ms } = await bench.host.run({ argv: ["sh", "-c", `dd if=/dev/zero bs=1M count=${megabytes} status=none | busybox nc ${to}`] }, true);
-        await call(engine, ["rm", "-f", "sink"]);
-        return (megabytes * 8 * 1.048576) / ms;
-      },
-    })));
-    rows.push({ what: `1 GB into a container, by ${path}`, unit: "Gbit/s", samples, against: "faster peer", budget: 1, atLeast: true });
-  }
-  return rows;
 }

@@ -5,13 +5,12 @@ export type Samples = Readonly<Record<string, readonly number[]>>;
 
 export interface Row {
   readonly what: string;
-  readonly unit: "ms" | "s" | "KiB" | "Gbit/s";
+  readonly unit: "ms" | "s" | "KiB";
   readonly samples: Samples;
   /** What mdk's median is divided by: a name in samples, "faster peer" for the best of the others, null: the figure itself. */
   readonly against: string | null;
-  /** Largest ratio, or largest figure where `against` is null; smallest where `atLeast`. */
+  /** Largest ratio, or largest figure where `against` is null. */
   readonly budget: number;
-  readonly atLeast?: boolean;
 }
 
 export function median(values: readonly number[]): number {
@@ -28,14 +27,13 @@ export function measure(row: Row): { readonly value: number; readonly peer: stri
   const own = median(row.samples[SUBJECT] ?? []);
   if (row.against === null) return { value: own, peer: null };
   const others = Object.keys(row.samples).filter((name) => name !== SUBJECT);
-  const best = others.toSorted((a, b) => median(row.samples[a] ?? []) - median(row.samples[b] ?? []))[row.atLeast === true ? others.length - 1 : 0];
+  const best = others.toSorted((a, b) => median(row.samples[a] ?? []) - median(row.samples[b] ?? []))[0];
   const peer = row.against === "faster peer" ? (best ?? "") : row.against;
   return { value: own / median(row.samples[peer] ?? []), peer };
 }
 
-export function isMet(row: Row): boolean {
-  const { value } = measure(row);
-  return row.atLeast === true ? value >= row.budget : value <= row.budget;
+function isMet(row: Row): boolean {
+  return measure(row).value <= row.budget;
 }
 
 export function renderTable(rows: readonly Row[]): string {
@@ -43,7 +41,7 @@ export function renderTable(rows: readonly Row[]): string {
     const { value, peer } = measure(row);
     const peers = Object.keys(row.samples).filter((name) => name !== SUBJECT).map((name) => `${name} ${format(median(row.samples[name] ?? []))}`);
     const unit = peer === null ? ` ${row.unit}` : ` × ${peer}`;
-    const budget = `${row.atLeast === true ? "≥" : "≤"} ${format(row.budget)}${peer === null ? unit : " ×"}`;
+    const budget = `≤ ${format(row.budget)}${peer === null ? unit : " ×"}`;
     return `| ${row.what} | ${format(median(row.samples[SUBJECT] ?? []))} ${row.unit} | ${peers.join(", ")} | ${format(value)}${unit} | ${budget} | ${isMet(row) ? "yes" : "**no**"} |`;
   });
   return ["| what | mdk | peers | measured | budget | met |", "|---|---|---|---|---|---|", ...lines].join("\n");
