@@ -6,7 +6,7 @@
 import { chmodSync, chownSync, closeSync, fstatSync, lstatSync, mkdirSync, readSync, rmSync, utimesSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import { mountOverlay, probeOverlay } from "../layer/overlay.ts";
-import { chown, mkdirAt, openInRoot, O_CREAT, O_DIRECTORY, O_NONBLOCK, O_PATH, O_WRONLY, RESOLVE } from "../sys/at.ts";
+import { chown, mkdirAt, openInRoot, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY, readlinkAt, RESOLVE } from "../sys/at.ts";
 import { SysError } from "../sys/ffi.ts";
 
 export interface RootOptions {
@@ -72,8 +72,9 @@ export function readRootText(root: number, path: string): string | null {
 
 /** Makes a directory with the missing ones above it (0755), owned by `owner`; one that is there stays as it is. */
 export function ensureRootDirectory(root: number, path: string, owner: { readonly uid: number; readonly gid: number }): void {
+  if (isThere(root, path)) return;
   let current = "";
-  for (const part of path.split("/").filter((name) => name !== "" && name !== ".")) {
+  for (const part of followLinks(root, path)) {
     const parent = current === "" ? "." : current;
     current = current === "" ? part : `${current}/${part}`;
     if (isThere(root, current)) continue;
@@ -81,11 +82,56 @@ export function ensureRootDirectory(root: number, path: string, owner: { readonl
     try {
       mkdirAt(above, part, 0o755);
     } catch (error) {
-      if (!(error instanceof SysError) || error.code !== "EEXIST") throw new MdkError("root-mkdir", `cannot make ${path} in the container: ${(error as Error).message}`, { cause: error });
+      if (error instanceof SysError) throw new MdkError("root-mkdir", `cannot make ${path} in the container: ${error.message}`, { cause: error });
+      throw error;
     } finally {
       closeSync(above);
     }
     if (owner.uid !== 0 || owner.gid !== 0) giveTo(root, current, owner);
+  }
+}
+
+const LINKS_MAX = 40; // MAXSYMLINKS of the kernel
+
+/**
+ * The parts of the path without links that a path leads to, as the kernel walks it with the root as "/"; what is missing is
+ * taken as it is written. Links of an image may dangle (/etc/resolv.conf of a system with systemd-resolved) and are still
+ * where things are to be made. The root is nobody else's meanwhile.
+ */
+function followLinks(root: number, path: string): string[] {
+  const pending = path.split("/").reverse();
+  const walked: string[] = [];
+  let links = 0;
+  for (let part = pending.pop(); part !== undefined; part = pending.pop()) {
+    if (part === "" || part === ".") continue;
+    if (part === "..") {
+      walked.pop();
+      continue;
+    }
+    walked.push(part);
+    const target = readLink(root, walked.join("/"));
+    if (target === null) continue;
+    if (++links > LINKS_MAX) throw new MdkError("root-links", `cannot make ${path} in the container: too many levels of symbolic links`);
+    if (target.startsWith("/")) walked.length = 0;
+    else walked.pop();
+    pending.push(...target.split("/").reverse());
+  }
+  return walked;
+}
+
+/** Where a link points to; null for everything else. */
+function readLink(root: number, path: string): string | null {
+  let link: number;
+  try {
+    link = openInRoot(root, path, O_PATH | O_NOFOLLOW, 0, RESOLVE.NO_MAGICLINKS);
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ENOENT") return null;
+    throw error;
+  }
+  try {
+    return fstatSync(link).isSymbolicLink() ? readlinkAt(link, "").toString("utf8") : null;
+  } finally {
+    closeSync(link);
   }
 }
 
@@ -111,8 +157,7 @@ function giveTo(root: number, path: string, owner: { readonly uid: number; reado
 /** Makes what a mount needs under it: a directory, or an empty file in a directory. One that is there stays as it is. */
 export function ensureMountPoint(root: number, path: string, kind: "file" | "directory"): void {
   if (isThere(root, path)) return;
-  const slash = path.lastIndexOf("/");
-  ensureRootDirectory(root, kind === "directory" ? path : path.slice(0, slash), { uid: 0, gid: 0 });
-  if (kind === "directory") return;
-  closeSync(openInRoot(root, path, O_CREAT | O_WRONLY, 0o644, RESOLVE.NO_MAGICLINKS));
+  const parts = followLinks(root, path);
+  ensureRootDirectory(root, (kind === "directory" ? parts : parts.slice(0, -1)).join("/"), { uid: 0, gid: 0 });
+  if (kind === "file") closeSync(openInRoot(root, parts.join("/"), O_CREAT | O_WRONLY, 0o644, RESOLVE.NO_MAGICLINKS));
 }
