@@ -4,7 +4,7 @@
 //!   0 1 2   the user's streams
 //!   3       the attach socket; hello has been said (attach.zig)
 //!   4       pidfd of the container's init, if signals are passed on
-//!   5       if open, told how it ended: 'x' and the exit status, 'd' detached, 'l' the monitor was lost
+//!   5       if open, told how it ended: 'x' and the exit status, 'd' detached (and 128 + n: by signal n), 'l' the monitor was lost
 //!
 //! FLAGS: r raw mode of the terminal 0 · i forward stdin · s pass signals on · w tell the window size.
 //! KEYS: the detach sequence's bytes in hexadecimal; "" or "-": none.
@@ -129,7 +129,7 @@ fn signalled(p: *Pump) void {
         if (sys.errno(sent) == .SUCCESS or sys.errno(sent) == .SRCH) return;
     }
     switch (info.signo) {
-        1, 2, 3, 10, 12, 14, 15 => finish(p, @intCast(128 + info.signo), "d"), // HUP INT QUIT USR1 USR2 ALRM TERM: as if detached
+        1, 2, 3, 10, 12, 14, 15 => finish(p, @intCast(128 + info.signo), &.{ 'd', @intCast(128 + info.signo) }), // HUP INT QUIT USR1 USR2 ALRM TERM: as if detached
         else => {},
     }
 }

@@ -5,7 +5,7 @@ import { attach } from "../engine/foreground.ts";
 import { readStatus } from "../engine/status.ts";
 import { isTerminal } from "../sys/terminal.ts";
 import type { Command, Invocation } from "./flags.ts";
-import { parseDetachKeys } from "./joining.ts";
+import { endStatus, parseDetachKeys } from "./joining.ts";
 
 export const command: Command = {
   usage: "attach [OPTIONS] CONTAINER",
@@ -28,5 +28,5 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
     stdin, stdout: true, stderr: true, detachKeys: parseDetachKeys(flags.string("detach-keys")),
     sigProxy: flags.bool("sig-proxy", true) && !container.config.Tty, warn: () => {},
   });
-  return end ?? 0;
+  return endStatus(end, EXIT.failure);
 }

@@ -4,7 +4,7 @@ import { execInContainer } from "../engine/exec.ts";
 import { findContainer } from "../engine/find.ts";
 import { isTerminal } from "../sys/terminal.ts";
 import type { Command, Invocation } from "./flags.ts";
-import { parseDetachKeys } from "./joining.ts";
+import { endStatus, parseDetachKeys } from "./joining.ts";
 import { environmentOf } from "./request.ts";
 
 export const command: Command = {
@@ -33,8 +33,8 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const interactive = flags.bool("interactive");
   const detach = flags.bool("detach");
   if (terminal && interactive && !detach && !isTerminal(0)) throw new MdkError("not-a-terminal", "the input device is not a TTY", { status: EXIT.failure });
-  return await execInContainer(context, findContainer(context, word), {
+  return endStatus(await execInContainer(context, findContainer(context, word), {
     args, env: environmentOf(flags, context.environment), workdir: flags.string("workdir"), user: flags.string("user"),
     privileged: flags.bool("privileged"), terminal, interactive, detach, detachKeys: parseDetachKeys(flags.string("detach-keys")),
-  });
+  }), EXIT.failure);
 }

@@ -1,7 +1,9 @@
 /** How a command's own streams are joined to a container: Docker's rules for -a, -d, -i, -t, and mdk's one exception. */
 import { EXIT, MdkError } from "../error.ts";
+import type { ForegroundEnd } from "../engine/foreground.ts";
 import { isTerminal } from "../sys/terminal.ts";
 import { UsageError, type Values } from "./flags.ts";
+import { printError } from "./output.ts";
 import type { Attachment } from "./request.ts";
 
 export interface Streams extends Attachment {
@@ -16,7 +18,7 @@ export function streamsOf(flags: Values): Streams {
   for (const name of attached) {
     if (!["stdin", "stdout", "stderr"].includes(name)) throw new UsageError(`invalid argument ${JSON.stringify(name)} for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR`);
   }
-  if (detach && attached.length > 0) throw new MdkError("conflicting-options", "conflicting options: cannot specify both --attach and --detach", { status: EXIT.engine });
+  if (detach && attached.length > 0) throw new MdkError("conflicting-options", "conflicting options: cannot specify both --attach and --detach", { status: EXIT.failure });
   const untouched = ["interactive", "tty", "detach", "attach"].every((name) => !flags.given(name));
   // On a terminal `mdk run IMAGE` is a shell: as with -it.
   const shell = untouched && isTerminal(0) && isTerminal(1);
@@ -29,6 +31,16 @@ export function streamsOf(flags: Values): Streams {
     stdout: !detach && (attached.length === 0 || attached.includes("stdout")),
     stderr: !detach && (attached.length === 0 || attached.includes("stderr")),
   };
+}
+
+/**
+ * Exit status of an attached session: the program's, or `left` when the user detached. Docker's own: 0 for run and start, 1
+ * for attach and exec.
+ */
+export function endStatus(end: ForegroundEnd, left: number): number {
+  if (end !== null) return end;
+  printError("read escape sequence");
+  return left;
 }
 
 const CONTROL: Readonly<Record<string, number>> = { "@": 0, "[": 27, "\\": 28, "]": 29, "^": 30, _: 31 };

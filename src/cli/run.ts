@@ -8,7 +8,7 @@ import { reconcile } from "../engine/settle.ts";
 import { startBegun } from "../engine/start.ts";
 import { RUN_FLAGS } from "./container-flags.ts";
 import type { Command, Invocation } from "./flags.ts";
-import { parseDetachKeys, streamsOf } from "./joining.ts";
+import { endStatus, parseDetachKeys, streamsOf } from "./joining.ts";
 import { obtainImage } from "./obtain-image.ts";
 import { print } from "./output.ts";
 import { requestOf } from "./request.ts";
@@ -47,7 +47,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
     }
     const end = runForeground(context, begun, { ...streams, detachKeys, sigProxy: flags.bool("sig-proxy", true), warn: told });
     await warn(warnings);
-    return (await end) ?? 0;
+    return endStatus(await end, 0);
   } finally {
     cidFile.close();
   }

@@ -8,7 +8,7 @@ import { reconcile } from "../engine/settle.ts";
 import { startBegun } from "../engine/start.ts";
 import { forEach } from "./each.ts";
 import type { Command, Invocation } from "./flags.ts";
-import { parseDetachKeys } from "./joining.ts";
+import { endStatus, parseDetachKeys } from "./joining.ts";
 import { print } from "./output.ts";
 import { warn } from "./warn.ts";
 
@@ -52,5 +52,5 @@ async function startAttached({ context, flags, operands }: Invocation): Promise<
     stdin: flags.bool("interactive") && begun.container.config.OpenStdin, stdout: true, stderr: true,
     detachKeys: parseDetachKeys(flags.string("detach-keys")), sigProxy: flags.bool("sig-proxy", true), warn: (text) => void warn([text]),
   });
-  return end ?? 0;
+  return endStatus(end, 0);
 }

@@ -1,6 +1,6 @@
 /** One more process in a running container, with streams of its own. */
 import { closeSync, constants, openSync, readFileSync } from "node:fs";
-import { MdkError } from "../error.ts";
+import { EXIT, MdkError } from "../error.ts";
 import { detectCgroups } from "../cgroup/detect.ts";
 import { describe, monitorGroup } from "../cgroup/group.ts";
 import { failureError } from "../runtime/failure.ts";
@@ -19,7 +19,7 @@ import { socketpair } from "../sys/socket.ts";
 import { isTerminal, windowSize } from "../sys/terminal.ts";
 import type { Context } from "./context.ts";
 import { readCapabilities } from "./facts.ts";
-import { attachBits } from "./foreground.ts";
+import { attachBits, type ForegroundEnd } from "./foreground.ts";
 import { cgroupParent } from "./host.ts";
 import { planMonitor, type Streaming } from "./monitor-plan.ts";
 import { newId } from "./names.ts";
@@ -44,8 +44,8 @@ export interface ExecOptions {
 /** A process that was killed together with its container: as the shell says SIGKILL. */
 const KILLED_CODE = 137;
 
-/** Runs the command and returns its exit status; 0 at once with `detach`, or when the user detaches. */
-export async function execInContainer(context: Context, container: Container, options: ExecOptions): Promise<number> {
+/** Runs the command and returns its exit status; 0 at once with `detach`, null when the user detaches. */
+export async function execInContainer(context: Context, container: Container, options: ExecOptions): Promise<ForegroundEnd> {
   const condition = readCondition(runPaths(context.runRoot).container(container.id));
   if (condition.kind !== "running") throw notRunning(container);
   const opened = new Set<number>();
@@ -112,13 +112,23 @@ async function launch(context: Context, container: Container, work: Launching): 
 function processOf(container: Container, spec: Spec, { state, ...options }: Launching): Process {
   const root = openSync(`/proc/${state.pid}/root`, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    const user = userOf(root, options.user ?? container.config.User);
+    const user = userIn(root, options.user ?? container.config.User);
     return generateExec(spec, {
       args: options.args, containerEnv: container.config.Env, env: options.env, workdir: options.workdir, user, tty: options.terminal,
       privileged: options.privileged,
     }, readCapabilities());
   } finally {
     closeSync(root);
+  }
+}
+
+/** Docker's status for a user that the container does not have: 126. */
+function userIn(root: number, word: string): ReturnType<typeof userOf> {
+  try {
+    return userOf(root, word);
+  } catch (error) {
+    if (!(error instanceof MdkError)) throw error;
+    throw new MdkError(error.code, error.message, { status: EXIT.cannotInvoke, cause: error, ...(error.hint === null ? {} : { hint: error.hint }) });
   }
 }
 
@@ -177,12 +187,12 @@ function tell(failure: ShimFailure, plan: Exec, process: Process): MdkError {
 }
 
 /** Until the process has ended: its monitor says so, or dies with the container. */
-async function stay(context: Context, { launcher, socket }: Session, options: ExecOptions): Promise<number> {
+async function stay(context: Context, { launcher, socket }: Session, options: ExecOptions): Promise<ForegroundEnd> {
   if (socket !== null) {
     const raw = options.terminal && options.interactive && isTerminal(0);
     const flags = `${raw ? "r" : ""}${options.interactive ? "i" : ""}${options.terminal && isTerminal(1) ? "w" : ""}`;
     const end = await pump(context.runRoot, { flags, detachKeys: options.detachKeys, socket, init: null });
-    if (end.kind === "detached") return 0;
+    if (end.kind === "detached") return end.signalled;
   }
   const exited = await awaitExited(launcher.channel);
   sayCleaned(launcher.channel);

@@ -58,7 +58,7 @@ export async function runForeground(context: Context, begun: Begun, joining: Joi
   const end = pair === null ? null : await pump(context.runRoot, { socket: pair[0], init, flags: pumpFlags(container, joining), detachKeys: joining.detachKeys });
   if (end?.kind === "detached") {
     closeSync(channel);
-    return null;
+    return end.signalled;
   }
   const exited = await awaitExited(channel);
   settle(context, container.id);
@@ -70,14 +70,14 @@ export async function runForeground(context: Context, begun: Begun, joining: Joi
 /** Joins a running container's monitor as one more client. */
 export async function attach(context: Context, container: Container, joining: Joining): Promise<ForegroundEnd> {
   const socket = connectMonitor(context, container);
-  if (socket === null) return null;
+  if (socket === null) return waitForEnd(context, container);
   sendWithDescriptors(socket, Buffer.from(["a".charCodeAt(0), attachBits(joining)]), []);
   const init = openRunning(context, container, "init");
   const proxy = new SignalProxy(joining.sigProxy);
   proxy.listen();
   proxy.target(init);
   const end: PumpEnd = await pump(context.runRoot, { socket, init, flags: pumpFlags(container, joining), detachKeys: joining.detachKeys });
-  if (end.kind === "detached") return null;
+  if (end.kind === "detached") return end.signalled;
   return end.kind === "exited" ? end.code : waitForEnd(context, container);
 }
 

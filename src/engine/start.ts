@@ -63,6 +63,8 @@ export async function startBegun(context: Context, begun: Begun, options: StartO
     const pid = await launch(context, begun, { ...options, launcher, keep, release: (descriptor) => release(opened, descriptor) });
     return { channel: launcher.channel, pid };
   } catch (error) {
+    // Init still waits for "go" if nothing else has ended it: the end of the report socket does.
+    for (const descriptor of opened) if (descriptor !== begun.opLock) release(opened, descriptor);
     if (launcher !== null) abandonLauncher(launcher);
     awaitReleased(context, container.id);
     const status = error instanceof MdkError ? error.status : null;

@@ -172,8 +172,8 @@ export interface PumpOptions {
   readonly init: number | null;
 }
 
-/** How an attached session ended. */
-export type PumpEnd = { readonly kind: "exited"; readonly code: number } | { readonly kind: "detached" } | { readonly kind: "lost" };
+/** How an attached session ended. `signalled`: 128 and the number of the signal that ended the client's side, else the keys did. */
+export type PumpEnd = { readonly kind: "exited"; readonly code: number } | { readonly kind: "detached"; readonly signalled: number | null } | { readonly kind: "lost" };
 
 /** Runs the client side of a terminal or attach socket in our own process group until it ends. */
 export async function pump(runRoot: string, options: PumpOptions): Promise<PumpEnd> {
@@ -190,7 +190,7 @@ export async function pump(runRoot: string, options: PumpOptions): Promise<PumpE
   closeSync(mine);
   const kind = String.fromCharCode(bytes[0] ?? 0);
   if (kind === "x") return { kind: "exited", code: bytes[1] ?? 255 };
-  return kind === "d" ? { kind: "detached" } : { kind: "lost" };
+  return kind === "d" ? { kind: "detached", signalled: bytes[1] ?? null } : { kind: "lost" };
 }
 
 /** A monitor that was told to go kills and closes what it has; longer than this and something hangs in the kernel. */
