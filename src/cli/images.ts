@@ -3,7 +3,7 @@ import { listSummaries, type ImageSummary } from "../engine/images.ts";
 import { EXIT, MdkError } from "../error.ts";
 import type { Command, Invocation } from "./flags.ts";
 import { ago } from "./human.ts";
-import { print, table } from "./output.ts";
+import { json, print, table } from "./output.ts";
 import { humanSize } from "./size.ts";
 import { renderTemplate } from "./template.ts";
 
@@ -49,7 +49,7 @@ function run({ context, flags, operands }: Invocation): number {
 
 function printFormatted(format: string, rows: readonly Row[]): void {
   if (format === "json") {
-    for (const row of rows) print(JSON.stringify(row));
+    for (const row of rows) print(json(row));
     return;
   }
   const titled = format.startsWith("table ");

@@ -2,7 +2,7 @@
 import { EXIT, MdkError } from "../error.ts";
 import { readInspect } from "../api/inspect.ts";
 import type { Invocation } from "./flags.ts";
-import { print, printable, printError } from "./output.ts";
+import { json, print, printable, printError } from "./output.ts";
 import { renderTemplate } from "./template.ts";
 
 /** `type`: "container", "image", or null for either. Prints what it found; status 1 when something is missing. */
@@ -16,8 +16,8 @@ export function inspectWith({ context, flags, operands }: Invocation, type: stri
     else found.push(object);
   }
   const format = flags.string("format");
-  if (format === null) print(found.length === 0 ? "[]" : JSON.stringify(found, null, 4));
-  else for (const object of found) print(format === "json" ? JSON.stringify(object) : renderTemplate(format, object));
+  if (format === null) print(found.length === 0 ? "[]" : json(found, 4));
+  else for (const object of found) print(format === "json" ? json(object) : renderTemplate(format, object));
   for (const error of errors) printError(printable(error));
   return errors.length === 0 ? 0 : EXIT.failure;
 }

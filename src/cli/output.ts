@@ -34,7 +34,15 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-/** Text of others on a terminal: control characters (escape sequences above all) are shown as \xNN. */
+/** Text of others on a terminal: control characters (escape sequences above all) are shown as \xNN, those that turn the direction of writing as \uNNNN. */
 export function printable(text: string): string {
-  return text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  return text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`).replace(TURNING, escaped);
+}
+
+const TURNING = /[\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const escaped = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
+/** JSON in which nothing moves a terminal: JSON itself lets 0x7f to 0x9f through. `indent`: blanks a level. */
+export function json(value: unknown, indent = 0): string {
+  return JSON.stringify(value, null, indent).replace(/[\x7f-\x9f]/g, escaped).replace(TURNING, escaped);
 }

@@ -2,7 +2,7 @@
 import { listSummaries, type Summary } from "../engine/list.ts";
 import { ago, humanStatus } from "./human.ts";
 import type { Command, Invocation } from "./flags.ts";
-import { print, table } from "./output.ts";
+import { json, print, printable, table } from "./output.ts";
 import { renderTemplate } from "./template.ts";
 import { EXIT, MdkError } from "../error.ts";
 
@@ -40,14 +40,14 @@ function run({ context, flags }: Invocation): number {
   } else if (format !== null && format !== "table") printFormatted(format, shown);
   else {
     const columns = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
-    print(table([["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"], ...shown.map((row) => columns.map((name) => row[name]!))]));
+    print(printable(table([["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"], ...shown.map((row) => columns.map((name) => row[name]!))])));
   }
   return 0;
 }
 
 function printFormatted(format: string, rows: readonly Row[]): void {
   if (format === "json") {
-    for (const row of rows) print(JSON.stringify(row));
+    for (const row of rows) print(json(row));
     return;
   }
   const template = format.startsWith("table ") ? format.slice("table ".length) : format;
@@ -63,7 +63,7 @@ function rowOf({ container, status }: Summary, how: { readonly now: Date; readon
   const text = how.full || words.length <= 20 ? words : `${words.slice(0, 19)}…`;
   const created = new Date(container.createdMs);
   return {
-    ID: how.full ? container.id : container.id.slice(0, 12), Image: container.config.Image, Command: JSON.stringify(text),
+    ID: how.full ? container.id : container.id.slice(0, 12), Image: container.config.Image, Command: json(text),
     CreatedAt: `${created.toISOString().slice(0, 19).replace("T", " ")} +0000 UTC`, RunningFor: ago(created, how.now),
     Status: humanStatus(status, how.now), State: status.word, Ports: portsOf(container, status.word === "running"), Names: container.name,
     Labels: Object.entries(container.config.Labels).map(([key, value]) => `${key}=${value}`).join(","),

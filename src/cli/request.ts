@@ -82,7 +82,7 @@ function hostOf(flags: Values, config: ContainerConfig): HostConfig {
     Privileged: flags.bool("privileged"), ReadonlyRootfs: flags.bool("read-only"), ...init,
     ...memoryOf(flags), NanoCpus: cpusOf(flags), CpuShares: atLeast(flags, "cpu-shares", 0) ?? 0,
     CpusetCpus: cpusetOf(flags, "cpuset-cpus"), CpusetMems: cpusetOf(flags, "cpuset-mems"),
-    PidsLimit: flags.int("pids-limit"), ShmSize: flags.bytes("shm-size") ?? 64 * 1024 * 1024,
+    PidsLimit: flags.int("pids-limit"), ShmSize: shmOf(flags),
   };
 }
 
@@ -93,6 +93,13 @@ function memoryOf(flags: Values): Pick<HostConfig, "Memory" | "MemorySwap"> {
   if (swap > 0 && memory === 0) throw refuse("You should always set the Memory limit when using Memoryswap limit, see usage");
   if (swap > 0 && swap < memory) throw refuse("Minimum memoryswap limit should be larger than memory limit, see usage");
   return { Memory: memory, MemorySwap: swap };
+}
+
+/** 0 is the default, as Docker has it. */
+function shmOf(flags: Values): number {
+  const size = flags.bytes("shm-size") ?? 0;
+  if (size < 0) throw refuse("SHM size can not be less than 0");
+  return size || 64 * 1024 * 1024;
 }
 
 function cpusOf(flags: Values): number {

@@ -2,7 +2,7 @@
 import { EXIT } from "../error.ts";
 import { COMMANDS, GROUPS, MISSING, type Entry } from "./commands.ts";
 import { nearest, type Command, type Flag } from "./flags.ts";
-import { print, printError } from "./output.ts";
+import { print, printable, printError } from "./output.ts";
 
 export interface Resolved {
   /** "run", "container run". */
@@ -46,6 +46,6 @@ function unknown(word: string, group: string | null, entries: Readonly<Record<st
   }
   const near = nearest(word, Object.keys(entries));
   const hint = near === null ? "" : `\n\nDid you mean '${prefix} ${near}'?`;
-  printError(`mdk: unknown command: ${prefix} ${word}${hint}\n\nRun '${prefix} --help' for more information`);
+  printError(`mdk: unknown command: ${prefix} ${printable(word)}${hint}\n\nRun '${prefix} --help' for more information`);
   return EXIT.failure;
 }

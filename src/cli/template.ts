@@ -3,6 +3,7 @@
  * `{{len .A}}`, `{{println}}`-free. Values are printed as Go prints them.
  */
 import { MdkError } from "../error.ts";
+import { json } from "./output.ts";
 
 type Value = unknown;
 
@@ -35,7 +36,7 @@ const WORD = /"(?:[^"\\]|\\.)*"|\S+/g;
 function evaluate(action: string, data: Value): string {
   const words = action.match(WORD) ?? [];
   const [first = "", ...rest] = words;
-  if (first === "json" && rest.length === 1) return JSON.stringify(argument(rest[0]!, data));
+  if (first === "json" && rest.length === 1) return json(argument(rest[0]!, data));
   if (first === "len" && rest.length === 1) return String(lengthOf(argument(rest[0]!, data), action));
   if (first === "index" && rest.length >= 2) {
     return show(rest.slice(1).reduce((value, key) => member(value, String(argument(key, data)), action), argument(rest[0]!, data)));
