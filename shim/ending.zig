@@ -101,7 +101,10 @@ fn leave(m: *Monitor) void {
 fn tellClient(m: *Monitor) void {
     const held = m.hold_mounts and m.ready;
     if (!held) release(m);
-    if (m.channel.fd >= 0) report.send(m.channel.fd, .{ .exited = .{ .code = m.code, .oom = m.oom } }, &.{});
+    if (m.channel.fd >= 0) {
+        const rc = report.send(m.channel.fd, .{ .exited = .{ .code = m.code, .oom = m.oom } }, &.{});
+        if (sys.errno(rc) != .SUCCESS) m.channel.close(); // no word can reach the client: its end of file must
+    }
     if (held) release(m);
 }
 

@@ -8,10 +8,10 @@ const plan = @import("plan.zig");
 const max_size = 1400;
 const max_object = 1000;
 
-/// Descriptors travel along (`created` with the network). Errors are not told: there is nobody left to hear them.
-pub fn send(fd: i32, report: plan.Report, descriptors: []const i32) void {
+/// Descriptors travel along (`created` with the network). Returns what sendmsg(2) does.
+pub fn send(fd: i32, report: plan.Report, descriptors: []const i32) usize {
     var buffer: [max_size]u8 = undefined;
-    _ = socket.sendDescriptors(fd, encode(&buffer, report), descriptors);
+    return socket.sendDescriptors(fd, encode(&buffer, report), descriptors);
 }
 
 /// `failed` with what `linux.failure` remembers.

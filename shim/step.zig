@@ -48,8 +48,10 @@ pub fn run(p: *const Process, s: *const plan.Step) Error!void {
         .chdir => |a| try chdir(a.path),
         .seccomp => |a| try seccomp(a),
         .ready => {
-            report.send(p.report, .{ .ready = .{} }, &.{});
-            _ = socket.send(p.up, &.{cage.Up.ready});
+            // The monitor first: of what the client has heard there is a record when it ends. A client that is gone is no error.
+            _ = try check(socket.send(p.up, &.{cage.Up.ready}), "sendto", "monitor");
+            const rc = report.send(p.report, .{ .ready = .{} }, &.{});
+            if (sys.errno(rc) != .PIPE) _ = try check(rc, "sendmsg", "client");
         },
         .execve => |a| try execve(p, a),
     }
@@ -92,12 +94,16 @@ fn created(p: *const Process, a: plan.Created) linux.Error!void {
         defer linux.close(mounts);
         _ = try check(socket.sendDescriptors(p.up, &.{cage.Up.mounts}, &.{mounts}), "sendmsg", "monitor");
     }
-    if (!a.network) return report.send(p.report, .{ .created = .{ .pid = pid } }, &.{});
+    if (!a.network) return sayCreated(p, pid, &.{});
     const namespace = try openNamespace("/proc/self/ns/net");
     defer linux.close(namespace);
     const netlink = try linux.checkFd(sys.socket(sys.AF.NETLINK, sys.SOCK.RAW | sys.SOCK.CLOEXEC, 0), "socket", "NETLINK_ROUTE");
     defer linux.close(netlink);
-    report.send(p.report, .{ .created = .{ .pid = pid } }, &.{ namespace, netlink });
+    try sayCreated(p, pid, &.{ namespace, netlink });
+}
+
+fn sayCreated(p: *const Process, pid: i32, descriptors: []const i32) linux.Error!void {
+    _ = try check(report.send(p.report, .{ .created = .{ .pid = pid } }, descriptors), "sendmsg", "client");
 }
 
 fn openNamespace(path: [:0]const u8) linux.Error!i32 {
