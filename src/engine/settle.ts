@@ -135,17 +135,29 @@ function reconcileOne(context: Context, container: Container): boolean {
   }
 }
 
-/** Run directories whose row was never written, or is gone. `ids`: of all containers, read before or not at all. */
+/**
+ * Names below the run root that belong to nobody: directories of containers whose row was never written, or is gone, and
+ * shims whose writer was killed. `ids`: of all containers; asked for only where there is a directory.
+ */
 export function findOrphans(context: Context, ids: () => ReadonlySet<string>): string[] {
-  const names = existsSync(context.runRoot) ? readdirSync(context.runRoot).filter((name) => /^[0-9a-f]{64}$/.test(name)) : [];
-  if (names.length === 0) return [];
-  const known = ids();
-  return names.filter((name) => !known.has(name));
+  if (!existsSync(context.runRoot)) return [];
+  let known: ReadonlySet<string> | null = null;
+  return readdirSync(context.runRoot).filter((name) => {
+    if (ID.test(name)) return !(known ??= ids()).has(name);
+    const writer = /^shim-[0-9a-f]{64}\.(\d+)$/.exec(name)?.[1];
+    return writer !== undefined && !existsSync(`/proc/${writer}`);
+  });
 }
+
+const ID = /^[0-9a-f]{64}$/;
 
 function removeOrphans(context: Context): boolean {
   let done = false;
   for (const name of findOrphans(context, () => containerIds(context.database()))) {
+    if (!ID.test(name)) {
+      rmSync(`${context.runRoot}/${name}`, { force: true });
+      continue;
+    }
     const lock = takeOpLock(context, name, false);
     if (lock === null) continue;
     try {
