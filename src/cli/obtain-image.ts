@@ -18,8 +18,8 @@ export async function obtainImage(context: Context, flags: Values, word: string)
     const image = findImage(context, word, platform);
     if (image !== null) return image;
     if (policy === "never") throw new MdkError("no-such-image", `No such image: ${word}`, { status: EXIT.engine });
-    const { parseReference, familiarName } = await import("../image/reference.ts");
-    if (!flags.bool("quiet")) printError(`Unable to find image '${familiarName(parseReference(word))}' locally`);
+    const { parseReference, familiarName, withDefaultTag } = await import("../image/reference.ts");
+    if (!flags.bool("quiet")) printError(`Unable to find image '${familiarName(withDefaultTag(parseReference(word)))}' locally`);
   }
   const { pullShown } = await import("./pull-shown.ts");
   await pullShown(context, word, { platform, quiet: flags.bool("quiet"), insecureRegistries: flags.list("insecure-registry"), descriptor: 2 });
