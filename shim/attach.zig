@@ -2,6 +2,8 @@
 //!
 //!   client → monitor   'a' flags         attach: 1 writes stdin, 2 takes stdout, 4 takes stderr
 //!                      'x'               wait for the end only
+//!                      'c'               wait for the end, then clean up in the monitor's stead
+//!                      'd'               cleaned up
 //!                      'i' bytes         stdin
 //!                      'e'               stdin ends (ignored for a terminal)
 //!                      'w' rows columns  window size, two u16, little-endian
@@ -34,6 +36,8 @@ pub const Client = struct {
     told: bool = false,
     /// The command that started the container: it came with the plan.
     planned: bool = false,
+    /// It cleans up when it has learned of the end; gone without 'd' the monitor has it done.
+    cleans: bool = false,
 
     pub fn takes(client: *const Client, index: u1) bool {
         return client.watch.fd >= 0 and client.streams >> (@as(u3, 1) + index) & 1 == 1;
@@ -77,6 +81,7 @@ pub const Client = struct {
         client.streams = 0;
         client.told = false;
         client.planned = false;
+        client.cleans = false;
     }
 };
 
@@ -121,6 +126,8 @@ fn handle(m: *Monitor, index: u32, message: []const u8) void {
     switch (message[0]) {
         'a' => if (rest.len == 1) hello(m, index, rest[0]),
         'i' => if (client.streams & takes_stdin != 0 and m.open_stdin) m.input.put(rest),
+        'c' => client.cleans = true,
+        'd' => m.cleaned = m.cleaned or client.cleans,
         'e' => m.feederEnded(.{ .client = index }),
         'w' => if (rest.len == 4 and m.input.terminal and m.input.watch.fd >= 0) {
             const size = [4]u16{ std.mem.readInt(u16, rest[0..2], .little), std.mem.readInt(u16, rest[2..4], .little), 0, 0 };
@@ -129,7 +136,7 @@ fn handle(m: *Monitor, index: u32, message: []const u8) void {
         else => {}, // 'x' says nothing that is not known: everybody is told of the end
     }
     // Who comes after the end learns it at once.
-    if (m.told and (message[0] == 'a' or message[0] == 'x')) tell(m, client);
+    if (m.told and (message[0] == 'a' or message[0] == 'x' or message[0] == 'c')) tell(m, client);
 }
 
 pub fn hello(m: *Monitor, index: u32, flags: u8) void {
@@ -141,6 +148,17 @@ pub fn tell(m: *const Monitor, client: *Client) void {
     if (client.told) return;
     client.told = true;
     client.put(&.{ 'x', m.code, @intFromBool(m.oom) });
+}
+
+/// Whether somebody said that it would clean up, and is there.
+pub fn awaitsCleaner(m: *const Monitor) bool {
+    for (&m.clients) |*client| if (client.watch.fd >= 0 and client.cleans) return true;
+    return false;
+}
+
+/// The end, to those that clean up.
+pub fn tellCleaners(m: *const Monitor, clients: []Client) void {
+    for (clients) |*client| if (client.cleans) tell(m, client);
 }
 
 /// The end, to everybody that is connected, also those that have not been accepted yet.

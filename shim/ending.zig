@@ -39,6 +39,7 @@ pub fn begin(m: *Monitor, code: u8) void {
     if (m.ready and m.record >= 0) writeRecord(m);
     // A container that never ran has no waiters but its own client.
     if (!m.tell_after_cleanup) return attach.tellAll(m);
+    attach.tellCleaners(m, &m.clients);
     // The client that cleans up does so when it has learned of the end: the plan's client is the first.
     if (m.client_cleans and m.clients[0].planned) attach.tell(m, &m.clients[0]);
 }
@@ -65,7 +66,7 @@ pub fn proceed(m: *Monitor) void {
         m.phase = .told;
     }
     if (m.phase == .told) {
-        if (!m.cleaned and m.channel.fd >= 0) return;
+        if (!m.cleaned and (m.channel.fd >= 0 or attach.awaitsCleaner(m))) return;
         if (!m.cleaned and m.kept.cleanup.len > 0) cleanUp(m);
         m.phase = .leaving;
         m.deadline = clock.monotonicMilliseconds() + patience_ms;

@@ -1,5 +1,5 @@
 /** `mdk stop`. */
-import { stopContainer } from "../engine/end.ts";
+import { stopContainer } from "../engine/stop.ts";
 import { findContainer } from "../engine/find.ts";
 import { forEach } from "./each.ts";
 import type { Command } from "./flags.ts";

@@ -9,12 +9,10 @@ import { SysError } from "../sys/ffi.ts";
 import { connectUnix, receiveWithDescriptors, sendWithDescriptors } from "../sys/socket.ts";
 import { isPathLocked, lockFile } from "../sys/lock.ts";
 import { runLockPath } from "../runtime/state.ts";
-import { parseSignal } from "../runtime/signals.ts";
 import type { Context } from "./context.ts";
 import { readStatus } from "./status.ts";
 
 const SIGKILL = 9;
-const DEFAULT_STOP_SECONDS = 10;
 /** A message of the monitor's: kind, then at most this much. */
 const MESSAGE_BYTES_MAX = 32 * 1024 + 1;
 
@@ -38,18 +36,23 @@ export function connectMonitor(context: Context, container: Container): number |
 }
 
 /** A running container's end, subscribed to before anything is done to it. */
-interface EndWatch {
+export interface EndWatch {
   /** The exit status, or null after `timeoutMs` (-1: no limit). A monitor that is killed meanwhile: LOST_CODE's 255. */
   wait(timeoutMs: number): number | null;
+  /** For who watches to clean up: it is done, the monitor need not. */
+  cleaned(): void;
   close(): void;
 }
 
-/** Null when the container does not run (any more): its status says how it ended. */
-function watchEnd(context: Context, container: Container): EndWatch | null {
+/**
+ * Null when the container does not run (any more): its status says how it ended. `cleans`: the caller settles the container
+ * when it has ended, so that its monitor starts nobody who would.
+ */
+export function watchEnd(context: Context, container: Container, { cleans }: { readonly cleans: boolean }): EndWatch | null {
   const socket = connectMonitor(context, container);
   if (socket === null) return null;
   try {
-    sendWithDescriptors(socket, Buffer.from("x"), []);
+    sendWithDescriptors(socket, Buffer.from(cleans ? "c" : "x"), []);
   } catch (error) {
     closeSync(socket);
     if (error instanceof SysError) return null;
@@ -67,13 +70,20 @@ function watchEnd(context: Context, container: Container): EndWatch | null {
       // The monitor is gone without a word: what it left tells, after its cage has died too.
       return readStatus(context, container).code;
     },
+    cleaned() {
+      try {
+        sendWithDescriptors(socket, Buffer.from("d"), []);
+      } catch (error) {
+        if (!(error instanceof SysError)) throw error;
+      }
+    },
     close: () => closeSync(socket),
   };
 }
 
 /** Blocks until the container has ended and returns its exit status; at once when it does not run. */
 export function waitForEnd(context: Context, container: Container): number {
-  const watch = watchEnd(context, container);
+  const watch = watchEnd(context, container, { cleans: false });
   if (watch === null) return readStatus(context, container).code;
   try {
     return watch.wait(-1) ?? 0;
@@ -99,34 +109,6 @@ export function signalContainer(context: Context, container: Container, signal: 
   } finally {
     closeSync(descriptor);
   }
-}
-
-export interface StopOptions {
-  /** Null: the container's own, else SIGTERM. */
-  readonly signal: string | null;
-  /** Seconds until SIGKILL; -1: never. Null: the container's own, else 10. */
-  readonly seconds: number | null;
-}
-
-/** Docker's stop: the stop signal, then SIGKILL. Returns when the container has ended; one that does not run is no error. */
-export function stopContainer(context: Context, container: Container, options: StopOptions): void {
-  const signal = parseSignal(options.signal ?? container.config.StopSignal ?? "SIGTERM");
-  const seconds = options.seconds ?? container.config.StopTimeout ?? DEFAULT_STOP_SECONDS;
-  const watch = watchEnd(context, container);
-  if (watch === null) return;
-  try {
-    signalContainer(context, container, signal);
-    if (watch.wait(seconds < 0 ? -1 : seconds * 1000) !== null) return;
-    signalContainer(context, container, SIGKILL);
-    watch.wait(-1);
-  } finally {
-    watch.close();
-  }
-}
-
-/** Kills a running container and waits for its end. */
-export function killContainer(context: Context, container: Container): void {
-  stopContainer(context, container, { signal: "SIGKILL", seconds: -1 });
 }
 
 /** Waits until nothing of the container lives and its mounts are closed: before its upper directory is touched. */

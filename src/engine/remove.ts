@@ -3,7 +3,8 @@ import { closeSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import { readContainer, type Container } from "../store/containers.ts";
 import type { Context } from "./context.ts";
-import { awaitReleased, killContainer } from "./end.ts";
+import { awaitReleased } from "./end.ts";
+import { killContainer } from "./stop.ts";
 import { removeLocked, settleLocked, takeOpLock } from "./settle.ts";
 import { readStatus } from "./status.ts";
 
