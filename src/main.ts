@@ -5,7 +5,7 @@
 import { EXIT, MdkError, messageOf } from "./error.ts";
 import { HelpRequest, parseFlags, UsageError, type Command, type Flag } from "./cli/flags.ts";
 import { resolveCommand } from "./cli/resolve.ts";
-import { printable, printError } from "./cli/output.ts";
+import { printable, printError, READER_GONE } from "./cli/output.ts";
 import { versionLine } from "./cli/version-line.ts";
 import { exitNow } from "./sys/exit.ts";
 
@@ -69,6 +69,7 @@ interface Reporting {
 
 async function report(error: unknown, called: { readonly name: string; readonly command: Command } | null, how: Reporting): Promise<number> {
   const known = error instanceof MdkError ? error : null;
+  if (known?.code === READER_GONE) return known.status ?? EXIT.failure;
   const name = called === null ? "mdk" : `mdk ${called.name}`;
   const lines = [how.usage ? printable(messageOf(error)) : `mdk: ${printable(messageOf(error))}`];
   if (known?.hint) lines.push(printable(known.hint));

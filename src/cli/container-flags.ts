@@ -1,10 +1,19 @@
 /** The flags of `run` and `create`: Docker's table, with what mdk does not carry out yet marked as such. */
+import { isAddress } from "../network/resolv.ts";
 import type { Flag } from "./flags.ts";
+
+/** As opts.ValidateExtraHost: "name:address", "name=address", or host-gateway for the address. */
+function extraHostProblem(value: string): string | null {
+  const at = value.search(/[:=]/);
+  if (at < 1 || at === value.length - 1) return `bad format for add-host: ${JSON.stringify(value)}`;
+  const address = value.slice(at + 1).replace(/^\[(.*)\]$/, "$1");
+  return address === "host-gateway" || isAddress(address) ? null : `invalid IP address in add-host: ${JSON.stringify(address)}`;
+}
 
 const missing = (type: Flag["type"], ...names: readonly string[]): readonly Flag[] => names.map((name) => ({ name, type, help: "", missing: true }));
 
 export const CONTAINER_FLAGS: readonly Flag[] = [
-  { name: "add-host", type: "list", help: "Add a custom host-to-IP mapping (host:ip)" },
+  { name: "add-host", type: "list", check: extraHostProblem, help: "Add a custom host-to-IP mapping (host:ip)" },
   { name: "attach", short: "a", type: "list", help: "Attach to STDIN, STDOUT or STDERR" },
   { name: "cap-add", type: "list", help: "Add Linux capabilities" },
   { name: "cap-drop", type: "list", help: "Drop Linux capabilities" },
@@ -13,7 +22,7 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: "cpus", type: "decimal", help: "Number of CPUs" },
   { name: "cpuset-cpus", type: "string", help: "CPUs in which to allow execution (0-3, 0,1)" },
   { name: "cpuset-mems", type: "string", help: "MEMs in which to allow execution (0-3, 0,1)" },
-  { name: "dns", type: "list", help: "Set custom DNS servers" },
+  { name: "dns", type: "list", check: (value) => (isAddress(value) ? null : `IP address is not correctly formatted: ${value}`), help: "Set custom DNS servers" },
   { name: "dns-option", type: "list", help: "Set DNS options" },
   { name: "dns-opt", type: "list", help: "Set DNS options" },
   { name: "dns-search", type: "list", help: "Set custom DNS search domains" },

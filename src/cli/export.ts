@@ -5,7 +5,7 @@ import { exportContainer } from "../engine/export-container.ts";
 import { findContainer } from "../engine/find.ts";
 import { isTerminal } from "../sys/terminal.ts";
 import type { Command, Invocation } from "./flags.ts";
-import { writeAll } from "./output.ts";
+import { stream } from "./output.ts";
 
 export const command: Command = {
   usage: "export [OPTIONS] CONTAINER",
@@ -20,13 +20,13 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const path = flags.string("output");
   if (path === null) {
     if (isTerminal(1)) throw new MdkError("export-to-terminal", "cowardly refusing to save to a terminal. Use the -o flag or redirect", { status: EXIT.failure });
-    await exportContainer(context, container, (bytes) => writeAll(1, bytes));
+    await exportContainer(context, container, (bytes) => stream(1, bytes));
     return 0;
   }
   const temporary = `${path}.${process.pid}.tmp`;
   const file = openSync(temporary, "wx", 0o600);
   try {
-    await exportContainer(context, container, (bytes) => writeAll(file, bytes));
+    await exportContainer(context, container, (bytes) => stream(file, bytes));
     closeSync(file);
     renameSync(temporary, path);
   } catch (error) {

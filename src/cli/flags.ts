@@ -15,6 +15,8 @@ export interface Flag {
   readonly help: string;
   /** Docker has it, mdk does not yet: using it is an error that says so. */
   readonly missing?: boolean;
+  /** What is wrong with a value, in Docker's words; null when nothing is. */
+  readonly check?: (value: string) => string | null;
 }
 
 /** What a command declares. Loaded lazily: one file a command. */
@@ -108,7 +110,7 @@ function problemOf(flag: Flag, value: string): string | null {
     case "decimal":
       return /^\d*\.?\d+$/.test(value) ? null : `failed to parse ${value} as a rational number`;
     default:
-      return null;
+      return flag.check?.(value) ?? null;
   }
 }
 

@@ -3,7 +3,7 @@ import { EXIT, MdkError } from "../error.ts";
 import { findContainer } from "../engine/find.ts";
 import { followLog, type LogSelection } from "../engine/logs.ts";
 import { UsageError, type Command, type Invocation } from "./flags.ts";
-import { writeAll } from "./output.ts";
+import { stream as write } from "./output.ts";
 
 export const command: Command = {
   usage: "logs [OPTIONS] CONTAINER",
@@ -28,7 +28,7 @@ function run({ context, flags, operands }: Invocation): number {
     tail: tailOf(flags.string("tail") ?? "all"), since: momentOf(flags.string("since"), now), until: momentOf(flags.string("until"), now),
     timestamps: flags.bool("timestamps"), follow: flags.bool("follow"),
   };
-  followLog(context, container, selection, (stream, bytes) => writeAll(container.config.Tty || stream === "stdout" ? 1 : 2, bytes));
+  followLog(context, container, selection, (stream, bytes) => write(container.config.Tty || stream === "stdout" ? 1 : 2, bytes));
   return 0;
 }
 

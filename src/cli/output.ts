@@ -1,18 +1,32 @@
 /** Text to standard output and error. process.stdout costs 9 ms at first touch and cuts what is unsent at exit: never used. */
 import { writeSync } from "node:fs";
+import { MdkError } from "../error.ts";
 
-/** Writes everything, whatever the descriptor is: short writes and O_NONBLOCK pipes of others included. */
-export function writeAll(descriptor: number, bytes: Uint8Array): void {
+/**
+ * Writes everything, whatever the descriptor is: short writes and O_NONBLOCK pipes of others included. False: the pipe's
+ * reader is gone.
+ */
+export function writeAll(descriptor: number, bytes: Uint8Array): boolean {
   for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(descriptor, bytes, at);
     } catch (error) {
       const { code } = error as { code?: string };
       if (code === "EAGAIN") Bun.sleepSync(1);
-      else if (code === "EPIPE") return;
+      else if (code === "EPIPE") return false;
       else throw error;
     }
   }
+  return true;
+}
+
+/** Code of the error of `stream`: main says nothing about it. */
+export const READER_GONE = "reader-gone";
+const SIGPIPE = 13;
+
+/** For output without end: throws when nobody reads it any more, with the status of a program that SIGPIPE ended. */
+export function stream(descriptor: number, bytes: Uint8Array): void {
+  if (!writeAll(descriptor, bytes)) throw new MdkError(READER_GONE, "write: broken pipe", { status: 128 + SIGPIPE });
 }
 
 /** One line, or several, to standard output. */

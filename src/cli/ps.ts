@@ -11,7 +11,7 @@ export const command: Command = {
   summary: "List containers",
   flags: [
     { name: "all", short: "a", type: "bool", help: "Show all containers (default shows just running)" },
-    { name: "filter", short: "f", type: "list", help: "Filter output based on conditions provided (id, name, status, label, ancestor)" },
+    { name: "filter", short: "f", type: "list", help: "Filter output based on conditions provided (id, name, status, label, ancestor, exited, network, volume)" },
     { name: "format", type: "string", help: "Format output using a Go template: fields, json" },
     { name: "last", short: "n", type: "int", help: "Show n last created containers (includes all states)" },
     { name: "latest", short: "l", type: "bool", help: "Show the latest created container (includes all states)" },
@@ -28,7 +28,7 @@ type Row = Readonly<Record<string, string>>;
 function run({ context, flags }: Invocation): number {
   const last = flags.bool("latest") ? 1 : flags.int("last");
   const filters = flags.list("filter").map(parseFilter);
-  const all = flags.bool("all") || last !== null || filters.some(({ key }) => key === "status");
+  const all = flags.bool("all") || last !== null || filters.some(({ key }) => key === "status" || key === "exited");
   let rows = listSummaries(context).filter((summary) => (all || summary.status.word === "running") && matches(summary, filters));
   if (last !== null && last >= 0) rows = rows.slice(0, last);
   const now = context.now();
@@ -37,7 +37,7 @@ function run({ context, flags }: Invocation): number {
   const format = flags.string("format");
   if (flags.bool("quiet")) {
     if (shown.length > 0) print(shown.map((row) => row.ID!).join("\n"));
-  } else if (format !== null && format !== "table") printFormatted(format, shown);
+  } else if (format !== null && format !== "table") printFormatted(format, shown, rows.map((summary) => summary.container.config.Labels));
   else {
     const columns = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
     print(printable(table([["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"], ...shown.map((row) => columns.map((name) => row[name]!))])));
@@ -45,16 +45,16 @@ function run({ context, flags }: Invocation): number {
   return 0;
 }
 
-function printFormatted(format: string, rows: readonly Row[]): void {
+function printFormatted(format: string, rows: readonly Row[], labels: readonly Readonly<Record<string, string>>[]): void {
   if (format === "json") {
     for (const row of rows) print(json(row));
     return;
   }
   const template = format.startsWith("table ") ? format.slice("table ".length) : format;
-  const lines = rows.map((row) => renderTemplate(template, row));
+  const lines = rows.map((row, index) => renderTemplate(template, row, { Label: (name) => labels[index]?.[name] ?? "" }));
   if (format.startsWith("table ")) {
     const heads: Row = { ID: "CONTAINER ID", Image: "IMAGE", Command: "COMMAND", RunningFor: "CREATED", CreatedAt: "CREATED AT", Status: "STATUS", State: "STATE", Ports: "PORTS", Names: "NAMES", Networks: "NETWORKS", Labels: "LABELS", Mounts: "MOUNTS", LocalVolumes: "LOCAL VOLUMES", Size: "SIZE" };
-    print(table([renderTemplate(template, heads), ...lines].map((line) => line.split("\t"))));
+    print(table([renderTemplate(template, heads, { Label: (name) => name }), ...lines].map((line) => line.split("\t"))));
   } else for (const line of lines) print(line);
 }
 
@@ -84,7 +84,7 @@ interface Filter {
   readonly value: string;
 }
 
-const KEYS = ["id", "name", "status", "label", "ancestor"];
+const KEYS = ["id", "name", "status", "label", "ancestor", "exited", "network", "volume"];
 
 function parseFilter(text: string): Filter {
   const equals = text.indexOf("=");
@@ -101,6 +101,9 @@ function matches(summary: Summary, filters: readonly Filter[]): boolean {
   const one = ({ key, value }: Filter): boolean => {
     if (key === "id") return container.id.startsWith(value);
     if (key === "name") return container.name.includes(value);
+    if (key === "exited") return status.word === "exited" && String(status.code) === value;
+    if (key === "network") return container.host.NetworkMode === value;
+    if (key === "volume") return (container.host.Binds ?? []).some((bind) => bind.split(":").slice(0, 2).includes(value));
     if (key === "status") return status.word === value;
     if (key === "ancestor") return image === value || image === `${value}:latest` || container.image === value || container.image.startsWith(`sha256:${value}`);
     const [label = "", wanted] = value.split("=", 2);

@@ -69,6 +69,7 @@ function hostOf(flags: Values, config: ContainerConfig): HostConfig {
   const ports = parsePublish(flags.list("publish"));
   for (const port of Object.keys(ports)) config.ExposedPorts = { ...config.ExposedPorts, [port]: {} };
   const restart = flags.string("restart") ?? "no";
+  if (restart !== "no" && restart !== "" && flags.bool("rm")) throw refuse("conflicting options: cannot specify both --restart and --rm");
   if (restart !== "no" && restart !== "") throw refuse(`--restart ${restart} is not supported by this version of mdk`);
   const init = flags.given("init") ? { Init: flags.bool("init") } : {};
   return {

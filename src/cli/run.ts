@@ -1,5 +1,5 @@
 /** `mdk run`. */
-import { EXIT, MdkError } from "../error.ts";
+import { EXIT } from "../error.ts";
 import { beginNew } from "../engine/begin.ts";
 import { draftContainer } from "../engine/create.ts";
 import { runForeground } from "../engine/foreground.ts";
@@ -30,7 +30,6 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const streams = streamsOf(flags);
   const detachKeys = parseDetachKeys(flags.string("detach-keys"));
   const request = requestOf({ flags, image, arguments: rest, attachment: streams, interactive: streams.interactive, environment: context.environment });
-  if (streams.detach && request.host.AutoRemove && request.host.RestartPolicy.Name !== "no") throw new MdkError("conflicting-options", "conflicting options: cannot specify both --restart and --rm");
   const cidFile = createCidFile(flags.string("cidfile"));
   try {
     const draft = draftContainer(context, request, await obtainImage(context, flags, image));

@@ -7,8 +7,11 @@ import { json } from "./output.ts";
 
 type Value = unknown;
 
+/** Go methods that a template may call with one string: `{{.Label "a"}}`. */
+export type Methods = Readonly<Record<string, (argument: string) => string>>;
+
 /** Renders one object. Throws MdkError for what the subset lacks and for fields that are not there. */
-export function renderTemplate(template: string, data: Value): string {
+export function renderTemplate(template: string, data: Value, methods: Methods = {}): string {
   let output = "";
   let position = 0;
   for (;;) {
@@ -17,7 +20,7 @@ export function renderTemplate(template: string, data: Value): string {
     const close = template.indexOf("}}", open);
     if (close === -1) throw parsing("unclosed action", template);
     output += unescape(template.slice(position, open));
-    output += evaluate(template.slice(open + 2, close).replace(/^-\s|\s-$/g, "").trim(), data);
+    output += evaluate(template.slice(open + 2, close).replace(/^-\s|\s-$/g, "").trim(), data, methods);
     position = close + 2;
   }
 }
@@ -33,7 +36,7 @@ function parsing(problem: string, at: string): MdkError {
 
 const WORD = /"(?:[^"\\]|\\.)*"|\S+/g;
 
-function evaluate(action: string, data: Value): string {
+function evaluate(action: string, data: Value, methods: Methods): string {
   const words = action.match(WORD) ?? [];
   const [first = "", ...rest] = words;
   if (first === "json" && rest.length === 1) return json(argument(rest[0]!, data));
@@ -41,6 +44,7 @@ function evaluate(action: string, data: Value): string {
   if (first === "index" && rest.length >= 2) {
     return show(rest.slice(1).reduce((value, key) => member(value, String(argument(key, data)), action), argument(rest[0]!, data)));
   }
+  if (rest.length === 1 && first.startsWith(".") && Object.hasOwn(methods, first.slice(1))) return methods[first.slice(1)]!(String(argument(rest[0]!, data)));
   if (words.length === 1 && first.startsWith(".")) return show(argument(first, data));
   throw parsing("unsupported action", `{{${action}}}`);
 }

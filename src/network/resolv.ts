@@ -126,7 +126,8 @@ function parseExtraHost(entry: string, gateway: string | null): string {
   return `${address}\t${name}`;
 }
 
-function isAddress(text: string): boolean {
+/** "192.0.2.1", "2001:db8::1", "fe80::1%eth0". */
+export function isAddress(text: string): boolean {
   if (text.includes(":")) return /^[0-9a-f:]{2,39}(%\w+)?$/i.test(text);
   const bytes = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1);
   return bytes !== undefined && bytes.every((byte) => Number(byte) <= 255);
