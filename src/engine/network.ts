@@ -7,14 +7,14 @@ import { ensureBridge, findBridgeSubnet, MTU, openFirewall, type Bridge } from "
 import { attachContainer, isolateContainer } from "../network/container.ts";
 import { choosePool, formatHardwareAddress, gatewayOf, hardwareAddress, nextAddress, parseSubnet } from "../network/ipam.ts";
 import { networkNames, vethName, type NetworkNames } from "../network/names.ts";
-import { addElements, holdPorts, publishPorts, removePublished, type HeldPorts } from "../network/publish.ts";
+import { addElements, holdPorts, portTaken, publishPorts, removePublished, type HeldPorts } from "../network/publish.ts";
 import { generateHosts, generateResolvConf, RESOLV_CONF, SYSTEMD_RESOLV_CONF } from "../network/resolv.ts";
 import { readRoutes } from "../network/route.ts";
 import type { NetworkState } from "../spec/container.ts";
 import { parsePorts, type PortRequest } from "../spec/ports.ts";
 import { listContainers, type Container } from "../store/containers.ts";
-import { transaction } from "../store/database.ts";
-import { leaseAddress, leasedAddresses, leasePort, readNetwork, rememberSysctl, writeNetwork } from "../store/leases.ts";
+import { isUniqueViolation, transaction, type Database } from "../store/database.ts";
+import { leaseAddress, leasedAddresses, leasePort, readNetwork, rememberSysctl, writeNetwork, type PortLease } from "../store/leases.ts";
 import { MdkError } from "../error.ts";
 import { NETLINK_ROUTE, NetlinkSocket, openNetlink } from "../sys/netlink.ts";
 import type { Context } from "./context.ts";
@@ -136,11 +136,21 @@ export function leaseNetwork(context: Context, id: string, reservation: Reservat
   const address = nextAddress(subnet, known?.last ?? "", leasedAddresses(database, namespace, BRIDGE));
   leaseAddress(database, namespace, { network: BRIDGE, address, container: id });
   writeNetwork(database, namespace, { name: BRIDGE, bridge: namesOf(context).bridge, subnet, last: address });
-  for (const port of held.ports) leasePort(database, namespace, { protocol: port.protocol, host: port.hostAddress, port: port.hostPort, container: id });
+  for (const port of held.ports) leaseOne(database, namespace, { protocol: port.protocol, host: port.hostAddress, port: port.hostPort, container: id }, bridged.endpoint);
   return {
     mode, address, prefix: parseSubnet(subnet).prefix, gateway: gatewayOf(subnet),
     mac: formatHardwareAddress(hardwareAddress(address)), ports: [...held.ports],
   };
+}
+
+/** Two that start at once can both bind a port, since neither listens yet: the row says whose it is. */
+function leaseOne(database: Database, namespace: string, lease: PortLease, endpoint: string): void {
+  try {
+    leasePort(database, namespace, lease);
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw portTaken({ hostAddress: lease.host, hostPort: lease.port }, endpoint, error);
+  }
 }
 
 /** Descriptors that init sent: its network namespace and a netlink socket of it. */

@@ -176,15 +176,18 @@ function bind(wanted: PublishedPort, endpoint: string): { fd: number; port: numb
   }
 }
 
-function explain(error: unknown, { hostAddress, hostPort, protocol }: PublishedPort, endpoint: string): unknown {
+function explain(error: unknown, port: PublishedPort, endpoint: string): unknown {
   if (!(error instanceof SysError)) return error;
-  const reason =
-    error.errno === E.EADDRINUSE
-      ? `Bind for ${hostAddress}:${hostPort} failed: port is already allocated`
-      : `listen ${protocol}4 ${hostAddress}:${hostPort}: bind: ${error.message.slice(error.message.lastIndexOf(": ") + 2)}`;
-  return new MdkError(
-    error.errno === E.EADDRINUSE ? "port-taken" : "port-not-bound",
-    `driver failed programming external connectivity on endpoint ${endpoint}: ${reason}`,
-    { cause: error },
-  );
+  if (error.errno === E.EADDRINUSE) return portTaken(port, endpoint, error);
+  const reason = `listen ${port.protocol}4 ${port.hostAddress}:${port.hostPort}: bind: ${error.message.slice(error.message.lastIndexOf(": ") + 2)}`;
+  return notProgrammed("port-not-bound", endpoint, reason, error);
+}
+
+/** Docker's words for a port that somebody has. */
+export function portTaken({ hostAddress, hostPort }: Pick<PublishedPort, "hostAddress" | "hostPort">, endpoint: string, cause: unknown): MdkError {
+  return notProgrammed("port-taken", endpoint, `Bind for ${hostAddress}:${hostPort} failed: port is already allocated`, cause);
+}
+
+function notProgrammed(code: string, endpoint: string, reason: string, cause: unknown): MdkError {
+  return new MdkError(code, `driver failed programming external connectivity on endpoint ${endpoint}: ${reason}`, { cause });
 }

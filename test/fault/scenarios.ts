@@ -1,0 +1,194 @@
+/**
+ * The commands that are struck, and what may be there afterwards. A container has vanished whole, or it has run: listed
+ * as Exited with what the program wrote in its log, and removable. Nothing else.
+ */
+import { Database } from "bun:sqlite";
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { archive, directory, file } from "../helpers/archive.ts";
+import { makeImage, push } from "../helpers/registry.ts";
+import type { Strike, Trace } from "./trace.ts";
+import { execute, leftovers, strayLayers, type Output, type World } from "./world.ts";
+
+export interface Scenario {
+  readonly name: string;
+  /** Only points about such objects are struck. */
+  readonly concerns?: RegExp;
+  /** Before every run. */
+  prepare(world: World): void;
+  argv(world: World): string[];
+  /** What is wrong after the run: empty when all is well. Leaves the world as `prepare` finds it. */
+  check(world: World, done: Trace, strike: Strike | null): string[];
+}
+
+const ID = /^[0-9a-f]{64}$/;
+
+const PROGRAM = ["sh", "-c", "echo hello; sleep 0.05; exit 7"];
+
+interface Listed {
+  readonly ID: string;
+  readonly State: string;
+  readonly Status: string;
+}
+
+function problemsOf(what: string, { code, out, err }: Output, expected = 0): string[] {
+  return code === expected && (expected !== 0 || err === "") ? [] : [`${what}: exit status ${code}, stdout ${JSON.stringify(out.slice(-200))}, stderr ${JSON.stringify(err.slice(-500))}`];
+}
+
+/** Of what was running when the strike came, a container may still have these ends. */
+const ENDS_OF = new Map<string, readonly number[]>([
+  ["mdk", [7]], ["launcher", [7]], ["monitor", [255, 7]], ["cage", [137, 7]], ["init", [137]], ["cleanup", [7]],
+]);
+
+/** The same where a call has failed: a monitor that cannot write the exit record leaves 255. */
+const ENDS_OF_ERRORS = new Map<string, readonly number[]>([["monitor", [255, 7]], ["cage", [137, 7]]]);
+
+function checkListed(world: World, listed: Listed, strike: Strike | null): string[] {
+  // What could not be invoked stays, as Docker has it.
+  if (strike?.with === "error" && strike.call === "execve" && listed.State === "created") return problemsOf("rm", world.mdk("rm", listed.ID));
+  const problems: string[] = [];
+  const code = Number(/^Exited \((\d+)\)/.exec(listed.Status)?.[1] ?? -1);
+  const ends = strike === null ? [7] : (strike.with === "kill" ? ENDS_OF : ENDS_OF_ERRORS).get(strike.role.split(":")[0]!) ?? [7];
+  if (listed.State !== "exited" || !ends.includes(code)) problems.push(`ps: ${listed.State} ${JSON.stringify(listed.Status)}, expected Exited with one of ${ends.join(", ")}`);
+  const log = world.mdk("logs", listed.ID);
+  problems.push(...problemsOf("logs", log));
+  // The monitor wrote what there was before it said how it ended. A disk without space loses lines, nothing else.
+  const logs = strike?.with !== "error" || strike.role !== "monitor";
+  if (logs && code === 7 && log.out !== "hello\n") problems.push(`log: ${JSON.stringify(log.out)}`);
+  const wait = world.mdk("wait", listed.ID);
+  if (wait.out !== `${code}\n`) problems.push(`wait: ${JSON.stringify(wait)}`);
+  problems.push(...problemsOf("start", world.mdk("start", "-a", listed.ID), 7));
+  problems.push(...problemsOf("rm", world.mdk("rm", listed.ID)));
+  return problems;
+}
+
+/** What one next command makes of it, and what is left then. */
+function checkContainers(world: World, done: Trace, strike: Strike | null, removed: boolean): string[] {
+  const problems = done.hung.map((who) => `did not end: ${who}`);
+  const ps = world.mdk("ps", "-a", "--no-trunc", "--format", "json");
+  problems.push(...problemsOf("ps", ps));
+  const rows = ps.out.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as Listed);
+  if (rows.length > 1) problems.push(`${rows.length} containers`);
+  if (removed && rows.length > 0) problems.push(`--rm and still listed: ${JSON.stringify(rows)}`);
+  const whole = strike === null || (strike.with === "kill" && strike.role === "cleanup");
+  if (whole && !removed && rows.length === 0) problems.push("the container is gone");
+  for (const row of rows) {
+    if (!ID.test(row.ID)) problems.push(`ps: ${JSON.stringify(row)}`);
+    problems.push(...checkListed(world, row, strike));
+  }
+  problems.push(...leftovers(world, done.pids));
+  if (problems.length > 0) world.mdk("clean", "-f");
+  return problems;
+}
+
+/** One line says what went wrong, perhaps one more what to try; nothing of mdk's inside. */
+function checkWords(done: Trace): string[] {
+  const lines = done.err.split("\n").filter((line) => line !== "");
+  const clear = done.code === 7 || done.code > 128 && done.code !== 255 ? lines.length === 0 : lines.length <= 2 && (done.code === 0 || done.code === 255 || lines[0]?.startsWith("mdk: ") === true);
+  return clear ? [] : [`exit status ${done.code} and stderr ${JSON.stringify(done.err)}`];
+}
+
+/** What the struck command itself said. */
+function checkStatus(done: Trace, strike: Strike | null, detached: boolean): string[] {
+  if (strike?.with === "kill" && strike.role.split(":")[0] === "mdk") return done.code === 137 ? [] : [`killed, and exit status ${done.code}`];
+  const good = detached ? 0 : 7;
+  if (strike?.with === "signal") return done.code === good || done.code === 128 + strike.signal ? [] : [`exit status ${done.code} after a signal`];
+  const role = strike?.role ?? "";
+  if (strike?.with === "error" && strike.role === "init" && strike.call === "execve") return done.code === 126 || done.code === good ? [] : [`exit status ${done.code}, expected 126`];
+  const allowed = strike === null || role === "cleanup" ? [good] : role === "monitor" ? [good, 125, 255] : [good, 125, 137];
+  return allowed.includes(done.code) ? [] : [`exit status ${done.code}, expected one of ${allowed.join(", ")}`];
+}
+
+function runScenario(name: string, options: readonly string[]): Scenario {
+  const detached = options.includes("-d");
+  return {
+    name,
+    prepare: (world) => {
+      if (!existsSync(join(world.root, "mdk.db"))) {
+        const pulled = world.mdk("pull", "-q", world.image);
+        if (pulled.code !== 0) throw new Error(pulled.err);
+      }
+      // The last closer empties the log: every run writes the same pages.
+      new Database(join(world.root, "mdk.db")).close();
+    },
+    argv: (world) => world.argv("run", ...options.flatMap((word) => (word === "-p" ? ["-p", `${world.port}:80`] : [word])), world.image, ...PROGRAM),
+    check: (world, done, strike) => [
+      ...checkStatus(done, strike, detached), ...checkWords(done),
+      ...checkContainers(world, done, strike, options.includes("--rm")),
+    ],
+  };
+}
+
+/** A small image of two layers with all kinds of entries. */
+export function pushLayered(folder: string, name: string): void {
+  const base = [
+    directory("./"), directory("d/", { mode: 0o700 }), file("d/f", "f", { pax: { "SCHILY.xattr.user.k": "v" } }),
+    { name: "l", type: "2", link: "d" }, { name: "h", type: "1", link: "d/f" }, { name: "fifo", type: "6" },
+    directory("bin/"), file("bin/sh", "no program"),
+  ];
+  push(makeImage(join(folder, "image"), [archive(base), archive([file("d/new", "n"), file(".wh.h"), file("d/.wh..wh..opq")])]), name);
+}
+
+function checkPull(world: World, done: Trace, strike: Strike | null): string[] {
+  const problems = done.hung.map((who) => `did not end: ${who}`);
+  if (strike === null && done.code !== 0) problems.push(`exit status ${done.code}`);
+  if (strike?.with === "signal" && done.code !== 128 + strike.signal && done.code !== 0) problems.push(`exit status ${done.code} after a signal`);
+  if (strike?.with === "error" && (done.code === 0 ? done.err !== "" : done.code !== 1 || !/^mdk: .+\n(.+\n)?$/.test(done.err))) problems.push(`exit status ${done.code}, stderr ${JSON.stringify(done.err)}`);
+  const images = world.mdk("images", "-q");
+  problems.push(...problemsOf("images", images));
+  // Tagged: it runs, with a program that is found (and is none: 126, not 127).
+  if (images.out !== "") problems.push(...problemsOf("run of what is tagged", world.mdk("run", "--rm", "--pull", "never", world.layered, "/bin/sh"), 126));
+  problems.push(...problemsOf("the next pull", world.mdk("pull", "-q", world.layered)));
+  problems.push(...problemsOf("run", world.mdk("run", "--rm", "--pull", "never", world.layered, "/bin/sh"), 126));
+  problems.push(...leftovers(world, done.pids), ...strayLayers(world));
+  return problems;
+}
+
+const pullScenario: Scenario = {
+  name: "pull",
+  prepare: (world) => {
+    rmSync(world.root, { recursive: true, force: true });
+  },
+  argv: (world) => world.argv("pull", "-q", world.layered),
+  check: checkPull,
+};
+
+/** The first run on a host: bridge, firewall table and cgroup parent are made, too. */
+const firstRun: Scenario = {
+  ...runScenario("first run", ["-p"]),
+  prepare: (world) => {
+    const ready = [world.mdk("clean", "-f"), world.mdk("pull", "-q", world.image)];
+    for (const { code, err } of ready) if (code !== 0) throw new Error(err);
+  },
+};
+
+/** Leaves a log of the database so long that the next writer checkpoints it. */
+const LENGTHEN = `
+  const { Database } = require("bun:sqlite");
+  const database = new Database(process.argv[1]);
+  database.run("PRAGMA wal_autocheckpoint = 0");
+  for (let i = 0; i < 200; i++) database.run("UPDATE images SET pulled = pulled");
+  process.kill(process.pid, 9);`;
+
+const plainRun = runScenario("run --rm", ["--rm"]);
+
+/** The checkpoint that a writer makes as its last act. */
+const checkpointRun: Scenario = {
+  ...plainRun,
+  name: "run and checkpoint",
+  concerns: /mdk\.db/,
+  prepare: (world) => {
+    plainRun.prepare(world);
+    execute([process.execPath, "-e", LENGTHEN, join(world.root, "mdk.db")]);
+  },
+};
+
+export const SCENARIOS: readonly Scenario[] = [
+  runScenario("run -p", ["-p"]),
+  plainRun,
+  runScenario("run -d", ["-d", "-p"]),
+  runScenario("run -d --rm", ["-d", "--rm"]),
+  checkpointRun,
+  firstRun,
+  pullScenario,
+];
