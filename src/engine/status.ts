@@ -1,6 +1,6 @@
 /** What a container is right now: the row, and, where a start was begun, what its files and locks say. */
 import { readCondition } from "../runtime/state.ts";
-import type { Container } from "../store/containers.ts";
+import { readContainer, type Container } from "../store/containers.ts";
 import { runPaths } from "../store/paths.ts";
 import type { Context } from "./context.ts";
 
@@ -25,6 +25,11 @@ export function readStatus(context: Context, container: Container): Status {
   const rest = { pid: 0, code: container.code, oom: container.oom, started: container.started, finished: container.finished, unsettled: false };
   if (container.phase !== "started") return { word: container.phase, ...rest, unsettled: container.phase === "removing" };
   const condition = readCondition(runPaths(context.runRoot).container(container.id));
+  if (condition.kind === "starting" || condition.kind === "aborted") {
+    // Its end may have been noted since the row was read: then the record is gone, and the row has it.
+    const now = readContainer(context.database(), container.id);
+    if (now !== null && now.phase !== "started") return readStatus(context, now);
+  }
   switch (condition.kind) {
     case "starting":
       return { word: "created", ...rest };
