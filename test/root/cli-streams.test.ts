@@ -1,6 +1,6 @@
 /** Streams and signals of a foreground `mdk run`, and what becomes of the container when the client dies. */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
-import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startWorld, until } from "../helpers/mdk.ts";
 
@@ -93,6 +93,21 @@ test("a client killed with SIGKILL leaves the container running; its monitor sti
   expect(world.ok("logs", "orphan")).toBe("before\nafter");
   await until(() => world.ok("ps", "-a", "--format", "{{.Names}}") === "orphan", "the --rm container is gone");
 });
+
+test("a signal during the set-up or soon after: the client ends, and nothing is left", async () => {
+  for (let delay = 0; delay < 60; delay += 3) {
+    const client = world.spawn(["run", "--rm", "--init", busybox, "sleep", "1000"], "ignore");
+    await Bun.sleep(delay);
+    const again = setInterval(() => client.kill("SIGINT"), 50); // init may not listen yet at the first
+    client.kill("SIGINT");
+    const status = await client.exited;
+    clearInterval(again);
+    expect([130]).toContain(status);
+  }
+  await until(() => world.ok("ps", "-aq") === "", "no container is left");
+  await until(() => readdirSync(world.runRoot).every((name) => name.length !== 64), "no run directory is left");
+  expect(readdirSync(join(world.root, "containers"))).toEqual([]);
+}, 30_000);
 
 test("what a program leaves on its pipes in the background does not hold up the client", () => {
   const started = performance.now();
