@@ -6,7 +6,8 @@
 //!   4       pidfd of the container's init, if signals are passed on
 //!   5       if open, told how it ended: 'x' and the exit status, 'd' detached (and 128 + n: by signal n), 'l' the monitor was lost
 //!
-//! FLAGS: r raw mode of the terminal 0 · i forward stdin · s pass signals on · w tell the window size.
+//! FLAGS: r raw mode of the terminal 0 · i forward stdin · s pass signals on · w tell the window size · d make it
+//! draw its screen again.
 //! KEYS: the detach sequence's bytes in hexadecimal; "" or "-": none.
 //! Exit status: the container's; 0 when detached; 255 when the monitor was lost; 128 + n when ended by signal n.
 const std = @import("std");
@@ -26,6 +27,7 @@ const Pump = struct {
     forward: bool = false,
     pass_signals: bool = false,
     window: bool = false,
+    redraw: bool = false,
     saved: ?Termios = null,
     keys: Keys,
     signals: i32 = -1,
@@ -46,11 +48,14 @@ pub fn main(flags: []const u8, keys: []const u8) u8 {
         'i' => p.forward = true,
         's' => p.pass_signals = true,
         'w' => p.window = true,
+        'd' => p.redraw = true,
         else => return 125,
     };
     takeSignals(&p);
     if (p.raw) rawMode(&p);
-    if (p.window) sendWindow();
+    // A program learns of a size only when it changes: told a wrong one first, it draws its screen again.
+    if (p.window and p.redraw) sendWindow(1);
+    if (p.window) sendWindow(0);
     while (true) {
         var polled = [_]sys.pollfd{
             .{ .fd = remote, .events = sys.POLL.IN | @as(i16, if (p.message.len > 0) sys.POLL.OUT else 0), .revents = 0 },
@@ -92,15 +97,15 @@ fn rawMode(p: *Pump) void {
     _ = sys.ioctl(0, 0x5402, @intFromPtr(&termios));
 }
 
-fn sendWindow() void {
+fn sendWindow(more: u16) void {
     var size: [4]u16 = @splat(0);
     for ([_]i32{ 0, 1 }) |fd| {
         if (sys.errno(sys.ioctl(fd, 0x5413, @intFromPtr(&size))) == .SUCCESS) break; // TIOCGWINSZ
     } else return;
     var message: [5]u8 = undefined;
     message[0] = 'w';
-    std.mem.writeInt(u16, message[1..3], size[0], .little);
-    std.mem.writeInt(u16, message[3..5], size[1], .little);
+    std.mem.writeInt(u16, message[1..3], size[0] +| more, .little);
+    std.mem.writeInt(u16, message[3..5], size[1] +| more, .little);
     _ = sys.sendto(remote, &message, message.len, sys.MSG.NOSIGNAL | sys.MSG.DONTWAIT, null, 0);
 }
 
@@ -120,7 +125,7 @@ fn signalled(p: *Pump) void {
     const rc = sys.read(p.signals, @ptrCast(&info), @sizeOf(sys.signalfd_siginfo));
     if (sys.errno(rc) != .SUCCESS) return;
     if (info.signo == @backingInt(sys.SIG.WINCH)) {
-        if (p.window) sendWindow();
+        if (p.window) sendWindow(0);
         return;
     }
     if (info.signo == @backingInt(sys.SIG.PIPE)) return;
@@ -171,7 +176,8 @@ fn output(p: *Pump) void {
     const rc = sys.recvfrom(remote, &received, received.len, sys.MSG.DONTWAIT, null, null);
     switch (sys.errno(rc)) {
         .SUCCESS => {},
-        .AGAIN, .INTR => return,
+        // CONNRESET: the monitor ended without having read all of ours. Told once, and before what it said last.
+        .AGAIN, .INTR, .CONNRESET => return,
         else => finish(p, 255, "l"),
     }
     if (rc == 0) finish(p, 255, "l");

@@ -44,6 +44,8 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
       reconcile(context);
       return 0;
     }
+    // Docker's: what is attached to no output tells its id instead.
+    if (!streams.stdout && !streams.stderr) print(draft.id);
     const end = runForeground(context, begun, { ...streams, detachKeys, sigProxy: flags.bool("sig-proxy", true), warn: told });
     await warn(warnings);
     return endStatus(await end, 0);

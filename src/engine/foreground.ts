@@ -76,7 +76,7 @@ export async function attach(context: Context, container: Container, joining: Jo
   const proxy = new SignalProxy(joining.sigProxy);
   proxy.listen();
   proxy.target(init);
-  const end: PumpEnd = await pump(context.runRoot, { socket, init, flags: pumpFlags(container, joining), detachKeys: joining.detachKeys });
+  const end: PumpEnd = await pump(context.runRoot, { socket, init, flags: `${pumpFlags(container, joining)}d`, detachKeys: joining.detachKeys });
   if (end.kind === "detached") return end.signalled;
   return end.kind === "exited" ? end.code : waitForEnd(context, container);
 }

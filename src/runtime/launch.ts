@@ -162,7 +162,7 @@ export function sayCleaned(channel: number): void {
 }
 
 export interface PumpOptions {
-  /** Letters of the pump face: r raw terminal, i forward stdin, s proxy signals, w window size. */
+  /** Letters of the pump face: r raw terminal, i forward stdin, s proxy signals, w window size, d a redraw first. */
   readonly flags: string;
   /** Bytes that detach; empty: none do. */
   readonly detachKeys: Uint8Array;
