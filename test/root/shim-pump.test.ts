@@ -114,7 +114,7 @@ test("the window size is told at the start and when it changes", async () => {
 });
 
 test("a signal restores the terminal and ends with 128 + n; a lost monitor with 255", async () => {
-  for (const [signal, code, told] of [[15, 143, "d"], [1, 129, "d"], [0, 255, "l"]] as const) {
+  for (const [signal, code, told] of [[15, 143, "d\x8f"], [1, 129, "d\x81"], [0, 255, "l"]] as const) {
     const { user, slave } = terminal();
     const before = localFlags(user);
     const p = pump("ri", "-", slave);
