@@ -36,7 +36,8 @@ pub fn begin(m: *Monitor, code: u8) void {
     for (m.kept.hold) |fd| linux.close(fd);
     m.kept.hold.len = 0;
     m.oom = m.oom_events >= 0 and oomKilled(m.oom_events);
-    if (m.ready and m.record >= 0) writeRecord(m);
+    // Without a record "exited" is the lock's word: it must be free before anybody is told.
+    if (m.ready and m.record >= 0 and !writeRecord(m)) release(m);
     // A container that never ran has no waiters but its own client.
     if (!m.tell_after_cleanup) return attach.tellAll(m);
     attach.tellCleaners(m, &m.clients);
@@ -116,8 +117,8 @@ fn release(m: *Monitor) void {
     m.run_lock = -1;
 }
 
-/// `exit` in the record directory: written aside and renamed into place.
-fn writeRecord(m: *const Monitor) void {
+/// `exit` in the record directory: written aside and renamed into place. False: there is no space for it.
+fn writeRecord(m: *const Monitor) bool {
     var time: [clock.max_length]u8 = undefined;
     const finished = clock.now(&time);
     var buffer: [128]u8 = undefined;
@@ -127,10 +128,11 @@ fn writeRecord(m: *const Monitor) void {
         length += part.len;
     }
     const flags: sys.O = .{ .ACCMODE = .WRONLY, .CREAT = true, .TRUNC = true, .CLOEXEC = true, .NOFOLLOW = true };
-    const file = linux.checkFd(sys.openat(m.record, "exit.tmp", flags, 0o600), "openat", "exit") catch return;
+    const file = linux.checkFd(sys.openat(m.record, "exit.tmp", flags, 0o600), "openat", "exit") catch return false;
     const rc = sys.write(file, &buffer, length);
     linux.close(file);
-    if (sys.errno(rc) == .SUCCESS and rc == length) _ = sys.renameat(m.record, "exit.tmp", m.record, "exit");
+    return sys.errno(rc) == .SUCCESS and rc == length and
+        sys.errno(sys.renameat(m.record, "exit.tmp", m.record, "exit")) == .SUCCESS;
 }
 
 /// Every process that the file names, until there is none. Bounded: one that hangs in the kernel cannot be waited for.

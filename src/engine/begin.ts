@@ -7,6 +7,7 @@ import { MdkError } from "../error.ts";
 import { insertContainer, markStarted, nameHolder, readContainer, setNetwork, type Container } from "../store/containers.ts";
 import { isForeignKeyViolation, isUniqueViolation, transaction } from "../store/database.ts";
 import { runPaths } from "../store/paths.ts";
+import { markBegun } from "../runtime/state.ts";
 import type { Context } from "./context.ts";
 import { awaitReleased } from "./end.ts";
 import { newName } from "./names.ts";
@@ -52,6 +53,7 @@ function conflict(name: string, holder: string): MdkError {
 export function beginNew(context: Context, draft: Draft): Begun {
   const opLock = takeOpLock(context, draft.id, true)!;
   try {
+    markBegun(opLock);
     return withReservation(context, draft, (reservation) =>
       transaction(context.database(), () => {
         insertDraft(context, draft, { phase: "started", transient: true });
@@ -77,6 +79,7 @@ export function beginExisting(context: Context, id: string): Begun | null {
       closeSync(opLock);
       return null;
     }
+    markBegun(opLock);
     return withReservation(context, container, (reservation) =>
       transaction(context.database(), () => {
         markStarted(context.database(), id);

@@ -61,10 +61,19 @@ export async function runForeground(context: Context, begun: Begun, joining: Joi
     return end.signalled;
   }
   const exited = await awaitExited(channel);
-  settle(context, container.id);
-  sayCleaned(channel);
-  reconcile(context);
+  cleanUp(context, container.id, channel);
   return exited?.code ?? LOST_CODE;
+}
+
+/** What cannot be cleaned up now (a full disk) does not change how the program ended: the monitor, left alone, tries, and then the next command. */
+function cleanUp(context: Context, id: string, channel: number): void {
+  try {
+    settle(context, id);
+    sayCleaned(channel);
+    reconcile(context);
+  } catch {
+    closeSync(channel);
+  }
 }
 
 /** Joins a running container's monitor as one more client. */

@@ -68,7 +68,9 @@ function endOf(context: Context, container: Container, condition: Condition): Pa
   if (condition.kind === "ended") {
     return { started: started ?? condition.record.finished, finished: condition.record.finished, code: condition.record.code, oom: condition.record.oom, error: container.error };
   }
-  return { started, finished: context.now().toISOString(), code: condition.kind === "lost" ? LOST_CODE : container.code, oom: false, error: container.error };
+  const finished = context.now().toISOString();
+  if (condition.kind === "lost") return { started: started ?? container.started ?? new Date(container.createdMs).toISOString(), finished, code: LOST_CODE, oom: false, error: container.error };
+  return { started, finished, code: container.code, oom: false, error: container.error };
 }
 
 /** Gives back what the container holds of the kernel: published ports, cgroups. Its veth died with its namespace. */

@@ -25,10 +25,11 @@ export function readStatus(context: Context, container: Container): Status {
   const rest = { pid: 0, code: container.code, oom: container.oom, started: container.started, finished: container.finished, unsettled: false };
   if (container.phase !== "started") return { word: container.phase, ...rest, unsettled: container.phase === "removing" };
   const condition = readCondition(runPaths(context.runRoot).container(container.id));
-  if (condition.kind === "starting" || condition.kind === "aborted") {
-    // Its end may have been noted since the row was read: then the record is gone, and the row has it.
+  if (condition.kind === "starting" || condition.kind === "aborted" || (condition.kind === "lost" && condition.state === null)) {
+    // Its end may have been noted since the row was read: then the record is gone, and the row has it, or is gone too.
     const now = readContainer(context.database(), container.id);
-    if (now !== null && now.phase !== "started") return readStatus(context, now);
+    if (now === null) return { word: "removing", ...rest, unsettled: true };
+    if (now.phase !== "started") return readStatus(context, now);
   }
   switch (condition.kind) {
     case "starting":
@@ -42,6 +43,6 @@ export function readStatus(context: Context, container: Container): Status {
       return { word: "exited", ...rest, code: record.code, oom: record.oom, started: state?.started ?? null, finished: record.finished, unsettled: !condition.held };
     }
     case "lost":
-      return { word: "exited", ...rest, code: LOST_CODE, started: condition.state.started, unsettled: true };
+      return { word: "exited", ...rest, code: LOST_CODE, started: condition.state?.started ?? container.started, unsettled: true };
   }
 }

@@ -2,13 +2,14 @@
  * A container's directory below the run root, and what its files say. `running` is never stored: it is the run lock.
  *
  *     <run root>/<id>/  run.lock    held by the monitor as long as anything of the container lives
- *                       op.lock     held by who changes it: start, cleanup, rm, export of a stopped one, reconcile
+ *                       op.lock     held by who changes it: start, cleanup, rm, export of a stopped one, reconcile;
+ *                                   not empty since a start was begun: an empty one was made after a reboot
  *                       attach      the monitor's socket
  *                       state.new   written by the command before `go`
  *                       state.json  the same, renamed when init is about to become the program: the container has started
  *                       exit        written by the monitor: how it ended
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { isPathLocked } from "../sys/lock.ts";
 
 export const STATE_VERSION = 1;
@@ -40,8 +41,8 @@ export type Condition =
   | { readonly kind: "running"; readonly state: StateFile }
   /** `held`: the monitor still closes its mounts; what mounts the upper directory must wait. */
   | { readonly kind: "ended"; readonly record: ExitRecord; readonly state: StateFile | null; readonly held: boolean }
-  /** The monitor was killed, or the host rebooted: the program ran, and nobody knows how it ended. */
-  | { readonly kind: "lost"; readonly state: StateFile }
+  /** The monitor was killed, or the host rebooted (`state` is null if that emptied the run root): nobody knows how it ended. */
+  | { readonly kind: "lost"; readonly state: StateFile | null }
   /** The start was cut off before the program ran. */
   | { readonly kind: "aborted" };
 
@@ -74,7 +75,15 @@ export function readCondition(directory: string, options: { readonly ownOpLock: 
   if (record !== null) return { kind: "ended", record, state, held };
   if (held) return state === null ? { kind: "starting" } : { kind: "running", state };
   if (state !== null) return { kind: "lost", state };
-  return !options.ownOpLock && isPathLocked(opLockPath(directory)) ? { kind: "starting" } : { kind: "aborted" };
+  if (!options.ownOpLock && isPathLocked(opLockPath(directory))) return { kind: "starting" };
+  // The row of a start is written after the mark: without it the run root is not the one of that start.
+  const begun = (statSync(opLockPath(directory), { throwIfNoEntry: false })?.size ?? 0) > 0;
+  return begun ? { kind: "aborted" } : { kind: "lost", state };
+}
+
+/** Before a start's row is written, under its op lock: what a reboot took away can be told from what was never there. */
+export function markBegun(opLock: number): void {
+  writeSync(opLock, "begun", 0);
 }
 
 /** Before `go`: what the container will be once it has started. */

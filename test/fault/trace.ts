@@ -49,7 +49,12 @@ interface Tracee {
   /** The program in the container and what it starts: none of ours. */
   foreign: boolean;
   struck: boolean;
+  /** The kernel itself makes the call again: not one more. */
+  restarts: boolean;
 }
+
+/** ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND (include/linux/errno.h): seen by a tracer only. */
+const RESTARTS = [-512, -513, -514];
 
 class Recorder {
   readonly tracees = new Map<number, Tracee>();
@@ -72,12 +77,12 @@ class Recorder {
     const thread = group === parent.process && group !== pid;
     this.pids.add(group);
     if (thread) {
-      this.tracees.set(pid, { ...parent, thread, role: "", struck: false });
+      this.tracees.set(pid, { ...parent, thread, role: "", struck: false, restarts: false });
       return;
     }
     const owner = this.tracees.get(parent.process) ?? parent;
     const descent = `${owner.descent}>${++owner.children}`;
-    this.tracees.set(pid, { process: pid, descent, thread, children: 0, role: ROLES[descent] ?? descent, foreign: parent.foreign, struck: false });
+    this.tracees.set(pid, { process: pid, descent, thread, children: 0, role: ROLES[descent] ?? descent, foreign: parent.foreign, struck: false, restarts: false });
   }
 
   exec(tracee: Tracee): void {
@@ -96,12 +101,14 @@ class Recorder {
     const call = readSyscall(pid);
     if (call === null) return;
     if (call.kind === "exit") {
+      tracee.restarts = RESTARTS.includes(call.result);
       if (tracee.struck && this.#strike?.with === "error") {
         setResult(pid, -this.#strike.errno);
         tracee.struck = false;
       }
       return;
     }
+    if (tracee.restarts) return;
     const made = describeCall(pid, call.number, call.args);
     if (made === null) return;
     const role = roleOf(pid, tracee);
@@ -146,7 +153,7 @@ export function trace(argv: readonly string[], strike: Strike | null, folder: st
   const root = spawnTraced(argv, ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/nonexistent"], files);
   const recorder = new Recorder(strike);
   recorder.pids.add(root);
-  recorder.tracees.set(root, { process: root, descent: "mdk", thread: false, children: 0, role: "mdk", foreign: false, struck: false });
+  recorder.tracees.set(root, { process: root, descent: "mdk", thread: false, children: 0, role: "mdk", foreign: false, struck: false, restarts: false });
   const end = Bun.nanoseconds() + timeoutMs * 1e6;
   let code = -1;
   let turns = 0;
