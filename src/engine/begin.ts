@@ -2,17 +2,16 @@
  * The moment a container becomes one that is being started: its op lock, its address, its ports and its row, the last
  * three in one transaction. `run` makes its container in the same transaction; `start` takes one that is there.
  */
-import { closeSync, rmSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import { insertContainer, markStarted, nameHolder, readContainer, setNetwork, type Container } from "../store/containers.ts";
 import { isForeignKeyViolation, isUniqueViolation, transaction } from "../store/database.ts";
-import { runPaths } from "../store/paths.ts";
 import { markBegun } from "../runtime/state.ts";
 import type { Context } from "./context.ts";
 import { awaitReleased } from "./end.ts";
 import { newName } from "./names.ts";
 import { leaseNetwork, reserveNetwork, type Reservation } from "./network.ts";
-import { reconcile, settleLocked, takeOpLock } from "./settle.ts";
+import { reconcile, removeRunDirectory, settleLocked, takeOpLock } from "./settle.ts";
 import { readStatus } from "./status.ts";
 
 /** A container on its way: phase `started`, and the descriptors that keep it so. `startBegun` closes them. */
@@ -61,7 +60,7 @@ export function beginNew(context: Context, draft: Draft): Begun {
       }),
     );
   } catch (error) {
-    rmSync(runPaths(context.runRoot).container(draft.id), { recursive: true, force: true });
+    removeRunDirectory(context, draft.id);
     closeSync(opLock);
     throw error;
   }

@@ -4,16 +4,17 @@
  * command or monitor left (reconcile). Every step can be repeated; the row changes last, so nothing is ever left that no
  * row names.
  */
-import { closeSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { detectCgroups } from "../cgroup/detect.ts";
 import { killGroup, removeGroup } from "../cgroup/group.ts";
-import { opLockPath, readCondition, type Condition } from "../runtime/state.ts";
+import { opLockPath, readCondition, runLockPath, type Condition } from "../runtime/state.ts";
 import {
   containerIds, deleteContainer, listContainers, markEnded, markRemoving, readContainer, type Container,
 } from "../store/containers.ts";
 import { checkpoint, transaction } from "../store/database.ts";
 import { runPaths, storePaths } from "../store/paths.ts";
 import { lockFile, tryLockFile } from "../sys/lock.ts";
+import { removeTree } from "../sys/remove-tree.ts";
 import type { Context } from "./context.ts";
 import { awaitReleased } from "./end.ts";
 import { cgroupParent } from "./host.ts";
@@ -91,7 +92,7 @@ export function removeLocked(context: Context, container: Container): void {
   if (container.phase !== "removing" && !container.transient && !container.host.AutoRemove) markRemoving(context.database(), container.id);
   awaitReleased(context, container.id);
   releaseHost(context, container, readCondition(runPaths(context.runRoot).container(container.id), { ownOpLock: true }));
-  rmSync(storePaths(context.root).container(container.id), { recursive: true, force: true });
+  removeTree(storePaths(context.root).container(container.id));
   deleteContainer(context.database(), container.id);
   removeRunDirectory(context, container.id);
   checkpoint(context.database());
@@ -103,22 +104,44 @@ export function clearRunDirectory(context: Context, id: string): void {
   for (const name of ["state.json", "state.new", "exit", "exit.tmp", "attach"]) rmSync(`${directory}/${name}`, { force: true });
 }
 
-function removeRunDirectory(context: Context, id: string): void {
-  rmSync(runPaths(context.runRoot).container(id), { recursive: true, force: true });
+/**
+ * The run directory of a container that has no row; under its op lock. The lock's own name goes last: who waits for it finds
+ * out, and may make a lock of its own here before the directory is gone, which then stays.
+ */
+export function removeRunDirectory(context: Context, id: string): void {
+  const directory = runPaths(context.runRoot).container(id);
+  clearRunDirectory(context, id);
+  rmSync(runLockPath(directory), { force: true });
+  rmSync(opLockPath(directory), { force: true });
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code !== "ENOTEMPTY" && code !== "ENOENT") throw error;
+  }
 }
 
 /**
  * Deals with whatever killed commands and monitors left of this root: containers whose start or end nobody noted,
  * removals that were cut off, run directories without a container. Who is being worked on is skipped. True when anything
- * was done.
+ * was done. What cannot be dealt with (a process that cannot be killed, a file that cannot be removed) goes to `problem` and is
+ * not the business of the command that came upon it: the next one tries again.
  */
-export function reconcile(context: Context): boolean {
+export function reconcile(context: Context, problem: (error: unknown) => void = () => {}): boolean {
   const database = context.database();
+  const attempt = (work: () => boolean): boolean => {
+    try {
+      return work();
+    } catch (error) {
+      problem(error);
+      return false;
+    }
+  };
   let done = false;
   for (const phase of ["started", "removing"] as const) {
-    for (const container of listContainers(database, phase)) done = reconcileOne(context, container) || done;
+    for (const container of listContainers(database, phase)) done = attempt(() => reconcileOne(context, container)) || done;
   }
-  return removeOrphans(context) || done;
+  return attempt(() => removeOrphans(context)) || done;
 }
 
 function reconcileOne(context: Context, container: Container): boolean {

@@ -2,12 +2,13 @@
  * Unpacked layers: found by content key, made once however many pulls want them, shared by images. Who makes a layer holds
  * tmp/<key>.lock and fills tmp/<key>; a finished one is renamed to layers/<id> and synced before its row is there.
  */
-import { closeSync, constants, existsSync, mkdirSync, openSync, renameSync, rmSync, unlinkSync } from "node:fs";
+import { closeSync, constants, existsSync, mkdirSync, openSync, renameSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Digest } from "../image/digest.ts";
 import { hexOf } from "../image/digest.ts";
 import { syncFileSystem } from "../sys/at.ts";
 import { tryLockFile } from "../sys/lock.ts";
+import { removeTree } from "../sys/remove-tree.ts";
 import { transaction, type Database } from "./database.ts";
 import type { StorePaths } from "./paths.ts";
 
@@ -45,12 +46,12 @@ export function draftLayer(paths: StorePaths, database: Database, diffId: Digest
   const lock = tryLockFile(lockPath);
   if (lock === null) return null;
   const release = (): void => {
-    rmSync(directory, { recursive: true, force: true });
+    removeTree(directory);
     unlinkSync(lockPath);
     closeSync(lock);
   };
   try {
-    rmSync(directory, { recursive: true, force: true });
+    removeTree(directory);
     mkdirSync(join(directory, "d"), { recursive: true, mode: 0o700 });
   } catch (error) {
     release();

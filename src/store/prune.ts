@@ -5,6 +5,7 @@
 import { closeSync, existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { openLock, tryLock, tryLockFile, tryLockShared } from "../sys/lock.ts";
+import { removeTree } from "../sys/remove-tree.ts";
 import { pruneBlobs } from "./blobs.ts";
 import { transaction, type Database } from "./database.ts";
 import type { StorePaths } from "./paths.ts";
@@ -42,7 +43,7 @@ export function prune(paths: StorePaths, database: Database): readonly string[] 
   } finally {
     closeSync(fd);
   }
-  for (const path of new Set(dead)) rmSync(path, { recursive: true, force: true });
+  for (const path of new Set(dead)) removeTree(path);
   return removed.map(({ diffId }) => diffId);
 }
 
