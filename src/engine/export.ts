@@ -1,7 +1,7 @@
 /** A directory tree as a tar archive: `docker export`. Read through descriptors: no link of the tree leads anywhere. */
-import { closeSync, constants, readdirSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from "node:fs";
 import { encodeHeader, isWritable, padding } from "../layer/tar-write.ts";
-import { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, openAt, readlinkAt, S_IF, statAt, type Status } from "../sys/at.ts";
+import { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, openInRoot, readlinkAt, RESOLVE, S_IF, statAt, type Status } from "../sys/at.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import { xattrsAt } from "../sys/xattr.ts";
@@ -9,8 +9,8 @@ import { xattrsAt } from "../sys/xattr.ts";
 const CHUNK = 1 << 20;
 
 /**
- * Writes everything below `root` (a directory's descriptor, which stays open) in the order of the names, mounts of other
- * file systems included as the directories they are. A file that goes meanwhile is left out; one that shrinks is filled up
+ * Writes everything below `root` (a directory's descriptor, which stays open) in the order of the names. What is mounted in it
+ * is not of it: a mount point is an empty directory or file. A file that goes meanwhile is left out; one that shrinks is filled up
  * with zeros, as its size was already said. `write` is called with bytes that are only lent. Throws SysError.
  */
 export function exportTree(root: number, write: (bytes: Uint8Array) => void): void {
@@ -52,9 +52,10 @@ class Exporter {
     const xattrs = new Map([...xattrsAt(parent, base)].filter(([key]) => key === "security.capability" || key.startsWith("user.")));
     const header = { status, hardLink: false, xattrs };
     if (type === S_IF.DIR) {
-      const fd = openAt(parent, base, O_DIRECTORY | O_NOFOLLOW);
+      const fd = openHere(parent, base, O_DIRECTORY);
+      this.#write(encodeHeader({ ...header, name: `${path}/`, link: "" }));
+      if (fd === null) return;
       try {
-        this.#write(encodeHeader({ ...header, name: `${path}/`, link: "" }));
         this.directory(fd, `${path}/`);
       } finally {
         closeSync(fd);
@@ -70,7 +71,8 @@ class Exporter {
   }
 
   #file(parent: number, base: Buffer, { path, status, xattrs }: { path: string; status: Status; xattrs: ReadonlyMap<string, Uint8Array> }): void {
-    const fd = openAt(parent, base, constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const fd = openFile(parent, base);
+    if (fd === null) return this.#write(encodeHeader({ name: path, status: { ...status, size: 0 }, link: "", hardLink: false, xattrs }));
     try {
       this.#write(encodeHeader({ name: path, status, link: "", hardLink: false, xattrs }));
       let left = status.size;
@@ -85,5 +87,29 @@ class Exporter {
     } finally {
       closeSync(fd);
     }
+  }
+}
+
+/** Null where another mount begins. */
+function openHere(parent: number, base: Buffer, flags: number): number | null {
+  try {
+    return openInRoot(parent, base, flags | O_NOFOLLOW, 0, RESOLVE.NO_XDEV);
+  } catch (error) {
+    if (error instanceof SysError && error.errno === E.EXDEV) return null;
+    throw error;
+  }
+}
+
+/**
+ * Looked at before it is opened: a container that runs may have put a device in the place of the file since, and opening one
+ * is an act of its own. Null for that, and for a mount.
+ */
+function openFile(parent: number, base: Buffer): number | null {
+  const seen = openHere(parent, base, O_PATH);
+  if (seen === null) return null;
+  try {
+    return fstatSync(seen).isFile() ? openSync(`/proc/self/fd/${seen}`, constants.O_RDONLY | O_NONBLOCK) : null;
+  } finally {
+    closeSync(seen);
   }
 }
