@@ -71,17 +71,23 @@ pub fn proceed(m: *Monitor) void {
         if (!m.cleaned and m.kept.cleanup.len > 0) cleanUp(m);
         m.phase = .leaving;
         m.deadline = clock.monotonicMilliseconds() + patience_ms;
-        while (m.listener.fd >= 0 and acceptWaiting(m)) {}
         attach.tellAll(m);
+        while (m.listener.fd >= 0 and acceptWaiting(m)) {}
     }
     if (m.phase == .leaving) leave(m);
 }
 
+/// One of those that no place was free for while the program ran; who has got all of its messages makes room.
 fn acceptWaiting(m: *Monitor) bool {
     const free = for (&m.clients) |*client| {
         if (client.watch.fd < 0) break client;
+    } else for (&m.clients) |*client| {
+        if (!client.queue.empty()) continue;
+        client.close();
+        break client;
     } else return false;
     attach.accept(m);
+    attach.tell(m, free);
     return free.watch.fd >= 0;
 }
 

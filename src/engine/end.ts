@@ -44,6 +44,20 @@ export interface EndWatch {
   close(): void;
 }
 
+/** The status that the monitor tells; null when it tells nothing any more. */
+function receiveEnd(socket: number): number | null {
+  for (;;) {
+    try {
+      const { bytes } = receiveWithDescriptors(socket, MESSAGE_BYTES_MAX, 0);
+      return bytes.length > 1 && bytes[0] === "x".charCodeAt(0) ? bytes[1]! : null;
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+      // The monitor ended without having read our "x". Told once, and before what it said: that is still in the queue.
+      if (error.code !== "ECONNRESET") return null;
+    }
+  }
+}
+
 /**
  * Null when the container does not run (any more): its status says how it ended. `cleans`: the caller settles the container
  * when it has ended, so that its monitor starts nobody who would.
@@ -61,12 +75,8 @@ export function watchEnd(context: Context, container: Container, { cleans }: { r
   return {
     wait(timeoutMs) {
       if (pollReadable([socket], timeoutMs) === null) return null;
-      try {
-        const { bytes } = receiveWithDescriptors(socket, MESSAGE_BYTES_MAX, 0);
-        if (bytes.length > 1 && bytes[0] === "x".charCodeAt(0)) return bytes[1]!;
-      } catch (error) {
-        if (!(error instanceof SysError)) throw error;
-      }
+      const code = receiveEnd(socket);
+      if (code !== null) return code;
       // The monitor is gone without a word: what it left tells, after its cage has died too.
       return readStatus(context, container).code;
     },

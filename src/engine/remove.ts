@@ -10,19 +10,25 @@ import { readStatus } from "./status.ts";
 
 /** Throws MdkError for a running container without `force`. One that is removed meanwhile by somebody else is no error. */
 export function removeContainer(context: Context, container: Container, options: { readonly force: boolean }): void {
-  if (readStatus(context, container).word === "running") {
+  // Whoever starts it holds the op lock: what was not running yet may be, once the lock is ours.
+  while (!removeUnlessRunning(context, container)) {
     if (!options.force) throw running(container);
     killContainer(context, container);
   }
+}
+
+/** False for a container that runs. */
+function removeUnlessRunning(context: Context, container: Container): boolean {
+  if (readStatus(context, container).word === "running") return false;
   const lock = takeOpLock(context, container.id, true)!;
   try {
     const now = readContainer(context.database(), container.id);
     if (now !== null && readStatus(context, now).word === "exited") awaitReleased(context, container.id);
     settleLocked(context, container.id);
     const settled = readContainer(context.database(), container.id);
-    if (settled === null) return;
-    if (settled.phase === "started") throw running(container);
-    removeLocked(context, settled);
+    if (settled?.phase === "started") return false;
+    if (settled !== null) removeLocked(context, settled);
+    return true;
   } finally {
     closeSync(lock);
   }

@@ -5,9 +5,11 @@ import { errno, libc, SysError } from "./ffi.ts";
 const c = libc({ poll: { args: ["ptr", "u64", "i32"], returns: "i32" } });
 
 const POLLIN = 1;
+/** poll(2) takes an int. */
+const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
 /**
- * The first descriptor that has something to read, or an end of file; null after `timeoutMs` (-1: no limit). A signal
+ * The first descriptor that has something to read, or an end of file; null after `timeoutMs` (-1: no limit; 24 days at most). A signal
  * starts the wait anew: handlers of JavaScript do not run meanwhile.
  */
 export function pollReadable(descriptors: readonly number[], timeoutMs: number): number | null {
@@ -17,7 +19,7 @@ export function pollReadable(descriptors: readonly number[], timeoutMs: number):
     set.writeInt16LE(POLLIN, index * 8 + 4);
   });
   for (;;) {
-    const ready = c().poll(set, BigInt(descriptors.length), timeoutMs);
+    const ready = c().poll(set, BigInt(descriptors.length), Math.min(timeoutMs, TIMEOUT_MAX_MS));
     if (ready === 0) return null;
     if (ready > 0) return descriptors.find((_, index) => set.readInt16LE(index * 8 + 6) !== 0) ?? null;
     const code = errno();
