@@ -2,6 +2,7 @@
 import { EXIT } from "../error.ts";
 import { beginNew } from "../engine/begin.ts";
 import { draftContainer } from "../engine/create.ts";
+import { isThere } from "../engine/find.ts";
 import { runForeground } from "../engine/foreground.ts";
 import { detachedStreaming } from "../engine/monitor-plan.ts";
 import { reconcile } from "../engine/settle.ts";
@@ -38,7 +39,13 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
     cidFile.write(draft.id);
     const told = (text: string): void => void warnings.push(text);
     if (streams.detach) {
-      await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: told });
+      try {
+        await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: told });
+      } catch (error) {
+        // Who gets no id does not know of the container that is left.
+        if (isThere(context, draft.id)) print(draft.id);
+        throw error;
+      }
       await warn(warnings);
       print(draft.id);
       reconcile(context);

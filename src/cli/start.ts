@@ -2,7 +2,7 @@
 import { EXIT, MdkError } from "../error.ts";
 import { beginExisting } from "../engine/begin.ts";
 import { findContainer } from "../engine/find.ts";
-import { runForeground } from "../engine/foreground.ts";
+import { attach, runForeground } from "../engine/foreground.ts";
 import { detachedStreaming } from "../engine/monitor-plan.ts";
 import { reconcile } from "../engine/settle.ts";
 import { startBegun } from "../engine/start.ts";
@@ -46,11 +46,12 @@ async function run(invocation: Invocation): Promise<number> {
 async function startAttached({ context, flags, operands }: Invocation): Promise<number> {
   const [word = "", another] = operands;
   if (another !== undefined) throw new MdkError("several-attached", "you cannot start and attach multiple containers at once", { status: EXIT.failure });
-  const begun = beginExisting(context, findContainer(context, word).id);
-  if (begun === null) throw new MdkError("already-running", `container ${word} is running already`, { hint: `join it with: mdk attach ${word}` });
-  const end = await runForeground(context, begun, {
-    stdin: flags.bool("interactive") && begun.container.config.OpenStdin, stdout: true, stderr: true,
-    detachKeys: parseDetachKeys(flags.string("detach-keys")), sigProxy: flags.bool("sig-proxy", true), warn: (text) => void warn([text]),
-  });
-  return endStatus(end, 0);
+  const container = findContainer(context, word);
+  const joining = {
+    stdin: flags.bool("interactive") && container.config.OpenStdin, stdout: true, stderr: true,
+    detachKeys: parseDetachKeys(flags.string("detach-keys")), sigProxy: flags.bool("sig-proxy", true), warn: (text: string) => void warn([text]),
+  };
+  const begun = beginExisting(context, container.id);
+  // One that runs already is joined, as by Docker.
+  return endStatus(await (begun === null ? attach(context, container, joining) : runForeground(context, begun, joining)), 0);
 }

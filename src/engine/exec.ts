@@ -15,6 +15,7 @@ import type { Container } from "../store/containers.ts";
 import { storePaths } from "../store/paths.ts";
 import { errnoText } from "../sys/errno.ts";
 import { openProcess } from "../sys/pidfd.ts";
+import { pollReadable } from "../sys/poll.ts";
 import { socketpair } from "../sys/socket.ts";
 import { isTerminal, windowSize } from "../sys/terminal.ts";
 import type { Context } from "./context.ts";
@@ -43,6 +44,8 @@ export interface ExecOptions {
 
 /** A process that was killed together with its container: as the shell says SIGKILL. */
 const KILLED_CODE = 137;
+/** A cage lets go of its namespaces, and loses its init, a moment before it has ended. */
+const ENDING_MS = 20;
 
 /** Runs the command and returns its exit status; 0 at once with `detach`, null when the user detaches. */
 export async function execInContainer(context: Context, container: Container, options: ExecOptions): Promise<ForegroundEnd> {
@@ -50,9 +53,14 @@ export async function execInContainer(context: Context, container: Container, op
   if (condition.kind !== "running") throw notRunning(container);
   const opened = new Set<number>();
   const keep = (descriptor: number): number => (opened.add(descriptor), descriptor);
-  const launcher = spawnLauncher(context.runRoot, "exec");
   try {
-    const session = await launch(context, container, { ...options, state: condition.state, launcher, keep });
+    const cage = openProcess(condition.state.cage, condition.state.cageStart);
+    if (cage === null) throw notRunning(container);
+    keep(cage);
+    const session = await launch(context, container, { ...options, state: condition.state, cage, keep }).catch((error: unknown) => {
+      // Whatever went wrong: in a container that is ending, everything does. A pidfd is readable when its process has ended.
+      throw pollReadable([cage], ENDING_MS) === null ? error : notRunning(container);
+    });
     return options.detach ? 0 : await stay(context, session, options);
   } finally {
     for (const descriptor of opened) closeSync(descriptor);
@@ -65,7 +73,8 @@ function notRunning(container: Container): MdkError {
 
 interface Launching extends ExecOptions {
   readonly state: StateFile;
-  readonly launcher: Launcher;
+  /** pidfd. */
+  readonly cage: number;
   readonly keep: (descriptor: number) => number;
 }
 
@@ -77,9 +86,7 @@ interface Session {
 
 async function launch(context: Context, container: Container, work: Launching): Promise<Session> {
   const { state, keep } = work;
-  const cage = openProcess(state.cage, state.cageStart);
-  if (cage === null) throw notRunning(container);
-  keep(cage);
+  const launcher = spawnLauncher(context.runRoot, "exec");
   const init = openProcess(state.pid, state.pidStart);
   if (init === null) throw notRunning(container);
   keep(init);
@@ -92,20 +99,20 @@ async function launch(context: Context, container: Container, work: Launching): 
   const [report, theirs] = socketpair();
   keep(report);
   const descriptors = new Descriptors();
-  const plan = await makePlan(context, container, { ...work, cage, init, report: theirs, descriptors, client: pair?.[1] ?? null, pumped, spec, process });
+  const plan = await makePlan(context, container, { ...work, init, report: theirs, descriptors, client: pair?.[1] ?? null, pumped, spec, process });
   try {
-    sendPlan(work.launcher, { exec: plan }, descriptors.fds);
+    sendPlan(launcher, { exec: plan }, descriptors.fds);
   } finally {
     closeSync(theirs);
   }
   try {
-    awaitCreated(report, work.launcher);
+    awaitCreated(report, launcher);
     awaitRunning(report, () => {});
   } catch (error) {
-    sayCleaned(work.launcher.channel);
+    sayCleaned(launcher.channel);
     throw error instanceof ShimFailure ? tell(error, plan, process) : error;
   }
-  return { launcher: work.launcher, socket: pair?.[0] ?? null };
+  return { launcher, socket: pair?.[0] ?? null };
 }
 
 /** The user's names are looked up in the running container's own files. */
@@ -133,7 +140,6 @@ function userIn(root: number, word: string): ReturnType<typeof userOf> {
 }
 
 interface PlanInput extends Launching {
-  readonly cage: number;
   readonly init: number;
   readonly report: number;
   readonly descriptors: Descriptors;
