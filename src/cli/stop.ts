@@ -1,5 +1,5 @@
 /** `mdk stop`. */
-import { stopContainer } from "../engine/stop.ts";
+import { beginStop, type Stopping } from "../engine/stop.ts";
 import { findContainer } from "../engine/find.ts";
 import { forEach } from "./each.ts";
 import type { Command } from "./flags.ts";
@@ -14,9 +14,15 @@ export const command: Command = {
     { name: "time", type: "int", help: "Seconds to wait before killing the container (deprecated: use --timeout)" },
   ],
   operands: [1, Infinity],
-  run: ({ context, flags, operands }) =>
-    forEach(operands, (word) => {
-      stopContainer(context, findContainer(context, word), { signal: flags.string("signal"), seconds: flags.int("timeout") ?? flags.int("time") });
+  run: async ({ context, flags, operands }) => {
+    const options = { signal: flags.string("signal"), seconds: flags.int("timeout") ?? flags.int("time") };
+    // All are told first: their times run out together.
+    const told = new Map<string, Stopping>();
+    const first = await forEach(operands, (word) => void told.set(word, beginStop(context, findContainer(context, word), options)));
+    const second = await forEach([...told.keys()], (word) => {
+      told.get(word)!.finish();
       print(word);
-    }),
+    });
+    return Math.max(first, second);
+  },
 };

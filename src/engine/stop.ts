@@ -2,7 +2,7 @@
 import { parseSignal } from "../runtime/signals.ts";
 import type { Container } from "../store/containers.ts";
 import type { Context } from "./context.ts";
-import { signalContainer, watchEnd, type EndWatch } from "./end.ts";
+import { signalContainer, watchEnd } from "./end.ts";
 import { settle } from "./settle.ts";
 
 const SIGKILL = 9;
@@ -15,30 +15,42 @@ export interface StopOptions {
   readonly seconds: number | null;
 }
 
-/** Docker's stop: the stop signal, then SIGKILL. Returns when the container has ended; one that does not run is no error. */
-export function stopContainer(context: Context, container: Container, options: StopOptions): void {
+/** A container that was told to stop. */
+export interface Stopping {
+  /** Waits for its end, kills it when its time is over, and deals with what it leaves. Once. */
+  finish(): void;
+}
+
+/** Docker's stop: the stop signal now, SIGKILL later. One that does not run is no error. `finish` has to be called. */
+export function beginStop(context: Context, container: Container, options: StopOptions): Stopping {
   const signal = parseSignal(options.signal ?? container.config.StopSignal ?? "SIGTERM");
   const seconds = options.seconds ?? container.config.StopTimeout ?? DEFAULT_STOP_SECONDS;
   const watch = watchEnd(context, container, { cleans: true });
-  if (watch === null) return;
+  if (watch === null) return { finish() {} };
+  const deadline = context.now().getTime() + seconds * 1000;
   try {
     signalContainer(context, container, signal);
-    if (watch.wait(seconds < 0 ? -1 : seconds * 1000) === null) {
-      signalContainer(context, container, SIGKILL);
-      watch.wait(-1);
-    }
-    finish(context, container, watch);
-  } finally {
+  } catch (error) {
     watch.close();
+    throw error;
   }
-}
-
-function finish(context: Context, container: Container, watch: EndWatch): void {
-  settle(context, container.id);
-  watch.cleaned();
+  return {
+    finish() {
+      try {
+        if (watch.wait(seconds < 0 ? -1 : Math.max(0, deadline - context.now().getTime())) === null) {
+          signalContainer(context, container, SIGKILL);
+          watch.wait(-1);
+        }
+        settle(context, container.id);
+        watch.cleaned();
+      } finally {
+        watch.close();
+      }
+    },
+  };
 }
 
 /** Kills a running container and waits for its end. */
 export function killContainer(context: Context, container: Container): void {
-  stopContainer(context, container, { signal: "SIGKILL", seconds: -1 });
+  beginStop(context, container, { signal: "SIGKILL", seconds: -1 }).finish();
 }

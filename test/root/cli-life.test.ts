@@ -83,6 +83,14 @@ test("stop sends the stop signal and then SIGKILL; kill sends what it is told; a
   expect(world.mdk(["kill", "usr"])).toMatchObject({ status: 1, stderr: expect.stringContaining("is not running") });
 });
 
+test("several are told to stop at once, and one that is not there keeps the others from nothing", () => {
+  for (const name of ["one", "two", "three"]) world.ok("run", "-d", "--name", name, busybox, "sleep", "1000");
+  const started = performance.now();
+  expect(world.mdk(["stop", "-t", "1", "one", "missing", "two", "three"])).toEqual({ status: 1, stdout: "one\ntwo\nthree\n", stderr: "mdk: No such container: missing\n" });
+  expect(performance.now() - started).toBeLessThan(2500);
+  expect(world.ok("ps", "-q")).toBe("");
+});
+
 test("wait tells the status of those that end later, of --rm containers too", async () => {
   world.ok("run", "-d", "--rm", "--name", "gone", busybox, "sh", "-c", "sleep 0.5; exit 6");
   world.ok("run", "-d", "--name", "stays", busybox, "sh", "-c", "sleep 0.3; exit 7");
