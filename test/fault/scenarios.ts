@@ -164,6 +164,31 @@ const firstRun: Scenario = {
   },
 };
 
+const plainRun = runScenario("run --rm", ["--rm"]);
+
+/** A container that was made before: it is as it was, or it has run. */
+const start: Scenario = {
+  name: "start",
+  prepare: (world) => {
+    plainRun.prepare(world);
+    const made = world.mdk("create", "--name", "again", world.image, ...PROGRAM);
+    if (made.code !== 0) throw new Error(made.err);
+  },
+  argv: (world) => world.argv("start", "-a", "again"),
+  check: (world, done, strike) => {
+    const ps = world.mdk("ps", "-a", "--no-trunc", "--format", "json");
+    const row = problemsOf("ps", ps).length === 0 && ps.out !== "" ? (JSON.parse(ps.out) as Listed) : null;
+    const problems = done.hung.map((who) => `did not end: ${who}`);
+    if (row === null) problems.push(`ps: ${JSON.stringify(ps)}`);
+    else if (row.State === "created" && strike !== null) {
+      problems.push(...problemsOf("start", world.mdk("start", "-a", row.ID), 7), ...problemsOf("rm", world.mdk("rm", row.ID)));
+    } else problems.push(...checkListed(world, row, strike));
+    problems.push(...leftovers(world, done.pids));
+    if (problems.length > 0) world.mdk("clean", "-f");
+    return problems;
+  },
+};
+
 /** Leaves a log of the database so long that the next writer checkpoints it. */
 const LENGTHEN = `
   const { Database } = require("bun:sqlite");
@@ -171,8 +196,6 @@ const LENGTHEN = `
   database.run("PRAGMA wal_autocheckpoint = 0");
   for (let i = 0; i < 80; i++) database.run("CREATE TABLE padding (word TEXT); DROP TABLE padding");
   process.kill(process.pid, 9);`;
-
-const plainRun = runScenario("run --rm", ["--rm"]);
 
 /** The checkpoint that a writer makes as its last act. */
 const checkpointRun: Scenario = {
@@ -190,6 +213,7 @@ export const SCENARIOS: readonly Scenario[] = [
   plainRun,
   runScenario("run -d", ["-d", "-p"]),
   runScenario("run -d --rm", ["-d", "--rm"]),
+  start,
   checkpointRun,
   firstRun,
   pullScenario,

@@ -50,8 +50,8 @@ export async function openWorld(makeLayered: (folder: string, name: string) => v
     argv: (...words) => [BINARY, "--root", world.root, "--run-root", world.runRoot, ...words],
     mdk: (...words) => execute(world.argv(...words)),
     close: async () => {
-      const cleaned = world.mdk("clean", "-f");
       await registry.stop();
+      const cleaned = world.mdk("clean", "-f");
       rmSync(folder, { recursive: true, force: true });
       if (cleaned.code !== 0) throw new Error(`clean: ${cleaned.err}`);
     },
