@@ -196,15 +196,17 @@ function directory(path: string, made: Set<string>): Step {
 function hide(context: MountContext, covered: (path: string) => boolean): { before: Step[]; after: Step[] } {
   const { maskedPaths, readonlyPaths } = context.spec.linux;
   const parts = { before: [] as Step[], after: [] as Step[] };
-  const put = (path: string, step: Step): void => void (covered(path) ? parts.after : parts.before).push(step);
-  for (const path of readonlyPaths) if (context.kinds.has(path)) put(path, bindReadonly(path, path, AT_RECURSIVE));
+  const put = (late: boolean, step: Step): void => void (late ? parts.after : parts.before).push(step);
+  for (const path of readonlyPaths) if (context.kinds.has(path)) put(covered(path), bindReadonly(path, path, AT_RECURSIVE));
+  // Where /dev is the user's, there is no /dev/null before: theirs is taken then, but no link that stands for it.
+  const late = (path: string): boolean => covered(path) || (context.kinds.get(path) === "file" && covered("/dev"));
   const sources = new Map<PathKind, string>([["file", "/dev/null"]]);
   const taken = new Set<PathKind>();
-  for (const path of [...maskedPaths.filter((path) => !covered(path)), ...maskedPaths.filter(covered)]) {
+  for (const path of [...maskedPaths.filter((path) => !late(path)), ...maskedPaths.filter(late)]) {
     const kind = context.kinds.get(path);
     if (kind === undefined) continue;
     const source = sources.get(kind);
-    put(path, source === undefined ? fsmount({ destination: path, type: "tmpfs", source: "tmpfs", options: EMPTY }, STRICT) : bindReadonly(source, path, 0));
+    put(late(path), source === undefined ? fsmount({ destination: path, type: "tmpfs", source: "tmpfs", options: EMPTY }, STRICT) : bindReadonly(source, path, 0));
     if (!taken.has(kind)) sources.set(kind, path);
     taken.add(kind);
   }

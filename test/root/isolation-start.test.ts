@@ -84,13 +84,15 @@ describe("what the image puts where the engine mounts", () => {
     untouched();
   });
 
-  rootTest("a device directory of the user's with a link for the console is not followed", async () => {
+  rootTest("a /dev of the user's: links in it are not followed, and the host's own one works, kernel files masked", async () => {
     const dev = join(stage.folder, "dev");
     mkdirSync(dev);
     for (const name of ["console", "null"]) Bun.spawnSync(["ln", "-s", `${canary}/file`, join(dev, name)]);
     const { out, err } = await stage.mdk("run", "--rm", "-t", "-v", `${dev}:/dev`, image, "cat", "/proc/self/mountinfo");
     expect(out + err).not.toContain(`${canary} `);
     untouched();
+    const real = await stage.mdk("run", "--rm", "-v", "/dev:/dev", image, "sh", "-c", "cat /proc/timer_list /proc/keys 2>/dev/null; echo end");
+    expect(real).toEqual({ code: 0, out: "end\n", err: "" });
   });
 
   rootTest("/proc, /dev and /sys as links are refused with a sentence (CVE-2019-19921, CVE-2023-27561, CVE-2026-41579)", async () => {
