@@ -1,11 +1,13 @@
 /** `mdk kill`. */
 import { MdkError } from "../error.ts";
-import { signalContainer } from "../engine/end.ts";
+import { killNow, signalContainer } from "../engine/end.ts";
 import { findContainer } from "../engine/find.ts";
 import { parseSignal } from "../runtime/signals.ts";
 import { forEach } from "./each.ts";
 import type { Command } from "./flags.ts";
 import { print } from "./output.ts";
+
+const SIGKILL = 9;
 
 export const command: Command = {
   usage: "kill [OPTIONS] CONTAINER [CONTAINER...]",
@@ -16,7 +18,8 @@ export const command: Command = {
     const signal = parseSignal(flags.string("signal") ?? "KILL");
     return forEach(operands, (word) => {
       const container = findContainer(context, word);
-      if (!signalContainer(context, container, signal)) throw new MdkError("not-running", `cannot kill container: ${word}: container ${container.id} is not running`);
+      // Scripts remove it next.
+      if (!(signal === SIGKILL ? killNow(context, container) : signalContainer(context, container, signal))) throw new MdkError("not-running", `cannot kill container: ${word}: container ${container.id} is not running`);
       print(word);
     });
   },

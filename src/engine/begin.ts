@@ -106,7 +106,7 @@ function lease(context: Context, id: string, held: { readonly opLock: number; re
 
 /**
  * Reserves, works, and closes the reservation's sockets when the work fails. A port or address that only a dead container
- * still has is freed by one reconcile, then it is tried once more.
+ * still has is freed by one reconcile, then it is tried once more: who was told of an end (`wait`) may have what it held.
  */
 function withReservation<T>(context: Context, container: Pick<Container, "id" | "host"> & { readonly name: string | null }, work: (reservation: Reservation) => T): T {
   for (let attempt = 0; ; attempt++) {
@@ -117,7 +117,7 @@ function withReservation<T>(context: Context, container: Pick<Container, "id" | 
     } catch (error) {
       for (const descriptor of reservation?.holds ?? []) closeSync(descriptor);
       const retry = error instanceof MdkError && (error.code === "port-taken" || error.code === "no-free-address" || error.code === "name-conflict");
-      if (attempt > 0 || !retry || !reconcile(context)) throw error;
+      if (attempt > 0 || !retry || !reconcile(context, { wait: true })) throw error;
     }
   }
 }

@@ -121,6 +121,21 @@ export function signalContainer(context: Context, container: Container, signal: 
   }
 }
 
+/** Docker's patience after SIGKILL. */
+const KILL_MS = 10_000;
+
+/** SIGKILL, and the end that follows it: waited for, ten seconds at most. False: the container does not run. */
+export function killNow(context: Context, container: Container): boolean {
+  const watch = watchEnd(context, container, { cleans: false });
+  try {
+    if (!signalContainer(context, container, SIGKILL)) return false;
+    watch?.wait(KILL_MS);
+    return true;
+  } finally {
+    watch?.close();
+  }
+}
+
 /** Waits until nothing of the container lives and its mounts are closed: before its upper directory is touched. */
 export function awaitReleased(context: Context, id: string): void {
   const path = runLockPath(runPaths(context.runRoot).container(id));

@@ -3,7 +3,9 @@
  * passwd and group, the working directory, mount points. Everything goes through the mount's descriptor with
  * RESOLVE_IN_ROOT: the image's links lead nowhere else.
  */
-import { chmodSync, chownSync, closeSync, fstatSync, lstatSync, mkdirSync, readSync, rmSync, utimesSync } from "node:fs";
+import {
+  chmodSync, chownSync, closeSync, existsSync, fstatSync, lstatSync, mkdirSync, readSync, renameSync, rmSync, utimesSync,
+} from "node:fs";
 import { MdkError } from "../error.ts";
 import { mountOverlay, probeOverlay } from "../layer/overlay.ts";
 import { chown, mkdirAt, openInRoot, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY, readlinkAt, RESOLVE } from "../sys/at.ts";
@@ -36,17 +38,17 @@ export function mountRoot({ directory, layers, volatile }: RootOptions): number 
 
 /** The upper's own mode, owner and times become those of `/`: they are the top layer's (kernel-traps 30). */
 function ensureUpper(upper: string, top: string | undefined): void {
-  try {
-    mkdirSync(upper, { mode: 0o755 });
-  } catch (error) {
-    if ((error as { code?: string }).code === "EEXIST") return;
-    throw error;
+  if (existsSync(upper)) return;
+  // Under its name it is complete: a start that is killed in here leaves nothing that the next one would take as it is.
+  const draft = `${upper}.new`;
+  mkdirSync(draft, { recursive: true, mode: 0o755 });
+  if (top !== undefined) {
+    const stat = lstatSync(top);
+    chownSync(draft, stat.uid, stat.gid);
+    chmodSync(draft, stat.mode & 0o7777);
+    utimesSync(draft, stat.atime, stat.mtime);
   }
-  if (top === undefined) return;
-  const stat = lstatSync(top);
-  chownSync(upper, stat.uid, stat.gid);
-  chmodSync(upper, stat.mode & 0o7777);
-  utimesSync(upper, stat.atime, stat.mtime);
+  renameSync(draft, upper);
 }
 
 const TEXT_BYTES_MAX = 4 << 20;

@@ -123,11 +123,11 @@ export function removeRunDirectory(context: Context, id: string): void {
 
 /**
  * Deals with whatever killed commands and monitors left of this root: containers whose start or end nobody noted,
- * removals that were cut off, run directories without a container. Who is being worked on is skipped. True when anything
- * was done. What cannot be dealt with (a process that cannot be killed, a file that cannot be removed) goes to `problem` and is
+ * removals that were cut off, run directories without a container. Who is being worked on is skipped; with `wait`, those
+ * whose end is just being noted are waited for. True when anything was done. What cannot be dealt with (a process that cannot be killed, a file that cannot be removed) goes to `problem` and is
  * not the business of the command that came upon it: the next one tries again.
  */
-export function reconcile(context: Context, problem: (error: unknown) => void = () => {}): boolean {
+export function reconcile(context: Context, { wait = false, problem = () => {} }: { readonly wait?: boolean; readonly problem?: (error: unknown) => void } = {}): boolean {
   const database = context.database();
   const attempt = (work: () => boolean): boolean => {
     try {
@@ -139,18 +139,17 @@ export function reconcile(context: Context, problem: (error: unknown) => void = 
   };
   let done = false;
   for (const phase of ["started", "removing"] as const) {
-    for (const container of listContainers(database, phase)) done = attempt(() => reconcileOne(context, container)) || done;
+    for (const container of listContainers(database, phase)) done = attempt(() => reconcileOne(context, container, wait)) || done;
   }
   return attempt(() => removeOrphans(context)) || done;
 }
 
-function reconcileOne(context: Context, container: Container): boolean {
+function reconcileOne(context: Context, container: Container, wait: boolean): boolean {
   const directory = runPaths(context.runRoot).container(container.id);
-  if (container.phase === "started") {
-    const condition = readCondition(directory);
-    if (condition.kind === "running" || condition.kind === "starting" || (condition.kind === "ended" && condition.held)) return false;
-  }
-  const lock = takeOpLock(context, container.id, false);
+  const condition = container.phase === "started" ? readCondition(directory) : null;
+  const ended = condition?.kind === "ended";
+  if (condition?.kind === "running" || condition?.kind === "starting" || (ended && condition.held && !wait)) return false;
+  const lock = takeOpLock(context, container.id, wait && ended);
   if (lock === null) return false;
   try {
     settleLocked(context, container.id);

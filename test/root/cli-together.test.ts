@@ -100,3 +100,15 @@ test("a container that cannot be removed keeps no other command from its work", 
   }
   world.ok("rm", "-f", "stuck");
 });
+
+test("what ended can be removed, and its port taken, as soon as kill or wait has said so", async () => {
+  const writes = ["sh", "-c", "dd if=/dev/zero of=/big bs=1M count=100 2>/dev/null; echo written; [ -n \"$END\" ] || sleep 1000"];
+  for (let attempt = 0; attempt < 5; attempt++) {
+    world.ok("run", "-d", "--name", "first", "-p", "127.0.0.1:18437:80", "-e", "END=1", busybox, ...writes);
+    world.ok("wait", "first");
+    world.ok("run", "-d", "--name", "second", "-p", "127.0.0.1:18437:80", busybox, ...writes);
+    await until(() => world.mdk(["logs", "second"]).stdout.includes("written"), "it has written");
+    world.ok("kill", "second");
+    world.ok("rm", "second", "first");
+  }
+}, 60_000);
