@@ -20,8 +20,6 @@ export interface Result {
 export interface Calling {
   readonly stdin?: string | Uint8Array;
   readonly environment?: Readonly<Record<string, string>>;
-  /** Words before the executable: ["setpriv", …]. */
-  readonly prefix?: readonly string[];
 }
 
 /** Milliseconds after which a command counts as hanging: it is killed and the test sees status -1. */
@@ -46,7 +44,7 @@ export class World {
   /** Runs a command to its end. Without `stdin` it reads /dev/null. */
   mdk(args: readonly string[], calling: Calling = {}): Result {
     const input = calling.stdin === undefined ? "ignore" : typeof calling.stdin === "string" ? Buffer.from(calling.stdin) : calling.stdin;
-    const done = Bun.spawnSync([...(calling.prefix ?? []), ...this.words(...args)], {
+    const done = Bun.spawnSync(this.words(...args), {
       stdin: input, env: environment(calling.environment), timeout: PATIENCE_MS, killSignal: "SIGKILL",
     });
     return { status: done.exitCode ?? -1, stdout: done.stdout.toString(), stderr: done.stderr.toString() };

@@ -1,8 +1,8 @@
 /** What mdk refuses: Docker's words and statuses, before anything is done. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { startWorld } from "../helpers/mdk.ts";
+import { MDK, startWorld } from "../helpers/mdk.ts";
 import { hasTool } from "../helpers/requires.ts";
 
 let world: Awaited<ReturnType<typeof startWorld>>;
@@ -82,9 +82,17 @@ test("names and ports that are taken", () => {
 test("DOCKER_HOST is refused, and whoever is not root is told so", () => {
   expect(world.mdk(["ps"], { environment: { DOCKER_HOST: "tcp://127.0.0.1:1" } })).toMatchObject({ status: 1, stderr: expect.stringContaining("DOCKER_HOST is set (tcp://127.0.0.1:1)") });
   expect(world.mdk(["run", busybox], { environment: { DOCKER_HOST: "unix:///x" } }).status).not.toBe(0);
-  for (const command of [["ps"], ["run", busybox, "true"]]) {
-    const { status, stderr } = world.mdk(command, { prefix: ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] });
-    expect([status > 0, stderr.split("\n")[0]]).toEqual([true, "mdk: mdk must run as root"]);
+  // A copy: nobody may not look into /root, where a clone may be.
+  const folder = mkdtempSync("/tmp/mdk-cli-nobody-");
+  try {
+    chmodSync(folder, 0o755);
+    copyFileSync(MDK, join(folder, "mdk"));
+    for (const command of [["ps"], ["run", busybox, "true"]]) {
+      const done = Bun.spawnSync(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", join(folder, "mdk"), ...command], { cwd: "/", env: {} });
+      expect([done.exitCode > 0, done.stderr.toString().split("\n")[0]]).toEqual([true, "mdk: mdk must run as root"]);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });
 
