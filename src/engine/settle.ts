@@ -4,7 +4,7 @@
  * command or monitor left (reconcile). Every step can be repeated; the row changes last, so nothing is ever left that no
  * row names.
  */
-import { closeSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { detectCgroups } from "../cgroup/detect.ts";
 import { killGroup, removeGroup } from "../cgroup/group.ts";
 import { opLockPath, readCondition, runLockPath, type Condition } from "../runtime/state.ts";
@@ -25,13 +25,14 @@ import { LOST_CODE } from "./status.ts";
 export function takeOpLock(context: Context, id: string, wait: boolean): number | null {
   const directory = runPaths(context.runRoot).container(id);
   for (;;) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
     try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
       const descriptor = wait ? lockFile(opLockPath(directory)) : tryLockFile(opLockPath(directory));
       if (descriptor !== null || !wait) return descriptor;
     } catch (error) {
-      // Removed between the two calls by who removed the container.
-      if ((error as { code?: string }).code !== "ENOENT") throw error;
+      // Removed meanwhile by who removed the container; EEXIST: between the mkdir(2) and the stat(2) of mkdirSync.
+      const { code } = error as { code?: string };
+      if (code !== "ENOENT" && (code !== "EEXIST" || statSync(directory, { throwIfNoEntry: false })?.isDirectory() === false)) throw error;
     }
   }
 }
