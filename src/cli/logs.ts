@@ -1,7 +1,7 @@
 /** `mdk logs`. */
 import { EXIT, MdkError } from "../error.ts";
 import { findContainer } from "../engine/find.ts";
-import { followLog, type LogSelection } from "../engine/logs.ts";
+import { followLog, nineDigits, type LogSelection } from "../engine/logs.ts";
 import { UsageError, type Command, type Invocation } from "./flags.ts";
 import { stream as write } from "./output.ts";
 
@@ -46,10 +46,10 @@ function momentOf(text: string | null, now: Date): string | null {
   if (/^(\d+(\.\d+)?(ns|us|ms|s|m|h))+$/.test(text)) {
     const parts = text.matchAll(/(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)/g);
     const span = [...parts].reduce((sum, [, number, unit]) => sum + Number(number) * UNITS[unit!]!, 0);
-    return new Date(now.getTime() - span).toISOString();
+    return nineDigits(new Date(now.getTime() - span).toISOString());
   }
   const date = /^\d+(\.\d+)?$/.test(text) ? new Date(Number(text) * 1000) : new Date(text);
   if (Number.isNaN(date.getTime())) throw new MdkError("invalid-time", `invalid value for "since" or "until": failed to parse value as time or duration: ${JSON.stringify(text)}`);
   // An exact time keeps its digits below the millisecond.
-  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text) ? text : date.toISOString();
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text) ? nineDigits(text) : nineDigits(date.toISOString());
 }

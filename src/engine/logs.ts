@@ -14,7 +14,7 @@ import { logName } from "./monitor-plan.ts";
 export interface LogSelection {
   /** Lines from the end; null: all. */
   readonly tail: number | null;
-  /** RFC 3339 in UTC; null: no limit. */
+  /** In UTC, as nineDigits() has it; null: no limit. */
   readonly since: string | null;
   readonly until: string | null;
   readonly timestamps: boolean;
@@ -157,8 +157,9 @@ class Output {
     const entry = parseLine(bytes, start, end);
     if (entry === null) return;
     const { since, until, timestamps } = this.#selection;
-    if ((since !== null && entry.time < since) || (until !== null && entry.time > until)) return;
-    const text = timestamps ? `${entry.time} ${entry.log}` : entry.log;
+    const time = nineDigits(entry.time);
+    if ((since !== null && time < since) || (until !== null && time > until)) return;
+    const text = timestamps ? `${time} ${entry.log}` : entry.log;
     if (this.#tail === null) return this.#put(entry.stream, text);
     this.#tail.push({ stream: entry.stream, text });
     if (this.#tail.length > this.#selection.tail! * 2 + 64) this.#tail.splice(0, this.#tail.length - this.#selection.tail!);
@@ -177,6 +178,15 @@ interface Entry {
   readonly log: string;
   readonly stream: "stdout" | "stderr";
   readonly time: string;
+}
+
+const DATE_AND_DOT = "2026-01-02T03:04:05.".length;
+
+/** A UTC time of RFC 3339 with all nine digits of its fraction, which json-file cuts: as `logs -t` shows it, and in an order that text has. */
+export function nineDigits(time: string): string {
+  if (time.length === DATE_AND_DOT + 10 || !time.endsWith("Z")) return time;
+  const digits = time.slice(0, -1);
+  return `${(digits.includes(".") ? digits : `${digits}.`).slice(0, DATE_AND_DOT + 9).padEnd(DATE_AND_DOT + 9, "0")}Z`;
 }
 
 /** Null for a line that is none: a torn one after a crash. */
