@@ -51,9 +51,17 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   system: { summary: "Manage mdk", commands: { info: { summary: "Display system-wide information", load: () => import("./info.ts") } } },
 };
 
-/** Docker's commands that mdk does not have yet: named in the error, so that nobody looks for a typing mistake. */
-export const MISSING: ReadonlySet<string> = new Set([
-  "build", "builder", "buildx", "checkpoint", "commit", "compose", "config", "context", "cp", "diff", "events", "history", "import", "load",
-  "login", "logout", "manifest", "network", "node", "pause", "plugin", "port", "push", "rename", "restart", "save", "search", "secret", "service",
-  "stack", "stats", "swarm", "tag", "top", "trust", "unpause", "update", "volume",
-]);
+/**
+ * Docker's commands that mdk does not have yet, those of the top level under "": named in the error, so that nobody looks
+ * for a typing mistake.
+ */
+export const MISSING: Readonly<Record<string, readonly string[]>> = {
+  "": [
+    "build", "builder", "buildx", "checkpoint", "commit", "compose", "config", "context", "cp", "diff", "events", "history", "import", "load",
+    "login", "logout", "manifest", "network", "node", "pause", "plugin", "port", "push", "rename", "restart", "save", "search", "secret", "service",
+    "stack", "stats", "swarm", "tag", "top", "trust", "unpause", "update", "volume",
+  ],
+  container: ["commit", "cp", "diff", "pause", "port", "prune", "rename", "restart", "stats", "top", "unpause", "update"],
+  image: ["build", "history", "import", "load", "prune", "push", "save", "tag"],
+  system: ["df", "dial-stdio", "events", "prune"],
+};

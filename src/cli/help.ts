@@ -24,7 +24,7 @@ export async function commandHelp(command: Command): Promise<string> {
 
 async function page(usage: string, summary: string, definition: CommandDef): Promise<string> {
   const rendered = Bun.stripANSI(await renderUsage(defineCommand({ ...definition, meta: { name: "mdk" } })));
-  const tables = rendered.slice(Math.max(0, rendered.search(/^(OPTIONS|COMMANDS)$/m)));
+  const tables = rendered.slice(Math.max(0, rendered.search(/^(OPTIONS|COMMANDS)$/m))).replace(/ +$/gm, "");
   return /^(OPTIONS|COMMANDS)/.test(tables) ? `${usage}\n\n${summary}\n\n${tables.trimEnd()}` : `${usage}\n\n${summary}`;
 }
 

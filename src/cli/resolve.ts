@@ -20,9 +20,9 @@ export async function resolveCommand(words: readonly string[], globals: readonly
     return 0;
   }
   if (first === "help") return await resolveCommand([...words.slice(1), "--help"], globals);
-  const group = GROUPS[first];
+  const group = own(GROUPS, first);
   if (group === undefined) {
-    const entry = COMMANDS[first];
+    const entry = own(COMMANDS, first);
     return entry === undefined ? unknown(first, null, COMMANDS) : await found(first, entry, words.slice(1));
   }
   if (second === undefined || second === "--help" || second === "-h") {
@@ -30,8 +30,13 @@ export async function resolveCommand(words: readonly string[], globals: readonly
     print(await groupHelp(first, group));
     return 0;
   }
-  const entry = group.commands[second];
+  const entry = own(group.commands, second);
   return entry === undefined ? unknown(second, first, group.commands) : await found(`${first} ${second}`, entry, words.slice(2));
+}
+
+/** "constructor" is a word too. */
+function own<T>(table: Readonly<Record<string, T>>, word: string): T | undefined {
+  return Object.hasOwn(table, word) ? table[word] : undefined;
 }
 
 async function found(name: string, entry: Entry, argv: readonly string[]): Promise<Resolved> {
@@ -40,7 +45,7 @@ async function found(name: string, entry: Entry, argv: readonly string[]): Promi
 
 function unknown(word: string, group: string | null, entries: Readonly<Record<string, Entry>>): number {
   const prefix = group === null ? "mdk" : `mdk ${group}`;
-  if (MISSING.has(word)) {
+  if (MISSING[group ?? ""]?.includes(word) === true) {
     printError(`mdk: '${prefix} ${word}' is not supported by this version of mdk`);
     return EXIT.failure;
   }

@@ -13,6 +13,12 @@ export function humanSize(bytes: number, digits = 3): string {
   return `${general(value, digits)}${UNITS[unit]}`;
 }
 
+/** "23.54GiB": powers of 1024 with four digits (BytesSize), which is what `info` shows of the memory. */
+export function humanMemory(bytes: number): string {
+  const step = bytes < 1024 ? 0 : Math.min(5, Math.trunc(Math.log2(bytes) / 10));
+  return `${general(bytes / 1024 ** step, 4)}${["B", "KiB", "MiB", "GiB", "TiB", "PiB"][step]}`;
+}
+
 /** C's %.Ng: N significant digits, no zeros at the end, an exponent where the number has more digits than that. */
 function general(value: number, digits: number): string {
   const text = value.toPrecision(digits);

@@ -19,7 +19,7 @@ export const command: Command = {
     const format = flags.string("format");
     const both = { Client: facts, Server: facts };
     if (format !== null) print(format === "json" ? JSON.stringify(both) : renderTemplate(format, both));
-    else print(["mdk:", ...Object.entries({ Version: version, "API version": API_VERSION, "Bun version": Bun.version, "Git commit": facts.GitCommit, Built: facts.Built, "OS/Arch": `linux/${arch}` }).map(([name, value]) => ` ${`${name}:`.padEnd(18)} ${value}`)].join("\n"));
+    else print(["mdk:", ...Object.entries({ Version: version, "API version": API_VERSION, "Bun version": Bun.version, "Git commit": facts.GitCommit || "unknown", Built: facts.Built, "OS/Arch": `linux/${arch}` }).map(([name, value]) => ` ${`${name}:`.padEnd(18)} ${value}`)].join("\n"));
     return 0;
   },
 };
