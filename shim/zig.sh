@@ -1,7 +1,7 @@
 #!/bin/sh
 # The one entry to the tool chain: makes sure that the locked packages and the pinned Zig are there, then becomes Zig.
 # On a clean clone this downloads both (npm registry, PyPI); afterwards it needs no network. Nothing outside of the
-# project's folder is written, except Zig's own cache.
+# project's folder is written, except the caches of npm, Bun, pip and Zig in the home directory.
 set -eu
 cd "$(dirname "$0")/.."
 version=$(sed -n 's/^ziglang==\([0-9.]*\).*/\1/p' shim/zig.txt)
