@@ -45,14 +45,17 @@ pub fn begin(m: *Monitor, code: u8) void {
     if (m.client_cleans and m.clients[0].planned) attach.tell(m, &m.clients[0]);
 }
 
-/// Most reads of a pipe at the end of an exec'd process.
-const last_reads = 64;
+/// Most reads that empty a pipe: none takes less than a page of it, unless that is the last. A pty has less.
+fn readsToEmpty(fd: i32) usize {
+    const rc = sys.fcntl(fd, 1032, 0); // F_GETPIPE_SZ
+    return if (sys.errno(rc) == .SUCCESS) rc / 4096 + 1 else 1024;
+}
 
-/// What the program has written before its end. A container's processes are all dead; those that an exec'd process has left
-/// behind may go on writing to its pipes, and must not die of that: they are read to their end (`leave`), and discarded.
+/// What the program has written before its end, and no more than was there then: a container's processes are all dead, but may
+/// have given their pipe to somebody who goes on writing. Those that an exec'd process has left behind must not die of that:
+/// their pipes are read to their end (`leave`), and discarded.
 fn emptyOutput(m: *Monitor, index: u1) void {
-    var reads: usize = 0;
-    while (m.contains_cage or reads < last_reads) : (reads += 1) {
+    for (0..readsToEmpty(m.outputs[index].fd)) |_| {
         if (stream.readOutput(m, index) != .data) break;
     }
     if (m.contains_cage or m.input.terminal) m.outputs[index].close();
