@@ -39,7 +39,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const { flags, operands: rest } = parseFlags(command.command.flags, resolved.argv, command.command.interspersed ?? true);
     checkOperands(command.name, command.command, rest.length);
     const { createContext } = await import("./cli/context.ts");
-    return await command.command.run({ context: createContext(globals), flags, operands: rest });
+    return await command.command.run({ context: createContext(globals, { needsRoot: command.command.anyUser !== true }), flags, operands: rest });
   } catch (error) {
     if (error instanceof HelpRequest) return await showHelp(command);
     return await report(error, command, { debug, usage: error instanceof UsageError });

@@ -10,14 +10,14 @@ import type { Values } from "./flags.ts";
  * Throws MdkError when DOCKER_HOST points elsewhere: its owner means another engine, and what he then does to "his"
  * containers would be done to others.
  */
-export function createContext(globals: Values): Context {
+export function createContext(globals: Values, { needsRoot }: { readonly needsRoot: boolean }): Context {
   const environment = process.env;
   if (environment.DOCKER_HOST !== undefined && environment.DOCKER_HOST !== "") {
     throw new MdkError("docker-host", `DOCKER_HOST is set (${environment.DOCKER_HOST}): mdk has no daemon and runs containers on this host only`, {
       hint: "unset DOCKER_HOST",
     });
   }
-  if (process.getuid?.() !== 0) {
+  if (needsRoot && process.getuid?.() !== 0) {
     throw new MdkError("not-root", "mdk must run as root", { hint: "try: sudo mdk …" });
   }
   refuseOldKernel(readFileSync("/proc/sys/kernel/osrelease", "latin1").trim());

@@ -29,6 +29,8 @@ export interface Command {
   readonly operands: readonly [number, number];
   /** False: flags end at the first operand (run, create, exec). */
   readonly interspersed?: boolean;
+  /** It touches nothing of the host: root is not asked for. */
+  readonly anyUser?: boolean;
   /** Exit status of errors that name none: 125 for run and exec, else 1. */
   readonly failure?: number;
   /** Returns the exit status. */

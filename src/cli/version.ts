@@ -12,6 +12,7 @@ export const command: Command = {
   summary: "Show the mdk version information",
   flags: [{ name: "format", short: "f", type: "string", help: "Format output using a Go template: fields, json" }],
   operands: [0, 0],
+  anyUser: true,
   run: ({ flags }) => {
     const { version, commit, built } = versionFacts();
     const arch = process.arch === "x64" ? "amd64" : process.arch;

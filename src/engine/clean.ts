@@ -15,7 +15,7 @@ import { NETLINK_ROUTE, openNetlink } from "../sys/netlink.ts";
 import type { Context } from "./context.ts";
 import { networkNamespace } from "./facts.ts";
 import { cgroupParent } from "./host.ts";
-import { namesOf } from "./network.ts";
+import { NAME_SERVERS_TOLD, namesOf } from "./network.ts";
 import { removeContainer } from "./remove.ts";
 import { reconcile } from "./settle.ts";
 
@@ -77,7 +77,7 @@ function cleanGroups(context: Context): void {
 function cleanRunRoot(context: Context): void {
   if (!existsSync(context.runRoot)) return;
   for (const name of readdirSync(context.runRoot)) {
-    if (/^shim-[0-9a-f]{64}(\.\d+)?$/.test(name)) rmSync(`${context.runRoot}/${name}`, { force: true });
+    if (name === NAME_SERVERS_TOLD || /^shim-[0-9a-f]{64}(\.\d+)?$/.test(name)) rmSync(`${context.runRoot}/${name}`, { force: true });
   }
   if (readdirSync(context.runRoot).length === 0) {
     try {

@@ -2,7 +2,7 @@
  * A container on the network: its share of the default bridge (address, ports) reserved before it has a row, leased with it,
  * attached when its namespace is there, given back when it ends. The files that tell it so, too.
  */
-import { closeSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { ensureBridge, findBridgeSubnet, MTU, openFirewall, type Bridge } from "../network/bridge.ts";
 import { attachContainer, isolateContainer } from "../network/container.ts";
 import { choosePool, formatHardwareAddress, gatewayOf, hardwareAddress, nextAddress, parseSubnet } from "../network/ipam.ts";
@@ -20,6 +20,9 @@ import { NETLINK_ROUTE, NetlinkSocket, openNetlink } from "../sys/netlink.ts";
 import type { Context } from "./context.ts";
 import { networkNamespace } from "./facts.ts";
 import { rootHash } from "./host.ts";
+
+/** A mark below the run root. */
+export const NAME_SERVERS_TOLD = "name-servers-told";
 
 /** The network that containers are on by default. */
 const BRIDGE = "bridge";
@@ -183,7 +186,7 @@ export function detachNetwork(context: Context, container: Container): void {
 }
 
 /** Writes hosts, hostname and resolv.conf into the container's directory. Returns warnings. */
-export function writeNetworkFiles(container: Container, directory: string): string[] {
+export function writeNetworkFiles(context: Context, container: Container, directory: string): string[] {
   const { config, host, network } = container;
   const gateway = network === null || network.gateway === "" ? null : network.gateway;
   const resolv = generateResolvConf({
@@ -197,7 +200,18 @@ export function writeNetworkFiles(container: Container, directory: string): stri
   for (const [name, text] of [["hosts", hosts], ["hostname", `${config.Hostname}\n`], ["resolv.conf", resolv.text]] as const) {
     writeFileSync(`${directory}/${name}`, text, { mode: 0o644 });
   }
-  return resolv.warning === null ? [] : [resolv.warning];
+  return resolv.warning === null || isToldAlready(context) ? [] : [resolv.warning];
+}
+
+/** The host's missing name servers are told of once, not at every start: until the next boot, or `clean`. */
+function isToldAlready(context: Context): boolean {
+  try {
+    closeSync(openSync(`${context.runRoot}/${NAME_SERVERS_TOLD}`, "wx", 0o600));
+    return false;
+  } catch (error) {
+    if ((error as { code?: string }).code === "EEXIST") return true;
+    throw error;
+  }
 }
 
 function readText(path: string): string | null {

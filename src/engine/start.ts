@@ -102,7 +102,7 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   const store = storePaths(context.root).container(container.id);
   clearRunDirectory(context, container.id);
   mkdirSync(store, { recursive: true, mode: 0o700 });
-  for (const text of writeNetworkFiles(container, store)) work.warn(text);
+  for (const text of writeNetworkFiles(context, container, store)) work.warn(text);
   const layers = layerDirectories(context, container.image);
   const root = prepareRoot(context, container, { store, layers, window: work.window, keep: work.keep });
   const [report, theirs] = socketpair();

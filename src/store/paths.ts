@@ -11,6 +11,7 @@
  *     /run/mdk/                    0711  --run-root: gone with a reboot, except where a CI container keeps /run
  *       <container id>/            0700  locks, attach socket, exit record
  *       shim-<sha256>              0500  the shim, verified at every use
+ *       name-servers-told                the host's lack of name servers was told of
  *
  * Layer blobs are not kept: a layer is hashed, inflated, hashed again and written in one pass, and nothing reads its
  * compressed form afterwards (a push compresses anew, as Docker's does). That saves a third of the disk and of the time.
