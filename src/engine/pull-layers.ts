@@ -71,7 +71,7 @@ async function ensureLayer(pull: PullLayers, layer: Layer, slots: Slots): Promis
   for (;;) {
     pull.abort.signal.throwIfAborted();
     // Who waits for a layer holds no slot: two pulls that wait for one another's layers both go on.
-    const draft = draftLayer(pull.paths, pull.database, diffId);
+    const draft = draftLayer(pull.paths, pull.database, chainId);
     if (draft === null) {
       if (!told) pull.progress.layer(id, "Waiting", 0, descriptor.size);
       told = true;
@@ -105,8 +105,8 @@ async function makeLayer(pull: PullLayers, layer: Layer, draft: LayerDraft, slot
   }
   try {
     pull.progress.layer(id, "Extracting", descriptor.size, descriptor.size);
-    const depends = below.length > 0 && dependsOnLower(writer);
-    if (depends) {
+    const depends = dependsOnLower(writer);
+    if (depends && below.length > 0) {
       const lower = openView(pull.paths, await Promise.all(below));
       try {
         finishLayer(writer, lower);
@@ -115,7 +115,7 @@ async function makeLayer(pull: PullLayers, layer: Layer, draft: LayerDraft, slot
       }
     } else finishLayer(writer, null);
     pull.abort.signal.throwIfAborted();
-    const row = draft.commit({ contentKey: depends ? chainId : diffId, diffId, size: writer.size });
+    const row = draft.commit({ diffId, chainId: depends ? chainId : null, size: writer.size });
     pull.progress.layer(id, "Pull complete", descriptor.size, descriptor.size);
     return row;
   } finally {

@@ -3,7 +3,7 @@
  * keeps its image (ON DELETE RESTRICT); a name keeps nothing, it goes with its image.
  */
 export const IMAGES_SCHEMA = `
--- One unpacked layer: layers/<id>/d. content_key is the diff id, or, where the layer depends on those below it, the chain id.
+-- One unpacked layer: layers/<id>/d. content_key is the diff id, or, where the layer depends on those below it, "chain:" and the chain id.
 CREATE TABLE IF NOT EXISTS layers (
   id TEXT PRIMARY KEY,
   content_key TEXT NOT NULL UNIQUE,

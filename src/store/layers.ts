@@ -1,6 +1,9 @@
 /**
  * Unpacked layers: found by content key, made once however many pulls want them, shared by images. Who makes a layer holds
  * tmp/<key>.lock and fills tmp/<key>; a finished one is renamed to layers/<id> and synced before its row is there.
+ *
+ * The lock's key is the chain id: who holds it may wait for the layers below, whose chains are shorter, and two pulls never
+ * wait for one another in a circle.
  */
 import { closeSync, constants, existsSync, mkdirSync, openSync, renameSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -25,22 +28,34 @@ export interface LayerRow {
 export function findLayer(database: Database, diffId: Digest, chainId: Digest): LayerRow | null {
   return database
     .query("SELECT id, content_key AS contentKey, diff_id AS diffId, size FROM layers WHERE content_key IN (?, ?)")
-    .get(diffId, chainId) as LayerRow | null;
+    .get(diffId, chainKey(chainId)) as LayerRow | null;
+}
+
+/** The lowest layer's chain id is its diff id: what it became above nothing must not be found where something is below it. */
+function chainKey(chainId: Digest): string {
+  return `chain:${hexOf(chainId)}`;
+}
+
+export interface FinishedLayer {
+  readonly diffId: Digest;
+  /** It depends on the layers below it: null where it does not. */
+  readonly chainId: Digest | null;
+  readonly size: number;
 }
 
 /** A layer being made by this process. */
 export interface LayerDraft {
   /** The empty directory to fill. */
   readonly tree: string;
-  /** Makes it a layer: visible, durable, in the database. */
-  commit(layer: { readonly contentKey: Digest; readonly diffId: Digest; readonly size: number }): LayerRow;
+  /** Makes it a layer: visible, durable, in the database; or returns the same one, if another chain has brought it meanwhile. */
+  commit(layer: FinishedLayer): LayerRow;
   /** Removes what was made, if it was not committed, and lets others try. Must be called in the end. */
   release(): void;
 }
 
 /** Starts a layer, or returns null while somebody else makes it. What a killed maker left is removed. */
-export function draftLayer(paths: StorePaths, database: Database, diffId: Digest): LayerDraft | null {
-  const name = hexOf(diffId).slice(0, 32);
+export function draftLayer(paths: StorePaths, database: Database, chainId: Digest): LayerDraft | null {
+  const name = hexOf(chainId).slice(0, 32);
   const lockPath = join(paths.temporary, `${name}.lock`);
   const directory = join(paths.temporary, name);
   const lock = tryLockFile(lockPath);
@@ -60,22 +75,22 @@ export function draftLayer(paths: StorePaths, database: Database, diffId: Digest
   return { tree: join(directory, "d"), release, commit: (layer) => commit(paths, database, directory, layer) };
 }
 
-function commit(
-  paths: StorePaths, database: Database, directory: string,
-  layer: { readonly contentKey: Digest; readonly diffId: Digest; readonly size: number },
-): LayerRow {
-  const id = freeId(paths, layer.contentKey);
-  renameSync(directory, paths.layer(id));
+function commit(paths: StorePaths, database: Database, directory: string, { diffId, chainId, size }: FinishedLayer): LayerRow {
+  const row = { id: freeId(paths, chainId ?? diffId), contentKey: chainId === null ? diffId : chainKey(chainId), diffId, size };
+  renameSync(directory, paths.layer(row.id));
   const fd = openSync(paths.layers, constants.O_RDONLY);
   try {
     syncFileSystem(fd);
   } finally {
     closeSync(fd);
   }
-  transaction(database, () => {
-    database.run("INSERT INTO layers (id, content_key, diff_id, size) VALUES (?, ?, ?, ?)", [id, layer.contentKey, layer.diffId, layer.size]);
+  return transaction(database, () => {
+    // What was renamed for nothing has no row: the end of the pull removes it.
+    const there = database.query("SELECT id, content_key AS contentKey, diff_id AS diffId, size FROM layers WHERE content_key = ?").get(row.contentKey);
+    if (there !== null) return there as LayerRow;
+    database.run("INSERT INTO layers (id, content_key, diff_id, size) VALUES (?, ?, ?, ?)", [row.id, row.contentKey, diffId, size]);
+    return row;
   });
-  return { id, ...layer };
 }
 
 /** Twelve hexadecimal digits: those of the key, unless another layer (or what a killed pull left) has them. */
