@@ -29,7 +29,11 @@ export function beginStop(context: Context, container: Container, options: StopO
   if (watch === null) return { finish() {} };
   const deadline = context.now().getTime() + seconds * 1000;
   try {
-    signalContainer(context, container, signal);
+    if (!signalContainer(context, container, signal)) {
+      // It has ended, or is being started: then it hears of it as soon as it can.
+      settle(context, container.id);
+      signalContainer(context, container, signal);
+    }
   } catch (error) {
     watch.close();
     throw error;

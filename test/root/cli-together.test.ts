@@ -112,3 +112,18 @@ test("what ended can be removed, and its port taken, as soon as kill or wait has
     world.ok("rm", "second", "first");
   }
 }, 60_000);
+
+test("stop of a container that is being started reaches it as soon as it runs", async () => {
+  let killed = 0;
+  for (let attempt = 0; attempt < 4; attempt++) {
+    world.ok("create", "--name", "young", "--init", busybox, "sleep", "1000");
+    const starting = world.spawn(["start", "young"], "ignore");
+    await Bun.sleep(14 + 4 * attempt);
+    world.ok("stop", "-t", "5", "young");
+    await starting.exited;
+    if (world.inspect("young", ".State.ExitCode") === "137") killed++;
+    world.ok("rm", "-f", "young");
+  }
+  // PID 1 drops what comes before it has said what to do with it.
+  expect(killed).toBeLessThanOrEqual(1);
+}, 60_000);
