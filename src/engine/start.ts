@@ -13,7 +13,7 @@ import type { Run } from "../runtime/plan.ts";
 import type { Window } from "../runtime/process-steps.ts";
 import { bootId, confirmState, STATE_VERSION, writeState } from "../runtime/state.ts";
 import { stringifySpec } from "../spec/generate.ts";
-import { setError } from "../store/containers.ts";
+import { setError, type Container } from "../store/containers.ts";
 import { runPaths, storePaths } from "../store/paths.ts";
 import { errnoText } from "../sys/errno.ts";
 import { identityOf } from "../sys/pidfd.ts";
@@ -65,18 +65,28 @@ export async function startBegun(context: Context, begun: Begun, options: StartO
   } catch (error) {
     // Init still waits for "go" if nothing else has ended it: the end of the report socket does.
     for (const descriptor of opened) if (descriptor !== begun.opLock) release(opened, descriptor);
-    if (launcher !== null) abandonLauncher(launcher);
-    awaitReleased(context, container.id);
-    const status = error instanceof MdkError ? error.status : null;
-    // Docker's rule: what was set up whole and could not be invoked stays, as `Created`.
-    const keep = (status === EXIT.cannotInvoke || status === EXIT.notFound) && !container.host.AutoRemove;
-    setError(context.database(), container.id, { code: status ?? START_FAILED_CODE, error: messageOf(error), keep });
-    clearRunDirectory(context, container.id);
-    settleLocked(context, container.id);
+    try {
+      undo(context, container, launcher, error);
+    } catch (second) {
+      // What could not be taken back now is settled by the next command: the first error is the one to tell.
+      if (error instanceof Error) error.cause ??= second;
+    }
     throw error;
   } finally {
     for (const descriptor of opened) closeSync(descriptor);
   }
+}
+
+/** Brings the container to rest under our op lock: gone, as it was, or `Created` with the error in its row. */
+function undo(context: Context, container: Container, launcher: Launcher | null, error: unknown): void {
+  if (launcher !== null) abandonLauncher(launcher);
+  awaitReleased(context, container.id);
+  const status = error instanceof MdkError ? error.status : null;
+  // Docker's rule: what was set up whole and could not be invoked stays, as `Created`.
+  const keep = (status === EXIT.cannotInvoke || status === EXIT.notFound) && !container.host.AutoRemove;
+  setError(context.database(), container.id, { code: status ?? START_FAILED_CODE, error: messageOf(error), keep });
+  clearRunDirectory(context, container.id);
+  settleLocked(context, container.id);
 }
 
 function release(opened: Set<number>, descriptor: number): void {
