@@ -345,11 +345,12 @@ pub const Execve = struct {
     envp: []const [:0]const u8,
 };
 
-/// What the shim says. One datagram each.
+/// What the shim says. One datagram each. `cut`: nobody reads the client's output any more; the program goes on.
 pub const Report = union(enum) {
     created: Pid,
     ready: Nothing,
     failed: Failed,
+    cut: Nothing,
     exited: Exited,
 };
 

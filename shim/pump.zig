@@ -189,7 +189,11 @@ fn output(p: *Pump) void {
     }
 }
 
-/// Waits for the reader, as any program does; output that nobody takes any more is dropped.
+/// 128 + SIGPIPE.
+const broken_pipe = 141;
+
+/// Waits for the reader, as any program does. Without one it ends as by SIGPIPE, and the program goes on; what a full disk
+/// does not take is dropped.
 fn write(p: *Pump, fd: u2, bytes: []const u8) void {
     var rest = bytes;
     while (rest.len > 0 and !p.deaf[fd]) {
@@ -205,6 +209,7 @@ fn write(p: *Pump, fd: u2, bytes: []const u8) void {
                 _ = sys.poll(&polled, polled.len, -1);
                 if (polled[1].revents != 0) signalled(p);
             },
+            .PIPE => finish(p, broken_pipe, &.{ 'd', broken_pipe }),
             else => p.deaf[fd] = true,
         }
     }

@@ -30,6 +30,7 @@ pub fn encode(buffer: *[max_size]u8, report: plan.Report) []const u8 {
             out.raw("}}");
         },
         .ready => out.raw("{\"ready\":{}}"),
+        .cut => out.raw("{\"cut\":{}}"),
         .failed => |f| return encodeFailure(buffer, f.step, f.index, .{ .call = f.call, .errno = f.errno, .object = f.object }),
         .exited => |exited| {
             out.raw("{\"exited\":{\"code\":");

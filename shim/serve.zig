@@ -25,6 +25,7 @@ pub fn serve(m: *Monitor) noreturn {
         for (events[0..count]) |event| dispatch(m, event);
         if (busy) stream.readHandedInput(m);
         if (count == 0 and !busy) rest(m);
+        if (m.phase == .running) stream.tellCut(m);
         ending.proceed(m);
     }
 }

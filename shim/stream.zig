@@ -5,16 +5,28 @@ const std = @import("std");
 const attach = @import("attach.zig");
 const linux = @import("linux.zig");
 const plan = @import("plan.zig");
+const report = @import("report.zig");
 const Monitor = @import("monitor.zig").Monitor;
 const Queue = @import("queue.zig").Queue;
 const watch = @import("watch.zig");
 const sys = linux.sys;
+
+/// A client whose output nobody reads is told, as a program would be by SIGPIPE. The container's program goes on.
+pub fn tellCut(m: *Monitor) void {
+    for (&m.handed_outputs) |*h| {
+        if (!h.broken) continue;
+        h.broken = false;
+        if (m.client_cleans and m.channel.fd >= 0) _ = report.send(m.channel.fd, .{ .cut = .{} }, &.{});
+    }
+}
 
 /// A client's descriptor that was handed over with the plan.
 pub const Handed = struct {
     watch: watch.Watch,
     socket: bool = false,
     queue: Queue = .{},
+    /// The reader is gone, and the client has not been told.
+    broken: bool = false,
 
     /// Pipes and devices are opened anew, so that O_NONBLOCK is ours alone; sockets cannot be and take MSG_DONTWAIT;
     /// files never block, and their offset is shared with the client for a reason.
@@ -65,7 +77,8 @@ pub const Handed = struct {
                 .SUCCESS => done += rc,
                 .INTR => {},
                 .AGAIN => return done,
-                else => {
+                else => |failure| {
+                    h.broken = failure == .PIPE;
                     h.drop();
                     return bytes.len;
                 },

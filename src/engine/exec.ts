@@ -44,6 +44,8 @@ export interface ExecOptions {
 
 /** A process that was killed together with its container: as the shell says SIGKILL. */
 const KILLED_CODE = 137;
+/** Nobody reads the output any more: as the shell says SIGPIPE. */
+const BROKEN_PIPE_CODE = 141;
 /** A cage lets go of its namespaces, and loses its init, a moment before it has ended. */
 const ENDING_MS = 20;
 
@@ -201,6 +203,10 @@ async function stay(context: Context, { launcher, socket }: Session, options: Ex
     if (end.kind === "detached") return end.signalled;
   }
   const exited = await awaitExited(launcher.channel);
+  if (exited === "cut") {
+    closeSync(launcher.channel);
+    return BROKEN_PIPE_CODE;
+  }
   sayCleaned(launcher.channel);
   return exited?.code ?? KILLED_CODE;
 }

@@ -1,5 +1,6 @@
 /** A client that stays with its container: streams, signals, the end, and the cleanup that follows it. */
 import { closeSync } from "node:fs";
+import { EXIT, MdkError } from "../error.ts";
 import { awaitExited, pump, sayCleaned, type PumpEnd } from "../runtime/launch.ts";
 import type { Container } from "../store/containers.ts";
 import { sendSignal } from "../sys/pidfd.ts";
@@ -61,6 +62,10 @@ export async function runForeground(context: Context, begun: Begun, joining: Joi
     return end.signalled;
   }
   const exited = await awaitExited(channel);
+  if (exited === "cut") {
+    closeSync(channel);
+    throw new MdkError("output-closed", "write /dev/stdout: broken pipe", { status: EXIT.failure });
+  }
   cleanUp(context, container.id, channel);
   return exited?.code ?? LOST_CODE;
 }

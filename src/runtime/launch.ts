@@ -121,20 +121,19 @@ export function awaitRunning(report: number, onReady: () => void): void {
 /** Most short programs end within this: no event loop is set up for them, and a signal is passed on this much later. */
 const BLOCKING_MS = 30;
 
-/** Waits for the monitor's word that it is over; null when the monitor was killed. Leaves the event loop free for signals. */
-export async function awaitExited(channel: number): Promise<Exited | null> {
-  if (pollReadable([channel], BLOCKING_MS) !== null) return awaitExitedBlocking(channel);
-  const { promise, resolve } = Promise.withResolvers<Exited | null>();
-  let text = "";
+/** How a wait ended: `cut`, nobody reads what the program writes to this command's output; null, the monitor was killed. */
+export type Waited = Exited | "cut" | null;
+
+/** Waits for the monitor's word that it is over. Leaves the event loop free for signals. */
+export async function awaitExited(channel: number): Promise<Waited> {
+  if (pollReadable([channel], BLOCKING_MS) !== null) return waitedOf(receive(channel, 0).report);
+  const { promise, resolve } = Promise.withResolvers<Waited>();
   await Bun.connect({
     // Not in Bun's types: an existing descriptor instead of an address.
     ...({ fd: channel } as unknown as { unix: string }),
     socket: {
-      data: (_socket, bytes) => {
-        text += Buffer.from(bytes).toString("utf8");
-        const message = JSON.parse(text) as Report;
-        if ("exited" in message) resolve(message.exited);
-      },
+      // One message a call, as the socket has them.
+      data: (_socket, bytes) => resolve(waitedOf(JSON.parse(Buffer.from(bytes).toString("utf8")) as Report)),
       close: () => resolve(null),
       end: () => resolve(null),
       error: () => resolve(null),
@@ -143,13 +142,9 @@ export async function awaitExited(channel: number): Promise<Exited | null> {
   return await promise;
 }
 
-/** The same, blocking: for commands that need no signal handlers. */
-function awaitExitedBlocking(channel: number): Exited | null {
-  for (;;) {
-    const { report } = receive(channel, 0);
-    if (report === null) return null;
-    if ("exited" in report) return report.exited;
-  }
+function waitedOf(report: Report | null): Waited {
+  if (report === null || !("exited" in report || "cut" in report)) return null;
+  return "exited" in report ? report.exited : "cut";
 }
 
 /** Tells the monitor that the container's end is dealt with: it ends. A monitor that is gone already is no error. */

@@ -348,8 +348,8 @@ export interface Execve {
   envp: readonly string[];
 }
 
-/** What the shim says. One datagram each. */
-export type Report = { created: Pid } | { ready: Nothing } | { failed: Failed } | { exited: Exited };
+/** What the shim says. One datagram each. `cut`: nobody reads the client's output any more; the program goes on. */
+export type Report = { created: Pid } | { ready: Nothing } | { failed: Failed } | { cut: Nothing } | { exited: Exited };
 
 export interface Pid {
   /** Pid of init, or of the exec'd process, in the pid namespace of /proc as mdk sees it. */

@@ -52,7 +52,15 @@ test("stdout closed, full or gone does not keep the program from ending", async 
   expect(shell(`${words("true")} >&-`)).toBe(0);
   expect(shell(`${words("echo", "x")} >/dev/full`)).toBe(0);
   expect(shell(`${words("seq", "1", "300000")} | head -n 1`)).toBe(0);
-  expect(world.ok("ps", "-aq")).toBe("");
+  await until(() => world.ok("ps", "-aq") === "", "no container is left");
+});
+
+test("a client whose output nobody reads ends, as Docker's does, and the program goes on", async () => {
+  const shell = (command: string): string => Bun.spawnSync(["bash", "-c", `${command}; echo "\${PIPESTATUS[0]}"`], { timeout: 20_000, killSignal: "SIGKILL" }).stdout.toString();
+  expect(shell(`${world.words("run", "--name", "endless", busybox, "yes").join(" ")} 2>/dev/null | head -n 1`)).toBe("y\n1\n");
+  expect(world.inspect("endless", ".State.Running")).toBe("true");
+  expect(shell(`${world.words("exec", "endless", "yes").join(" ")} | head -n 1`)).toBe("y\n141\n");
+  world.ok("rm", "-f", "endless");
 });
 
 test("a reader that stalls holds up neither the log nor the end that others see", async () => {
