@@ -64,10 +64,22 @@ function rowOf({ container, status }: Summary, how: { readonly now: Date; readon
   const created = new Date(container.createdMs);
   return {
     ID: how.full ? container.id : container.id.slice(0, 12), Image: container.config.Image, Command: json(text),
-    CreatedAt: `${created.toISOString().slice(0, 19).replace("T", " ")} +0000 UTC`, RunningFor: ago(created, how.now),
+    RunningFor: ago(created, how.now),
     Status: humanStatus(status, how.now), State: status.word, Ports: portsOf(container, status.word === "running"), Names: container.name,
-    Labels: Object.entries(container.config.Labels).map(([key, value]) => `${key}=${value}`).join(","),
-    Networks: container.host.NetworkMode, Mounts: (container.host.Binds ?? []).map((bind) => bind.split(":")[0]).join(","), LocalVolumes: "0", Size: "0B",
+    LocalVolumes: "0", Size: "0B",
+    // What the usual table does not show is made when a format asks for it.
+    get CreatedAt() {
+      return `${created.toISOString().slice(0, 19).replace("T", " ")} +0000 UTC`;
+    },
+    get Labels() {
+      return Object.entries(container.config.Labels).map(([key, value]) => `${key}=${value}`).join(",");
+    },
+    get Networks() {
+      return container.host.NetworkMode;
+    },
+    get Mounts() {
+      return (container.host.Binds ?? []).map((bind) => bind.split(":")[0]).join(",");
+    },
   };
 }
 

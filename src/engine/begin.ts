@@ -11,7 +11,7 @@ import type { Context } from "./context.ts";
 import { awaitReleased } from "./end.ts";
 import { newName } from "./names.ts";
 import { leaseNetwork, reserveNetwork, type Reservation } from "./network.ts";
-import { reconcile, removeRunDirectory, settleLocked, takeOpLock } from "./settle.ts";
+import { clearRunDirectory, reconcile, removeRunDirectory, settleLocked, takeOpLock } from "./settle.ts";
 import { readStatus } from "./status.ts";
 
 /** A container on its way: phase `started`, and the descriptors that keep it so. `startBegun` closes them. */
@@ -78,6 +78,8 @@ export function beginExisting(context: Context, id: string): Begun | null {
       closeSync(opLock);
       return null;
     }
+    // Before the row says that a start was begun: what an earlier run left must not be taken for this one's end.
+    clearRunDirectory(context, id);
     markBegun(opLock);
     return withReservation(context, container, (reservation) =>
       transaction(context.database(), () => {

@@ -61,7 +61,6 @@ export function settleLocked(context: Context, id: string): void {
   releaseHost(context, container, condition);
   const end = endOf(context, container, condition);
   transaction(context.database(), (database) => markEnded(database, id, end.started === null ? "created" : "exited", end));
-  clearRunDirectory(context, id);
   checkpoint(context.database());
 }
 

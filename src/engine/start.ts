@@ -110,7 +110,6 @@ interface Launching extends StartOptions {
 async function launch(context: Context, begun: Begun, work: Launching): Promise<number> {
   const { container } = begun;
   const store = storePaths(context.root).container(container.id);
-  clearRunDirectory(context, container.id);
   mkdirSync(store, { recursive: true, mode: 0o700 });
   for (const text of writeNetworkFiles(context, container, store)) work.warn(text);
   const layers = layerDirectories(context, container.image);

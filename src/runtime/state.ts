@@ -9,7 +9,7 @@
  *                       state.json  the same, renamed when init is about to become the program: the container has started
  *                       exit        written by the monitor: how it ended
  */
-import { readFileSync, renameSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { isPathLocked } from "../sys/lock.ts";
 
 export const STATE_VERSION = 1;
@@ -55,6 +55,8 @@ export function bootId(): string {
 }
 
 function readJson<T>(path: string): T | null {
+  // The record of a running container is missing: an error of node's costs more than the whole rest.
+  if (!existsSync(path)) return null;
   try {
     return JSON.parse(readFileSync(path, "utf8")) as T;
   } catch (error) {

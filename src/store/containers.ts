@@ -39,13 +39,20 @@ interface Row {
 
 function containerOf(row: Row): Container {
   const { created, transient, oom, ...rest } = row;
+  let config: ContainerConfig | undefined;
+  let host: HostConfig | undefined;
   return {
     ...rest,
     createdMs: created,
     transient: transient === 1,
     oom: oom === 1,
-    config: JSON.parse(row.config) as ContainerConfig,
-    host: JSON.parse(row.host) as HostConfig,
+    // Parsed when they are asked for: a list of hundreds asks for little of most.
+    get config() {
+      return (config ??= JSON.parse(row.config) as ContainerConfig);
+    },
+    get host() {
+      return (host ??= JSON.parse(row.host) as HostConfig);
+    },
     network: row.network === null ? null : (JSON.parse(row.network) as NetworkState),
   };
 }

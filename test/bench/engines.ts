@@ -32,12 +32,12 @@ export function createBench(environment: Readonly<Record<string, string | undefi
   const dockerHost = environment["MDK_BENCH_DOCKER"];
   if (folder === undefined || registry === undefined || dockerHost === undefined) throw new Error("started by test/bench/run.sh only");
   const [host, plain] = [hostWorld(), plainWorld()];
-  for (const name of ["mdk/root", "mdk/run", "podman"]) mkdirSync(join(folder, name), { recursive: true });
+  for (const name of ["mdk/root", "podman"]) mkdirSync(join(folder, name), { recursive: true });
   const conf = join(folder, "podman/containers.conf");
   writeFileSync(conf, PODMAN_CONF);
   const podman = ["env", `CONTAINERS_CONF=${conf}`, "podman", "--root", join(folder, "podman/root"), "--runroot", join(folder, "podman/run"), "--storage-driver", "overlay"];
   const binary = resolve(environment["MDK_BENCH_BINARY"] ?? "dist/mdk");
-  const mdk = [binary, "--root", join(folder, "mdk/root"), "--run-root", join(folder, "mdk/run")];
+  const mdk = [binary, "--root", join(folder, "mdk/root"), "--run-root", "/run/mdk"];
   return {
     folder, registry, mdk: binary, host, plain,
     rounds: Number.parseInt(environment["MDK_BENCH_ROUNDS"] ?? "20", 10),

@@ -25,7 +25,7 @@ mount -t tmpfs tmpfs /run
 folder=$(mktemp -d "${MDK_BENCH_DIR:-/var/tmp}/mdk-bench.XXXXXX")
 export MDK_BENCH_FOLDER="$folder"
 finish() {
-  "${MDK_BENCH_BINARY:-dist/mdk}" --root "$folder/mdk/root" --run-root "$folder/mdk/run" clean -f >/dev/null 2>&1 || true
+  "${MDK_BENCH_BINARY:-dist/mdk}" --root "$folder/mdk/root" --run-root /run/mdk clean -f >/dev/null 2>&1 || true
   [ ! -e "$folder/dockerd/pid" ] || sh test/helpers/dockerd.sh stop "$folder/dockerd" || true
   registry_stop
   umount -R "$folder/podman/root/overlay" 2>/dev/null || true
