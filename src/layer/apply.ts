@@ -10,7 +10,7 @@ import { closeSync, writeSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import {
   chmod, chmodAt, chown, chownAt, linkAt, makeDevice, mkdirAt, mknodAt, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_WRONLY,
-  openAt, S_IF, setTimes, setTimesAt, statAt, symlinkAt, unlinkAt, type Time,
+  openAt, S_IF, setTimes, setTimesAt, statAt, symlinkAt, unlinkAt, type Time, startWriteback,
 } from "../sys/at.ts";
 import { E, errnoText } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
@@ -223,11 +223,15 @@ export class LayerWriter implements TarHandler {
       chmod(fd, entry.mode);
       for (const [key, value] of kept(entry)) setXattrTolerant(key, () => setXattr(fd, key, value));
       setTimes(fd, entry.modified);
+      // The disk works while the next entries are inflated; small files are written together by the sync at the end.
+      if (entry.size >= WRITEBACK_BYTES_LEAST) startWriteback(fd);
     } finally {
       closeSync(fd);
     }
   }
 }
+
+const WRITEBACK_BYTES_LEAST = 128 * 1024;
 
 /** What an archive may set: not overlay's own marks (they would forge whiteouts and redirects), nor a host's labels. */
 function kept(entry: TarEntry): (readonly [string, Uint8Array])[] {
