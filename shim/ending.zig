@@ -20,6 +20,9 @@ pub const Phase = enum {
     leaving,
 };
 
+/// So long the mounts stay for a client that cleans up: their last unmount keeps the disk busy, and the client writes to it.
+const holding_ms = 2_000;
+
 /// So long a client that takes nothing is waited for at the very end.
 const patience_ms = 10_000;
 
@@ -68,9 +71,16 @@ pub fn proceed(m: *Monitor) void {
         if (!flushed and m.channel.fd >= 0) return;
         tellClient(m);
         m.phase = .told;
+        m.deadline = clock.monotonicMilliseconds() + holding_ms;
     }
     if (m.phase == .told) {
-        if (!m.cleaned and (m.channel.fd >= 0 or attach.awaitsCleaner(m))) return;
+        const awaited = !m.cleaned and (m.channel.fd >= 0 or attach.awaitsCleaner(m));
+        if (awaited and m.run_lock >= 0 and clock.monotonicMilliseconds() < m.deadline) {
+            m.buffers_used = true; // wakes up within a second
+            return;
+        }
+        release(m);
+        if (awaited) return;
         if (!m.cleaned and m.kept.cleanup.len > 0) cleanUp(m);
         m.phase = .leaving;
         m.deadline = clock.monotonicMilliseconds() + patience_ms;
@@ -107,19 +117,18 @@ fn leave(m: *Monitor) void {
 }
 
 /// `exited` is said when nothing that the client may do next stands in the way. Where the mount namespace was held,
-/// closing it may take long (an overlay's last unmount writes back its whole upper file system): then it comes after,
-/// and the run lock, which those wait for who mount the upper again, after that.
+/// closing it may take long (an overlay's last unmount writes back its whole upper file system): then it comes when the
+/// client has cleaned up, and the run lock, which those wait for who mount the upper again, after that.
 fn tellClient(m: *Monitor) void {
     const held = m.hold_mounts and m.ready;
     if (!held) release(m);
-    if (m.channel.fd >= 0) {
-        const rc = report.send(m.channel.fd, .{ .exited = .{ .code = m.code, .oom = m.oom } }, &.{});
-        if (sys.errno(rc) != .SUCCESS) m.channel.close(); // no word can reach the client: its end of file must
-    }
-    if (held) release(m);
+    if (m.channel.fd < 0) return;
+    const rc = report.send(m.channel.fd, .{ .exited = .{ .code = m.code, .oom = m.oom } }, &.{});
+    if (sys.errno(rc) != .SUCCESS) m.channel.close(); // no word can reach the client: its end of file must
 }
 
 fn release(m: *Monitor) void {
+    if (m.run_lock < 0) return;
     linux.close(m.mounts);
     linux.close(m.run_lock);
     m.mounts = -1;
