@@ -20,3 +20,10 @@ recipe() { cat "$@" | sha256sum | cut -c1-12; }
 
 # mdk refuses to run where a daemon is meant.
 unset DOCKER_HOST DOCKER_CONTEXT
+
+# The mirror of Debian's main archive that the machine itself uses; nothing where its apt names none.
+mirror() {
+  cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+    sed -n 's|^URIs: *\(http[^ ]*/debian/*\)\( .*\)\{0,1\}$|\1|p; s|^deb \(\[[^]]*\] \)\{0,1\}\(http[^ ]*/debian/*\) .*|\2|p' |
+    grep -v security | head -n 1
+}

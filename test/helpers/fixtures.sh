@@ -9,13 +9,6 @@ cd "$(dirname "$0")/../.."
 . test/helpers/common.sh
 
 images=$cache/images-$(recipe test/helpers/fixtures.sh)
-# The mirror that the machine itself uses, else Debian's own.
-mirror() {
-  cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-    sed -n 's|^URIs: *\(http[^ ]*/debian/*\)\( .*\)\{0,1\}$|\1|p; s|^deb \(\[[^]]*\] \)\{0,1\}\(http[^ ]*/debian/*\) .*|\2|p' |
-    grep -v security | head -n 1
-}
-
 # Everything below runs in a private mount namespace: its mounts end with it, whatever happens.
 if [ "${1:-}" = build ]; then
   work=$2
@@ -100,8 +93,8 @@ packages() {
 
 debian_image() {
   start_image debian
-  mirror=$(mirror)
-  debootstrap --variant=minbase bookworm "$rootfs" "${mirror:-http://deb.debian.org/debian}"
+  # Without a mirror debootstrap takes Debian's own.
+  debootstrap --variant=minbase bookworm "$rootfs" $(mirror)
   chmod 755 "$rootfs"
   clean
   rm -rf "$rootfs"/usr/share/man/* "$rootfs"/usr/share/locale/*

@@ -29,7 +29,9 @@ listed() { apt-cache $apt_options pkgnames linux-image-6.12 2>/dev/null | grep -
 own_lists() {
   lists=$cache/apt
   mkdir -p "$lists/lists/partial" "$lists/cache/archives/partial"
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian-security bookworm-security main" >"$lists/s.list"
+  archive=$(mirror)
+  [ -n "$archive" ] || return 1
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${archive%/}-security bookworm-security main" >"$lists/s.list"
   apt_options="-o Dir::Etc::sourcelist=$lists/s.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$lists/lists -o Dir::Cache=$lists/cache"
   apt-get -q $apt_options -o APT::Sandbox::User=root update >&2
 }
