@@ -69,6 +69,8 @@ pub fn proceed(m: *Monitor) void {
     if (m.phase == .flushing) {
         const flushed = m.handed_outputs[0].queue.empty() and m.handed_outputs[1].queue.empty();
         if (!flushed and m.channel.fd >= 0) return;
+        // Whoever reads the client's output waits for its end too: it must not have to wait for the mounts.
+        for (&m.handed_outputs) |*output| output.drop();
         tellClient(m);
         m.phase = .told;
         m.deadline = clock.monotonicMilliseconds() + holding_ms;
