@@ -50,7 +50,7 @@ function create(database: Database, path: string): void {
   const found = version(database);
   if (found > SCHEMA_VERSION) throw newer(path, found);
   chmodSync(path, 0o600);
-  database.run("PRAGMA journal_mode=WAL");
+  logAhead(database);
   database.run("BEGIN IMMEDIATE");
   try {
     // Another command may have made it while this one waited for the lock.
@@ -62,6 +62,22 @@ function create(database: Database, path: string): void {
   } catch (error) {
     if (database.inTransaction) database.run("ROLLBACK");
     throw error;
+  }
+}
+
+/**
+ * Turns the write-ahead log on, which needs the whole file for a moment. Two first commands that both read the file ask for
+ * what the other holds; SQLite tells one of them SQLITE_BUSY at once, without the busy timeout (sqlite.org/c3ref/busy_handler.html).
+ */
+function logAhead(database: Database): void {
+  for (let waitedMs = 0; ; waitedMs++) {
+    try {
+      database.run("PRAGMA journal_mode=WAL");
+      return;
+    } catch (error) {
+      if (!hasCode(error, "SQLITE_BUSY") || waitedMs >= BUSY_TIMEOUT_MS) throw error;
+      Bun.sleepSync(1);
+    }
   }
 }
 
