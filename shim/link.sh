@@ -14,7 +14,7 @@ if [ -e .git ]; then # a folder unpacked inside of somebody else's repository ha
 fi
 
 mkdir -p dist
-exec node_modules/.bin/bun build --compile --production --minify --bytecode --format=esm --splitting \
+exec node_modules/.bin/bun build --compile --production --minify --bytecode --format=esm --splitting --compile-jit-policy=20 \
   --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
   --define "MDK_VERSION=\"$version\"" --define "MDK_COMMIT=\"$commit\"" --define "MDK_DATE=\"${date:-0}\"" \
   --outfile=dist/mdk src/main.ts

@@ -19,9 +19,9 @@ function humanDuration(seconds: number): string {
   return `${Math.trunc(hours / 24 / 365)} years`;
 }
 
-/** "3 hours ago". */
-export function ago(then: Date, now: Date): string {
-  return `${humanDuration((now.getTime() - then.getTime()) / 1000)} ago`;
+/** "3 hours ago". `thenMs`: since the epoch. */
+export function ago(thenMs: number, now: Date): string {
+  return `${humanDuration((now.getTime() - thenMs) / 1000)} ago`;
 }
 
 /** STATUS of `ps`: "Up 3 minutes", "Exited (137) 2 hours ago", "Created". */
@@ -29,5 +29,5 @@ export function humanStatus(status: Status, now: Date): string {
   if (status.word === "running") return `Up ${humanDuration((now.getTime() - Date.parse(status.started ?? "")) / 1000)}`;
   if (status.word === "created") return "Created";
   if (status.word === "removing") return "Removal In Progress";
-  return `Exited (${status.code}) ${status.finished === null ? "" : ago(new Date(status.finished), now)}`.trimEnd();
+  return `Exited (${status.code}) ${status.finished === null ? "" : ago(Date.parse(status.finished), now)}`.trimEnd();
 }

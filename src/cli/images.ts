@@ -66,7 +66,7 @@ function rowOf(summary: ImageSummary, how: { readonly full: boolean; readonly no
   return {
     Repository: summary.repository ?? "<none>", Tag: summary.tag ?? "<none>", Digest: summary.digest ?? "<none>",
     ID: how.full ? summary.id : summary.id.replace(/^sha256:/, "").slice(0, 12),
-    CreatedSince: known ? ago(created, how.now) : "N/A", CreatedAt: known ? `${created.toISOString().slice(0, 19).replace("T", " ")} +0000 UTC` : "N/A",
+    CreatedSince: known ? ago(created.getTime(), how.now) : "N/A", CreatedAt: known ? `${created.toISOString().slice(0, 19).replace("T", " ")} +0000 UTC` : "N/A",
     Size: humanSize(summary.size), VirtualSize: humanSize(summary.size), SharedSize: "N/A", UniqueSize: "N/A",
     Containers: "N/A",
   };

@@ -39,13 +39,20 @@ export function printError(text: string): void {
   writeAll(2, Buffer.from(`${text}\n`));
 }
 
-/** Columns padded as Docker pads them: three blanks between, the last as it is. */
+/** Columns padded as Docker pads them: three blanks between, the last as it is. Joined once: hundreds of lines cost a millisecond. */
 export function table(rows: readonly (readonly string[])[]): string {
+  const cellWidths = rows.map((row) => row.map((cell) => Bun.stringWidth(cell)));
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, Bun.stringWidth(cell))));
-  return rows
-    .map((row) => row.map((cell, column) => (column === row.length - 1 ? cell : cell + " ".repeat(widths[column]! - Bun.stringWidth(cell) + 3))).join(""))
-    .join("\n");
+  for (const row of cellWidths) for (let column = 0; column < row.length; column++) widths[column] = Math.max(widths[column] ?? 0, row[column]!);
+  const blanks = " ".repeat(Math.max(0, ...widths) + 3);
+  const parts: string[] = [];
+  for (const [index, row] of rows.entries()) {
+    const last = row.length - 1;
+    for (let column = 0; column < last; column++) parts.push(row[column]!, blanks.slice(0, widths[column]! - cellWidths[index]![column]! + 3));
+    parts.push(row[last] ?? "", "\n");
+  }
+  parts.pop();
+  return parts.join("");
 }
 
 /** Text of others on a terminal: control characters (escape sequences above all) are shown as \xNN, those that turn the direction of writing as \uNNNN. */

@@ -25,62 +25,73 @@ export const command: Command = {
 
 type Row = Readonly<Record<string, string>>;
 
+/** What is told of a container: `Head` → its text. A row is made of what the format asks for. */
+type Column = (summary: Summary, how: Telling) => string;
+
+interface Telling {
+  readonly now: Date;
+  /** `--no-trunc`. */
+  readonly full: boolean;
+}
+
+const COLUMNS: Readonly<Record<string, readonly [head: string, column: Column]>> = {
+  ID: ["CONTAINER ID", ({ container }, { full }) => (full ? container.id : container.id.slice(0, 12))],
+  Image: ["IMAGE", ({ container }) => container.config.Image],
+  Command: ["COMMAND", commandOf],
+  RunningFor: ["CREATED", ({ container }, { now }) => ago(container.createdMs, now)],
+  Status: ["STATUS", ({ status }, { now }) => humanStatus(status, now)],
+  Ports: ["PORTS", ({ container, status }) => portsOf(container, status.word === "running")],
+  Names: ["NAMES", ({ container }) => container.name],
+  CreatedAt: ["CREATED AT", ({ container }) => `${new Date(container.createdMs).toISOString().slice(0, 19).replace("T", " ")} +0000 UTC`],
+  State: ["STATE", ({ status }) => status.word],
+  Labels: ["LABELS", ({ container }) => Object.entries(container.config.Labels).map(([key, value]) => `${key}=${value}`).join(",")],
+  Networks: ["NETWORKS", ({ container }) => container.host.NetworkMode],
+  Mounts: ["MOUNTS", ({ container }) => (container.host.Binds ?? []).map((bind) => bind.split(":")[0]).join(",")],
+  LocalVolumes: ["LOCAL VOLUMES", () => "0"],
+  Size: ["SIZE", () => "0B"],
+};
+
+const USUAL = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
+
 function run({ context, flags }: Invocation): number {
   const last = flags.bool("latest") ? 1 : flags.int("last");
   const filters = flags.list("filter").map(parseFilter);
   const all = flags.bool("all") || last !== null || filters.some(({ key }) => key === "status" || key === "exited");
-  let rows = listSummaries(context).filter((summary) => (all || summary.status.word === "running") && matches(summary, filters));
-  if (last !== null && last >= 0) rows = rows.slice(0, last);
-  const now = context.now();
-  const full = flags.bool("no-trunc");
-  const shown = rows.map((summary) => rowOf(summary, { now, full }));
+  let found = listSummaries(context, { all }).filter((summary) => (all || summary.status.word === "running") && matches(summary, filters));
+  if (last !== null && last >= 0) found = found.slice(0, last);
+  const how: Telling = { now: context.now(), full: flags.bool("no-trunc") };
   const format = flags.string("format");
   if (flags.bool("quiet")) {
-    if (shown.length > 0) print(shown.map((row) => row.ID!).join("\n"));
-  } else if (format !== null && format !== "table") printFormatted(format, shown, rows.map((summary) => summary.container.config.Labels));
+    if (found.length > 0) print(found.map((summary) => COLUMNS.ID![1](summary, how)).join("\n"));
+  } else if (format !== null && format !== "table") printFormatted(format, found, how);
   else {
-    const columns = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
-    print(printable(table([["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"], ...shown.map((row) => columns.map((name) => row[name]!))])));
+    const columns = USUAL.map((name) => COLUMNS[name]!);
+    print(printable(table([columns.map(([head]) => head), ...found.map((summary) => columns.map(([, column]) => column(summary, how)))])));
   }
   return 0;
 }
 
-function printFormatted(format: string, rows: readonly Row[], labels: readonly Readonly<Record<string, string>>[]): void {
+function printFormatted(format: string, found: readonly Summary[], how: Telling): void {
+  const rows = found.map((summary) => rowOf(([, column]) => column(summary, how)));
   if (format === "json") {
     for (const row of rows) print(json(row));
     return;
   }
   const template = format.startsWith("table ") ? format.slice("table ".length) : format;
-  const lines = rows.map((row, index) => renderTemplate(template, row, { Label: (name) => labels[index]?.[name] ?? "" }));
+  const lines = rows.map((row, index) => renderTemplate(template, row, { Label: (name) => found[index]!.container.config.Labels[name] ?? "" }));
   if (format.startsWith("table ")) {
-    const heads: Row = { ID: "CONTAINER ID", Image: "IMAGE", Command: "COMMAND", RunningFor: "CREATED", CreatedAt: "CREATED AT", Status: "STATUS", State: "STATE", Ports: "PORTS", Names: "NAMES", Networks: "NETWORKS", Labels: "LABELS", Mounts: "MOUNTS", LocalVolumes: "LOCAL VOLUMES", Size: "SIZE" };
+    const heads = rowOf(([head]) => head);
     print(table([renderTemplate(template, heads, { Label: (name) => name }), ...lines].map((line) => line.split("\t"))));
   } else for (const line of lines) print(line);
 }
 
-function rowOf({ container, status }: Summary, how: { readonly now: Date; readonly full: boolean }): Row {
+function rowOf(text: (column: readonly [string, Column]) => string): Row {
+  return Object.fromEntries(Object.entries(COLUMNS).map(([name, column]) => [name, text(column)]));
+}
+
+function commandOf({ container }: Summary, { full }: Telling): string {
   const words = [...(container.config.Entrypoint ?? []), ...(container.config.Cmd ?? [])].join(" ");
-  const text = how.full || words.length <= 20 ? words : `${words.slice(0, 19)}…`;
-  const created = new Date(container.createdMs);
-  return {
-    ID: how.full ? container.id : container.id.slice(0, 12), Image: container.config.Image, Command: json(text),
-    RunningFor: ago(created, how.now),
-    Status: humanStatus(status, how.now), State: status.word, Ports: portsOf(container, status.word === "running"), Names: container.name,
-    LocalVolumes: "0", Size: "0B",
-    // What the usual table does not show is made when a format asks for it.
-    get CreatedAt() {
-      return `${created.toISOString().slice(0, 19).replace("T", " ")} +0000 UTC`;
-    },
-    get Labels() {
-      return Object.entries(container.config.Labels).map(([key, value]) => `${key}=${value}`).join(",");
-    },
-    get Networks() {
-      return container.host.NetworkMode;
-    },
-    get Mounts() {
-      return (container.host.Binds ?? []).map((bind) => bind.split(":")[0]).join(",");
-    },
-  };
+  return json(full || words.length <= 20 ? words : `${words.slice(0, 19)}…`);
 }
 
 function portsOf(container: Summary["container"], running: boolean): string {
@@ -121,7 +132,7 @@ function matches(summary: Summary, filters: readonly Filter[]): boolean {
     const [label = "", wanted] = value.split("=", 2);
     return Object.hasOwn(container.config.Labels, label) && (wanted === undefined || container.config.Labels[label] === wanted);
   };
-  return KEYS.every((key) => {
+  return filters.length === 0 || KEYS.every((key) => {
     const own = filters.filter((filter) => filter.key === key);
     return own.length === 0 || (key === "label" ? own.every(one) : own.some(one));
   });

@@ -35,7 +35,7 @@ export function cleanHost(context: Context): Cleaned {
     }
   };
   const removed: string[] = [];
-  for (const container of listContainers(context.database())) {
+  for (const container of listContainers(context.database(), "all")) {
     attempt(() => {
       removeContainer(context, container, { force: true });
       removed.push(container.id);

@@ -7,7 +7,7 @@ import { cgroupParent } from "./host.ts";
 import { listSummaries } from "./list.ts";
 
 export function readInfo(context: Context): Record<string, unknown> {
-  const containers = listSummaries(context);
+  const containers = listSummaries(context, { all: true });
   const count = (word: string): number => containers.filter(({ status }) => status.word === word).length;
   const cgroups = detectCgroups();
   const memory = Number(/^MemTotal:\s+(\d+) kB/m.exec(readFileSync("/proc/meminfo", "latin1"))?.[1] ?? 0) * 1024;

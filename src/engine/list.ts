@@ -1,5 +1,5 @@
 /** Every container with what it is right now: for `ps`. Deals with what dead ones left when it meets any. */
-import { listContainers, type Container } from "../store/containers.ts";
+import { containerIds, listContainers, type Container } from "../store/containers.ts";
 import type { Context } from "./context.ts";
 import { findOrphans, reconcile } from "./settle.ts";
 import { readStatus, type Status } from "./status.ts";
@@ -9,13 +9,14 @@ export interface Summary {
   readonly status: Status;
 }
 
-/** Newest first. */
-export function listSummaries(context: Context): Summary[] {
-  const summaries = read(context);
-  const unsettled = summaries.some(({ status }) => status.unsettled) || findOrphans(context, () => new Set(summaries.map(({ container }) => container.id))).length > 0;
-  return unsettled && reconcile(context) ? read(context) : summaries;
+/** Newest first. `all`: those too that cannot be running. */
+export function listSummaries(context: Context, { all }: { readonly all: boolean }): Summary[] {
+  const summaries = read(context, all);
+  const ids = (): Set<string> => (all ? new Set(summaries.map(({ container }) => container.id)) : containerIds(context.database()));
+  const unsettled = summaries.some(({ status }) => status.unsettled) || findOrphans(context, ids).length > 0;
+  return unsettled && reconcile(context) ? read(context, all) : summaries;
 }
 
-function read(context: Context): Summary[] {
-  return listContainers(context.database()).map((container) => ({ container, status: readStatus(context, container) }));
+function read(context: Context, all: boolean): Summary[] {
+  return listContainers(context.database(), all ? "all" : "active").map((container) => ({ container, status: readStatus(context, container) }));
 }

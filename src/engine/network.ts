@@ -105,8 +105,8 @@ function chooseSubnet(context: Context, namespace: string): string {
 
 /** Somebody flushed the firewall while containers run: their ports lead to them again. */
 function publishAgain(context: Context, firewall: NetlinkSocket): void {
-  for (const { network } of listContainers(context.database(), "started")) {
-    if (network !== null && network.ports.length > 0) addElements(firewall, namesOf(context), network.ports, network.address);
+  for (const { phase, network } of listContainers(context.database(), "active")) {
+    if (phase === "started" && network !== null && network.ports.length > 0) addElements(firewall, namesOf(context), network.ports, network.address);
   }
 }
 

@@ -108,7 +108,7 @@ function removeAll(database: Database, image: ImageRow): Removed[] {
 
 /** A container of the image, a running one first. */
 function userOf(context: Context, image: ImageRow): { readonly id: string; readonly running: boolean } | null {
-  const users = listContainers(context.database())
+  const users = listContainers(context.database(), "all")
     .filter((container) => container.image === image.id)
     .map((container) => ({ id: container.id, running: readStatus(context, container).word === "running" }));
   return users.find(({ running }) => running) ?? users[0] ?? null;

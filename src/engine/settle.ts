@@ -7,9 +7,9 @@
 import { closeSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { detectCgroups } from "../cgroup/detect.ts";
 import { killGroup, removeGroup } from "../cgroup/group.ts";
-import { opLockPath, readCondition, runLockPath, type Condition } from "../runtime/state.ts";
+import { isHeld, opLockPath, readCondition, runLockPath, type Condition } from "../runtime/state.ts";
 import {
-  containerIds, deleteContainer, listContainers, markEnded, markRemoving, readContainer, type Container,
+  containerIds, deleteContainer, listActive, markEnded, markRemoving, readContainer, type Container,
 } from "../store/containers.ts";
 import { checkpoint, transaction } from "../store/database.ts";
 import { runPaths, storePaths } from "../store/paths.ts";
@@ -128,7 +128,6 @@ export function removeRunDirectory(context: Context, id: string): void {
  * not the business of the command that came upon it: the next one tries again.
  */
 export function reconcile(context: Context, { wait = false, problem = () => {} }: { readonly wait?: boolean; readonly problem?: (error: unknown) => void } = {}): boolean {
-  const database = context.database();
   const attempt = (work: () => boolean): boolean => {
     try {
       return work();
@@ -138,17 +137,17 @@ export function reconcile(context: Context, { wait = false, problem = () => {} }
     }
   };
   let done = false;
-  for (const phase of ["started", "removing"] as const) {
-    for (const container of listContainers(database, phase)) done = attempt(() => reconcileOne(context, container, wait)) || done;
-  }
+  for (const container of listActive(context.database())) done = attempt(() => reconcileOne(context, container, wait)) || done;
   return attempt(() => removeOrphans(context)) || done;
 }
 
-function reconcileOne(context: Context, container: Container, wait: boolean): boolean {
+function reconcileOne(context: Context, container: Pick<Container, "id" | "phase">, wait: boolean): boolean {
   const directory = runPaths(context.runRoot).container(container.id);
+  // Nearly all of them, at every start: one look must do.
+  if (container.phase === "started" && !wait && isHeld(directory)) return false;
   const condition = container.phase === "started" ? readCondition(directory) : null;
   const ended = condition?.kind === "ended";
-  if (condition?.kind === "running" || condition?.kind === "starting" || (ended && condition.held && !wait)) return false;
+  if (condition?.kind === "running" || condition?.kind === "starting") return false;
   const lock = takeOpLock(context, container.id, wait && ended);
   if (lock === null) return false;
   try {

@@ -55,8 +55,6 @@ export function bootId(): string {
 }
 
 function readJson<T>(path: string): T | null {
-  // The record of a running container is missing: an error of node's costs more than the whole rest.
-  if (!existsSync(path)) return null;
   try {
     return JSON.parse(readFileSync(path, "utf8")) as T;
   } catch (error) {
@@ -71,8 +69,9 @@ function readJson<T>(path: string): T | null {
  * it says nothing about another one's start.
  */
 export function readCondition(directory: string, options: { readonly ownOpLock: boolean } = { ownOpLock: false }): Condition {
-  const held = isPathLocked(runLockPath(directory));
-  const record = readJson<ExitRecord>(`${directory}/exit`);
+  const held = isHeld(directory);
+  // The record of a running container is missing: an error of node's costs more than the whole rest.
+  const record = existsSync(`${directory}/exit`) ? readJson<ExitRecord>(`${directory}/exit`) : null;
   const state = readJson<StateFile>(`${directory}/state.json`);
   if (record !== null) return { kind: "ended", record, state, held };
   if (held) return state === null ? { kind: "starting" } : { kind: "running", state };
@@ -81,6 +80,11 @@ export function readCondition(directory: string, options: { readonly ownOpLock: 
   // The row of a start is written after the mark: without it the run root is not the one of that start.
   const begun = (statSync(opLockPath(directory), { throwIfNoEntry: false })?.size ?? 0) > 0;
   return begun ? { kind: "aborted" } : { kind: "lost", state };
+}
+
+/** Whether anything of the container still lives, or is being started: the monitor holds the run lock. */
+export function isHeld(directory: string): boolean {
+  return isPathLocked(runLockPath(directory));
 }
 
 /** Before a start's row is written, under its op lock: what a reboot took away can be told from what was never there. */

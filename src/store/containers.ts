@@ -2,7 +2,7 @@
  * Containers, and what each holds of the host: its name, its address, its ports. Names are unique and addresses and
  * ports are leased by constraints. Whether a container *runs* is not stored: its run lock says it (engine/state.ts).
  */
-import type { Database } from "bun:sqlite";
+import type { Database, Statement } from "bun:sqlite";
 import type { ContainerConfig, HostConfig, NetworkState } from "../spec/container.ts";
 import { transaction } from "./database.ts";
 
@@ -32,29 +32,50 @@ export interface Container {
   readonly error: string;
 }
 
-interface Row {
-  id: string; name: string; image: string; created: number; config: string; host: string; phase: Phase; transient: number;
-  network: string | null; started: string | null; finished: string | null; code: number; oom: number; error: string;
+/** A row of the table. SQLite makes the fields; what is JSON is parsed when it is asked for: a list of hundreds asks for little of most. */
+class StoredContainer implements Container {
+  declare readonly id: string;
+  declare readonly name: string;
+  declare readonly image: string;
+  declare readonly createdMs: number;
+  declare readonly phase: Phase;
+  declare readonly started: string | null;
+  declare readonly finished: string | null;
+  declare readonly code: number;
+  declare readonly error: string;
+  declare private readonly configJson: string;
+  declare private readonly hostJson: string;
+  declare private readonly networkJson: string | null;
+  declare private readonly isTransient: number;
+  declare private readonly isOom: number;
+  declare private parsedConfig: ContainerConfig | undefined;
+  declare private parsedHost: HostConfig | undefined;
+
+  get config(): ContainerConfig {
+    return (this.parsedConfig ??= JSON.parse(this.configJson) as ContainerConfig);
+  }
+  get host(): HostConfig {
+    return (this.parsedHost ??= JSON.parse(this.hostJson) as HostConfig);
+  }
+  get network(): NetworkState | null {
+    return this.networkJson === null ? null : (JSON.parse(this.networkJson) as NetworkState);
+  }
+  get transient(): boolean {
+    return this.isTransient === 1;
+  }
+  get oom(): boolean {
+    return this.isOom === 1;
+  }
 }
 
-function containerOf(row: Row): Container {
-  const { created, transient, oom, ...rest } = row;
-  let config: ContainerConfig | undefined;
-  let host: HostConfig | undefined;
-  return {
-    ...rest,
-    createdMs: created,
-    transient: transient === 1,
-    oom: oom === 1,
-    // Parsed when they are asked for: a list of hundreds asks for little of most.
-    get config() {
-      return (config ??= JSON.parse(row.config) as ContainerConfig);
-    },
-    get host() {
-      return (host ??= JSON.parse(row.host) as HostConfig);
-    },
-    network: row.network === null ? null : (JSON.parse(row.network) as NetworkState),
-  };
+/** In the words of the partial index: it is used for no others (sqlite.org/partialindex.html, 3). */
+const ACTIVE = "phase IN ('started', 'removing')";
+
+const SELECT = `SELECT id, name, image, created AS createdMs, phase, started, finished, code, error,
+  config AS configJson, host AS hostJson, network AS networkJson, transient AS isTransient, oom AS isOom FROM containers`;
+
+function select(database: Database, rest: string): Statement<StoredContainer, string[]> {
+  return database.query<StoredContainer, string[]>(`${SELECT} ${rest}`).as(StoredContainer);
 }
 
 /** Inserts a container that has never run. SQLite's constraint errors: a name taken, an image that is gone. */
@@ -64,27 +85,23 @@ export function insertContainer(database: Database, container: Pick<Container, "
     .run(container.id, container.name, container.image, container.createdMs, JSON.stringify(container.config), JSON.stringify(container.host), container.phase, container.transient ? 1 : 0);
 }
 
-/** Every container, the newest first; or those of one phase. */
-export function listContainers(database: Database, phase: Phase | null = null): Container[] {
-  const rows = phase === null
-    ? database.query("SELECT * FROM containers ORDER BY created DESC, rowid DESC").all()
-    : database.query("SELECT * FROM containers WHERE phase = ? ORDER BY created DESC, rowid DESC").all(phase);
-  return (rows as Row[]).map(containerOf);
+/** Containers, the last made first: all, or those whose phase is `started` or `removing`. */
+export function listContainers(database: Database, which: "all" | "active"): Container[] {
+  return select(database, `${which === "all" ? "" : `WHERE ${ACTIVE}`} ORDER BY rowid DESC`).all();
 }
 
 /** By full id, or null. */
 export function readContainer(database: Database, id: string): Container | null {
-  const row = database.query("SELECT * FROM containers WHERE id = ?").get(id) as Row | null;
-  return row === null ? null : containerOf(row);
+  return select(database, "WHERE id = ?").get(id);
 }
 
 /** Those that a user's word can mean: full id, then name, then the start of an id. More than one: ambiguous. */
 export function findContainers(database: Database, word: string): Container[] {
   const name = word.startsWith("/") ? word.slice(1) : word;
-  const exact = database.query("SELECT * FROM containers WHERE id = ?1 OR name = ?2 ORDER BY id = ?1 DESC LIMIT 1").get(word, name) as Row | null;
-  if (exact !== null) return [containerOf(exact)];
+  const exact = select(database, "WHERE id = ?1 OR name = ?2 ORDER BY id = ?1 DESC LIMIT 1").get(word, name);
+  if (exact !== null) return [exact];
   if (!/^[0-9a-f]+$/.test(word)) return [];
-  return (database.query("SELECT * FROM containers WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2").all(word) as Row[]).map(containerOf);
+  return select(database, "WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2").all(word);
 }
 
 /** Who has the name, or null. */
@@ -137,6 +154,11 @@ function releaseHoldings(database: Database, id: string): void {
 /** The container is gone, with everything it held. */
 export function deleteContainer(database: Database, id: string): void {
   transaction(database, () => database.query("DELETE FROM containers WHERE id = ?").run(id));
+}
+
+/** The active ones' ids: what reconcile looks through at every start. */
+export function listActive(database: Database): Pick<Container, "id" | "phase">[] {
+  return database.query<Pick<Container, "id" | "phase">, []>(`SELECT id, phase FROM containers WHERE ${ACTIVE}`).all();
 }
 
 /** Ids of all containers: what reconcile compares directories and cgroups with. */

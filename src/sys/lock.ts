@@ -16,12 +16,21 @@ const F_RDLCK = 0;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
 
-/** struct flock of 64-bit Linux; a length of 0 reaches to the end of the file. */
+/** struct flock of 64-bit Linux, little-endian: l_type in the first two bytes, l_whence, l_start at 8, l_len at 16; a length of 0 reaches to the end of the file. */
+const FLOCK_BYTES = 32;
+
 function range(type: number, start: number, length: number): Buffer {
-  const flock = Buffer.alloc(32);
+  const flock = Buffer.alloc(FLOCK_BYTES);
   flock.writeInt16LE(type, 0);
   flock.writeBigInt64LE(BigInt(start), 8);
   flock.writeBigInt64LE(BigInt(length), 16);
+  return flock;
+}
+
+/** An exclusive lock on the whole file; `ps` asks for hundreds. */
+function wholeFile(): Uint8Array {
+  const flock = new Uint8Array(FLOCK_BYTES);
+  flock[0] = F_WRLCK;
   return flock;
 }
 
@@ -32,7 +41,7 @@ export function tryLockShared(fd: number, start: number, length: number): boolea
 
 /** Takes the exclusive lock on the whole file, or returns false when it is held. `fd` must be open for writing. */
 export function tryLock(fd: number): boolean {
-  return taken(c().fcntl(fd, F_OFD_SETLK, range(F_WRLCK, 0, 0)));
+  return taken(c().fcntl(fd, F_OFD_SETLK, wholeFile()));
 }
 
 function taken(result: number): boolean {
@@ -45,16 +54,16 @@ function taken(result: number): boolean {
 /** Waits for the exclusive lock on the whole file. Blocks the thread: only for locks that are held for moments. */
 function lock(fd: number): void {
   for (;;) {
-    if (c().fcntl(fd, F_OFD_SETLKW, range(F_WRLCK, 0, 0)) !== -1) return;
+    if (c().fcntl(fd, F_OFD_SETLKW, wholeFile()) !== -1) return;
     if (errno() !== E.EINTR) check(-1, "fcntl", "F_OFD_SETLKW");
   }
 }
 
 /** Whether somebody else holds the lock, without taking it. */
 function isLocked(fd: number): boolean {
-  const flock = range(F_WRLCK, 0, 0);
+  const flock = wholeFile();
   check(c().fcntl(fd, F_OFD_GETLK, flock), "fcntl", "F_OFD_GETLK");
-  return flock.readInt16LE(0) !== F_UNLCK;
+  return flock[0] !== F_UNLCK;
 }
 
 /**

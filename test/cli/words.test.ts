@@ -54,7 +54,7 @@ describe("ports", () => {
 
 describe("times", () => {
   const now = new Date("2026-01-02T00:00:00Z");
-  const before = (seconds: number): Date => new Date(now.getTime() - seconds * 1000);
+  const before = (seconds: number): number => now.getTime() - seconds * 1000;
 
   test("are told as Docker tells them", () => {
     const told = [0, 1, 59, 60, 119, 120, 3600, 7200, 86_400 * 3, 86_400 * 20, 86_400 * 70, 86_400 * 800].map((seconds) => ago(before(seconds), now));
@@ -65,10 +65,10 @@ describe("times", () => {
   });
 
   test("are part of a status", () => {
-    const status = { pid: 0, code: 137, oom: false, started: null, finished: before(90).toISOString(), unsettled: false };
+    const status = { pid: 0, code: 137, oom: false, started: null, finished: new Date(before(90)).toISOString(), unsettled: false };
     expect(humanStatus({ ...status, word: "exited" }, now)).toBe("Exited (137) About a minute ago");
     expect(humanStatus({ ...status, word: "created" }, now)).toBe("Created");
-    expect(humanStatus({ ...status, word: "running", started: before(5).toISOString() }, now)).toBe("Up 5 seconds");
+    expect(humanStatus({ ...status, word: "running", started: new Date(before(5)).toISOString() }, now)).toBe("Up 5 seconds");
   });
 });
 
