@@ -2,7 +2,7 @@
  * The groups of containers: made with their limits, killed, removed. One directory a hierarchy, `<mountpoint>/<parent>/<id>`;
  * who joins them, and how, is the shim's business (the plan holds what `createGroup` returns).
  */
-import { closeSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync, writeSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import { attachDeviceProgram, loadDeviceProgram } from "../sys/bpf.ts";
 import { findController, findUnified, type Cgroups, type Hierarchy } from "./detect.ts";
@@ -198,9 +198,7 @@ function applyDeviceRules(cgroups: Cgroups, { parent, id }: GroupName, rules: re
   if (allowsEverything(rules)) return;
   const v1 = findController(cgroups, "devices");
   if (v1 !== null) {
-    const directory = `${v1.mountpoint}/${parent}/${id}`;
-    for (const { file, value } of planDeviceWrites(rules)) writeFileSync(`${directory}/${file}`, value, { flag: "r+" });
-    return;
+    return writeEach(`${v1.mountpoint}/${parent}/${id}`, planDeviceWrites(rules));
   }
   const unified = findUnified(cgroups);
   if (unified === null) {
@@ -213,6 +211,20 @@ function applyDeviceRules(cgroups: Cgroups, { parent, id }: GroupName, rules: re
     attachDeviceProgram(program, `${unified.mountpoint}/${parent}/${id}`);
   } finally {
     closeSync(program);
+  }
+}
+
+/** One write(2) a rule, as the kernel wants it; each file is opened once. */
+function writeEach(directory: string, writes: readonly { readonly file: string; readonly value: string }[]): void {
+  const opened = new Map<string, number>();
+  try {
+    for (const { file, value } of writes) {
+      let descriptor = opened.get(file);
+      if (descriptor === undefined) opened.set(file, (descriptor = openSync(`${directory}/${file}`, "r+")));
+      writeSync(descriptor, value);
+    }
+  } finally {
+    for (const descriptor of opened.values()) closeSync(descriptor);
   }
 }
 

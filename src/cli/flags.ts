@@ -47,11 +47,6 @@ export interface Invocation {
 /** The values that were given. A flag that was not given is null, or the empty list. */
 export class Values {
   readonly #values = new Map<string, string[]>();
-  readonly #table: readonly Flag[];
-
-  constructor(table: readonly Flag[]) {
-    this.#table = table;
-  }
 
   add(flag: Flag, value: string): void {
     validate(flag, value);
@@ -70,7 +65,6 @@ export class Values {
   }
 
   string(name: string): string | null {
-    console.assert(this.#table.some((flag) => flag.name === name), name);
     return this.#values.get(name)?.at(-1) ?? null;
   }
 
@@ -143,7 +137,7 @@ export interface Parsed {
 
 /** Splits a command line by the table. Throws UsageError, or HelpRequest at --help. */
 export function parseFlags(table: readonly Flag[], argv: readonly string[], interspersed = true): Parsed {
-  const flags = new Values(table);
+  const flags = new Values();
   const operands: string[] = [];
   let position = 0;
   const next = (name: string): string => {

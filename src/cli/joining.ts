@@ -45,10 +45,14 @@ export function endStatus(end: ForegroundEnd, left: number): number {
 
 const CONTROL: Readonly<Record<string, number>> = { "@": 0, "[": 27, "\\": 28, "]": 29, "^": 30, _: 31 };
 
+/** ctrl-p,ctrl-q */
+const DETACH_KEYS = new Uint8Array([16, 17]);
+
 /** Bytes of "ctrl-p,ctrl-q" or "a,b"; null takes the default. Throws UsageError as Docker's term.ToBytes does. */
 export function parseDetachKeys(text: string | null): Uint8Array {
+  if (text === null) return DETACH_KEYS;
   if (text === "") return new Uint8Array();
-  return Uint8Array.from((text ?? "ctrl-p,ctrl-q").split(","), (key) => {
+  return Uint8Array.from(text.split(","), (key) => {
     if (key.length === 1) return key.charCodeAt(0);
     const letter = /^ctrl-(.)$/.exec(key)?.[1];
     const code = letter === undefined ? undefined : /[a-z]/.test(letter) ? letter.charCodeAt(0) - 96 : CONTROL[letter];

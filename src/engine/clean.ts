@@ -4,7 +4,6 @@
  */
 import { closeSync, existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { messageOf } from "../error.ts";
-import { detectCgroups } from "../cgroup/detect.ts";
 import { killGroup, listGroups, removeGroup } from "../cgroup/group.ts";
 import { removeParent } from "../cgroup/parent.ts";
 import { openFirewall, removeBridge, restoreSysctl } from "../network/bridge.ts";
@@ -64,7 +63,7 @@ function cleanNetwork(context: Context): string[] {
 }
 
 function cleanGroups(context: Context): void {
-  const cgroups = detectCgroups();
+  const cgroups = context.cgroups();
   const parent = cgroupParent(context);
   for (const id of listGroups(cgroups, parent)) {
     killGroup(cgroups, { parent, id });

@@ -1,5 +1,6 @@
 /** What every use case is handed: where the state lies, the clock, the environment and the database, opened at first use. */
 import { existsSync } from "node:fs";
+import { detectCgroups, type Cgroups } from "../cgroup/detect.ts";
 import { openDatabase, type Database } from "../store/database.ts";
 import { ensureStore, storePaths } from "../store/paths.ts";
 
@@ -12,6 +13,8 @@ export interface Context {
   now(): Date;
   /** The store's database, made with its directories at the first call. Throws what openDatabase throws. */
   database(): Database;
+  /** Where cgroups are, looked up once a command: what it makes is where it will remove it. */
+  cgroups(): Cgroups;
 }
 
 export interface ContextOptions {
@@ -23,6 +26,7 @@ export interface ContextOptions {
 
 export function createContext(options: ContextOptions): Context {
   let database: Database | undefined;
+  let cgroups: Cgroups | undefined;
   return {
     ...options,
     database() {
@@ -34,5 +38,6 @@ export function createContext(options: ContextOptions): Context {
       }
       return database;
     },
+    cgroups: () => (cgroups ??= detectCgroups()),
   };
 }

@@ -1,7 +1,6 @@
 /** One more process in a running container, with streams of its own. */
 import { closeSync, constants, openSync, readFileSync } from "node:fs";
 import { EXIT, MdkError } from "../error.ts";
-import { detectCgroups } from "../cgroup/detect.ts";
 import { describe, monitorGroup } from "../cgroup/group.ts";
 import { failureError } from "../runtime/failure.ts";
 import { Descriptors } from "../runtime/descriptors.ts";
@@ -154,7 +153,7 @@ interface PlanInput extends Launching {
 
 async function makePlan(context: Context, container: Container, input: PlanInput): Promise<Exec> {
   const { descriptors, keep, process, spec } = input;
-  const cgroups = detectCgroups();
+  const cgroups = context.cgroups();
   const parent = cgroupParent(context);
   const group = describe(cgroups, { parent, id: container.id });
   const open = (path: string, flags: number): number => descriptors.add(keep(openSync(path, flags)));

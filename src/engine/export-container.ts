@@ -8,7 +8,7 @@ import { MdkError } from "../error.ts";
 import type { Context } from "./context.ts";
 import { awaitReleased } from "./end.ts";
 import { exportTree } from "./export.ts";
-import { layerDirectories } from "./layers.ts";
+import { rootLayers } from "./layers.ts";
 import { mountRoot } from "./root.ts";
 import { settleLocked, takeOpLock } from "./settle.ts";
 import { readStatus } from "./status.ts";
@@ -30,7 +30,7 @@ export async function exportContainer(context: Context, container: Container, wr
     if (now !== null && readStatus(context, now).word === "exited") awaitReleased(context, container.id);
     settleLocked(context, container.id);
     if (readContainer(context.database(), container.id) === null) throw new MdkError("no-such-container", `No such container: ${container.id}`);
-    const root = mountRoot({ directory: storePaths(context.root).container(container.id), layers: layerDirectories(context, container.image), volatile: false });
+    const root = mountRoot({ directory: storePaths(context.root).container(container.id), layers: rootLayers(context, container.image), volatile: false });
     try {
       await exportTree(root, write);
     } finally {

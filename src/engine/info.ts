@@ -1,6 +1,6 @@
 /** What `info` says of host and store, in the field names of Docker's API (GET /info). */
 import { readFileSync } from "node:fs";
-import { detectCgroups, findController } from "../cgroup/detect.ts";
+import { findController } from "../cgroup/detect.ts";
 import { listImages } from "../store/images.ts";
 import type { Context } from "./context.ts";
 import { cgroupParent } from "./host.ts";
@@ -9,7 +9,7 @@ import { listSummaries } from "./list.ts";
 export function readInfo(context: Context): Record<string, unknown> {
   const containers = listSummaries(context, { all: true });
   const count = (word: string): number => containers.filter(({ status }) => status.word === word).length;
-  const cgroups = detectCgroups();
+  const cgroups = context.cgroups();
   const memory = Number(/^MemTotal:\s+(\d+) kB/m.exec(readFileSync("/proc/meminfo", "latin1"))?.[1] ?? 0) * 1024;
   return {
     Containers: containers.length, ContainersRunning: count("running"), ContainersPaused: 0,

@@ -1,7 +1,6 @@
 /** The plan of a container's start: cgroup, descriptors and monitor, joined to what the planner makes of the spec. */
 import { constants, openSync } from "node:fs";
 import { MdkError } from "../error.ts";
-import { detectCgroups } from "../cgroup/detect.ts";
 import { createGroup, monitorGroup } from "../cgroup/group.ts";
 import { ensureParent } from "../cgroup/parent.ts";
 import type { Descriptors } from "../runtime/descriptors.ts";
@@ -39,7 +38,7 @@ export async function makeRunPlan(context: Context, begun: Begun, input: RunPlan
   const { container, opLock } = begun;
   const { root, descriptors, keep } = input;
   const parent = cgroupParent(context);
-  const cgroups = detectCgroups();
+  const cgroups = context.cgroups();
   ensureParent(cgroups, parent);
   const { resources } = root.spec.linux;
   const { group, warnings } = createGroup(cgroups, { parent, id: container.id }, limitsOf(resources), resources.devices);

@@ -5,7 +5,6 @@
  * row names.
  */
 import { closeSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
-import { detectCgroups } from "../cgroup/detect.ts";
 import { killGroup, removeGroup } from "../cgroup/group.ts";
 import { isHeld, opLockPath, readCondition, runLockPath, type Condition } from "../runtime/state.ts";
 import {
@@ -77,7 +76,7 @@ function endOf(context: Context, container: Container, condition: Condition): Pa
 /** Gives back what the container holds of the kernel: published ports, cgroups. Its veth died with its namespace. */
 function releaseHost(context: Context, container: Container, condition: Condition): void {
   detachNetwork(context, container);
-  const cgroups = detectCgroups();
+  const cgroups = context.cgroups();
   const name = { parent: cgroupParent(context), id: container.id };
   // A monitor that wrote its record saw the last process go.
   if (condition.kind !== "ended") killGroup(cgroups, name);

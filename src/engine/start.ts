@@ -20,7 +20,7 @@ import { identityOf } from "../sys/pidfd.ts";
 import { socketpair } from "../sys/socket.ts";
 import type { Begun } from "./begin.ts";
 import type { Context } from "./context.ts";
-import { layerDirectories } from "./layers.ts";
+import { rootLayers } from "./layers.ts";
 import type { Streaming } from "./monitor-plan.ts";
 import { attachNetwork, raiseNetwork, writeNetworkFiles } from "./network.ts";
 import { prepareRoot } from "./prepare.ts";
@@ -112,7 +112,7 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   const store = storePaths(context.root).container(container.id);
   mkdirSync(store, { recursive: true, mode: 0o700 });
   for (const text of writeNetworkFiles(context, container, store)) work.warn(text);
-  const layers = layerDirectories(context, container.image);
+  const layers = rootLayers(context, container.image);
   const root = prepareRoot(context, container, { store, layers, window: work.window, keep: work.keep });
   const [report, theirs] = socketpair();
   work.keep(report);

@@ -33,11 +33,10 @@ export function openDatabase(path: string, options: { readonly create: boolean }
   return typed(path, () => {
     const database = new Database(path, { create: options.create, readwrite: true, strict: true });
     open.push(database);
-    database.run(`PRAGMA busy_timeout=${BUSY_TIMEOUT_MS}`);
+    // A checkpoint is chosen by us, and NORMAL syncs only there (a commit survives kill -9, and after a power cut the
+    // database is an older but whole one; data it refers to was synced before).
+    database.run(`PRAGMA busy_timeout=${BUSY_TIMEOUT_MS}; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0`);
     if (version(database) !== SCHEMA_VERSION) create(database, path);
-    // After the schema: a checkpoint is chosen by us, and NORMAL syncs only there (a commit survives kill -9, and after
-    // a power cut the database is an older but whole one; data it refers to was synced before).
-    database.run("PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0");
     return database;
   });
 }

@@ -8,7 +8,7 @@ import { openLock, tryLock, tryLockFile, tryLockShared } from "../sys/lock.ts";
 import { removeTree } from "../sys/remove-tree.ts";
 import { pruneBlobs } from "./blobs.ts";
 import { transaction, type Database } from "./database.ts";
-import type { StorePaths } from "./paths.ts";
+import { MOUNTS_LAYER, type StorePaths } from "./paths.ts";
 
 const PULL_LOCK = "pull.lock";
 
@@ -55,7 +55,7 @@ function unusedLayers(database: Database): { id: string; diffId: string }[] {
 
 /** Moves every directory of layers/ that has no row out of the way; a crash between rename and row leaves one, too. */
 function bury(paths: StorePaths, database: Database): string[] {
-  const known = new Set((database.query("SELECT id FROM layers").all() as { id: string }[]).map(({ id }) => id));
+  const known = new Set([MOUNTS_LAYER, ...(database.query("SELECT id FROM layers").all() as { id: string }[]).map(({ id }) => id)]);
   return readdirSync(paths.layers).filter((id) => !known.has(id)).map((id) => {
     const grave = join(paths.temporary, `dead-${id}-${crypto.randomUUID()}`);
     renameSync(paths.layer(id), grave);
@@ -73,7 +73,7 @@ function removeLeftovers(paths: StorePaths): string[] {
   const graves: string[] = [];
   for (const name of readdirSync(paths.temporary)) {
     const path = join(paths.temporary, name);
-    if (name.startsWith("blob-") || name.startsWith("probe-")) rmSync(path, { recursive: true, force: true });
+    if (/^(blob|probe|mounts)-/.test(name)) rmSync(path, { recursive: true, force: true });
     else if (name.startsWith("dead-")) graves.push(path);
     else if (/^[0-9a-f]{32}(\.lock)?$/.test(name)) graves.push(...buryDraft(path.replace(/\.lock$/, "")));
   }

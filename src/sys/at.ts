@@ -6,18 +6,18 @@
 import { check, cstr, errno, libc, ptr, SysError } from "./ffi.ts";
 import { E } from "./errno.ts";
 
-/** What every start of a container needs; the rest is opened when a layer is written. */
+/** What every start and end of a container needs; the rest is opened when a layer is written. */
 const c = libc({
   openat: { args: ["i32", "ptr", "i32", "u32"], returns: "i32" },
   mkdirat: { args: ["i32", "ptr", "u32"], returns: "i32" },
   fchown: { args: ["i32", "u32", "u32"], returns: "i32" },
+  unlinkat: { args: ["i32", "ptr", "i32"], returns: "i32" },
   syscall: { args: ["i64", "i64", "ptr", "i64", "i64", "ptr"], returns: "i64" },
 });
 const more = libc({
   mknodat: { args: ["i32", "ptr", "u32", "u64"], returns: "i32" },
   symlinkat: { args: ["ptr", "i32", "ptr"], returns: "i32" },
   linkat: { args: ["i32", "ptr", "i32", "ptr", "i32"], returns: "i32" },
-  unlinkat: { args: ["i32", "ptr", "i32"], returns: "i32" },
   renameat: { args: ["i32", "ptr", "i32", "ptr"], returns: "i32" },
   readlinkat: { args: ["i32", "ptr", "ptr", "u64"], returns: "i64" },
   fchownat: { args: ["i32", "ptr", "u32", "u32", "i32"], returns: "i32" },
@@ -113,7 +113,12 @@ export function linkAt(from: number, old: Path, to: number, path: Path): void {
 }
 
 export function unlinkAt(directory: number, path: Path, flags = 0): void {
-  check(more().unlinkat(directory, bytes(path), flags), "unlink", shown(path));
+  check(c().unlinkat(directory, bytes(path), flags), "unlink", shown(path));
+}
+
+/** unlinkat(2) for who expects refusals: 0, or its errno. */
+export function tryUnlinkAt(directory: number, path: Path, flags: number): number {
+  return c().unlinkat(directory, bytes(path), flags) === 0 ? 0 : errno();
 }
 
 export function renameAt(from: number, old: Path, to: number, path: Path): void {

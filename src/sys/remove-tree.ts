@@ -2,20 +2,22 @@
  * Removing a directory tree that somebody else filled. By descriptors, so that no link is followed and no path grows: a
  * container may nest directories deeper than any path can name, and a removal by paths takes quadratic time in the depth.
  */
-import { closeSync, constants, openSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
+import { closeSync, constants, openSync, readdirSync, rmdirSync } from "node:fs";
+import { AT_REMOVEDIR, openAt, O_DIRECTORY, O_NOFOLLOW, renameAt, tryUnlinkAt } from "./at.ts";
+import { E } from "./errno.ts";
+import { SysError } from "./ffi.ts";
 
 /** Descriptors held at once; what lies deeper is first moved up to the top. */
 const DEPTH_MAX = 64;
-const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /**
  * Removes the directory at `path` with everything below it; one that is missing, or that somebody else removes meanwhile, is
- * fine. Throws node's errors; what was removed until then stays removed, and the next call goes on.
+ * fine. Throws SysError or node's errors; what was removed until then stays removed, and the next call goes on.
  */
 export function removeTree(path: string): void {
   let top: number;
   try {
-    top = openSync(path, DIRECTORY);
+    top = openSync(path, constants.O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   } catch (error) {
     if (hasCode(error, "ENOENT")) return;
     throw error;
@@ -26,12 +28,16 @@ export function removeTree(path: string): void {
   } finally {
     closeSync(top);
   }
-  removeDirectory(path);
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    if (!hasCode(error, "ENOENT")) throw error;
+  }
 }
 
 class Removal {
   readonly #top: number;
-  readonly #random = crypto.randomUUID();
+  #prefix: string | null = null;
   #moved = 0;
 
   constructor(top: number) {
@@ -41,26 +47,25 @@ class Removal {
   /** True when something of it was moved to the top. */
   empty(directory: number, depth: number): boolean {
     const before = this.#moved;
-    for (const name of readdirSync(`/proc/self/fd/${directory}/.`, { encoding: "buffer" })) this.#remove(below(directory, name), depth);
+    for (const name of readdirSync(`/proc/self/fd/${directory}/.`, { encoding: "buffer" })) this.#remove(directory, Buffer.concat([name, NUL]), depth);
     return this.#moved !== before;
   }
 
-  #remove(path: Buffer, depth: number): void {
-    try {
-      unlinkSync(path);
-    } catch (error) {
-      if (hasCode(error, "ENOENT")) return;
-      // EPERM: POSIX's word for a directory, which some file systems use.
-      if (!hasCode(error, "EISDIR") && !hasCode(error, "EPERM")) throw error;
-      this.#directory(path, depth, error);
-    }
+  /** By its errno: an exception for each directory would cost more than all the calls. */
+  #remove(directory: number, name: Buffer, depth: number): void {
+    const code = tryUnlinkAt(directory, name, 0);
+    if (code === 0 || code === E.ENOENT) return;
+    const refusal = new SysError("unlinkat", code, text(name));
+    // EPERM: POSIX's word for a directory, which some file systems use.
+    if (code !== E.EISDIR && code !== E.EPERM) throw refusal;
+    this.#directory(directory, name, depth, refusal);
   }
 
-  #directory(path: Buffer, depth: number, refusal: unknown): void {
-    if (depth > DEPTH_MAX) return renameSync(path, `/proc/self/fd/${this.#top}/${this.#random}-${this.#moved++}`);
+  #directory(parent: number, name: Buffer, depth: number, refusal: SysError): void {
+    if (depth > DEPTH_MAX) return renameAt(parent, name, this.#top, `${(this.#prefix ??= crypto.randomUUID())}-${this.#moved++}`);
     let directory: number;
     try {
-      directory = openSync(path, DIRECTORY);
+      directory = openAt(parent, name, O_DIRECTORY | O_NOFOLLOW);
     } catch (error) {
       if (hasCode(error, "ENOENT")) return;
       // A file that cannot be unlinked (chattr +i).
@@ -71,22 +76,14 @@ class Removal {
     } finally {
       closeSync(directory);
     }
-    removeDirectory(path);
-  }
-}
-
-function removeDirectory(path: string | Buffer): void {
-  try {
-    rmdirSync(path);
-  } catch (error) {
-    if (!hasCode(error, "ENOENT")) throw error;
+    const code = tryUnlinkAt(parent, name, AT_REMOVEDIR);
+    if (code !== 0 && code !== E.ENOENT) throw new SysError("rmdir", code, text(name));
   }
 }
 
 /** Names are bytes. */
-function below(directory: number, name: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`/proc/self/fd/${directory}/`), name]);
-}
+const NUL = Buffer.alloc(1);
+const text = (name: Buffer): string => name.toString("utf8", 0, name.length - 1);
 
 function hasCode(error: unknown, code: string): boolean {
   return (error as { code?: string }).code === code;

@@ -1,5 +1,8 @@
 /** Docker's flag grammar. The refusals are the words of docker 28's own client. */
 import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { COMMANDS, GROUPS } from "../../src/cli/commands.ts";
 import { RUN_FLAGS } from "../../src/cli/container-flags.ts";
 import { HelpRequest, nearest, parseFlags, UsageError } from "../../src/cli/flags.ts";
 
@@ -87,4 +90,19 @@ test("the nearest word counts swapped neighbours as one mistake and knows when n
   expect(nearest("exce", ["exec", "export"])).toBe("exec");
   expect(nearest("imagse", ["images", "image"])).toBe("images");
   expect(nearest("frobnicate", ["exec", "export"])).toBeNull();
+});
+
+test("every flag that a command asks for is in its table", async () => {
+  const known = new Set(["root", "run-root", "config", "debug", "version"]);
+  for (const entry of [...Object.values(COMMANDS), ...Object.values(GROUPS).flatMap((group) => Object.values(group.commands))]) {
+    for (const { name } of (await entry.load()).command.flags) known.add(name);
+  }
+  const asked: string[] = [];
+  const folder = join(import.meta.dir, "../../src/cli");
+  for (const file of readdirSync(folder)) {
+    const text = readFileSync(join(folder, file), "utf8");
+    for (const [, name] of text.matchAll(/(?:flags\.(?:given|bool|string|list|int|bytes|nano)\(|(?:atLeast|cpusetOf)\(flags, )"([^"]+)"/g)) asked.push(name!);
+  }
+  expect(asked.length).toBeGreaterThan(60);
+  expect(asked.filter((name) => !known.has(name))).toEqual([]);
 });
