@@ -5,7 +5,6 @@ import type { Command, Invocation } from "./flags.ts";
 import { ago } from "./human.ts";
 import { json, print, table } from "./output.ts";
 import { humanSize } from "./size.ts";
-import { renderTemplate } from "./template.ts";
 
 export const command: Command = {
   usage: "images [OPTIONS] [REPOSITORY[:TAG]]",
@@ -29,7 +28,7 @@ const HEADS: Row = {
   Containers: "CONTAINERS", SharedSize: "SHARED SIZE", UniqueSize: "UNIQUE SIZE", VirtualSize: "SIZE",
 };
 
-function run({ context, flags, operands }: Invocation): number {
+async function run({ context, flags, operands }: Invocation): Promise<number> {
   const full = flags.bool("no-trunc");
   const now = context.now();
   const filters = flags.list("filter").map(parseFilter);
@@ -39,7 +38,7 @@ function run({ context, flags, operands }: Invocation): number {
   if (flags.bool("quiet")) {
     const ids = [...new Set(rows.map((row) => row.ID as string))];
     if (ids.length > 0) print(ids.join("\n"));
-  } else if (format !== null && format !== "table") printFormatted(format, rows);
+  } else if (format !== null && format !== "table") await printFormatted(format, rows);
   else {
     const columns = ["Repository", "Tag", ...(flags.bool("digests") ? ["Digest"] : []), "ID", "CreatedSince", "Size"];
     print(table([HEADS, ...rows].map((row) => columns.map((name) => row[name] as string))));
@@ -47,11 +46,12 @@ function run({ context, flags, operands }: Invocation): number {
   return 0;
 }
 
-function printFormatted(format: string, rows: readonly Row[]): void {
+async function printFormatted(format: string, rows: readonly Row[]): Promise<void> {
   if (format === "json") {
     for (const row of rows) print(json(row));
     return;
   }
+  const { renderTemplate } = await import("./template.ts");
   const titled = format.startsWith("table ");
   const template = titled ? format.slice("table ".length) : format;
   const lines = (titled ? [HEADS, ...rows] : rows).map((row) => renderTemplate(template, row));

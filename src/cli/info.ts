@@ -31,7 +31,7 @@ export const command: Command = {
   flags: [{ name: "format", short: "f", type: "string", help: "Format output using a Go template: fields, json" }],
   operands: [0, 0],
   run: async ({ context, flags }) => {
-    const info: Readonly<Record<string, unknown>> = { ...readInfo(context), ServerVersion: versionFacts().version };
+    const info: Readonly<Record<string, unknown>> = { ...(await readInfo(context)), ServerVersion: versionFacts().version };
     const format = flags.string("format");
     if (format !== null) {
       print(format === "json" ? JSON.stringify(info) : renderTemplate(format, info));

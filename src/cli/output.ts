@@ -29,14 +29,17 @@ export function stream(descriptor: number, bytes: Uint8Array): void {
   if (!writeAll(descriptor, bytes)) throw new MdkError(READER_GONE, "write: broken pipe", { status: 128 + SIGPIPE });
 }
 
+/** The first Buffer of a process costs 0.2 ms. */
+const encoder = new TextEncoder();
+
 /** One line, or several, to standard output. */
 export function print(text: string): void {
-  writeAll(1, Buffer.from(`${text}\n`));
+  writeAll(1, encoder.encode(`${text}\n`));
 }
 
 /** One line, or several, to standard error. */
 export function printError(text: string): void {
-  writeAll(2, Buffer.from(`${text}\n`));
+  writeAll(2, encoder.encode(`${text}\n`));
 }
 
 /** Columns padded as Docker pads them: three blanks between, the last as it is. Joined once: hundreds of lines cost a millisecond. */

@@ -3,7 +3,6 @@ import { listSummaries, type Summary } from "../engine/list.ts";
 import { ago, humanStatus } from "./human.ts";
 import type { Command, Invocation } from "./flags.ts";
 import { json, print, printable, table } from "./output.ts";
-import { renderTemplate } from "./template.ts";
 import { EXIT, MdkError } from "../error.ts";
 
 export const command: Command = {
@@ -53,17 +52,17 @@ const COLUMNS: Readonly<Record<string, readonly [head: string, column: Column]>>
 
 const USUAL = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
 
-function run({ context, flags }: Invocation): number {
+async function run({ context, flags }: Invocation): Promise<number> {
   const last = flags.bool("latest") ? 1 : flags.int("last");
   const filters = flags.list("filter").map(parseFilter);
   const all = flags.bool("all") || last !== null || filters.some(({ key }) => key === "status" || key === "exited");
-  let found = listSummaries(context, { all }).filter((summary) => (all || summary.status.word === "running") && matches(summary, filters));
+  let found = (await listSummaries(context, { all })).filter((summary) => (all || summary.status.word === "running") && matches(summary, filters));
   if (last !== null && last >= 0) found = found.slice(0, last);
   const how: Telling = { now: context.now(), full: flags.bool("no-trunc") };
   const format = flags.string("format");
   if (flags.bool("quiet")) {
     if (found.length > 0) print(found.map((summary) => COLUMNS.ID![1](summary, how)).join("\n"));
-  } else if (format !== null && format !== "table") printFormatted(format, found, how);
+  } else if (format !== null && format !== "table") await printFormatted(format, found, how);
   else {
     const columns = USUAL.map((name) => COLUMNS[name]!);
     print(printable(table([columns.map(([head]) => head), ...found.map((summary) => columns.map(([, column]) => column(summary, how)))])));
@@ -71,12 +70,13 @@ function run({ context, flags }: Invocation): number {
   return 0;
 }
 
-function printFormatted(format: string, found: readonly Summary[], how: Telling): void {
+async function printFormatted(format: string, found: readonly Summary[], how: Telling): Promise<void> {
   const rows = found.map((summary) => rowOf(([, column]) => column(summary, how)));
   if (format === "json") {
     for (const row of rows) print(json(row));
     return;
   }
+  const { renderTemplate } = await import("./template.ts");
   const template = format.startsWith("table ") ? format.slice("table ".length) : format;
   const lines = rows.map((row, index) => renderTemplate(template, row, { Label: (name) => found[index]!.container.config.Labels[name] ?? "" }));
   if (format.startsWith("table ")) {

@@ -6,8 +6,8 @@ import type { Context } from "./context.ts";
 import { cgroupParent } from "./host.ts";
 import { listSummaries } from "./list.ts";
 
-export function readInfo(context: Context): Record<string, unknown> {
-  const containers = listSummaries(context, { all: true });
+export async function readInfo(context: Context): Promise<Record<string, unknown>> {
+  const containers = await listSummaries(context, { all: true });
   const count = (word: string): number => containers.filter(({ status }) => status.word === word).length;
   const cgroups = context.cgroups();
   const memory = Number(/^MemTotal:\s+(\d+) kB/m.exec(readFileSync("/proc/meminfo", "latin1"))?.[1] ?? 0) * 1024;

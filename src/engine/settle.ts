@@ -4,7 +4,7 @@
  * command or monitor left (reconcile). Every step can be repeated; the row changes last, so nothing is ever left that no
  * row names.
  */
-import { closeSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { closeSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { killGroup, removeGroup } from "../cgroup/group.ts";
 import { isHeld, opLockPath, readCondition, runLockPath, type Condition } from "../runtime/state.ts";
 import {
@@ -18,6 +18,7 @@ import type { Context } from "./context.ts";
 import { awaitReleased } from "./end.ts";
 import { cgroupParent } from "./host.ts";
 import { detachNetwork } from "./network.ts";
+import { findOrphans, isContainerId } from "./orphans.ts";
 import { LOST_CODE } from "./status.ts";
 
 /** The op lock of a container, its directory made when it is missing. Null without `wait` when somebody holds it. */
@@ -157,26 +158,10 @@ function reconcileOne(context: Context, container: Pick<Container, "id" | "phase
   }
 }
 
-/**
- * Names below the run root that belong to nobody: directories of containers whose row was never written, or is gone, and
- * shims whose writer was killed. `ids`: of all containers; asked for only where there is a directory.
- */
-export function findOrphans(context: Context, ids: () => ReadonlySet<string>): string[] {
-  if (!existsSync(context.runRoot)) return [];
-  let known: ReadonlySet<string> | null = null;
-  return readdirSync(context.runRoot).filter((name) => {
-    if (ID.test(name)) return !(known ??= ids()).has(name);
-    const writer = /^shim-[0-9a-f]{64}\.(\d+)$/.exec(name)?.[1];
-    return writer !== undefined && !existsSync(`/proc/${writer}`);
-  });
-}
-
-const ID = /^[0-9a-f]{64}$/;
-
 function removeOrphans(context: Context): boolean {
   let done = false;
   for (const name of findOrphans(context, () => containerIds(context.database()))) {
-    if (!ID.test(name)) {
+    if (!isContainerId(name)) {
       rmSync(`${context.runRoot}/${name}`, { force: true });
       continue;
     }

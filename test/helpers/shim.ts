@@ -2,7 +2,7 @@
  * Drives the real shim with hand-made plans: a busybox root on a detached tmpfs, the launcher spawned as mdk does it,
  * and the answers read from its sockets. For tests of the shim alone; needs root.
  */
-import { chmodSync, closeSync, copyFileSync, mkdirSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, closeSync, copyFileSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Monitor, Plan, Report, Run, Step } from "../../src/runtime/plan.ts";
@@ -257,20 +257,19 @@ export async function until(condition: () => boolean, what: string, milliseconds
 
 /** Processes called mdk-shim that have this directory's lock, or anything below it, open. */
 export function shimsOf(directory: string): number[] {
-  const pids: number[] = [];
-  for (const entry of new Bun.Glob("[0-9]*").scanSync({ cwd: "/proc", onlyFiles: false })) {
-    const pid = Number(entry);
-    if (status(pid, "Name") !== "mdk-shim") continue;
-    for (const fd of new Bun.Glob("*").scanSync({ cwd: `/proc/${pid}/fd`, onlyFiles: false })) {
-      try {
-        if (readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(directory)) {
-          pids.push(pid);
-          break;
-        }
-      } catch {
-        // closed in between
-      }
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number);
+  return pids.filter((pid) => status(pid, "Name") === "mdk-shim" && holds(pid, directory));
+}
+
+/** What ends or is closed while it is looked at holds nothing. */
+function holds(pid: number, directory: string): boolean {
+  const quietly = <T>(read: () => T, otherwise: T): T => {
+    try {
+      return read();
+    } catch {
+      return otherwise;
     }
-  }
-  return pids;
+  };
+  const descriptors = quietly(() => readdirSync(`/proc/${pid}/fd`), []);
+  return descriptors.some((fd) => quietly(() => readlinkSync(`/proc/${pid}/fd/${fd}`), "").startsWith(directory));
 }
