@@ -1,11 +1,11 @@
 /**
  * Unpacked layers: found by content key, made once however many pulls want them, shared by images. Who makes a layer holds
- * tmp/<key>.lock and fills tmp/<key>; a finished one is renamed to layers/<id> and synced before its row is there.
+ * tmp/<key>.lock and fills tmp/<key>-<random>; a finished one is renamed to layers/<id> and synced before its row is there.
  *
  * The lock's key is the chain id: who holds it may wait for the layers below, whose chains are shorter, and two pulls never
  * wait for one another in a circle.
  */
-import { closeSync, constants, existsSync, mkdirSync, openSync, renameSync, unlinkSync } from "node:fs";
+import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, renameSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Digest } from "../image/digest.ts";
 import { hexOf } from "../image/digest.ts";
@@ -53,11 +53,19 @@ export interface LayerDraft {
   release(): void;
 }
 
+/** Drafts of the layer whose lock is `<key>.lock` are called `<key>-` and eight random digits: ext4 places a directory by its name. */
+export const DRAFT = /^([0-9a-f]{32})(?:-[0-9a-f]{8}|\.lock)$/;
+
+/** The directories of a layer's drafts; under its lock, what killed makers left. */
+export function draftsOf(paths: StorePaths, key: string): string[] {
+  return readdirSync(paths.temporary).filter((name) => name.startsWith(`${key}-`)).map((name) => join(paths.temporary, name));
+}
+
 /** Starts a layer, or returns null while somebody else makes it. What a killed maker left is removed. */
 export function draftLayer(paths: StorePaths, database: Database, chainId: Digest): LayerDraft | null {
-  const name = hexOf(chainId).slice(0, 32);
-  const lockPath = join(paths.temporary, `${name}.lock`);
-  const directory = join(paths.temporary, name);
+  const key = hexOf(chainId).slice(0, 32);
+  const lockPath = join(paths.temporary, `${key}.lock`);
+  const directory = join(paths.temporary, `${key}-${randomHex(4)}`);
   const lock = tryLockFile(lockPath);
   if (lock === null) return null;
   const release = (): void => {
@@ -66,7 +74,7 @@ export function draftLayer(paths: StorePaths, database: Database, chainId: Diges
     closeSync(lock);
   };
   try {
-    removeTree(directory);
+    for (const left of draftsOf(paths, key)) removeTree(left);
     mkdirSync(join(directory, "d"), { recursive: true, mode: 0o700 });
   } catch (error) {
     release();
@@ -96,6 +104,10 @@ function commit(paths: StorePaths, database: Database, directory: string, { diff
 /** Twelve hexadecimal digits: those of the key, unless another layer (or what a killed pull left) has them. */
 function freeId(paths: StorePaths, key: Digest): string {
   let id = hexOf(key).slice(0, 12);
-  while (existsSync(paths.layer(id))) id = Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString("hex");
+  while (existsSync(paths.layer(id))) id = randomHex(6);
   return id;
+}
+
+function randomHex(bytes: number): string {
+  return crypto.getRandomValues(new Uint8Array(bytes)).toHex();
 }

@@ -21,6 +21,7 @@
  */
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { spreadSubdirectories } from "../sys/inode-flags.ts";
 
 export const DEFAULT_ROOT = "/var/lib/mdk";
 export const DEFAULT_RUN_ROOT = "/run/mdk";
@@ -83,7 +84,10 @@ export function ensureStore(root: string): StorePaths {
     [paths.temporary, 0o700],
   ] as const) {
     // The caller's umask took bits away; a directory that was there keeps what its owner gave it.
-    if (mkdirSync(path, { recursive: true, mode }) !== undefined) chmodSync(path, mode);
+    if (mkdirSync(path, { recursive: true, mode }) === undefined) continue;
+    chmodSync(path, mode);
+    // Layers are made here: hundreds of megabytes each.
+    if (path === paths.temporary) spreadSubdirectories(path);
   }
   return paths;
 }

@@ -2,12 +2,13 @@
  * What nobody refers to any more: layers without an image, blobs without an image, what killed pulls left. Pulls hold a
  * shared lock while layers they count on have no image yet; pruning takes it exclusively, or leaves it to the next time.
  */
-import { closeSync, existsSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { closeSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
 import { openLock, tryLock, tryLockFile, tryLockShared } from "../sys/lock.ts";
 import { removeTree } from "../sys/remove-tree.ts";
 import { pruneBlobs } from "./blobs.ts";
 import { transaction, type Database } from "./database.ts";
+import { DRAFT, draftsOf } from "./layers.ts";
 import { MOUNTS_LAYER, type StorePaths } from "./paths.ts";
 
 const PULL_LOCK = "pull.lock";
@@ -75,21 +76,24 @@ function removeLeftovers(paths: StorePaths): string[] {
     const path = join(paths.temporary, name);
     if (/^(blob|probe|mounts)-/.test(name)) rmSync(path, { recursive: true, force: true });
     else if (name.startsWith("dead-")) graves.push(path);
-    else if (/^[0-9a-f]{32}(\.lock)?$/.test(name)) graves.push(...buryDraft(path.replace(/\.lock$/, "")));
+    else graves.push(...buryDrafts(paths, DRAFT.exec(name)?.[1]));
   }
   return graves;
 }
 
-function buryDraft(draft: string): string[] {
-  const lock = tryLockFile(`${draft}.lock`);
+function buryDrafts(paths: StorePaths, key: string | undefined): string[] {
+  if (key === undefined) return [];
+  const lockPath = join(paths.temporary, `${key}.lock`);
+  const lock = tryLockFile(lockPath);
   if (lock === null) return [];
   try {
-    if (!existsSync(draft)) return [];
-    const grave = join(dirname(draft), `dead-${basename(draft)}-${crypto.randomUUID()}`);
-    renameSync(draft, grave);
-    return [grave];
+    return draftsOf(paths, key).map((draft) => {
+      const grave = join(paths.temporary, `dead-${basename(draft)}`);
+      renameSync(draft, grave);
+      return grave;
+    });
   } finally {
-    rmSync(`${draft}.lock`, { force: true });
+    rmSync(lockPath, { force: true });
     closeSync(lock);
   }
 }
