@@ -2,12 +2,12 @@
 import { EXIT, MdkError } from "../error.ts";
 import { printable, printError } from "./output.ts";
 
-/** Calls `work` with each word; errors are printed as they come, and make the status 1. */
-export async function forEach(words: readonly string[], work: (word: string) => void | Promise<void>): Promise<number> {
+/** Calls `work` with each; errors are printed as they come, and make the status 1. */
+export async function forEach<T>(items: readonly T[], work: (item: T) => void | Promise<void>): Promise<number> {
   let status = 0;
-  for (const word of words) {
+  for (const item of items) {
     try {
-      await work(word);
+      await work(item);
     } catch (error) {
       if (!(error instanceof MdkError)) throw error;
       printError(printable(`mdk: ${error.message}`) + (error.hint === null ? "" : `\n${printable(error.hint)}`));

@@ -1,4 +1,4 @@
-/** Help pages: Docker's first lines, then citty's tables of options and commands, made from the tables of flags. */
+/** Help pages in Docker's form: its first lines, then citty's tables of options and commands, made from the tables of flags. */
 import { defineCommand, renderUsage, type ArgsDef, type CommandDef } from "citty";
 import { COMMANDS, GROUPS, type Entry, type Group } from "./commands.ts";
 import type { Command, Flag } from "./flags.ts";
@@ -9,13 +9,15 @@ export async function programHelp(globals: readonly Flag[]): Promise<string> {
   return await page("Usage:  mdk [OPTIONS] COMMAND", "Pulls and runs containers with Docker's commands: one file, no daemon", {
     args: argsOf(globals),
     subCommands: subCommandsOf({ ...COMMANDS, ...groups }),
-  });
+  }) + more("mdk");
 }
 
 /** `mdk container --help`. */
 export async function groupHelp(name: string, group: Group): Promise<string> {
-  return await page(`Usage:  mdk ${name} COMMAND`, group.summary, { subCommands: subCommandsOf(group.commands) });
+  return await page(`Usage:  mdk ${name} COMMAND`, group.summary, { subCommands: subCommandsOf(group.commands) }) + more(`mdk ${name}`);
 }
+
+const more = (prefix: string): string => `\n\nRun '${prefix} COMMAND --help' for more information on a command.`;
 
 /** `mdk run --help`. */
 export async function commandHelp(command: Command): Promise<string> {
@@ -24,8 +26,25 @@ export async function commandHelp(command: Command): Promise<string> {
 
 async function page(usage: string, summary: string, definition: CommandDef): Promise<string> {
   const rendered = Bun.stripANSI(await renderUsage(defineCommand({ ...definition, meta: { name: "mdk" } })));
-  const tables = rendered.slice(Math.max(0, rendered.search(/^(OPTIONS|COMMANDS)$/m))).replace(/ +$/gm, "");
-  return /^(OPTIONS|COMMANDS)/.test(tables) ? `${usage}\n\n${summary}\n\n${tables.trimEnd()}` : `${usage}\n\n${summary}`;
+  const tables = rendered.slice(Math.max(0, rendered.search(/^(OPTIONS|COMMANDS)$/m)));
+  return /^(OPTIONS|COMMANDS)/.test(tables) ? `${usage}\n\n${summary}\n\n${asDocker(tables)}` : `${usage}\n\n${summary}`;
+}
+
+const HEADS: Readonly<Record<string, string>> = { OPTIONS: "Options:", COMMANDS: "Commands:" };
+
+/** citty aligns names to the right and writes `--name=<type>`; Docker's readers look for them at the left, as `--name type`. */
+function asDocker(tables: string): string {
+  const parts = tables.trim().split(/^(OPTIONS|COMMANDS)$/m).slice(1);
+  const sections: string[] = [];
+  for (let index = 0; index < parts.length; index += 2) sections.push(`${HEADS[parts[index]!]}\n${section(parts[index + 1]!)}`);
+  return sections.join("\n\n");
+}
+
+function section(text: string): string {
+  const rows = [...text.matchAll(/^ +(\S+(?:, \S+)?)(?: {2,}(.*))?$/gm)].map(([, name = "", help = ""]) =>
+    [`${name.startsWith("--") ? "    " : ""}${name.replace(/=<(\w+)>$/, " $1")}`, help] as const);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, help]) => `  ${name.padEnd(width)}   ${help}`.trimEnd()).join("\n");
 }
 
 function argsOf(flags: readonly Flag[]): ArgsDef {

@@ -1,7 +1,7 @@
 /** The image of `run` and `create`: found here, or pulled as --pull says, with Docker's words on standard error. */
 import { EXIT, MdkError } from "../error.ts";
 import type { Context } from "../engine/context.ts";
-import { findImage, type ImageFacts } from "../engine/layers.ts";
+import { findImage, findPlatform, type ImageFacts } from "../engine/layers.ts";
 import type { Values } from "./flags.ts";
 import { printError } from "./output.ts";
 
@@ -24,6 +24,9 @@ export async function obtainImage(context: Context, flags: Values, word: string)
   const { pullShown } = await import("./pull-shown.ts");
   await pullShown(context, word, { platform, quiet: flags.bool("quiet"), insecureRegistries: flags.list("insecure-registry"), descriptor: 2 });
   const image = findImage(context, word, platform);
-  if (image === null) throw new MdkError("no-such-image", `No such image: ${word}`, { status: EXIT.engine });
-  return image;
+  if (image !== null) return image;
+  const actual = findPlatform(context, word);
+  throw actual === null || platform === null
+    ? new MdkError("no-such-image", `No such image: ${word}`, { status: EXIT.engine })
+    : new MdkError("other-platform", `image with reference ${word} was found but does not match the specified platform: wanted ${platform}, actual: ${actual}`, { status: EXIT.engine });
 }

@@ -17,10 +17,10 @@ export const command: Command = {
   run: async ({ context, flags, operands }) => {
     const options = { signal: flags.string("signal"), seconds: flags.int("timeout") ?? flags.int("time") };
     // All are told first: their times run out together.
-    const told = new Map<string, Stopping>();
-    const first = await forEach(operands, (word) => void told.set(word, beginStop(context, findContainer(context, word), options)));
-    const second = await forEach([...told.keys()], (word) => {
-      told.get(word)!.finish();
+    const told: { readonly word: string; readonly stopping: Stopping }[] = [];
+    const first = await forEach(operands, (word) => void told.push({ word, stopping: beginStop(context, findContainer(context, word), options) }));
+    const second = await forEach(told, ({ word, stopping }) => {
+      stopping.finish();
       print(word);
     });
     return Math.max(first, second);

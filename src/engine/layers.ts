@@ -21,6 +21,12 @@ export function findImage(context: Context, word: string, platform: string | nul
   return { id, config: parseConfig(readFileSync(storePaths(context.root).blob(hexOf(id))), word).config };
 }
 
+/** "linux/amd64": the platform of the image that a user's word means here; null: there is none. */
+export function findPlatform(context: Context, word: string): string | null {
+  const found = findRow(context.database(), word);
+  return found === null ? null : platformName(normalizePlatform(found.image));
+}
+
 /** Directories of an image's layers, the uppermost first. */
 export function layerDirectories(context: Context, imageId: string): string[] {
   const paths = storePaths(context.root);

@@ -1,5 +1,5 @@
 /** Every container with what it is right now: for `ps`. Deals with what dead ones left when it meets any. */
-import { containerIds, listContainers, type Container } from "../store/containers.ts";
+import { listContainers, type Container } from "../store/containers.ts";
 import type { Context } from "./context.ts";
 import { findOrphans } from "./orphans.ts";
 import { readStatus, type Status } from "./status.ts";
@@ -12,8 +12,8 @@ export interface Summary {
 /** Newest first. `all`: those too that cannot be running. */
 export async function listSummaries(context: Context, { all }: { readonly all: boolean }): Promise<Summary[]> {
   const summaries = read(context, all);
-  const ids = (): Set<string> => (all ? new Set(summaries.map(({ container }) => container.id)) : containerIds(context.database()));
-  const unsettled = summaries.some(({ status }) => status.unsettled) || findOrphans(context, ids).length > 0;
+  const known = new Set(summaries.map(({ container }) => container.id));
+  const unsettled = summaries.some(({ status }) => status.unsettled) || findOrphans(context, known).length > 0;
   if (!unsettled) return summaries;
   // Half of mdk's modules, for what is hardly ever met.
   const { reconcile } = await import("./settle.ts");

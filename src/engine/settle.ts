@@ -8,7 +8,7 @@ import { closeSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { killGroup, removeGroup } from "../cgroup/group.ts";
 import { isHeld, opLockPath, readCondition, runLockPath, type Condition } from "../runtime/state.ts";
 import {
-  containerIds, deleteContainer, listActive, markEnded, markRemoving, readContainer, type Container,
+  deleteContainer, listActive, markEnded, markRemoving, readContainer, type Container,
 } from "../store/containers.ts";
 import { checkpoint, transaction } from "../store/database.ts";
 import { runPaths, storePaths } from "../store/paths.ts";
@@ -137,8 +137,9 @@ export function reconcile(context: Context, { wait = false, problem = () => {} }
     }
   };
   let done = false;
-  for (const container of listActive(context.database())) done = attempt(() => reconcileOne(context, container, wait)) || done;
-  return attempt(() => removeOrphans(context)) || done;
+  const active = listActive(context.database());
+  for (const container of active) done = attempt(() => reconcileOne(context, container, wait)) || done;
+  return attempt(() => removeOrphans(context, new Set(active.map(({ id }) => id)))) || done;
 }
 
 function reconcileOne(context: Context, container: Pick<Container, "id" | "phase">, wait: boolean): boolean {
@@ -158,9 +159,9 @@ function reconcileOne(context: Context, container: Pick<Container, "id" | "phase
   }
 }
 
-function removeOrphans(context: Context): boolean {
+function removeOrphans(context: Context, known: ReadonlySet<string>): boolean {
   let done = false;
-  for (const name of findOrphans(context, () => containerIds(context.database()))) {
+  for (const name of findOrphans(context, known)) {
     if (!isContainerId(name)) {
       rmSync(`${context.runRoot}/${name}`, { force: true });
       continue;

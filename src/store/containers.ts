@@ -160,8 +160,3 @@ export function deleteContainer(database: Database, id: string): void {
 export function listActive(database: Database): Pick<Container, "id" | "phase">[] {
   return database.query<Pick<Container, "id" | "phase">, []>(`SELECT id, phase FROM containers WHERE ${ACTIVE}`).all();
 }
-
-/** Ids of all containers: what reconcile compares directories and cgroups with. */
-export function containerIds(database: Database): Set<string> {
-  return new Set((database.query("SELECT id FROM containers").all() as { id: string }[]).map((row) => row.id));
-}
