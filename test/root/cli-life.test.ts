@@ -1,17 +1,11 @@
 /** The life of a container by Docker's commands: create, start, ps, inspect, stop, kill, wait, rm, exec. */
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { alive, descendants, parentOf, startWorld, until } from "../helpers/mdk.ts";
+import { busybox, useBusyboxWorld, world } from "../helpers/busybox-world.ts";
+import { alive, descendants, parentOf, until } from "../helpers/mdk.ts";
 
-let world: Awaited<ReturnType<typeof startWorld>>;
-let busybox: string;
-beforeAll(async () => {
-  world = await startWorld("busybox");
-  busybox = world.image("busybox");
-});
-afterEach(() => world.removeAll());
-afterAll(() => world?.close());
+useBusyboxWorld();
 
 /** Ends at once when it is told to, with this status. */
 const stoppable = (status: number): string[] => ["sh", "-c", `trap 'exit ${status}' TERM; echo up; while :; do sleep 0.05; done`];

@@ -1,17 +1,10 @@
 /** `mdk logs`, rotation, --log-driver none. */
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { startWorld } from "../helpers/mdk.ts";
+import { busybox, useBusyboxWorld, world } from "../helpers/busybox-world.ts";
 
-let world: Awaited<ReturnType<typeof startWorld>>;
-let busybox: string;
-beforeAll(async () => {
-  world = await startWorld("busybox");
-  busybox = world.image("busybox");
-});
-afterEach(() => world.removeAll());
-afterAll(() => world?.close());
+useBusyboxWorld();
 
 const ended = (name: string, script: string, ...flags: string[]): void => {
   world.ok("run", "-d", "--name", name, ...flags, busybox, "sh", "-c", script);

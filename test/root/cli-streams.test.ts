@@ -1,17 +1,11 @@
 /** Streams and signals of a foreground `mdk run`, and what becomes of the container when the client dies. */
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { startWorld, until } from "../helpers/mdk.ts";
+import { busybox, useBusyboxWorld, world } from "../helpers/busybox-world.ts";
+import { until } from "../helpers/mdk.ts";
 
-let world: Awaited<ReturnType<typeof startWorld>>;
-let busybox: string;
-beforeAll(async () => {
-  world = await startWorld("busybox");
-  busybox = world.image("busybox");
-});
-afterEach(() => world.removeAll());
-afterAll(() => world?.close());
+useBusyboxWorld();
 
 const sha256 = (bytes: Uint8Array | ArrayBuffer): string => new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
 

@@ -1,18 +1,12 @@
 /** Commands that meet on one container, and containers that make it hard for them. */
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { startWorld, until } from "../helpers/mdk.ts";
+import { busybox, useBusyboxWorld, world } from "../helpers/busybox-world.ts";
+import { until } from "../helpers/mdk.ts";
 import { run } from "../helpers/registry.ts";
 
-let world: Awaited<ReturnType<typeof startWorld>>;
-let busybox: string;
-beforeAll(async () => {
-  world = await startWorld("busybox");
-  busybox = world.image("busybox");
-});
-afterEach(() => world.removeAll());
-afterAll(() => world?.close());
+useBusyboxWorld();
 
 test("more waiters than the monitor has places for all learn the status of a container that is gone", async () => {
   world.ok("run", "-d", "--rm", "--name", "popular", busybox, "sh", "-c", "while [ ! -e /go ]; do sleep 0.1; done; exit 7");

@@ -96,7 +96,7 @@ describe("numbers that exhaust the engine (CVE-2018-20699, moby#11185)", () => {
       const { code, out, err } = await stage.mdk("run", "--rm", ...flags, image);
       expect([flags, code, out]).toEqual([flags, 125, ""]);
       expect([flags, err.split("\n").length < 8, /\n\s+at |undefined|NaN|null/.test(err)]).toEqual([flags, true, false]);
-      expect(performance.now() - started).toBeLessThan(2000);
+      expect(performance.now() - started).toBeLessThan(10_000);
     }
     expect((await stage.mdk("ps", "-aq")).out).toBe(before);
   });
