@@ -73,7 +73,7 @@ function hasLowerdirPlus(): boolean {
   return major > 6 || (major === 6 && minor >= 7);
 }
 
-/** One string of all layers, relative to the directory that holds them: 17 layers of mdk's own store fit. */
+/** One string of all layers, relative to the directory that holds them: 16 layers of mdk's own store fit, and the one below them. */
 function mountJoined(lower: readonly string[], attributes: number, configure: (context: number) => void): number {
   const base = dirname(dirname(lower[0] as string));
   const within = lower.every((directory) => directory.startsWith(`${base}/`));

@@ -1,6 +1,6 @@
 /** `mdk run`: exit statuses and what the flags do, seen from inside the container and by the host. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { startWorld } from "../helpers/mdk.ts";
@@ -130,6 +130,15 @@ test("--pull never, missing and always", () => {
   expect(run("--pull", "missing", busybox, "true").status).toBe(0);
   // The registry is gone: asking it again fails, and names it.
   expect(run("--pull", "always", busybox, "true")).toMatchObject({ status: 125, stderr: expect.stringContaining(busybox.split("/")[0]!) });
+});
+
+test("what mounts need under them is not the container's own: an image without /proc leaves its upper as empty as it was", () => {
+  const id = world.ok("create", busybox, "true");
+  const upper = world.inspect(id, ".GraphDriver.Data.UpperDir");
+  world.ok("start", "-a", id);
+  expect(readdirSync(upper)).toEqual([]);
+  expect(world.inspect(id, ".GraphDriver.Data.LowerDir")).toMatch(/^[^:]*\/layers\/[0-9a-f]{12}\/d$/);
+  world.ok("rm", id);
 });
 
 test("a new file is where GraphDriver.Data.UpperDir says", () => {
