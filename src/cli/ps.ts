@@ -1,5 +1,6 @@
 /** `mdk ps`. */
-import { listSummaries, type Summary } from "../engine/list.ts";
+import { listSummaries, readDetails, type Summary } from "../engine/list.ts";
+import type { Container } from "../store/containers.ts";
 import { ago, humanStatus } from "./human.ts";
 import type { Command, Invocation } from "./flags.ts";
 import { json, print, printable, table } from "./output.ts";
@@ -31,11 +32,13 @@ interface Telling {
   readonly now: Date;
   /** `--no-trunc`. */
   readonly full: boolean;
+  /** All of the container; null: it is gone meanwhile. */
+  readonly details: (summary: Summary) => Container | null;
 }
 
 const COLUMNS: Readonly<Record<string, readonly [head: string, column: Column]>> = {
   ID: ["CONTAINER ID", ({ container }, { full }) => (full ? container.id : container.id.slice(0, 12))],
-  Image: ["IMAGE", ({ container }) => container.config.Image],
+  Image: ["IMAGE", ({ container }) => container.imageName],
   Command: ["COMMAND", commandOf],
   RunningFor: ["CREATED", ({ container }, { now }) => ago(container.createdMs, now)],
   Status: ["STATUS", ({ status }, { now }) => humanStatus(status, now)],
@@ -43,9 +46,9 @@ const COLUMNS: Readonly<Record<string, readonly [head: string, column: Column]>>
   Names: ["NAMES", ({ container }) => container.name],
   CreatedAt: ["CREATED AT", ({ container }) => `${new Date(container.createdMs).toISOString().slice(0, 19).replace("T", " ")} +0000 UTC`],
   State: ["STATE", ({ status }) => status.word],
-  Labels: ["LABELS", ({ container }) => Object.entries(container.config.Labels).map(([key, value]) => `${key}=${value}`).join(",")],
-  Networks: ["NETWORKS", ({ container }) => container.host.NetworkMode],
-  Mounts: ["MOUNTS", ({ container }) => (container.host.Binds ?? []).map((bind) => bind.split(":")[0]).join(",")],
+  Labels: ["LABELS", (summary, { details }) => Object.entries(details(summary)?.config.Labels ?? {}).map(([key, value]) => `${key}=${value}`).join(",")],
+  Networks: ["NETWORKS", (summary, { details }) => details(summary)?.host.NetworkMode ?? ""],
+  Mounts: ["MOUNTS", (summary, { details }) => (details(summary)?.host.Binds ?? []).map((bind) => bind.split(":")[0]).join(",")],
   LocalVolumes: ["LOCAL VOLUMES", () => "0"],
   Size: ["SIZE", () => "0B"],
 };
@@ -56,9 +59,11 @@ async function run({ context, flags }: Invocation): Promise<number> {
   const last = flags.bool("latest") ? 1 : flags.int("last");
   const filters = flags.list("filter").map(parseFilter);
   const all = flags.bool("all") || last !== null || filters.some(({ key }) => key === "status" || key === "exited");
-  let found = (await listSummaries(context, { all })).filter((summary) => (all || summary.status.word === "running") && matches(summary, filters));
+  let read: ReadonlyMap<string, Container> | null = null;
+  const details = ({ container }: Summary): Container | null => (read ??= readDetails(context)).get(container.id) ?? null;
+  const how: Telling = { now: context.now(), full: flags.bool("no-trunc"), details };
+  let found = (await listSummaries(context, { all })).filter((summary) => (all || summary.status.word === "running") && matches(summary, filters, details));
   if (last !== null && last >= 0) found = found.slice(0, last);
-  const how: Telling = { now: context.now(), full: flags.bool("no-trunc") };
   const format = flags.string("format");
   if (flags.bool("quiet")) {
     if (found.length > 0) print(found.map((summary) => COLUMNS.ID![1](summary, how)).join("\n"));
@@ -78,7 +83,7 @@ async function printFormatted(format: string, found: readonly Summary[], how: Te
   }
   const { renderTemplate } = await import("./template.ts");
   const template = format.startsWith("table ") ? format.slice("table ".length) : format;
-  const lines = rows.map((row, index) => renderTemplate(template, row, { Label: (name) => found[index]!.container.config.Labels[name] ?? "" }));
+  const lines = rows.map((row, index) => renderTemplate(template, row, { Label: (name) => how.details(found[index]!)?.config.Labels[name] ?? "" }));
   if (format.startsWith("table ")) {
     const heads = rowOf(([head]) => head);
     print(table([renderTemplate(template, heads, { Label: (name) => name }), ...lines].map((line) => line.split("\t"))));
@@ -90,16 +95,17 @@ function rowOf(text: (column: readonly [string, Column]) => string): Row {
 }
 
 function commandOf({ container }: Summary, { full }: Telling): string {
-  const words = [...(container.config.Entrypoint ?? []), ...(container.config.Cmd ?? [])].join(" ");
+  const words = container.command;
   return json(full || words.length <= 20 ? words : `${words.slice(0, 19)}…`);
 }
 
-function portsOf(container: Summary["container"], running: boolean): string {
+function portsOf({ exposed, network }: Summary["container"], running: boolean): string {
   if (!running) return "";
-  const published = container.network?.ports ?? [];
+  const published = network?.ports ?? [];
+  if (published.length === 0) return exposed;
   const taken = new Set(published.map((port) => `${port.containerPort}/${port.protocol}`));
-  const exposed = Object.keys(container.config.ExposedPorts ?? {}).filter((port) => !taken.has(port));
-  return [...published.map((port) => `${port.hostAddress}:${port.hostPort}->${port.containerPort}/${port.protocol}`), ...exposed].join(", ");
+  const others = exposed.split(", ").filter((port) => port !== "" && !taken.has(port));
+  return [...published.map((port) => `${port.hostAddress}:${port.hostPort}->${port.containerPort}/${port.protocol}`), ...others].join(", ");
 }
 
 interface Filter {
@@ -118,19 +124,21 @@ function parseFilter(text: string): Filter {
 }
 
 /** Values of one key are alternatives, keys add up; labels all have to be there. */
-function matches(summary: Summary, filters: readonly Filter[]): boolean {
+function matches(summary: Summary, filters: readonly Filter[], details: Telling["details"]): boolean {
   const { container, status } = summary;
-  const image = container.config.Image;
+  const image = container.imageName;
   const one = ({ key, value }: Filter): boolean => {
     if (key === "id") return container.id.startsWith(value);
     if (key === "name") return container.name.includes(value);
     if (key === "exited") return status.word === "exited" && String(status.code) === value;
-    if (key === "network") return container.host.NetworkMode === value;
-    if (key === "volume") return (container.host.Binds ?? []).some((bind) => bind.split(":").slice(0, 2).includes(value));
+    if (key === "network") return details(summary)?.host.NetworkMode === value;
+    if (key === "volume") return (details(summary)?.host.Binds ?? []).some((bind) => bind.split(":").slice(0, 2).includes(value));
     if (key === "status") return status.word === value;
     if (key === "ancestor") return image === value || image === `${value}:latest` || container.image === value || container.image.startsWith(`sha256:${value}`);
-    const [label = "", wanted] = value.split("=", 2);
-    return Object.hasOwn(container.config.Labels, label) && (wanted === undefined || container.config.Labels[label] === wanted);
+    const equals = value.indexOf("=");
+    const labels = details(summary)?.config.Labels ?? {};
+    const label = equals === -1 ? value : value.slice(0, equals);
+    return Object.hasOwn(labels, label) && (equals === -1 || labels[label] === value.slice(equals + 1));
   };
   return filters.length === 0 || KEYS.every((key) => {
     const own = filters.filter((filter) => filter.key === key);

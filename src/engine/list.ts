@@ -1,11 +1,11 @@
 /** Every container with what it is right now: for `ps`. Deals with what dead ones left when it meets any. */
-import { listContainers, type Container } from "../store/containers.ts";
+import { listContainers, listLines, type Container, type ContainerLine } from "../store/containers.ts";
 import type { Context } from "./context.ts";
 import { findOrphans } from "./orphans.ts";
 import { readStatus, type Status } from "./status.ts";
 
 export interface Summary {
-  readonly container: Container;
+  readonly container: ContainerLine;
   readonly status: Status;
 }
 
@@ -21,5 +21,10 @@ export async function listSummaries(context: Context, { all }: { readonly all: b
 }
 
 function read(context: Context, all: boolean): Summary[] {
-  return listContainers(context.database(), all ? "all" : "active").map((container) => ({ container, status: readStatus(context, container) }));
+  return listLines(context.database(), all ? "all" : "active").map((container) => ({ container, status: readStatus(context, container) }));
+}
+
+/** Everything of all containers, by id: for what lists seldom show. */
+export function readDetails(context: Context): ReadonlyMap<string, Container> {
+  return new Map(listContainers(context.database(), "all").map((container) => [container.id, container]));
 }

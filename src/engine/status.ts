@@ -1,6 +1,6 @@
 /** What a container is right now: the row, and, where a start was begun, what its files and locks say. */
 import { readCondition } from "../runtime/state.ts";
-import { readContainer, type Container } from "../store/containers.ts";
+import { readContainer, type ContainerLine } from "../store/containers.ts";
 import { runPaths } from "../store/paths.ts";
 import type { Context } from "./context.ts";
 
@@ -21,7 +21,7 @@ export interface Status {
 }
 
 /** Takes no lock and changes nothing. */
-export function readStatus(context: Context, container: Container): Status {
+export function readStatus(context: Context, container: ContainerLine): Status {
   const rest = { pid: 0, code: container.code, oom: container.oom, started: container.started, finished: container.finished, unsettled: false };
   if (container.phase !== "started") return { word: container.phase, ...rest, unsettled: container.phase === "removing" };
   const condition = readCondition(runPaths(context.runRoot).container(container.id));

@@ -43,6 +43,8 @@ test("ps lists, filters and formats", () => {
   expect(names("-a")).toBe("second\nfirst");
   expect(names("-f", "label=kind=x")).toBe("first");
   expect(names("-a", "-f", "label=kind=y")).toBe("");
+  expect(names("-f", "network=bridge", "-f", "label=kind")).toBe("first");
+  expect(world.ok("ps", "--format", "{{.Labels}} {{.Networks}} {{.Label \"kind\"}} {{.State}}")).toBe("kind=x bridge x running");
   expect(names("-f", "status=exited")).toBe("second");
   expect(names("-a", "-f", "name=sec")).toBe("second");
   expect(names("-a", "-f", "exited=0")).toBe("second");
