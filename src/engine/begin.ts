@@ -23,7 +23,10 @@ export interface Begun {
 }
 
 /** What a new container is before it has a row. */
-export type Draft = Pick<Container, "id" | "image" | "createdMs" | "config" | "host"> & { readonly name: string | null };
+export interface Draft extends Pick<Container, "id" | "name" | "image" | "createdMs" | "config" | "host"> {
+  /** The user gave the name: another one will not do. */
+  readonly named: boolean;
+}
 
 const NAME_TRIES = 20;
 
@@ -31,14 +34,14 @@ const NAME_TRIES = 20;
 export function insertDraft(context: Context, draft: Draft, state: Pick<Container, "phase" | "transient">): string {
   const database = context.database();
   for (let attempt = 0; ; attempt++) {
-    const name = draft.name ?? newName(attempt);
+    const name = draft.named || attempt === 0 ? draft.name : newName(attempt);
     try {
       insertContainer(database, { ...draft, ...state, name });
       return name;
     } catch (error) {
       if (isForeignKeyViolation(error)) throw new MdkError("no-such-image", `No such image: ${draft.config.Image}`, { hint: "it was removed meanwhile" });
       if (!isUniqueViolation(error)) throw error;
-      if (draft.name !== null) throw conflict(name, nameHolder(database, name) ?? "unknown");
+      if (draft.named) throw conflict(name, nameHolder(database, name) ?? "unknown");
       if (attempt === NAME_TRIES) throw new MdkError("no-free-name", "no free name was found for the container", { hint: "give one with --name" });
     }
   }
@@ -110,7 +113,7 @@ function lease(context: Context, id: string, held: { readonly opLock: number; re
  * Reserves, works, and closes the reservation's sockets when the work fails. A port or address that only a dead container
  * still has is freed by one reconcile, then it is tried once more: who was told of an end (`wait`) may have what it held.
  */
-function withReservation<T>(context: Context, container: Pick<Container, "id" | "host"> & { readonly name: string | null }, work: (reservation: Reservation) => T): T {
+function withReservation<T>(context: Context, container: Pick<Container, "id" | "name" | "host">, work: (reservation: Reservation) => T): T {
   for (let attempt = 0; ; attempt++) {
     let reservation: Reservation | null = null;
     try {

@@ -9,7 +9,7 @@ import { insertDraft, type Draft } from "./begin.ts";
 import { parseBind } from "./binds.ts";
 import type { Context } from "./context.ts";
 import { parseSignal } from "../runtime/signals.ts";
-import { newId } from "./names.ts";
+import { newId, newName } from "./names.ts";
 import type { ImageFacts } from "./layers.ts";
 
 /** What the container will be: nothing is written yet. Errors: MdkError in Docker's words. */
@@ -19,7 +19,7 @@ export function draftContainer(context: Context, request: CreateRequest, image: 
   for (const bind of request.host.Binds ?? []) parseBind(bind);
   if (config.StopSignal !== undefined) parseSignal(config.StopSignal);
   parsePorts(request.host.PortBindings);
-  return { id, image: image.id, createdMs: context.now().getTime(), config, host: request.host, name: request.name };
+  return { id, image: image.id, createdMs: context.now().getTime(), config, host: request.host, name: request.name ?? newName(0), named: request.name !== null };
 }
 
 /** `docker create`. Returns the id. */

@@ -46,13 +46,13 @@ export function namesOf(context: Context): NetworkNames {
 }
 
 /** Chooses the subnet if need be and binds the published ports. Throws MdkError "port-taken" and others in Docker's words. */
-export function reserveNetwork(context: Context, container: Pick<Container, "id" | "host"> & { readonly name: string | null }): Reservation {
+export function reserveNetwork(context: Context, container: Pick<Container, "id" | "name" | "host">): Reservation {
   const mode = container.host.NetworkMode as NetworkState["mode"];
   const ports = parsePorts(container.host.PortBindings);
   if (mode !== "bridge") return { mode, holds: [], bridged: null };
   const namespace = networkNamespace();
   const subnet = readNetwork(context.database(), namespace, BRIDGE)?.subnet ?? chooseSubnet(context, namespace);
-  const endpoint = `${container.name ?? "container"} (${container.id})`;
+  const endpoint = `${container.name} (${container.id})`;
   const held = holdAll(ports, endpoint);
   return { mode, holds: held.descriptors, bridged: { namespace, subnet, held, endpoint } };
 }

@@ -73,7 +73,7 @@ test("names and ports that are taken", () => {
   expect(refused("run", "-d", "--name", "taken", busybox, "true")).toEqual([125, `mdk: Conflict. The container name "/taken" is already in use by container "${id}". You have to remove (or rename) that container to be able to reuse that name.`]);
   const [status, text] = refused("run", "-d", "-p", `127.0.0.1:${number}:80`, busybox, "true");
   expect(status).toBe(125);
-  expect(text).toContain(`Bind for 127.0.0.1:${number} failed: port is already allocated`);
+  expect(text).toMatch(new RegExp(`on endpoint [a-z]+_[a-z]+ \\([0-9a-f]{64}\\): Bind for 127\\.0\\.0\\.1:${number} failed: port is already allocated`));
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   expect(refused("run", "-d", "-p", `127.0.0.1:${listener.port}:80`, busybox, "true")).toMatchObject([125, expect.stringContaining(String(listener.port))]);
   listener.stop();
