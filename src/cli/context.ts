@@ -1,8 +1,8 @@
 /** The context of a command: where its state lies, from flags and environment. */
-import { readFileSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { MdkError } from "../error.ts";
 import { createContext as create, type Context } from "../engine/context.ts";
+import { isKernel, kernelRelease } from "../sys/kernel.ts";
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT } from "../store/paths.ts";
 import type { Values } from "./flags.ts";
 
@@ -20,7 +20,7 @@ export function createContext(globals: Values, { needsRoot }: { readonly needsRo
   if (needsRoot && process.getuid?.() !== 0) {
     throw new MdkError("not-root", "mdk must run as root", { hint: "try: sudo mdk …" });
   }
-  refuseOldKernel(readFileSync("/proc/sys/kernel/osrelease", "latin1").trim());
+  refuseOldKernel();
   return create({
     root: directory(globals.string("root") ?? environment.MDK_ROOT ?? DEFAULT_ROOT),
     runRoot: directory(globals.string("run-root") ?? environment.MDK_RUN_ROOT ?? DEFAULT_RUN_ROOT),
@@ -32,10 +32,9 @@ export function createContext(globals: Values, { needsRoot }: { readonly needsRo
 /** The oldest kernel with everything the shim is told to do (CLONE_INTO_CGROUP and pidfds 5.7, volatile overlays 5.10). */
 const KERNEL_LEAST = [5, 10] as const;
 
-function refuseOldKernel(release: string): void {
-  const [major = 0, minor = 0] = release.split(/[.-]/, 2).map(Number);
-  if (major > KERNEL_LEAST[0] || (major === KERNEL_LEAST[0] && minor >= KERNEL_LEAST[1])) return;
-  throw new MdkError("kernel-too-old", `Linux ${release} is too old: mdk needs ${KERNEL_LEAST.join(".")} or newer`, { hint: "upgrade the kernel of this host" });
+function refuseOldKernel(): void {
+  if (isKernel(...KERNEL_LEAST)) return;
+  throw new MdkError("kernel-too-old", `Linux ${kernelRelease()} is too old: mdk needs ${KERNEL_LEAST.join(".")} or newer`, { hint: "upgrade the kernel of this host" });
 }
 
 function directory(path: string): string {

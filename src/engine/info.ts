@@ -1,6 +1,7 @@
 /** What `info` says of host and store, in the field names of Docker's API (GET /info). */
 import { readFileSync } from "node:fs";
 import { findController } from "../cgroup/detect.ts";
+import { kernelRelease } from "../sys/kernel.ts";
 import { listImages } from "../store/images.ts";
 import type { Context } from "./context.ts";
 import { cgroupParent } from "./host.ts";
@@ -18,7 +19,7 @@ export async function readInfo(context: Context): Promise<Record<string, unknown
     CgroupParent: cgroupParent(context), MemoryLimit: findController(cgroups, "memory") !== null, CpuCfsQuota: findController(cgroups, "cpu") !== null,
     PidsLimit: findController(cgroups, "pids") !== null, CPUSet: findController(cgroups, "cpuset") !== null,
     NCPU: navigator.hardwareConcurrency, MemTotal: memory,
-    KernelVersion: readFileSync("/proc/sys/kernel/osrelease", "latin1").trim(), OSType: "linux",
+    KernelVersion: kernelRelease(), OSType: "linux",
     Architecture: process.arch === "x64" ? "x86_64" : "aarch64", OperatingSystem: operatingSystem(),
     Name: readFileSync("/proc/sys/kernel/hostname", "utf8").trim(), DockerRootDir: context.root, RunRoot: context.runRoot,
     SecurityOptions: ["name=seccomp,profile=builtin"],

@@ -2,11 +2,12 @@
  * Overlay mounts as detached descriptors: nothing of them ever stands in a mount table of the host, and they are gone
  * with their last descriptor. A container's root (with an upper) and the merged view of an image's layers (without).
  */
-import { closeSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MdkError } from "../error.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
+import { isKernel } from "../sys/kernel.ts";
 import { fsconfig, fsmount, fsopen, MOUNT_ATTR } from "../sys/mount.ts";
 
 export interface Overlay {
@@ -45,14 +46,11 @@ export function mountLayers(lower: readonly string[], empty: string): number {
 
 function mount(lower: readonly string[], attributes: number, configure: (context: number) => void): number {
   if (lower.length === 0) throw new MdkError("overlay-needs-a-layer", "an overlay needs at least one layer");
-  try {
-    return attempt(attributes, configure, (context) => {
-      for (const directory of lower) fsconfig(context, "lowerdir+", directory);
-    });
-  } catch (error) {
-    if (!(error instanceof SysError) || error.errno !== E.EINVAL || hasLowerdirPlus()) throw error;
-  }
-  return mountJoined(lower, attributes, configure);
+  // `lowerdir+` is since Linux 6.7. Asked, not tried: an older kernel writes every attempt into its log.
+  if (!isKernel(6, 7)) return mountJoined(lower, attributes, configure);
+  return attempt(attributes, configure, (context) => {
+    for (const directory of lower) fsconfig(context, "lowerdir+", directory);
+  });
 }
 
 function attempt(attributes: number, configure: (context: number) => void, addLower: (context: number) => void): number {
@@ -65,12 +63,6 @@ function attempt(attributes: number, configure: (context: number) => void, addLo
   } finally {
     closeSync(context);
   }
-}
-
-/** `lowerdir+` is since Linux 6.7; a kernel before 6.5 takes every option and says EINVAL only at the end. */
-function hasLowerdirPlus(): boolean {
-  const [major = 0, minor = 0] = readFileSync("/proc/sys/kernel/osrelease", "utf8").split(".").map(Number);
-  return major > 6 || (major === 6 && minor >= 7);
 }
 
 /** One string of all layers, relative to the directory that holds them: 16 layers of mdk's own store fit, and the one below them. */

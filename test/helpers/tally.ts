@@ -31,6 +31,9 @@ export interface Tally {
   readonly skipped: string[];
 }
 
+/** Kernels that test/all.sh boots. */
+const KERNELS = ["6.12", "6.1"];
+
 /** Exit status by which test/vm/run.sh says that it could not run. */
 const SKIPPED = 77;
 
@@ -43,7 +46,7 @@ export function tally(results: Results): Tally {
   if (results.stage("build").status === 0) {
     if (results.wanted.includes("zig")) countZig(total, results.stage("zig"));
     if (results.wanted.includes("bun")) countBun(total, results);
-    if (results.wanted.includes("vm")) count(total, "vm > smoke test", results.stage("vm"));
+    if (results.wanted.includes("vm")) for (const series of KERNELS) count(total, `vm > smoke test on ${series}`, results.stage(`vm-${series}`));
   }
   if (results.onCi) refuseSkips(total, parseSkips(results.allowedSkips));
   return total;

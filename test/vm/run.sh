@@ -1,5 +1,6 @@
 #!/bin/sh
 # Boots a virtual machine with pure cgroup v2 and runs the smoke script in it: `sh test/vm/run.sh [MDK]`, as root.
+# MDK_VM_KERNEL: which of Debian 12's kernels, 6.12 (backports' newest) or 6.1 (its own, without overlay's lowerdir+).
 # Exit status: 0 passed, 1 failed, 77 skipped (last line: why). The console goes to standard output.
 # The guest is busybox, glibc, the registry with its images, the kernel's modules and mdk: no ip, nft, tar or runc, and a
 # run root that is mounted noexec. Emulated (TCG): about a minute. MDK_VM_ACCEL=kvm where real KVM is, MDK_VM_TIMEOUT in
@@ -22,8 +23,10 @@ for tool in qemu-system-x86_64 docker-registry skopeo cpio zstd modprobe xz mke2
   PATH=$PATH:/sbin:/usr/sbin command -v $tool >/dev/null || skip "$tool is not installed"
 done
 
-# Debian's newest 6.12 kernel for clouds that apt lists, not installed, only unpacked; else one of an earlier run.
-listed() { apt-cache $apt_options pkgnames linux-image-6.12 2>/dev/null | grep -E '^linux-image-6\.12\.[0-9]+\+[a-z0-9]+-cloud-amd64$' | sort -V | tail -n 1; }
+series=${MDK_VM_KERNEL:-6.12}
+
+# Debian's newest kernel of the series for clouds that apt lists, not installed, only unpacked; else one of an earlier run.
+listed() { apt-cache $apt_options pkgnames "linux-image-$series." 2>/dev/null | grep -E '^linux-image-[0-9.]+[-+][a-z0-9]+-cloud-amd64$' | sort -V | tail -n 1; }
 
 # Lists of our own, with Debian 12's security archive: the machine's may be old, or know another release only.
 own_lists() {
@@ -40,8 +43,8 @@ find_kernel() {
   apt_options=
   package=$(listed)
   [ -n "$package" ] || { own_lists && package=$(listed); } || true
-  [ -n "$package" ] || package=$(ls "$cache" 2>/dev/null | sed -n 's/^vm-\(linux-image-.*\)$/\1/p' | sort -V | tail -n 1)
-  [ -n "$package" ] || skip "apt lists no linux-image-6.12…-cloud-amd64"
+  [ -n "$package" ] || package=$(ls "$cache" 2>/dev/null | sed -n "s/^vm-\(linux-image-$series\..*\)$/\1/p" | sort -V | tail -n 1)
+  [ -n "$package" ] || skip "apt lists no linux-image-$series…-cloud-amd64"
   kernel=$cache/vm-$package
 }
 
