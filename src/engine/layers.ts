@@ -1,10 +1,11 @@
 /** An image as a container needs it: its config, and the directories of its layers. */
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { parseConfig, type ContainerDefaults } from "../image/config.ts";
 import { hexOf } from "../image/digest.ts";
 import { hostPlatform, normalizePlatform, parsePlatform, platformName } from "../image/platform.ts";
 import { findImage as findRow, layersOf, type ImageRow } from "../store/images.ts";
-import { MOUNTS_LAYER, storePaths, type StorePaths } from "../store/paths.ts";
+import { MOUNTS_LAYER, storePaths } from "../store/paths.ts";
 import type { Context } from "./context.ts";
 
 export interface ImageFacts {
@@ -36,32 +37,27 @@ export function layerDirectories(context: Context, imageId: string): string[] {
 /**
  * What a container's root is mounted of. Below the image lies a layer of mdk's own with the directories and files that every
  * container has something mounted on, so that an image without them (a static program and nothing else) does not get them
- * into each container's upper: two milliseconds a start and end, and no change that the user made.
+ * into each container's upper: that takes time at every start and end, and would look like a change of the user's.
  */
 export function rootLayers(context: Context, imageId: string): string[] {
   const paths = storePaths(context.root);
-  if (!existsSync(paths.layer(MOUNTS_LAYER))) makeMountsLayer(paths);
+  const made = `${paths.layer(MOUNTS_LAYER)}/made`;
+  if (!existsSync(made)) makeMountsLayer(paths.layerTree(MOUNTS_LAYER), made);
   return [...layerDirectories(context, imageId), paths.layerTree(MOUNTS_LAYER)];
 }
 
-/** Whole or not at all under its name; two that make it at once make the same. */
-function makeMountsLayer(paths: StorePaths): void {
-  const draft = mkdtempSync(`${paths.temporary}/mounts-`);
-  for (const directory of ["d", "d/dev", "d/etc", "d/proc", "d/sys"]) {
-    mkdirSync(`${draft}/${directory}`);
-    chmodSync(`${draft}/${directory}`, 0o755);
+/** In place, each step whether or not it was done before: several may make it at once, and what a killed one left is gone on with. */
+function makeMountsLayer(tree: string, made: string): void {
+  mkdirSync(dirname(tree), { recursive: true, mode: 0o700 });
+  for (const directory of ["", "/dev", "/etc", "/proc", "/sys"]) {
+    mkdirSync(tree + directory, { recursive: true });
+    chmodSync(tree + directory, 0o755);
   }
-  for (const file of ["hostname", "hosts", "resolv.conf"]) {
-    writeFileSync(`${draft}/d/etc/${file}`, "");
-    chmodSync(`${draft}/d/etc/${file}`, 0o644);
+  for (const file of ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]) {
+    writeFileSync(tree + file, "", { flag: "a" });
+    chmodSync(tree + file, 0o644);
   }
-  try {
-    renameSync(draft, paths.layer(MOUNTS_LAYER));
-  } catch (error) {
-    rmSync(draft, { recursive: true, force: true });
-    const { code } = error as { code?: string };
-    if (code !== "ENOTEMPTY" && code !== "EEXIST") throw error;
-  }
+  writeFileSync(made, "", { flag: "a" });
 }
 
 function isOf(image: ImageRow, platform: string): boolean {

@@ -74,7 +74,7 @@ function removeLeftovers(paths: StorePaths): string[] {
   const graves: string[] = [];
   for (const name of readdirSync(paths.temporary)) {
     const path = join(paths.temporary, name);
-    if (/^(blob|probe|mounts)-/.test(name)) rmSync(path, { recursive: true, force: true });
+    if (/^(blob|probe)-/.test(name)) rmSync(path, { recursive: true, force: true });
     else if (name.startsWith("dead-")) graves.push(path);
     else graves.push(...buryDrafts(paths, DRAFT.exec(name)?.[1]));
   }
