@@ -43,12 +43,19 @@ const ENDS_OF = new Map<string, readonly number[]>([
 /** The same where a call has failed: a monitor that cannot write the exit record leaves 255. */
 const ENDS_OF_ERRORS = new Map<string, readonly number[]>([["monitor", [255, 7]], ["cage", [137, 7]]]);
 
+/** A signal goes on to the program as soon as there is one, and a shell ends by SIGINT. */
+function endsOf(strike: Strike | null): readonly number[] {
+  if (strike === null) return [7];
+  if (strike.with === "signal") return [7, 128 + strike.signal];
+  return (strike.with === "kill" ? ENDS_OF : ENDS_OF_ERRORS).get(strike.role.split(":")[0]!) ?? [7];
+}
+
 function checkListed(world: World, listed: Listed, strike: Strike | null): string[] {
   // What could not be invoked stays, as Docker has it.
   if (strike?.with === "error" && strike.call === "execve" && listed.State === "created") return problemsOf("rm", world.mdk("rm", listed.ID));
   const problems: string[] = [];
   const code = Number(/^Exited \((\d+)\)/.exec(listed.Status)?.[1] ?? -1);
-  const ends = strike === null ? [7] : (strike.with === "kill" ? ENDS_OF : ENDS_OF_ERRORS).get(strike.role.split(":")[0]!) ?? [7];
+  const ends = endsOf(strike);
   if (listed.State !== "exited" || !ends.includes(code)) problems.push(`ps: ${listed.State} ${JSON.stringify(listed.Status)}, expected Exited with one of ${ends.join(", ")}`);
   const log = world.mdk("logs", listed.ID);
   problems.push(...problemsOf("logs", log));
