@@ -34,6 +34,7 @@ pub fn main(process: std.process.Init.Minimal) u8 {
 
 test {
     _ = @import("decode.zig");
+    _ = @import("descriptors.zig");
     _ = @import("detach.zig");
     _ = @import("ending.zig");
     _ = @import("linux.zig");

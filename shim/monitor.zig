@@ -4,6 +4,7 @@
 const std = @import("std");
 const attach = @import("attach.zig");
 const cage = @import("cage.zig");
+const Descriptors = @import("descriptors.zig").Descriptors;
 const ending = @import("ending.zig");
 const Kept = @import("kept.zig").Kept;
 const launch = @import("launch.zig");
@@ -214,25 +215,5 @@ fn closeOthers(m: *const Monitor) void {
         list.add(log.file);
     }
     for (m.kept.hold) |fd| list.add(fd);
-    list.closeBetween();
+    list.closeOthers();
 }
-
-const Descriptors = struct {
-    sorted: [300]i32 = undefined,
-    count: usize = 0,
-
-    fn add(list: *Descriptors, fd: i32) void {
-        if (fd < 0 or list.count == list.sorted.len) return;
-        var at = list.count;
-        while (at > 0 and list.sorted[at - 1] > fd) : (at -= 1) list.sorted[at] = list.sorted[at - 1];
-        list.sorted[at] = fd;
-        list.count += 1;
-    }
-
-    fn closeBetween(list: *const Descriptors) void {
-        for (list.sorted[0..list.count], 0..) |fd, index| {
-            const next = if (index + 1 < list.count) list.sorted[index + 1] else std.math.maxInt(i32);
-            if (next > fd + 1) _ = sys.syscall3(.close_range, @intCast(fd + 1), @intCast(next - 1), 0);
-        }
-    }
-};

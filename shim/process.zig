@@ -1,6 +1,7 @@
 //! A container's init, or an exec'd process, from its birth to execve: it carries out the steps in order, and the first
 //! that fails ends it with a `failed` report and Docker's exit status.
 const std = @import("std");
+const Descriptors = @import("descriptors.zig").Descriptors;
 const launch = @import("launch.zig");
 const linux = @import("linux.zig");
 const plan = @import("plan.zig");
@@ -21,6 +22,7 @@ pub const Process = struct {
 
 pub fn start(process: Process) noreturn {
     linux.defaultSignals(); // Bun ignores SIGPIPE and SIGXFSZ, the monitor blocks all
+    closeOthers(&process);
     linux.closeFrom(3, true);
     for (process.request.steps(), 0..) |*s, index| {
         step.run(&process, s) catch |err| {
@@ -32,6 +34,19 @@ pub fn start(process: Process) noreturn {
     linux.fail(.INVAL, "plan", "no execve") catch {};
     report.sendFailure(process.report, "launch", 0);
     sys.exit_group(125);
+}
+
+/// Closes what no step needs, directories of the host above all: the container's processes may look into an exec'd one, and
+/// paths of the image lead through /proc/self/fd (CVE-2016-9962, CVE-2024-21626). The op lock stays until execve.
+fn closeOthers(process: *const Process) void {
+    var list: Descriptors = .{};
+    for ([_]i32{ 2, process.report, process.up } ++ process.stdio) |fd| list.add(fd);
+    switch (process.request.plan) {
+        .run => |run| if (run.op_lock) |fd| list.add(linux.number(fd)),
+        .exec => {},
+    }
+    for (process.request.steps()) |s| list.addStep(s);
+    list.closeOthers();
 }
 
 /// Docker's: 127 for a command that is not there, 126 for one that cannot be executed, 125 for anything before it.

@@ -1,6 +1,7 @@
 //! One function for each kind of step. A step never decides; what it needs was decided by the planner.
 const std = @import("std");
 const cage = @import("cage.zig");
+const Descriptors = @import("descriptors.zig").Descriptors;
 const linux = @import("linux.zig");
 const mount = @import("mount.zig");
 const plan = @import("plan.zig");
@@ -171,8 +172,12 @@ fn seccomp(a: plan.Seccomp) linux.Error!void {
     _ = try check(sys.syscall3(.seccomp, 1, a.flags, @intFromPtr(&program)), "seccomp", ""); // SECCOMP_SET_MODE_FILTER
 }
 
-/// As execvp(3): goes on where a path is not there or not allowed, and remembers that one was not allowed.
+/// Nothing but the report is open while the image's links and #! lines are followed: a path through /proc/self/fd would
+/// lead to what a descriptor leads to (CVE-2024-21626). As execvp(3): goes on where a path is not there or not allowed, and remembers that one was not allowed.
 fn execve(p: *const Process, a: plan.Execve) linux.Error!void {
+    var list: Descriptors = .{};
+    for ([_]i32{ 2, p.report }) |fd| list.add(fd);
+    list.closeOthers();
     var denied: ?[]const u8 = null;
     var last: sys.E = .NOENT;
     var object: []const u8 = if (a.argv.len > 0) a.argv[0] else "";

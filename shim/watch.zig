@@ -32,7 +32,7 @@ pub const Watch = struct {
         w.set = epoll;
     }
 
-    /// Out of the set first: a copy in another process (init has one of each until its execve) would keep it there.
+    /// Out of the set first: a copy in another process (init is born with one of each) would keep it there.
     pub fn close(w: *Watch) void {
         if (w.set >= 0 and w.events != 0 and !w.always) _ = sys.epoll_ctl(w.set, sys.EPOLL.CTL_DEL, w.fd, null);
         linux.close(w.fd);

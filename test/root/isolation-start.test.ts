@@ -1,6 +1,6 @@
 /** Classes of published holes in the start of a container and in exec: hostile images and requests against the built mdk. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { directory, file, type Entry } from "../helpers/archive.ts";
 import { baseLayer, openStage, type Stage } from "../helpers/stage.ts";
@@ -73,6 +73,31 @@ describe("leaked descriptors and a working directory outside the root (CVE-2024-
       if (code !== 0) expect(err.trim().split("\n").length).toBeLessThan(3);
     }
   });
+});
+
+describe("a program sought through the engine's descriptors (CVE-2024-21626, attack 3)", () => {
+  rootTest("no descriptor of a start or an exec leads to a program of the host, neither by a link nor by a #! line of the image", async () => {
+    const program = join(stage.folder, "host", "busybox");
+    mkdirSync(join(stage.folder, "host"));
+    copyFileSync("/usr/bin/busybox", program);
+    const numbers = Array.from({ length: 32 }, (_, index) => index + 3);
+    // Below a directory's descriptor, with dots enough to climb to the host's root from anywhere.
+    const place = (number: number): string => `/proc/self/fd/${number}/${"../".repeat(12)}${program.slice(1)}`;
+    const evil = await imageWith(numbers.flatMap((number) => [
+      link(`links/${number}/busybox`, place(number)), file(`scripts/${number}`, `#!${place(number)} true\n`, { mode: 0o755 }),
+    ]));
+    const id = await start(evil, "sleep", "600");
+    const reached: string[] = [];
+    for (const number of numbers) {
+      for (const command of [`/links/${number}/busybox`, `/scripts/${number}`]) {
+        for (const way of [["run", "--rm", evil], ["exec", id]]) {
+          const { code } = await stage.mdk(...way, command);
+          if (code !== 127 && code !== 126) reached.push(`${way[0]} ${command}: ${code}`);
+        }
+      }
+    }
+    expect(reached).toEqual([]);
+  }, 60_000);
 });
 
 describe("what the image puts where the engine mounts", () => {
