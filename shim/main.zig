@@ -44,4 +44,5 @@ test {
     _ = @import("cage.zig");
     _ = @import("socket.zig");
     _ = @import("report.zig");
+    _ = @import("stream.zig");
 }

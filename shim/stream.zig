@@ -62,7 +62,9 @@ pub const Handed = struct {
     }
 
     pub fn flush(h: *Handed) void {
-        if (h.watch.fd >= 0) h.queue.consume(h.write(h.queue.pending()));
+        if (h.watch.fd < 0) return;
+        const written = h.write(h.queue.pending());
+        if (h.watch.fd >= 0) h.queue.consume(written); // given up, it has no queue any more
     }
 
     fn write(h: *Handed, bytes: []const u8) usize {
@@ -78,7 +80,7 @@ pub const Handed = struct {
                 .INTR => {},
                 .AGAIN => return done,
                 else => |failure| {
-                    h.broken = failure == .PIPE;
+                    h.broken = failure == .PIPE or failure == .CONNRESET;
                     h.drop();
                     return bytes.len;
                 },
@@ -199,4 +201,17 @@ pub fn readHandedInput(m: *Monitor) void {
     }
     h.drop();
     m.feederEnded(.handed);
+}
+
+test "a reader that goes while bytes wait for it holds the program back no longer" {
+    var pair: [2]i32 = undefined;
+    _ = try linux.check(sys.socketpair(sys.AF.UNIX, sys.SOCK.STREAM | sys.SOCK.CLOEXEC, 0, &pair), "socketpair", "");
+    var handed: Handed = .{ .watch = .{ .source = .handed_output, .fd = pair[0] }, .socket = true };
+    const bytes: [1 << 16]u8 = @splat('x');
+    for (0..16) |_| handed.put(&bytes);
+    try std.testing.expect(!handed.queue.empty());
+    linux.close(pair[1]);
+    handed.flush();
+    try std.testing.expect(handed.broken);
+    try std.testing.expect(handed.queue.empty());
 }
