@@ -120,7 +120,8 @@ pub const Log = struct {
             log.used = 0;
             log.entries = 0;
         }
-        if (log.max_size > 0 and log.size >= log.max_size) log.rotate();
+        // A new file that could not be made: only that is tried again, for each rotation costs the oldest file.
+        if (log.file < 0) log.open() catch {} else if (log.max_size > 0 and log.size >= log.max_size) log.rotate();
         if (log.dropped > 0 and !log.tellDropped()) {
             log.dropped += log.entries;
             return;

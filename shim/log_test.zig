@@ -109,3 +109,26 @@ test "a log without space drops lines, stays whole, and says how many were lost"
     try expectEntry(lines.next().?, "mdk: 2 lines lost: the log could not be written\n", "stderr");
     try expectEntry(lines.next().?, "kept again\n", "stdout");
 }
+
+test "a rotation whose new file cannot be made costs no older file" {
+    var place: Place = undefined;
+    try place.init(100, 3);
+    defer place.deinit();
+    for ("abcd") |letter| place.log.write(.stdout, &.{ letter, '\n' });
+    var before: sys.rlimit = undefined;
+    _ = try linux.check(sys.prlimit(0, .NOFILE, null, &before), "prlimit64", "");
+    _ = try linux.check(sys.prlimit(0, .NOFILE, &.{ .cur = 0, .max = before.max }, null), "prlimit64", "");
+    for ("efghij") |letter| place.log.write(.stdout, &.{ letter, '\n' });
+    _ = try linux.check(sys.prlimit(0, .NOFILE, &before, null), "prlimit64", "");
+    place.log.write(.stdout, "k\n");
+    for ([_][]const u8{ "c-json.log.2", "c-json.log.1" }, "ac") |name, letter| {
+        const text = try place.read(name);
+        defer t.allocator.free(text);
+        try expectEntry(text[0..std.mem.findScalar(u8, text, '\n').?], &.{ letter, '\n' }, "stdout");
+    }
+    const text = try place.read("c-json.log");
+    defer t.allocator.free(text);
+    var lines = std.mem.splitScalar(u8, text, '\n');
+    try expectEntry(lines.next().?, "mdk: 6 lines lost: the log could not be written\n", "stderr");
+    try expectEntry(lines.next().?, "k\n", "stdout");
+}
