@@ -155,14 +155,18 @@ export class Remote {
     return (this.#renewal ??= this.#answer(response).finally(() => (this.#renewal = null)));
   }
 
-  /** Answers the challenge of a 401; false when there is nothing to answer it with. */
+  /**
+   * Answers the challenge of a 401; false when there is nothing to answer it with, or when it is not the registry that asks
+   * but somebody it redirected to: that one would choose who gets the user's password (CVE-2020-15157).
+   */
   async #answer(response: Response): Promise<boolean> {
+    const origin = this.#origin as string;
+    if (new URL(response.url).origin !== new URL(origin).origin) return false;
     const challenges = parseChallenges(response.headers.get("www-authenticate") ?? "");
     const { credentials } = this.#options;
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
     if (bearer !== undefined) {
       const scope = `repository:${this.#reference.path}:pull`;
-      const origin = this.#origin as string;
       const token = await fetchToken({ transport: this.#transport, challenge: bearer, scope, credentials, origin });
       if (token === null) throw new MdkError("pull-denied", denied(this.#reference));
       this.#authorization = `Bearer ${token}`;

@@ -91,6 +91,8 @@ export class Transport {
       if (next.protocol !== "https:" && !(next.protocol === "http:" && new URL(url).protocol === "http:")) {
         throw new MdkError("registry-answer", `${new URL(url).origin} redirects to ${next.protocol}//${next.host}, which is not followed`);
       }
+      // A body holds a refresh token.
+      if (request.body !== undefined && next.origin !== origin) throw new MdkError("registry-answer", `${origin} redirects to ${next.origin}, which is not followed`);
       next.username = next.password = "";
       url = next.href;
     }
