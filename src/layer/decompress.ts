@@ -75,11 +75,17 @@ async function* gather(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
 function through(source: AsyncIterable<Uint8Array>, inflate: Transform, sink: (bytes: Uint8Array) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     let failed = false;
+    let inflated = false;
+    let read = false;
     const fail = (error: unknown): void => {
       if (failed) return;
       failed = true;
       inflate.destroy();
       reject(error);
+    };
+    // The source is right or wrong (size, digest) at its end only, and zeros behind the compressed stream end the inflating before.
+    const finish = (): void => {
+      if (inflated && read && !failed) resolve();
     };
     inflate.on("data", (bytes: Uint8Array) => {
       if (failed) return;
@@ -90,28 +96,30 @@ function through(source: AsyncIterable<Uint8Array>, inflate: Transform, sink: (b
       }
     });
     inflate.on("end", () => {
-      if (!failed) resolve();
+      inflated = true;
+      finish();
     });
     inflate.on("error", (error: Error) => fail(new MdkError("layer-corrupt", `a layer cannot be decompressed: ${error.message}`, { cause: error })));
     (async () => {
       for await (const chunk of source) {
         if (failed) return;
-        if (!inflate.write(chunk)) await drained(inflate, () => failed);
+        if (!inflated && !inflate.write(chunk)) await drained(inflate, () => failed || inflated);
       }
-      if (!failed) inflate.end();
+      read = true;
+      if (inflated) finish();
+      else if (!failed) inflate.end();
     })().catch(fail);
   });
 }
 
-function drained(inflate: Transform, failed: () => boolean): Promise<void> {
+function drained(inflate: Transform, over: () => boolean): Promise<void> {
   return new Promise((resolve) => {
-    if (failed()) return resolve();
+    if (over()) return resolve();
+    const events = ["drain", "end", "close"];
     const done = (): void => {
-      inflate.off("drain", done);
-      inflate.off("close", done);
+      for (const event of events) inflate.off(event, done);
       resolve();
     };
-    inflate.on("drain", done);
-    inflate.on("close", done);
+    for (const event of events) inflate.on(event, done);
   });
 }
