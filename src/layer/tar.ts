@@ -187,7 +187,11 @@ export class TarReader {
       throw new MdkError("archive-unsupported", `the archive has an entry of unknown type ${JSON.stringify(header.type)}: ${printable(header.name)}`);
     }
     // Before ustar a directory was a file whose name ends in a slash.
-    if (type === "file" && header.name.endsWith("/")) type = "directory";
+    if (type === "file" && header.name.endsWith("/")) {
+      // Some readers pass over such data, others take it for the next headers: no two may see different images.
+      if (header.size !== 0) throw invalid(`a directory with data: ${printable(header.name)}`);
+      type = "directory";
+    }
     for (const name of [header.name, header.linkName]) {
       if (name.length > NAME_BYTES_MAX) throw invalid(`a name of ${name.length} bytes`);
       if (name.includes("\0")) throw invalid(`a NUL byte in the name ${printable(name)}`);

@@ -47,6 +47,12 @@ test("GNU long names and base-256 numbers are read", () => {
   expect(read(bytes).map((entry) => [entry.name, entry.text])).toEqual([[long, "abc"]]);
 });
 
+test("data of a file whose name ends in a slash is not read as the next headers", () => {
+  const hidden = Buffer.concat([header(file("hidden", "x"), 1), padded(Buffer.from("x"))]);
+  expect(read(archive([file("d/")])).map(({ name, type }) => [name, type])).toEqual([["d/", "directory"]]);
+  expect(() => read(archive([file("d/", hidden)]))).toThrow("a directory with data: d/");
+});
+
 test("attribute values are bytes: NUL, newline and 0xff come out as they went in", () => {
   const value = Buffer.from([0, 10, 255, 61, 1]);
   const [entry] = read(archive([file("f", "", { pax: { "SCHILY.xattr.security.capability": value } })]));
