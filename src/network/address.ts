@@ -1,7 +1,7 @@
 /** IPv4 addresses of links by rtnetlink. */
 import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
 import { formatAddress, parseAddress } from "./ipam.ts";
-import { be32, MessageWriter, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, parseAttributes } from "./netlink.ts";
+import { be32, fixedPart, MessageWriter, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, parseAttributes } from "./netlink.ts";
 
 const RTM_NEWADDR = 20;
 const RTM_GETADDR = 22;
@@ -47,9 +47,5 @@ export function readAddresses(socket: NetlinkSocket): LinkAddress[] {
 
 /** struct ifaddrmsg. */
 function addressHeader(prefix: number, index: number): Uint8Array {
-  const bytes = new Uint8Array(8);
-  bytes[0] = AF_INET;
-  bytes[1] = prefix;
-  new DataView(bytes.buffer).setUint32(4, index, true);
-  return bytes;
+  return fixedPart([AF_INET, prefix, 0, 0], index);
 }

@@ -2,7 +2,7 @@
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
-import { MessageWriter, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, parseAttributes, toBytes, toText } from "./netlink.ts";
+import { fixedPart, MessageWriter, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, parseAttributes, toBytes, toText } from "./netlink.ts";
 
 /** IFNAMSIZ without the NUL. */
 export const LINK_NAME_MAX = 15;
@@ -49,7 +49,7 @@ export interface Link {
 /** The link of that name in the socket's namespace, or null. */
 export function findLink(socket: NetlinkSocket, name: string): Link | null {
   const message = new MessageWriter(RTM_GETLINK, 0)
-    .raw(linkHeader({ index: 0, flags: 0, change: 0 }))
+    .raw(linkHeader())
     .string(IFLA_IFNAME, name)
     .u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
     .finish("RTM_GETLINK", name);
@@ -79,7 +79,7 @@ function parseLink(payload: DataView): Link {
 /** EEXIST where the name is taken. An own hardware address keeps the bridge's from following that of its lowest port. */
 export function createBridge(name: string, hardwareAddress: Uint8Array, mtu: number): NetlinkMessage {
   return new MessageWriter(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL)
-    .raw(linkHeader({ index: 0, flags: 0, change: 0 }))
+    .raw(linkHeader())
     .string(IFLA_IFNAME, name)
     .u32(IFLA_MTU, mtu)
     .attribute(IFLA_ADDRESS, hardwareAddress)
@@ -104,7 +104,7 @@ export interface VethOptions {
 /** A veth pair, its host side in the bridge, its peer in the namespace; both are down (up at birth is ENOTCONN: veth_open). */
 export function createVeth({ name, master, mtu, peer }: VethOptions): NetlinkMessage {
   return new MessageWriter(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL)
-    .raw(linkHeader({ index: 0, flags: 0, change: 0 }))
+    .raw(linkHeader())
     .string(IFLA_IFNAME, name)
     .u32(IFLA_MTU, mtu)
     .u32(IFLA_MASTER, master)
@@ -112,7 +112,7 @@ export function createVeth({ name, master, mtu, peer }: VethOptions): NetlinkMes
       info.string(IFLA_INFO_KIND, "veth").nest(IFLA_INFO_DATA, (data) =>
         data.nest(VETH_INFO_PEER, (end) =>
           end
-            .raw(linkHeader({ index: 0, flags: 0, change: 0 }))
+            .raw(linkHeader())
             .string(IFLA_IFNAME, peer.name)
             .u32(IFLA_MTU, mtu)
             .attribute(IFLA_ADDRESS, peer.hardwareAddress)
@@ -137,7 +137,7 @@ export interface UpOptions {
 export function setUp(name: string, { withoutLinkLocal = false, hairpin = false }: UpOptions = {}): NetlinkMessage {
   // Not RTM_SETLINK, which leaves what belongs to a bridge port out without a word.
   const writer = new MessageWriter(RTM_NEWLINK, NLM_F_ACK)
-    .raw(linkHeader({ index: 0, flags: IFF_UP, change: IFF_UP }))
+    .raw(linkHeader(IFF_UP))
     .string(IFLA_IFNAME, name);
   if (withoutLinkLocal) {
     writer.nest(IFLA_AF_SPEC, (spec) =>
@@ -158,7 +158,7 @@ export function setUp(name: string, { withoutLinkLocal = false, hairpin = false 
  */
 export function announceWhenUp(name: string): NetlinkMessage {
   return new MessageWriter(RTM_NEWLINK, NLM_F_ACK)
-    .raw(linkHeader({ index: 0, flags: 0, change: 0 }))
+    .raw(linkHeader())
     .string(IFLA_IFNAME, name)
     .nest(IFLA_AF_SPEC, (spec) =>
       spec.nest(AF_INET, (inet) => inet.nest(IFLA_INET_CONF, (settings) => settings.u32(IPV4_DEVCONF_ARP_NOTIFY, 1))),
@@ -169,17 +169,12 @@ export function announceWhenUp(name: string): NetlinkMessage {
 /** ENODEV where it is missing. 50 to 90 ms in the kernel: never while somebody waits. */
 export function deleteLink(name: string): NetlinkMessage {
   return new MessageWriter(RTM_DELLINK, NLM_F_ACK)
-    .raw(linkHeader({ index: 0, flags: 0, change: 0 }))
+    .raw(linkHeader())
     .string(IFLA_IFNAME, name)
     .finish("RTM_DELLINK", name);
 }
 
-/** struct ifinfomsg. */
-function linkHeader({ index, flags, change }: { index: number; flags: number; change: number }): Uint8Array {
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  view.setInt32(4, index, true);
-  view.setUint32(8, flags, true);
-  view.setUint32(12, change, true);
-  return bytes;
+/** struct ifinfomsg: which link it is says its name; `flags` are to be set. */
+function linkHeader(flags = 0): Uint8Array {
+  return fixedPart([0, 0, 0, 0], 0, flags, flags);
 }

@@ -87,6 +87,11 @@ export function u32(value: number): Uint8Array {
   return Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24);
 }
 
+/** The fixed part of an rtnetlink message (struct ifinfomsg, ifaddrmsg): the address family and three more bytes, then words. */
+export function fixedPart(bytes: readonly [family: number, number, number, number], ...words: readonly number[]): Uint8Array {
+  return Uint8Array.of(...bytes, ...words.flatMap((word) => [...u32(word)]));
+}
+
 export function be32(value: number): Uint8Array {
   return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }
