@@ -2,6 +2,7 @@
  * What of a layer depends on the layers below it, done once those are there, through their merged view:
  * - a directory the archive only implies takes owner, mode, times and attributes of the one below (kernel-traps 30);
  * - where a link stands below, the contents move to where it leads (a file "lib/x" over "lib -> usr/lib" is usr/lib/x);
+ * - an opaque root hides each name below by itself: the kernel merges the roots of all layers, whatever their marks say;
  * - a hard link to a file of a layer below gets a copy of that file to link to, as overlay itself would copy it up.
  * The result is what unpacking all layers over one another into one directory would have made.
  */
@@ -23,7 +24,7 @@ const LINKS_MAX = 40;
 
 /** Whether the result depends on the layers below: then its key is the chain id, else the diff id. */
 export function dependsOnLower(layer: LayerWriter): boolean {
-  return layer.implied.size > 0 || layer.links.length > 0;
+  return layer.implied.size > 0 || layer.links.length > 0 || layer.opaque.has("");
 }
 
 /** Completes the layer. `lower`: a descriptor of the merged view of the layers below, null for the bottom layer. */
@@ -51,6 +52,7 @@ class Finisher {
   }
 
   run(): void {
+    if (this.#layer.opaque.has("")) this.#hideRoot();
     for (const { path, target } of this.#layer.links.splice(0)) this.#link(path, target);
     // Moving makes further implied directories: until there is none that was not looked at.
     const done = new Set<string>();
@@ -61,6 +63,18 @@ class Finisher {
         done.add(path);
         this.#layer.tree.trim();
         if (this.#layer.implied.has(path)) this.#imply(path);
+      }
+    }
+  }
+
+  #hideRoot(): void {
+    const { tree, opaque } = this.#layer;
+    for (const child of namesIn(this.#lower)) {
+      const own = statAt(tree.root.fd, name(child));
+      if (own === null) mknodAt(tree.root.fd, name(child), S_IF.CHR, 0n);
+      else if (isDirectory(own)) {
+        setXattr((tree.existing(child) as Directory).fd, OPAQUE_XATTR, OPAQUE_VALUE);
+        opaque.add(child);
       }
     }
   }

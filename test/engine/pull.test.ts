@@ -94,6 +94,15 @@ describe("what skopeo pushed and mdk pulled is what umoci unpacks", () => {
     expect(snapshotOf(`${registry.host}/implied:1`, made)).toEqual(unpackedByUmoci(image, made));
   });
 
+  rootTest("an opaque root hides all that the layers below have, and nothing of its own layer", async () => {
+    const layers = [EVERYTHING[0]!, [directory("./", { mode: 0o711 }), file(".wh..wh..opq"), directory("etc/"), file("etc/new", "n"), file("bin", "no directory")], [directory("./"), directory("usr/"), file("usr/x", "x")]];
+    const image = makeImage(folder, layers.map((entries) => archive(entries)));
+    push(image, `${registry.host}/root:1`);
+    await pull(context, `${registry.host}/root:1`);
+    expect(snapshotOf(`${registry.host}/root:1`, ["."])).toEqual(unpackedByUmoci(image, ["."]));
+    expect(snapshotOf(`${registry.host}/root:1`, ["."]).length).toBe(6);
+  });
+
   rootTest("Docker's manifest, and layers in zstd", async () => {
     const image = makeImage(folder, [archive([directory("./"), file("a", "a")])]);
     push(image, `${registry.host}/docker:1`, "--format", "v2s2");
