@@ -215,7 +215,7 @@ pub const MoveMount = struct {
 pub const OpenTree = struct {
     source: [:0]const u8,
     target: [:0]const u8,
-    /// AT_RECURSIVE, or 0.
+    /// AT_RECURSIVE, AT_SYMLINK_NOFOLLOW (of the source), or 0.
     flags: u32,
     attr_set: u64,
     attr_clr: u64,

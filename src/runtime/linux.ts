@@ -20,6 +20,7 @@ export const RESOLVE = { NO_XDEV: 0x1, NO_MAGICLINKS: 0x2, NO_SYMLINKS: 0x4, BEN
 
 /** fcntl.h. */
 export const AT_RECURSIVE = 0x8000;
+export const AT_SYMLINK_NOFOLLOW = 0x100;
 
 /** stat.h. */
 export const S_IFREG = 0o100000;

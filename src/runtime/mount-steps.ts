@@ -9,7 +9,7 @@
  */
 import { DEV_LINKS } from "../spec/defaults.ts";
 import type { LinuxDevice, Mount, Spec } from "../spec/types.ts";
-import { AT_RECURSIVE, makedev, MOUNT_ATTR, MS, RESOLVE, S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG } from "./linux.ts";
+import { AT_RECURSIVE, AT_SYMLINK_NOFOLLOW, makedev, MOUNT_ATTR, MS, RESOLVE, S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG } from "./linux.ts";
 import { parseMountOptions } from "./mount-options.ts";
 import type { Fd, Step } from "./plan.ts";
 
@@ -206,7 +206,7 @@ function hide(context: MountContext, covered: (path: string) => boolean): { befo
     const kind = context.kinds.get(path);
     if (kind === undefined) continue;
     const source = sources.get(kind);
-    put(late(path), source === undefined ? fsmount({ destination: path, type: "tmpfs", source: "tmpfs", options: EMPTY }, STRICT) : bindReadonly(source, path, 0));
+    put(late(path), source === undefined ? fsmount({ destination: path, type: "tmpfs", source: "tmpfs", options: EMPTY }, STRICT) : bindReadonly(source, path, AT_SYMLINK_NOFOLLOW));
     if (!taken.has(kind)) sources.set(kind, path);
     taken.add(kind);
   }

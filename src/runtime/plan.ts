@@ -218,7 +218,7 @@ export interface MoveMount {
 export interface OpenTree {
   source: string;
   target: string;
-  /** AT_RECURSIVE, or 0. */
+  /** AT_RECURSIVE, AT_SYMLINK_NOFOLLOW (of the source), or 0. */
   flags: U32;
   attr_set: U64;
   attr_clr: U64;
