@@ -26,6 +26,9 @@ export interface ForeignLink {
   readonly target: string;
 }
 
+/** Names of all implied directories. One entry of 4 KiB can imply a thousand, and each is kept by name until the layer is finished. */
+const IMPLIED_BYTES_MAX = 32 << 20;
+
 export class LayerWriter implements TarHandler {
   readonly tree: Tree;
   /** True paths of directories that the archive has no entry for, though it has something in them. */
@@ -37,6 +40,7 @@ export class LayerWriter implements TarHandler {
   readonly links: ForeignLink[] = [];
   /** Bytes of file data written. */
   size = 0;
+  #impliedBytes = 0;
   #file = -1;
   #entry: TarEntry | null = null;
 
@@ -56,6 +60,10 @@ export class LayerWriter implements TarHandler {
 
   #imply({ directory, overWhiteout }: Made): void {
     chmod(directory.fd, 0o755); // the umask
+    this.#impliedBytes += directory.path.length;
+    if (this.#impliedBytes > IMPLIED_BYTES_MAX) {
+      throw new MdkError("archive-too-large", `the archive implies directories with more than ${IMPLIED_BYTES_MAX} bytes of names`);
+    }
     if (!overWhiteout) return void this.implied.add(directory.path);
     setXattr(directory.fd, OPAQUE_XATTR, OPAQUE_VALUE);
     this.opaque.add(directory.path);

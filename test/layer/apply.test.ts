@@ -245,3 +245,11 @@ describe("a layer that is not what it should be is refused", () => {
     }
   });
 });
+
+rootTest("directories that the archive only implies are bounded, as its entries are", async () => {
+  const below = `/${"d".repeat(250)}`.repeat(14);
+  const entries = Array.from({ length: 1350 }, (_, index) => file("f", "", { pax: { path: `${index}${below}/f` } }));
+  const into = join(folder, "bomb");
+  await expect(layer(entries, { into })).rejects.toThrow("the archive implies directories with more than 33554432 bytes of names");
+  rmSync(into, { recursive: true });
+}, 60_000);
