@@ -8,8 +8,9 @@ import type { StorePaths } from "./paths.ts";
 /** Stores the bytes under their sha256; idempotent. Synced, and never visible half-written. Throws node's errors. */
 export function writeBlob(paths: StorePaths, bytes: Uint8Array): Digest {
   const digest = digestOf(bytes);
-  const temporary = join(paths.temporary, `blob-${hexOf(digest).slice(0, 16)}-${process.pid}`);
-  const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW, 0o600);
+  // Not by pid: another pid namespace with the same store may have the same.
+  const temporary = join(paths.temporary, `blob-${crypto.randomUUID()}`);
+  const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
   try {
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
     fsyncSync(fd);
