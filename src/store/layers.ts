@@ -5,7 +5,7 @@
  * The lock's key is the chain id: who holds it may wait for the layers below, whose chains are shorter, and two pulls never
  * wait for one another in a circle.
  */
-import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, renameSync, unlinkSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, readdirSync, renameSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Digest } from "../image/digest.ts";
 import { hexOf } from "../image/digest.ts";
@@ -84,8 +84,7 @@ export function draftLayer(paths: StorePaths, database: Database, chainId: Diges
 }
 
 function commit(paths: StorePaths, database: Database, directory: string, { diffId, chainId, size }: FinishedLayer): LayerRow {
-  const row = { id: freeId(paths, chainId ?? diffId), contentKey: chainId === null ? diffId : chainKey(chainId), diffId, size };
-  renameSync(directory, paths.layer(row.id));
+  const row = { id: publish(paths, directory, chainId ?? diffId), contentKey: chainId === null ? diffId : chainKey(chainId), diffId, size };
   const fd = openSync(paths.layers, constants.O_RDONLY);
   try {
     syncFileSystem(fd);
@@ -101,11 +100,20 @@ function commit(paths: StorePaths, database: Database, directory: string, { diff
   });
 }
 
-/** Twelve hexadecimal digits: those of the key, unless another layer (or what a killed pull left) has them. */
-function freeId(paths: StorePaths, key: Digest): string {
-  let id = hexOf(key).slice(0, 12);
-  while (existsSync(paths.layer(id))) id = randomHex(6);
-  return id;
+/**
+ * Gives the finished directory its final name and returns it: twelve hexadecimal digits, those of the key unless another
+ * layer (one that is committed at this moment, or what a killed pull left) has them.
+ */
+function publish(paths: StorePaths, directory: string, key: Digest): string {
+  for (let id = hexOf(key).slice(0, 12); ; id = randomHex(6)) {
+    try {
+      renameSync(directory, paths.layer(id));
+      return id;
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code !== "ENOTEMPTY" && code !== "EEXIST") throw error;
+    }
+  }
 }
 
 function randomHex(bytes: number): string {
