@@ -15,7 +15,7 @@ const GLOBAL_FLAGS: readonly Flag[] = [
   { name: "debug", short: "D", type: "bool", help: "Show the cause of an error" },
   { name: "host", short: "H", type: "list", help: "Daemon socket to connect to", missing: true },
   { name: "root", type: "string", help: "Images and containers live here (default \"/var/lib/mdk\", or MDK_ROOT)" },
-  { name: "run-root", type: "string", help: "State of running containers (default \"/run/mdk\", or MDK_RUN_ROOT)" },
+  { name: "run-root", type: "string", help: "State of running containers (default \"/run/mdk\", with another --root a name of its own; or MDK_RUN_ROOT)" },
   { name: "version", short: "v", type: "bool", help: "Print version information and quit" },
 ];
 

@@ -2,8 +2,9 @@
 import { isAbsolute, resolve } from "node:path";
 import { MdkError } from "../error.ts";
 import { createContext as create, type Context } from "../engine/context.ts";
+import { defaultRunRoot } from "../engine/host.ts";
 import { isKernel, kernelRelease } from "../sys/kernel.ts";
-import { DEFAULT_ROOT, DEFAULT_RUN_ROOT } from "../store/paths.ts";
+import { DEFAULT_ROOT } from "../store/paths.ts";
 import type { Values } from "./flags.ts";
 
 /**
@@ -21,9 +22,10 @@ export function createContext(globals: Values, { needsRoot }: { readonly needsRo
     throw new MdkError("not-root", "mdk must run as root", { hint: "try: sudo mdk …" });
   }
   refuseOldKernel();
+  const root = directory(globals.string("root") ?? environment.MDK_ROOT ?? DEFAULT_ROOT);
   return create({
-    root: directory(globals.string("root") ?? environment.MDK_ROOT ?? DEFAULT_ROOT),
-    runRoot: directory(globals.string("run-root") ?? environment.MDK_RUN_ROOT ?? DEFAULT_RUN_ROOT),
+    root,
+    runRoot: directory(globals.string("run-root") ?? environment.MDK_RUN_ROOT ?? defaultRunRoot(root)),
     environment: globals.string("config") === null ? environment : { ...environment, DOCKER_CONFIG: globals.string("config")! },
     now: () => new Date(),
   });

@@ -55,7 +55,7 @@ function conflict(name: string, holder: string): MdkError {
 export function beginNew(context: Context, draft: Draft): Begun {
   const opLock = takeOpLock(context, draft.id, true)!;
   try {
-    markBegun(opLock);
+    markBegun(opLock, context.root);
     return withReservation(context, draft, (reservation) =>
       transaction(context.database(), () => {
         insertDraft(context, draft, { phase: "started", transient: true });
@@ -83,7 +83,7 @@ export function beginExisting(context: Context, id: string): Begun | null {
     }
     // Before the row says that a start was begun: what an earlier run left must not be taken for this one's end.
     clearRunDirectory(context, id);
-    markBegun(opLock);
+    markBegun(opLock, context.root);
     return withReservation(context, container, (reservation) =>
       transaction(context.database(), () => {
         markStarted(context.database(), id);

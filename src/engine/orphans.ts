@@ -1,6 +1,8 @@
 /** What nobody's container left in the run root: looked for by every `ps`, dealt with by settle.ts. */
 import { existsSync, readdirSync } from "node:fs";
+import { isOfAnotherRoot } from "../runtime/state.ts";
 import { readContainer } from "../store/containers.ts";
+import { runPaths } from "../store/paths.ts";
 import type { Context } from "./context.ts";
 
 /**
@@ -11,7 +13,7 @@ export function findOrphans(context: Context, known: ReadonlySet<string>): strin
   if (!existsSync(context.runRoot)) return [];
   return readdirSync(context.runRoot).filter((name) => {
     if (known.has(name)) return false;
-    if (isContainerId(name)) return readContainer(context.database(), name) === null;
+    if (isContainerId(name)) return readContainer(context.database(), name) === null && !isOfAnotherRoot(runPaths(context.runRoot).container(name), context.root);
     const writer = /^shim-[0-9a-f]{64}\.(\d+)$/.exec(name)?.[1];
     return writer !== undefined && !existsSync(`/proc/${writer}`);
   });

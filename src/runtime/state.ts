@@ -3,7 +3,7 @@
  *
  *     <run root>/<id>/  run.lock    held by the monitor as long as anything of the container lives
  *                       op.lock     held by who changes it: start, cleanup, rm, export of a stopped one, reconcile;
- *                                   not empty since a start was begun: an empty one was made after a reboot
+ *                                   names the data root since a start was begun: an empty one was made after a reboot
  *                       attach      the monitor's socket
  *                       state.new   written by the command before `go`
  *                       state.json  the same, renamed when init is about to become the program: the container has started
@@ -88,9 +88,23 @@ export function isHeld(directory: string): boolean {
 }
 
 /** Before a start's row is written, under its op lock: what a reboot took away can be told from what was never there. */
-export function markBegun(opLock: number): void {
-  writeSync(opLock, "begun", 0);
+export function markBegun(opLock: number, root: string): void {
+  writeSync(opLock, begunBy(root), 0);
 }
+
+/** Whether a start was begun here for another data root than this one: then the directory is that one's business. */
+export function isOfAnotherRoot(directory: string, root: string): boolean {
+  let mark: string;
+  try {
+    mark = readFileSync(opLockPath(directory), "utf8");
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return false;
+    throw error;
+  }
+  return mark !== "" && mark !== begunBy(root);
+}
+
+const begunBy = (root: string): string => `begun for ${root}\n`;
 
 /** Before `go`: what the container will be once it has started. */
 export function writeState(directory: string, state: StateFile): void {

@@ -9,7 +9,7 @@
  *       mounts/d/                        the lowest layer of every container's root: what its mounts need under them
  *       containers/<id>/           0700  upper, work, hosts, hostname, resolv.conf, config.json, log
  *       tmp/                       0700  what is being made, and the lock files of who makes it
- *     /run/mdk/                    0711  --run-root: gone with a reboot, except where a CI container keeps /run
+ *     /run/mdk/                    0711  --run-root (of another --root: /run/mdk-<hash>): gone with a reboot, except where a CI container keeps /run
  *       <container id>/            0700  locks, attach socket, exit record
  *       shim-<sha256>              0500  the shim, verified at every use
  *       name-servers-told                the host's lack of name servers was told of
