@@ -1,5 +1,5 @@
 /** `mdk export`. */
-import { closeSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { EXIT, MdkError } from "../error.ts";
 import { exportContainer } from "../engine/export-container.ts";
 import { findContainer } from "../engine/find.ts";
@@ -15,18 +15,19 @@ export const command: Command = {
   run,
 };
 
-async function run({ context, flags, operands }: Invocation): Promise<number> {
+function run({ context, flags, operands }: Invocation): number {
   const container = findContainer(context, operands[0] ?? "");
   const path = flags.string("output");
   if (path === null) {
     if (isTerminal(1)) throw new MdkError("export-to-terminal", "cowardly refusing to save to a terminal. Use the -o flag or redirect", { status: EXIT.failure });
-    await exportContainer(context, container, (bytes) => stream(1, bytes));
+    exportContainer(context, container, (bytes) => stream(1, bytes));
     return 0;
   }
+  refuseDevice(path);
   const temporary = `${path}.${process.pid}.tmp`;
   const file = openSync(temporary, "wx", 0o600);
   try {
-    await exportContainer(context, container, (bytes) => stream(file, bytes));
+    exportContainer(context, container, (bytes) => stream(file, bytes));
     closeSync(file);
     renameSync(temporary, path);
   } catch (error) {
@@ -34,4 +35,11 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
     throw error;
   }
   return 0;
+}
+
+/** What is renamed over a device takes its name: /dev/null would be an archive from then on. */
+function refuseDevice(path: string): void {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined || (!stat.isCharacterDevice() && !stat.isBlockDevice())) return;
+  throw new MdkError("export-to-device", `failed to export container: invalid output path: ${JSON.stringify(path)} must be a directory or a regular file: got a device`, { status: EXIT.failure });
 }
