@@ -73,8 +73,9 @@ const FUNCTIONS: Readonly<Record<string, readonly [least: number, call: (...valu
   truncate: [2, (text, length) => String(text).slice(0, Number(length))],
   pad: [3, (text, before, after) => (text === "" ? "" : `${" ".repeat(Number(before))}${String(text)}${" ".repeat(Number(after))}`)],
   not: [1, (value) => !truth(value)],
-  and: [1, (...values) => values.find((value) => !truth(value)) ?? values.at(-1)],
-  or: [1, (...values) => values.find(truth) ?? values.at(-1)],
+  // By index: what is found may be nil.
+  and: [1, (...values) => values.at(values.findIndex((value) => !truth(value)))],
+  or: [1, (...values) => values.at(values.findIndex(truth))],
   eq: [2, (value, ...others) => others.some((other) => compare(value, other) === 0)],
   ne: [2, (a, b) => compare(a, b) !== 0],
   lt: [2, (a, b) => compare(a, b) < 0],

@@ -31,6 +31,7 @@ const CASES: readonly (readonly [template: string, output: string])[] = [
   ["{{truncate .Id 4}} {{title \"abc\"}} {{split \"a:b\" \":\"}}", "0123 Abc [a b]"],
   ["a {{- .Count -}} b{{/* a comment */}}", "a3b"],
   ["{{.Name}}\\t{{.Count}}\\n", "/web\t3\n"],
+  ['{{and .None "else"}} {{and .Running .None "else"}} {{or .None .Empty}}', "<no value> <no value> []"],
   ['{{and .Running (gt .Count 2)}} {{or .None "else"}} {{not .Running}} {{ne .Name "x"}}', "true else false true"],
   ["{{println .Name}}{{print .Count .Count}}", "/web\n3 3"],
   ['{{$x := .Count}}{{$x}}{{"}}"}}', "3}}"],
