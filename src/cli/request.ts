@@ -177,16 +177,22 @@ function labelsOf(flags: Values): Record<string, string> {
   return Object.fromEntries(lines.map((line) => { const [key, value] = splitAt(line, "="); return [key, value ?? ""]; }));
 }
 
-/** Docker's rules: `KEY=value` as it is, `KEY` takes the caller's value or nothing; files first, the last one wins. */
+/**
+ * Docker's rules: `KEY=value` as it is, `KEY` takes the caller's value; where there is none, a file's line says nothing and -e
+ * takes the image's variable away (it stays `KEY`). Files first, the last one wins.
+ */
 export function environmentOf(flags: Values, environment: Readonly<Record<string, string | undefined>>): string[] {
   const result = new Map<string, string>();
-  for (const line of [...flags.list("env-file").flatMap((path) => linesOf(path)), ...flags.list("env")]) {
+  const put = (line: string, file: boolean): void => {
     const [key, value] = splitAt(line, "=");
     if (key === "") throw refuse(`invalid environment variable: ${line}`);
-    if (/[\s]/.test(key) && value !== null && flags.list("env-file").length > 0 && !flags.list("env").includes(line)) throw refuse(`invalid env file: variable '${key}' contains whitespaces`);
-    if (value !== null) result.set(key, `${key}=${value}`);
+    if (file && value !== null && /\s/.test(key)) throw refuse(`invalid env file: variable '${key}' contains whitespaces`);
+    if (value !== null) result.set(key, line);
     else if (environment[key] !== undefined) result.set(key, `${key}=${environment[key]}`);
-  }
+    else if (!file) result.set(key, key);
+  };
+  for (const path of flags.list("env-file")) for (const line of linesOf(path)) put(line, true);
+  for (const line of flags.list("env")) put(line, false);
   return [...result.values()];
 }
 
