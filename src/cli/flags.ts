@@ -31,7 +31,7 @@ export interface Command {
   readonly interspersed?: boolean;
   /** It touches nothing of the host: root is not asked for. */
   readonly anyUser?: boolean;
-  /** Exit status of errors that name none: 125 for run and exec, else 1. */
+  /** Exit status of errors that name none: 125 for run, else 1. */
   readonly failure?: number;
   /** Returns the exit status. */
   readonly run: (invocation: Invocation) => number | Promise<number>;

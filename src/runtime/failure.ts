@@ -132,7 +132,7 @@ function tellStep({ step, call, errno, object }: Failed, { text }: FailureContex
 function hintFor(step: string, errno: number): string | null {
   if (step === "write" && (errno === ENOSPC || errno === EINVAL)) return "a cgroup without cpus or mems takes no process: look at --cpuset-cpus and the parent group";
   if (step === "setrlimit") return "raising a limit above that of mdk's own process needs CAP_SYS_RESOURCE";
-  if (step === "seccomp") return "the kernel needs CONFIG_SECCOMP_FILTER; --security-opt seccomp=unconfined does without";
+  if (step === "seccomp") return "the kernel needs CONFIG_SECCOMP_FILTER; --privileged does without";
   if (step === "write_proc" && errno === ENOENT) return "this kernel lacks the setting";
   if (step === "write_proc" && errno === EROFS) return "/proc/sys is read-only here";
   if (step === "keyctl_join" && errno !== ENOMEM) return "another sandbox around mdk may forbid keyrings";
