@@ -9,10 +9,16 @@ export async function forEach<T>(items: readonly T[], work: (item: T) => void | 
     try {
       await work(item);
     } catch (error) {
-      if (!(error instanceof MdkError)) throw error;
-      printError(printable(`mdk: ${error.message}`) + (error.hint === null ? "" : `\n${printable(error.hint)}`));
+      if (!isOfTheWorld(error)) throw error;
+      const hint = error instanceof MdkError ? error.hint : null;
+      printError(printable(`mdk: ${error.message}`) + (hint === null ? "" : `\n${printable(hint)}`));
       status = EXIT.failure;
     }
   }
   return status;
+}
+
+/** What the kernel or the disk refused for one of them, too: such errors carry its code. A mistake of mdk's own goes on to main. */
+function isOfTheWorld(error: unknown): error is Error {
+  return error instanceof MdkError || (error instanceof Error && typeof (error as { code?: unknown }).code === "string");
 }

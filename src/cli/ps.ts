@@ -2,7 +2,7 @@
 import { listSummaries, readDetails, type Summary } from "../engine/list.ts";
 import type { Container } from "../store/containers.ts";
 import { ago, humanStatus } from "./human.ts";
-import type { Command, Invocation } from "./flags.ts";
+import type { Command, Invocation, Values } from "./flags.ts";
 import { json, print, printable, table } from "./output.ts";
 import { EXIT, MdkError } from "../error.ts";
 
@@ -56,14 +56,14 @@ const COLUMNS: Readonly<Record<string, readonly [head: string, column: Column]>>
 const USUAL = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
 
 async function run({ context, flags }: Invocation): Promise<number> {
-  const last = flags.bool("latest") ? 1 : flags.int("last");
+  const last = lastOf(flags);
   const filters = flags.list("filter").map(parseFilter);
   const all = flags.bool("all") || last !== null || filters.some(({ key }) => key === "status" || key === "exited");
   let read: ReadonlyMap<string, Container> | null = null;
   const details = ({ container }: Summary): Container | null => (read ??= readDetails(context)).get(container.id) ?? null;
   const how: Telling = { now: context.now(), full: flags.bool("no-trunc"), details };
   let found = (await listSummaries(context, { all })).filter((summary) => (all || summary.status.word === "running") && matches(summary, filters, details));
-  if (last !== null && last >= 0) found = found.slice(0, last);
+  if (last !== null) found = found.slice(0, last);
   const format = flags.string("format");
   if (flags.bool("quiet")) {
     if (found.length > 0) print(found.map((summary) => COLUMNS.ID![1](summary, how)).join("\n"));
@@ -75,6 +75,13 @@ async function run({ context, flags }: Invocation): Promise<number> {
   return 0;
 }
 
+/** How many of all states; null: only those that run. Docker's: -n wins over -l, and what is no number of containers means nothing. */
+function lastOf(flags: Values): number | null {
+  const last = flags.int("last") ?? -1;
+  if (last === -1 && flags.bool("latest")) return 1;
+  return last > 0 ? last : null;
+}
+
 async function printFormatted(format: string, found: readonly Summary[], how: Telling): Promise<void> {
   const rows = found.map((summary) => rowOf(([, column]) => column(summary, how)));
   if (format === "json") {
@@ -83,11 +90,15 @@ async function printFormatted(format: string, found: readonly Summary[], how: Te
   }
   const { renderTemplate } = await import("./template.ts");
   const template = format.startsWith("table ") ? format.slice("table ".length) : format;
-  const lines = rows.map((row, index) => renderTemplate(template, row, { Label: (name) => how.details(found[index]!)?.config.Labels[name] ?? "" }));
+  const lines = rows.map((row, index) => renderTemplate(template, row, { Label: (name) => labelOf(how.details(found[index]!), name) }));
   if (format.startsWith("table ")) {
     const heads = rowOf(([head]) => head);
     print(table([renderTemplate(template, heads, { Label: (name) => name }), ...lines].map((line) => line.split("\t"))));
   } else for (const line of lines) print(line);
+}
+
+function labelOf(container: Container | null, name: string): string {
+  return container !== null && Object.hasOwn(container.config.Labels, name) ? container.config.Labels[name]! : "";
 }
 
 function rowOf(text: (column: readonly [string, Column]) => string): Row {
@@ -123,13 +134,23 @@ function parseFilter(text: string): Filter {
   return { key, value: text.slice(equals + 1) };
 }
 
+/** Docker's match: the text itself, or a regular expression that fits a part of it; one that is none fits nothing. */
+function fits(pattern: string, text: string): boolean {
+  if (pattern === text) return true;
+  try {
+    return new RegExp(pattern).test(text);
+  } catch {
+    return false;
+  }
+}
+
 /** Values of one key are alternatives, keys add up; labels all have to be there. */
 function matches(summary: Summary, filters: readonly Filter[], details: Telling["details"]): boolean {
   const { container, status } = summary;
   const image = container.imageName;
   const one = ({ key, value }: Filter): boolean => {
-    if (key === "id") return container.id.startsWith(value);
-    if (key === "name") return container.name.includes(value);
+    if (key === "id") return fits(value, container.id);
+    if (key === "name") return fits(value, container.name) || fits(value, `/${container.name}`);
     if (key === "exited") return status.word === "exited" && String(status.code) === value;
     if (key === "network") return details(summary)?.host.NetworkMode === value;
     if (key === "volume") return (details(summary)?.host.Binds ?? []).some((bind) => bind.split(":").slice(0, 2).includes(value));
