@@ -5,6 +5,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import type { Container } from "../store/containers.ts";
 import { storePaths } from "../store/paths.ts";
+import { SysError } from "../sys/ffi.ts";
 import { pollReadable } from "../sys/poll.ts";
 import { connectMonitor } from "./end.ts";
 import { sendWithDescriptors } from "../sys/socket.ts";
@@ -34,8 +35,7 @@ export function followLog(context: Context, container: Container, selection: Log
   const path = `${storePaths(context.root).container(container.id)}/${logName(container.id)}`;
   const output = new Output(selection, sink);
   // Before reading: an end that comes while the file is read must not be missed.
-  const monitor = selection.follow ? connectMonitor(context, container) : null;
-  if (monitor !== null) sendWithDescriptors(monitor, Buffer.from("x"), []);
+  const monitor = selection.follow ? subscribe(context, container) : null;
   for (const file of rotated(path)) readFile(file, output);
   if (monitor === null) {
     readFile(path, output);
@@ -46,6 +46,21 @@ export function followLog(context: Context, container: Container, selection: Log
     followFile(path, output, monitor);
   } finally {
     closeSync(monitor);
+  }
+}
+
+/** A socket that becomes readable at the container's end; null: it does not run. */
+function subscribe(context: Context, container: Container): number | null {
+  const monitor = connectMonitor(context, container);
+  if (monitor === null) return null;
+  try {
+    sendWithDescriptors(monitor, Buffer.from("x"), []);
+    return monitor;
+  } catch (error) {
+    closeSync(monitor);
+    // It ended between the two calls.
+    if (error instanceof SysError) return null;
+    throw error;
   }
 }
 
@@ -200,11 +215,20 @@ function parseLine(bytes: Buffer, start: number, end: number): Entry | null {
     if (out || bytes.compare(STREAM_ERR, 0, STREAM_ERR.length, streamStart, timeStart) === 0) {
       const raw = bytes.toString("utf8", logStart, streamStart);
       const escape = raw.indexOf("\\");
-      const log = escape === -1 ? raw : escape === raw.length - 2 && raw.endsWith("\\n") ? `${raw.slice(0, -2)}\n` : (JSON.parse(`"${raw}"`) as string);
-      return { log, stream: out ? "stdout" : "stderr", time: bytes.toString("latin1", timeStart, end - 2) };
+      const log = escape === -1 ? raw : escape === raw.length - 2 && raw.endsWith("\\n") ? `${raw.slice(0, -2)}\n` : unescaped(raw);
+      return log === null ? null : { log, stream: out ? "stdout" : "stderr", time: bytes.toString("latin1", timeStart, end - 2) };
     }
   }
   return parseAny(bytes.toString("utf8", start, end));
+}
+
+/** Null: what a torn line and the next one make together. */
+function unescaped(raw: string): string | null {
+  try {
+    return JSON.parse(`"${raw}"`) as string;
+  } catch {
+    return null;
+  }
 }
 
 function parseAny(text: string): Entry | null {
