@@ -3,11 +3,10 @@
 //!
 //!   0 1 2   the user's streams
 //!   3       the attach socket; hello has been said (attach.zig)
-//!   4       pidfd of the container's init, if signals are passed on
-//!   5       if open, told how it ended: 'x' and the exit status, 'd' detached (and 128 + n: by signal n), 'l' the monitor was lost
+//!   4       if open, told how it ended: 'x' and the exit status, 'd' detached (and 128 + n: by signal n), 'l' the monitor was lost
 //!
-//! FLAGS: r raw mode of the terminal 0 · i forward stdin · s pass signals on · w tell the window size · d make it
-//! draw its screen again.
+//! FLAGS: r raw mode of the terminal 0 · i forward stdin · s signals are the business of who started the pump, as long as
+//! it lives · w tell the window size · d make it draw its screen again.
 //! KEYS: the detach sequence's bytes in hexadecimal; "" or "-": none.
 //! Exit status: the container's; 0 when detached; 255 when the monitor was lost; 128 + n when ended by signal n.
 const std = @import("std");
@@ -17,15 +16,15 @@ const linux = @import("linux.zig");
 const sys = linux.sys;
 
 const remote = 3;
-const init_process = 4;
-const result = 5;
+const result = 4;
 
 const Termios = extern struct { iflag: u32, oflag: u32, cflag: u32, lflag: u32, line: u8, cc: [19]u8 };
 
 const Pump = struct {
     raw: bool = false,
     forward: bool = false,
-    pass_signals: bool = false,
+    /// Who deals with the signals: both are in the terminal's process group, so that each has its own copy of them.
+    passer: ?usize = null,
     window: bool = false,
     redraw: bool = false,
     saved: ?Termios = null,
@@ -46,7 +45,7 @@ pub fn main(flags: []const u8, keys: []const u8) u8 {
     for (flags) |flag| switch (flag) {
         'r' => p.raw = true,
         'i' => p.forward = true,
-        's' => p.pass_signals = true,
+        's' => p.passer = sys.syscall0(.getppid),
         'w' => p.window = true,
         'd' => p.redraw = true,
         else => return 125,
@@ -129,10 +128,7 @@ fn signalled(p: *Pump) void {
         return;
     }
     if (info.signo == @backingInt(sys.SIG.PIPE)) return;
-    if (p.pass_signals) {
-        const sent = sys.syscall4(.pidfd_send_signal, init_process, info.signo, 0, 0);
-        if (sys.errno(sent) == .SUCCESS or sys.errno(sent) == .SRCH) return;
-    }
+    if (p.passer != null and p.passer == sys.syscall0(.getppid)) return;
     switch (info.signo) {
         1, 2, 3, 10, 12, 14, 15 => finish(p, @intCast(128 + info.signo), &.{ 'd', @intCast(128 + info.signo) }), // HUP INT QUIT USR1 USR2 ALRM TERM: as if detached
         else => {},

@@ -198,7 +198,7 @@ async function stay(context: Context, { launcher, socket }: Session, options: Ex
   if (socket !== null) {
     const raw = options.terminal && options.interactive && isTerminal(0);
     const flags = `${raw ? "r" : ""}${options.interactive ? "i" : ""}${options.terminal && isTerminal(1) ? "w" : ""}`;
-    const end = await pump(context.runRoot, { flags, detachKeys: options.detachKeys, socket, init: null });
+    const end = await pump(context.runRoot, { flags, detachKeys: options.detachKeys, socket });
     if (end.kind === "detached") return end.signalled;
   }
   const exited = await awaitExited(launcher.channel);

@@ -54,9 +54,8 @@ export async function runForeground(context: Context, begun: Begun, joining: Joi
   } finally {
     if (pair !== null) closeSync(pair[1]);
   }
-  const init = openRunning(context, container, "init");
-  proxy.target(init);
-  const end = pair === null ? null : await pump(context.runRoot, { socket: pair[0], init, flags: pumpFlags(container, joining), detachKeys: joining.detachKeys });
+  proxy.target(openRunning(context, container, "init"));
+  const end = pair === null ? null : await pump(context.runRoot, { socket: pair[0], flags: pumpFlags(container, joining), detachKeys: joining.detachKeys });
   if (end?.kind === "detached") {
     closeSync(channel);
     return end.signalled;
@@ -86,11 +85,10 @@ export async function attach(context: Context, container: Container, joining: Jo
   const socket = connectMonitor(context, container);
   if (socket === null) return waitForEnd(context, container);
   sendWithDescriptors(socket, Buffer.from(["a".charCodeAt(0), attachBits(joining)]), []);
-  const init = openRunning(context, container, "init");
   const proxy = new SignalProxy(joining.sigProxy);
   proxy.listen();
-  proxy.target(init);
-  const end: PumpEnd = await pump(context.runRoot, { socket, init, flags: `${pumpFlags(container, joining)}d`, detachKeys: joining.detachKeys });
+  proxy.target(openRunning(context, container, "init"));
+  const end: PumpEnd = await pump(context.runRoot, { socket, flags: `${pumpFlags(container, joining)}d`, detachKeys: joining.detachKeys });
   if (end.kind === "detached") return end.signalled;
   return end.kind === "exited" ? end.code : waitForEnd(context, container);
 }

@@ -157,14 +157,12 @@ export function sayCleaned(channel: number): void {
 }
 
 export interface PumpOptions {
-  /** Letters of the pump face: r raw terminal, i forward stdin, s proxy signals, w window size, d a redraw first. */
+  /** Letters of the pump face: r raw terminal, i forward stdin, s signals are ours to pass on, w window size, d a redraw first. */
   readonly flags: string;
   /** Bytes that detach; empty: none do. */
   readonly detachKeys: Uint8Array;
   /** The attach socket, hello said. */
   readonly socket: number;
-  /** pidfd of init, for the signals. */
-  readonly init: number | null;
 }
 
 /** How an attached session ended. `signalled`: 128 and the number of the signal that ended the client's side, else the keys did. */
@@ -176,7 +174,7 @@ export async function pump(runRoot: string, options: PumpOptions): Promise<PumpE
   let child: Child;
   try {
     const keys = Buffer.from(options.detachKeys).toString("hex");
-    child = spawnDescriptor(openShim(runRoot), ["mdk-shim", "pump", options.flags, keys], [0, 1, 2, options.socket, options.init ?? "ignore", theirs]);
+    child = spawnDescriptor(openShim(runRoot), ["mdk-shim", "pump", options.flags, keys], [0, 1, 2, options.socket, theirs]);
   } finally {
     closeSync(theirs);
   }
