@@ -11,7 +11,8 @@ import { inspectContainer } from "./container.ts";
 
 /** Containers come before images of the same name. Null: there is neither. */
 export function readInspect(context: Context, word: string, type: "container" | "image" | null): object | null {
-  return (type === "image" ? null : orNull(() => readContainerJson(context, word))) ?? (type === "container" ? null : orNull(() => inspectImage(context, word)));
+  return (type === "image" ? null : orNull(() => readContainerJson(context, word), MISSING)) ??
+    (type === "container" ? null : orNull(() => inspectImage(context, word), type === "image" ? MISSING : NO_NAME));
 }
 
 function readContainerJson(context: Context, word: string): object {
@@ -23,11 +24,15 @@ function readContainerJson(context: Context, word: string): object {
   });
 }
 
-function orNull(read: () => object): object | null {
+const MISSING: readonly string[] = ["no-such-container", "no-such-image"];
+/** A container's name need not be one that an image can have. */
+const NO_NAME: readonly string[] = [...MISSING, "reference-invalid"];
+
+function orNull(read: () => object, missing: readonly string[]): object | null {
   try {
     return read();
   } catch (error) {
-    if (error instanceof MdkError && (error.code === "no-such-container" || error.code === "no-such-image")) return null;
+    if (error instanceof MdkError && missing.includes(error.code)) return null;
     throw error;
   }
 }

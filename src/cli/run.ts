@@ -14,7 +14,7 @@ import { obtainImage } from "./obtain-image.ts";
 import { print } from "./output.ts";
 import { requestOf } from "./request.ts";
 import { createCidFile } from "./cid-file.ts";
-import { warn } from "./warn.ts";
+import { Warnings } from "./warn.ts";
 
 export const command: Command = {
   usage: "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
@@ -31,32 +31,31 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const streams = streamsOf(flags);
   const detachKeys = parseDetachKeys(flags.string("detach-keys"));
   const request = requestOf({ flags, image, arguments: rest, attachment: streams, interactive: streams.interactive, environment: context.environment });
+  const warnings = new Warnings();
   const cidFile = createCidFile(flags.string("cidfile"));
   try {
     const draft = draftContainer(context, request, await obtainImage(context, flags, image));
-    const warnings: string[] = [];
     const begun = beginNew(context, draft);
     cidFile.write(draft.id);
-    const told = (text: string): void => void warnings.push(text);
     if (streams.detach) {
       try {
-        await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: told });
+        await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: warnings.tell });
       } catch (error) {
         // Who gets no id does not know of the container that is left.
         if (isThere(context, draft.id)) print(draft.id);
         throw error;
       }
-      await warn(warnings);
+      await warnings.show();
       print(draft.id);
       reconcile(context);
       return 0;
     }
     // Docker's: what is attached to no output tells its id instead.
     if (!streams.stdout && !streams.stderr) print(draft.id);
-    const end = runForeground(context, begun, { ...streams, detachKeys, sigProxy: flags.bool("sig-proxy", true), warn: told });
-    await warn(warnings);
-    return endStatus(await end, 0);
+    const joining = { ...streams, detachKeys, sigProxy: flags.bool("sig-proxy", true), warn: warnings.tell, started: warnings.show };
+    return endStatus(await runForeground(context, begun, joining), 0);
   } finally {
+    await warnings.show();
     cidFile.close();
   }
 }

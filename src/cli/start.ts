@@ -10,7 +10,7 @@ import { forEach } from "./each.ts";
 import type { Command, Invocation } from "./flags.ts";
 import { endStatus, parseDetachKeys } from "./joining.ts";
 import { print } from "./output.ts";
-import { warn } from "./warn.ts";
+import { Warnings } from "./warn.ts";
 
 export const command: Command = {
   usage: "start [OPTIONS] CONTAINER [CONTAINER...]",
@@ -33,9 +33,9 @@ async function run(invocation: Invocation): Promise<number> {
   const status = await forEach(operands, async (word) => {
     const begun = beginExisting(context, findContainer(context, word).id);
     if (begun !== null) {
-      const warnings: string[] = [];
-      await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: (text) => void warnings.push(text) });
-      await warn(warnings);
+      const warnings = new Warnings();
+      await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: warnings.tell });
+      await warnings.show();
     }
     print(word);
   });
@@ -47,9 +47,10 @@ async function startAttached({ context, flags, operands }: Invocation): Promise<
   const [word = "", another] = operands;
   if (another !== undefined) throw new MdkError("several-attached", "you cannot start and attach multiple containers at once", { status: EXIT.failure });
   const container = findContainer(context, word);
+  const warnings = new Warnings();
   const joining = {
     stdin: flags.bool("interactive") && container.config.OpenStdin, stdout: true, stderr: true,
-    detachKeys: parseDetachKeys(flags.string("detach-keys")), sigProxy: flags.bool("sig-proxy", true), warn: (text: string) => void warn([text]),
+    detachKeys: parseDetachKeys(flags.string("detach-keys")), sigProxy: flags.bool("sig-proxy", true), warn: warnings.tell, started: warnings.show,
   };
   const begun = beginExisting(context, container.id);
   // One that runs already is joined, as by Docker.

@@ -9,3 +9,10 @@ export async function warn(texts: readonly string[]): Promise<void> {
   const consola = createConsola({ level: 3, reporters: [reporter] });
   for (const text of texts) consola.warn(text);
 }
+
+/** Warnings of a start: told while nothing may be waited for, shown when its program runs or it has failed. */
+export class Warnings {
+  readonly #texts: string[] = [];
+  readonly tell = (text: string): void => void this.#texts.push(text);
+  readonly show = (): Promise<void> => warn(this.#texts.splice(0));
+}

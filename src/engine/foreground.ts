@@ -24,6 +24,8 @@ export interface Joining {
   /** Signals to this command go to the container. */
   readonly sigProxy: boolean;
   readonly warn: (text: string) => void;
+  /** Waited for when the program runs. */
+  readonly started?: () => Promise<void>;
 }
 
 /** How it went: the program's exit status, or null when the user detached. */
@@ -55,6 +57,7 @@ export async function runForeground(context: Context, begun: Begun, joining: Joi
     if (pair !== null) closeSync(pair[1]);
   }
   proxy.target(openRunning(context, container, "init"));
+  await joining.started?.();
   const end = pair === null ? null : await pump(context.runRoot, { socket: pair[0], flags: pumpFlags(container, joining), detachKeys: joining.detachKeys });
   if (end?.kind === "detached") {
     closeSync(channel);
