@@ -5,6 +5,7 @@
  * row names.
  */
 import { closeSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { MdkError } from "../error.ts";
 import { killGroup, removeGroup } from "../cgroup/group.ts";
 import { isHeld, opLockPath, readCondition, runLockPath, type Condition } from "../runtime/state.ts";
 import {
@@ -89,13 +90,22 @@ function releaseHost(context: Context, container: Container, condition: Conditio
  * that is cut off is finished by the next command; then everything goes, the row last.
  */
 export function removeLocked(context: Context, container: Container): void {
-  if (container.phase !== "removing" && !container.transient && !container.host.AutoRemove) markRemoving(context.database(), container.id);
+  if (container.phase !== "removing" && !container.transient && !container.host.AutoRemove) mark(context, container.id);
   awaitReleased(context, container.id);
   releaseHost(context, container, readCondition(runPaths(context.runRoot).container(container.id), { ownOpLock: true }));
   removeTree(storePaths(context.root).container(container.id));
   deleteContainer(context.database(), container.id);
   removeRunDirectory(context, container.id);
   checkpoint(context.database());
+}
+
+/** On a full disk nothing can be marked: the files go all the same, and make room for the row's end. */
+function mark(context: Context, id: string): void {
+  try {
+    markRemoving(context.database(), id);
+  } catch (error) {
+    if (!(error instanceof MdkError && error.code === "store-full")) throw error;
+  }
 }
 
 /** What a past run left in the run directory; the locks stay. */

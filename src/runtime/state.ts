@@ -10,6 +10,7 @@
  *                       exit        written by the monitor: how it ended
  */
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { MdkError } from "../error.ts";
 import { isPathLocked } from "../sys/lock.ts";
 
 export const STATE_VERSION = 1;
@@ -89,7 +90,11 @@ export function isHeld(directory: string): boolean {
 
 /** Before a start's row is written, under its op lock: what a reboot took away can be told from what was never there. */
 export function markBegun(opLock: number, root: string): void {
-  writeSync(opLock, begunBy(root), 0);
+  try {
+    writeSync(opLock, begunBy(root), 0);
+  } catch (error) {
+    throw new MdkError("run-root", `cannot write to the run root: ${(error as Error).message}`, { cause: error, hint: "make room there, or choose another directory with --run-root" });
+  }
 }
 
 /** Whether a start was begun here for another data root than this one: then the directory is that one's business. */
