@@ -106,12 +106,8 @@ function followFile(path: string, output: Output, monitor: number): void {
       output.flush();
       const ended = pollReadable([monitor], FOLLOW_POLL_MS) !== null;
       // Rotated: what was written to the old file before is read first.
-      const current = statSync(path, { throwIfNoEntry: false });
-      if (current !== undefined && current.ino !== fstatSync(file).ino) {
-        readOn(file, output);
-        closeSync(file);
-        file = openSync(path, "r");
-      }
+      const current = inodeOf(path);
+      if (current !== null && current !== fstatSync(file).ino) file = followRotation(path, file, output);
       if (!ended) continue;
       readOn(file, output);
       return output.finish();
@@ -119,6 +115,31 @@ function followFile(path: string, output: Output, monitor: number): void {
   } finally {
     closeSync(file);
   }
+}
+
+/** Reads what was written between the file that is open and the current one, which takes its place: a fast program fills several in a moment. */
+function followRotation(path: string, file: number, output: Output): number {
+  let next: number;
+  try {
+    next = openSync(path, "r");
+  } catch (error) {
+    // Renamed, and the new one not made yet.
+    if ((error as { code?: string }).code === "ENOENT") return file;
+    throw error;
+  }
+  readOn(file, output);
+  const files = rotated(path);
+  const [last, current] = [fstatSync(file).ino, fstatSync(next).ino];
+  closeSync(file);
+  for (const name of files.slice(files.findIndex((older) => inodeOf(older) === last) + 1)) {
+    if (inodeOf(name) === current) break;
+    readFile(name, output);
+  }
+  return next;
+}
+
+function inodeOf(path: string): number | null {
+  return statSync(path, { throwIfNoEntry: false })?.ino ?? null;
 }
 
 const NEWLINE = 10;
