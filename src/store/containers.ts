@@ -20,7 +20,7 @@ export interface ContainerLine {
   readonly image: string;
   /** The image as the user named it. */
   readonly imageName: string;
-  /** Entrypoint and command, joined by blanks. */
+  /** Entrypoint and command, joined by blanks, arguments with a blank in quotes. */
   readonly command: string;
   /** "80/tcp, 53/udp": the ports that the image or the user exposes. */
   readonly exposed: string;
@@ -95,13 +95,19 @@ function select(database: Database, rest: string): Statement<StoredContainer, st
   return database.query<StoredContainer, string[]>(`${SELECT} ${rest}`).as(StoredContainer);
 }
 
+/** As moby's daemon/list.go: arguments with a blank in quotes, the program as it is. */
+function commandLine({ Entrypoint, Cmd }: ContainerConfig): string {
+  const [path, ...args] = [...(Entrypoint ?? []), ...(Cmd ?? [])];
+  return [path, ...args.map((word) => (word.includes(" ") ? `'${word}'` : word))].join(" ");
+}
+
 /** Inserts a container that has never run. SQLite's constraint errors: a name taken, an image that is gone. */
 export function insertContainer(database: Database, container: Pick<Container, "id" | "name" | "image" | "createdMs" | "config" | "host" | "phase" | "transient">): void {
   const { config } = container;
   database
     .query("INSERT INTO containers (id, name, image, image_name, command, exposed, created, config, host, phase, transient) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
     .run(
-      container.id, container.name, container.image, config.Image, [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])].join(" "),
+      container.id, container.name, container.image, config.Image, commandLine(config),
       Object.keys(config.ExposedPorts ?? {}).join(", "), container.createdMs, JSON.stringify(config), JSON.stringify(container.host),
       container.phase, container.transient ? 1 : 0,
     );
