@@ -64,12 +64,12 @@ function receiveEnd(socket: number): number | null {
  */
 export function watchEnd(context: Context, container: Container, { cleans }: { readonly cleans: boolean }): EndWatch | null {
   const socket = connectMonitor(context, container);
-  if (socket === null) return null;
+  if (socket === null) return lookForEnd(context, container);
   try {
     sendWithDescriptors(socket, Buffer.from(cleans ? "c" : "x"), []);
   } catch (error) {
     closeSync(socket);
-    if (error instanceof SysError) return null;
+    if (error instanceof SysError) return lookForEnd(context, container);
     throw error;
   }
   return {
@@ -88,6 +88,25 @@ export function watchEnd(context: Context, container: Container, { cleans }: { r
       }
     },
     close: () => closeSync(socket),
+  };
+}
+
+const LOOK_MS = 20;
+
+/** For a container whose monitor does not answer, or whose socket somebody has removed: its files are looked at instead. */
+function lookForEnd(context: Context, container: Container): EndWatch | null {
+  if (readStatus(context, container).word !== "running") return null;
+  return {
+    wait(timeoutMs) {
+      for (let waited = 0; ; waited += LOOK_MS) {
+        const { word, code } = readStatus(context, container);
+        if (word !== "running") return code;
+        if (timeoutMs >= 0 && waited >= timeoutMs) return null;
+        Bun.sleepSync(LOOK_MS);
+      }
+    },
+    cleaned() {},
+    close() {},
   };
 }
 
