@@ -105,6 +105,8 @@ onDisk("a run root that outlives a boot: pids of then mean nothing, the containe
     const file = join(world.runRoot, id, "state.json");
     const state = JSON.parse(readFileSync(file, "utf8")) as { pid: number; cage: number };
     const pids = [state.pid, state.cage, parentOf(state.cage)];
+    // The monitor is to die with the line in the log: `run -d` waits for the program's start only.
+    for (let tries = 0; tries < 100 && world.mdk("logs", id).out === ""; tries++) Bun.sleepSync(20);
     kill(parentOf(state.cage), 9);
     for (let tries = 0; tries < 100 && pids.some(alive); tries++) Bun.sleepSync(20);
     expect(pids.filter(alive)).toEqual([]);
