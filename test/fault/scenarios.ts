@@ -162,12 +162,13 @@ const pullScenario: Scenario = {
   check: checkPull,
 };
 
-/** The first run on a host: bridge, firewall table and cgroup parent are made, too. */
+/** The first run on a host: bridge, firewall table, cgroup parent and the layer for mounts are made, too. */
 const firstRun: Scenario = {
   ...runScenario("first run", ["-p"]),
   prepare: (world) => {
     const ready = [world.mdk("clean", "-f"), world.mdk("pull", "-q", world.image)];
     for (const { code, err } of ready) if (code !== 0) throw new Error(err);
+    rmSync(join(world.root, "layers", "mounts"), { recursive: true, force: true });
   },
 };
 
