@@ -6,7 +6,7 @@
  *       blobs/sha256/<hex>         0600  manifests and image configs, byte for byte as the registry served them
  *       layers/<short id>/         0700  ids are at most 12 characters: the mount option string stays short
  *         d/                             the unpacked layer in overlay format; mode and owner are those of its `/`
- *       mounts/d/                        the lowest layer of every container's root: what its mounts need under them
+ *       layers/mounts/d/                 the lowest layer of every container's root: what its mounts need under them
  *       containers/<id>/           0700  upper, work, hosts, hostname, resolv.conf, config.json, log
  *       tmp/                       0700  what is being made, and the lock files of who makes it
  *     /run/mdk/                    0711  --run-root (of another --root: /run/mdk-<hash>): gone with a reboot, except where a CI container keeps /run
