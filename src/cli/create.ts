@@ -4,6 +4,7 @@ import { createContainer } from "../engine/create.ts";
 import { createCidFile } from "./cid-file.ts";
 import { CONTAINER_FLAGS } from "./container-flags.ts";
 import type { Command, Invocation } from "./flags.ts";
+import { attachedStreams } from "./joining.ts";
 import { obtainImage } from "./obtain-image.ts";
 import { print } from "./output.ts";
 import { requestOf } from "./request.ts";
@@ -20,7 +21,7 @@ export const command: Command = {
 
 async function run({ context, flags, operands }: Invocation): Promise<number> {
   const [image = "", ...rest] = operands;
-  const attached = flags.list("attach").map((name) => name.toLowerCase());
+  const attached = attachedStreams(flags);
   const takes = (name: string): boolean => attached.length === 0 || attached.includes(name);
   const interactive = flags.bool("interactive");
   const attachment = { stdin: interactive && takes("stdin"), stdout: takes("stdout"), stderr: takes("stderr"), terminal: flags.bool("tty") };

@@ -11,13 +11,19 @@ export interface Streams extends Attachment {
   readonly detach: boolean;
 }
 
+/** Names of -a, in small letters. Throws UsageError for others than the three. */
+export function attachedStreams(flags: Values): string[] {
+  const names = flags.list("attach").map((name) => name.toLowerCase());
+  for (const name of names) {
+    if (!["stdin", "stdout", "stderr"].includes(name)) throw new UsageError(`invalid argument ${JSON.stringify(name)} for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR`);
+  }
+  return names;
+}
+
 /** For `run`. Throws MdkError where Docker refuses: -d with -a, -t without a terminal to read from. */
 export function streamsOf(flags: Values): Streams {
   const detach = flags.bool("detach");
-  const attached = flags.list("attach").map((name) => name.toLowerCase());
-  for (const name of attached) {
-    if (!["stdin", "stdout", "stderr"].includes(name)) throw new UsageError(`invalid argument ${JSON.stringify(name)} for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR`);
-  }
+  const attached = attachedStreams(flags);
   if (detach && attached.length > 0) throw new MdkError("conflicting-options", "conflicting options: cannot specify both --attach and --detach", { status: EXIT.failure });
   const untouched = ["interactive", "tty", "detach", "attach"].every((name) => !flags.given(name));
   // On a terminal `mdk run IMAGE` is a shell: as with -it.

@@ -126,12 +126,17 @@ interface Filter {
 
 const KEYS = ["id", "name", "status", "label", "ancestor", "exited", "network", "volume"];
 
+/** Docker's: a container of mdk never has some of them. */
+const STATES = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
+
 function parseFilter(text: string): Filter {
   const equals = text.indexOf("=");
   const key = text.slice(0, Math.max(0, equals));
   if (equals === -1) throw new MdkError("invalid-filter", `invalid argument ${JSON.stringify(text)} for "-f, --filter" flag: invalid filter '${text}'`, { status: EXIT.engine });
   if (!KEYS.includes(key)) throw new MdkError("invalid-filter", `invalid filter '${key}'`, { hint: `mdk knows ${KEYS.join(", ")}` });
-  return { key, value: text.slice(equals + 1) };
+  const value = text.slice(equals + 1);
+  if (key === "status" && !STATES.includes(value)) throw new MdkError("invalid-filter", `invalid filter 'status=${value}'`, { hint: `mdk knows ${STATES.join(", ")}` });
+  return { key, value };
 }
 
 /** Docker's match: the text itself, or a regular expression that fits a part of it; one that is none fits nothing. */

@@ -12,6 +12,17 @@ export function show(value: Value): string {
   return `map[${entries.map(([key, item]) => `${key}:${show(item)}`).join(" ")}]`;
 }
 
+/** Fields of Docker's answers that are lists, maps and pointers in Go: JSON has null for each that is not set. */
+const NIL: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(["Aliases", "Binds", "CapAdd", "CapDrop", "Cmd", "Entrypoint", "ExecIDs", "ExtraHosts", "Links"].map((name) => [name, "[]"])),
+  DriverOpts: "map[]", Volumes: "map[]", IPAMConfig: "<nil>", PidsLimit: "<nil>",
+};
+
+/** How Go prints a field of this name that is not set. */
+export function showNil(name: string): string {
+  return Object.hasOwn(NIL, name) ? NIL[name]! : show(null);
+}
+
 /** text/template's truth: not the zero value, and not empty. */
 export function truth(value: Value): boolean {
   if (Array.isArray(value)) return value.length > 0;

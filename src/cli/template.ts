@@ -4,7 +4,7 @@
  * eq …, and, or, not). Values are printed as Go prints them. Pure.
  */
 import { MdkError } from "../error.ts";
-import { callFunction, show, truth, type Value } from "./template-functions.ts";
+import { callFunction, show, showNil, truth, type Value } from "./template-functions.ts";
 import { parseTemplate, type Command, type Node, type Operand, type Pipeline } from "./template-parse.ts";
 
 /** Go methods that a template may call with one string: `{{.Label "a"}}`. */
@@ -39,7 +39,8 @@ class Rendering {
         return node.text;
       case "action": {
         const value = this.#pipeline(node.pipeline, scope);
-        return node.pipeline.variables.length > 0 ? "" : show(value);
+        if (node.pipeline.variables.length > 0) return "";
+        return value === null ? showNil(nameOf(node.pipeline)) : show(value);
       }
       case "if": {
         const inner = inside(scope);
@@ -104,6 +105,12 @@ class Rendering {
       }
     }
   }
+}
+
+/** The last field of a pipeline that is nothing but a path; "" for others. */
+function nameOf({ commands }: Pipeline): string {
+  const [operand, ...more] = commands[0] ?? [];
+  return commands.length === 1 && more.length === 0 && operand?.kind === "field" ? (operand.path.at(-1) ?? "") : "";
 }
 
 function inside(scope: Scope): Scope {

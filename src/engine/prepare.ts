@@ -40,7 +40,7 @@ export function prepareRoot(context: Context, container: Container, options: Pre
   const user = userOf(mount, config.User);
   const facts = readHostFacts(host.Privileged);
   const spec = generateSpec({ WorkingDir: config.WorkingDir }, requestOf(context, container, options, user), facts);
-  ensureRootDirectory(mount, spec.process.cwd, { uid: user.uid, gid: user.gid });
+  ensureRootDirectory(mount, spec.process.cwd);
   const binds = new Map<string, OpenBind>();
   for (const entry of spec.mounts) {
     if (entry.type === "bind") {

@@ -8,7 +8,7 @@ import {
 } from "node:fs";
 import { MdkError } from "../error.ts";
 import { mountOverlay, probeOverlay } from "../layer/overlay.ts";
-import { chown, mkdirAt, openInRoot, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY, readlinkAt, RESOLVE } from "../sys/at.ts";
+import { chmod, mkdirAt, openInRoot, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY, readlinkAt, RESOLVE } from "../sys/at.ts";
 import { SysError } from "../sys/ffi.ts";
 
 export interface RootOptions {
@@ -72,8 +72,8 @@ export function readRootText(root: number, path: string): string | null {
   }
 }
 
-/** Makes a directory with the missing ones above it (0755), owned by `owner`; one that is there stays as it is. */
-export function ensureRootDirectory(root: number, path: string, owner: { readonly uid: number; readonly gid: number }): void {
+/** Makes a directory with the missing ones above it, 0755 and root's as Docker's are, whoever the user is; one that is there stays as it is. */
+export function ensureRootDirectory(root: number, path: string): void {
   if (isThere(root, path)) return;
   let current = "";
   for (const part of followLinks(root, path)) {
@@ -89,7 +89,7 @@ export function ensureRootDirectory(root: number, path: string, owner: { readonl
     } finally {
       closeSync(above);
     }
-    if (owner.uid !== 0 || owner.gid !== 0) giveTo(root, current, owner);
+    openToAll(root, current);
   }
 }
 
@@ -147,10 +147,11 @@ function isThere(root: number, path: string): boolean {
   }
 }
 
-function giveTo(root: number, path: string, owner: { readonly uid: number; readonly gid: number }): void {
+/** The caller's umask took bits away. */
+function openToAll(root: number, path: string): void {
   const directory = openInRoot(root, path, O_DIRECTORY, 0, RESOLVE.NO_MAGICLINKS);
   try {
-    chown(directory, owner.uid, owner.gid);
+    chmod(directory, 0o755);
   } finally {
     closeSync(directory);
   }
@@ -160,6 +161,6 @@ function giveTo(root: number, path: string, owner: { readonly uid: number; reado
 export function ensureMountPoint(root: number, path: string, kind: "file" | "directory"): void {
   if (isThere(root, path)) return;
   const parts = followLinks(root, path);
-  ensureRootDirectory(root, (kind === "directory" ? parts : parts.slice(0, -1)).join("/"), { uid: 0, gid: 0 });
+  ensureRootDirectory(root, (kind === "directory" ? parts : parts.slice(0, -1)).join("/"));
   if (kind === "file") closeSync(openInRoot(root, parts.join("/"), O_CREAT | O_WRONLY, 0o644, RESOLVE.NO_MAGICLINKS));
 }

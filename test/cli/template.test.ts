@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { renderTemplate } from "../../src/cli/template.ts";
 
 const DATA = {
-  Name: "/web", Id: "0123456789abcdef", Count: 3, None: null, Empty: [], Running: true,
+  Name: "/web", Id: "0123456789abcdef", Count: 3, None: null, Unset: { Binds: null, Volumes: null, PidsLimit: null }, Empty: [], Running: true,
   Config: { Env: ["A=1", "B=2"], Labels: { "com.example/a": "x", b: "" } },
   NetworkSettings: { Networks: { bridge: { IPAddress: "172.20.0.2" } }, Ports: { "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "8080" }], "90/tcp": null } },
   Mounts: [{ Source: "/a", Destination: "/b" }, { Source: "/c", Destination: "/d" }],
@@ -11,6 +11,7 @@ const DATA = {
 
 const CASES: readonly (readonly [template: string, output: string])[] = [
   ["{{.Name}} {{.Count}} {{.Running}} {{.None}}", "/web 3 true <no value>"],
+  ["{{.Unset.Binds}} {{.Unset.Volumes}} {{.Unset.PidsLimit}} {{json .Unset.Binds}}", "[] map[] <nil> null"],
   ["{{.Config.Env}} {{.Config.Labels}}", "[A=1 B=2] map[b: com.example/a:x]"],
   ["{{json .Config.Env}} {{json .Empty}} {{json .None}}", '["A=1","B=2"] [] null'],
   ['{{index .Config.Labels "com.example/a"}}{{index .Config.Labels "missing"}}', "x"],

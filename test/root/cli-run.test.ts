@@ -141,6 +141,11 @@ test("what mounts need under them is not the container's own: an image without /
   world.ok("rm", id);
 });
 
+test("a working directory that is missing is made, root's and open to all whoever the user is and whatever the caller's umask", () => {
+  const { stdout } = Bun.spawnSync(["sh", "-c", 'umask 077; exec "$@"', "sh", ...world.words("run", "--rm", "-u", "1000", "-w", "/new/dir", busybox, "sh", "-c", "pwd; stat -c '%U %a' /new /new/dir")], { stdin: "ignore" });
+  expect(stdout.toString()).toBe("/new/dir\nroot 755\nroot 755\n");
+});
+
 test("a new file is where GraphDriver.Data.UpperDir says", () => {
   const id = world.ok("run", "-d", busybox, "sh", "-c", "echo seen > /new; exec sleep 100");
   const upper = world.inspect(id, ".GraphDriver.Data.UpperDir");

@@ -1,6 +1,6 @@
 /** Commands that meet on one container, and containers that make it hard for them. */
 import { expect, test } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { busybox, useBusyboxWorld, world } from "../helpers/busybox-world.ts";
 import { until } from "../helpers/mdk.ts";
@@ -16,6 +16,19 @@ test("more waiters than the monitor has places for all learn the status of a con
   world.ok("exec", "popular", "touch", "/go");
   expect(new Set(await Promise.all(reading))).toEqual(new Set(["7\n"]));
 }, 60_000);
+
+test("a container whose socket is gone is stopped and removed all the same", () => {
+  for (const command of [["stop", "-t", "1"], ["kill"], ["rm", "-f"]]) {
+    const id = world.ok("run", "-d", "--name", "mute", busybox, "sleep", "1000");
+    const pid = world.pid("mute");
+    rmSync(join(world.runRoot, id, "attach"));
+    expect(world.ok(...command, "mute")).toBe("mute");
+    if (command[0] === "kill") expect(world.ok("wait", "mute")).toBe("137");
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+    world.mdk(["rm", "-f", "mute"]);
+  }
+  expect(world.ok("ps", "-aq")).toBe("");
+}, 30_000);
 
 test("rm -f of a container that is being started removes it, too", async () => {
   for (let attempt = 0; attempt < 6; attempt++) {
