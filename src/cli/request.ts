@@ -162,8 +162,6 @@ function bindOf(text: string): string {
 
 function extraHostOf(text: string): string {
   const [name, address] = splitAt(text, /[:=]/.exec(text)?.[0] ?? ":");
-  if (name === "" || address === null || address === "") throw refuse(`bad format for add-host: "${text}"`);
-  if (address !== "host-gateway" && !/^[\d.]+$/.test(address) && !/^\[?[0-9a-fA-F:.]+\]?$/.test(address)) throw refuse(`invalid IP address in add-host: "${address}"`);
   return `${name}:${address}`;
 }
 

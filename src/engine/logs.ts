@@ -36,17 +36,30 @@ export function followLog(context: Context, container: Container, selection: Log
   const output = new Output(selection, sink);
   // Before reading: an end that comes while the file is read must not be missed.
   const monitor = selection.follow ? subscribe(context, container) : null;
-  for (const file of rotated(path)) readFile(file, output);
-  if (monitor === null) {
-    readFile(path, output);
-    output.finish();
-    return;
-  }
+  const files = openFiles(path);
   try {
-    followFile(path, output, monitor);
+    for (const file of files) readOn(file, output);
+    output.finish();
+    if (monitor !== null) followFile(path, files.pop() ?? null, output, monitor);
   } finally {
-    closeSync(monitor);
+    for (const file of files) closeSync(file);
+    if (monitor !== null) closeSync(monitor);
   }
+}
+
+/** All files of the log, the oldest first, opened before any is read: a rotation meanwhile moves names, not what is open. */
+function openFiles(path: string): number[] {
+  const files = new Map<number, number>();
+  for (let number = 0; number < ROTATED_MAX; number++) {
+    const file = openLog(number === 0 ? path : `${path}.${number}`);
+    if (file === null && number > 0) break;
+    if (file === null) continue;
+    const { ino } = fstatSync(file);
+    // It has moved on to the next name between two opens.
+    if (files.has(ino)) closeSync(file);
+    else files.set(ino, file);
+  }
+  return [...files.values()].reverse();
 }
 
 /** A socket that becomes readable at the container's end; null: it does not run. */
@@ -71,14 +84,19 @@ function rotated(path: string): string[] {
   return files;
 }
 
-function readFile(path: string, output: Output): void {
-  let file: number;
+/** Null: it is not there, or not yet. */
+function openLog(path: string): number | null {
   try {
-    file = openSync(path, "r");
+    return openSync(path, "r");
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return;
+    if ((error as { code?: string }).code === "ENOENT") return null;
     throw error;
   }
+}
+
+function readFile(path: string, output: Output): void {
+  const file = openLog(path);
+  if (file === null) return;
   try {
     readOn(file, output);
   } finally {
@@ -96,10 +114,13 @@ function readOn(file: number, output: Output): void {
   }
 }
 
-function followFile(path: string, output: Output, monitor: number): void {
-  while (!existsSync(path)) if (pollReadable([monitor], FOLLOW_POLL_MS) !== null) return output.finish();
-  let file = openSync(path, "r");
-  output.finish();
+/** `newest`: the file to go on with, closed in the end; null: there is none yet. */
+function followFile(path: string, newest: number | null, output: Output, monitor: number): void {
+  let file = newest;
+  while (file === null) {
+    if (pollReadable([monitor], FOLLOW_POLL_MS) !== null) return;
+    file = openLog(path);
+  }
   try {
     for (;;) {
       readOn(file, output);
@@ -110,7 +131,7 @@ function followFile(path: string, output: Output, monitor: number): void {
       if (current !== null && current !== fstatSync(file).ino) file = followRotation(path, file, output);
       if (!ended) continue;
       readOn(file, output);
-      return output.finish();
+      return output.flush();
     }
   } finally {
     closeSync(file);
@@ -119,14 +140,9 @@ function followFile(path: string, output: Output, monitor: number): void {
 
 /** Reads what was written between the file that is open and the current one, which takes its place: a fast program fills several in a moment. */
 function followRotation(path: string, file: number, output: Output): number {
-  let next: number;
-  try {
-    next = openSync(path, "r");
-  } catch (error) {
-    // Renamed, and the new one not made yet.
-    if ((error as { code?: string }).code === "ENOENT") return file;
-    throw error;
-  }
+  const next = openLog(path);
+  // Renamed, and the new one not made yet.
+  if (next === null) return file;
   readOn(file, output);
   const files = rotated(path);
   const [last, current] = [fstatSync(file).ino, fstatSync(next).ino];

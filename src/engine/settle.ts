@@ -4,7 +4,7 @@
  * command or monitor left (reconcile). Every step can be repeated; the row changes last, so nothing is ever left that no
  * row names.
  */
-import { closeSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import { killGroup, removeGroup } from "../cgroup/group.ts";
 import { isHeld, opLockPath, readCondition, runLockPath, type Condition } from "../runtime/state.ts";
@@ -27,6 +27,8 @@ export function takeOpLock(context: Context, id: string, wait: boolean): number 
   const directory = runPaths(context.runRoot).container(id);
   for (;;) {
     try {
+      // Whoever makes it: others may pass through, to what is theirs (store/paths.ts).
+      if (!existsSync(context.runRoot)) mkdirSync(context.runRoot, { recursive: true, mode: 0o711 });
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       const descriptor = wait ? lockFile(opLockPath(directory)) : tryLockFile(opLockPath(directory));
       if (descriptor !== null || !wait) return descriptor;

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { busybox, useBusyboxWorld, world } from "../helpers/busybox-world.ts";
+import { until } from "../helpers/mdk.ts";
 
 useBusyboxWorld();
 
@@ -32,6 +33,14 @@ test("--tail, --since, --until and -t choose and mark lines", async () => {
   expect(world.ok("logs", "--since", "1h", "-n", "1", "lines")).toBe("10");
   expect(world.ok("logs", "--since", "2100-01-01T00:00:00Z", "lines")).toBe("");
   expect(world.mdk(["logs", "--since", "yesterday", "lines"]).status).toBe(1);
+});
+
+test("-f with --tail shows the last lines there are, and all that come", async () => {
+  world.ok("run", "-d", "--name", "short", busybox, "sh", "-c", "seq 20; while [ ! -e /go ]; do sleep 0.05; done; echo late");
+  await until(() => world.ok("logs", "short").endsWith("20"), "it has written");
+  const follower = world.spawn(["logs", "-f", "--tail", "3", "short"], "ignore");
+  world.ok("exec", "short", "touch", "/go");
+  expect(await new Response(follower.stdout).text()).toBe("18\n19\n20\nlate\n");
 });
 
 test("-f shows what comes until the end, and across a rotation", async () => {
