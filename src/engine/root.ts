@@ -4,7 +4,7 @@
  * RESOLVE_IN_ROOT: the image's links lead nowhere else.
  */
 import {
-  chmodSync, chownSync, closeSync, existsSync, fstatSync, lstatSync, mkdirSync, readSync, renameSync, rmSync, utimesSync,
+  chmodSync, chownSync, closeSync, constants, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, utimesSync,
 } from "node:fs";
 import { MdkError } from "../error.ts";
 import { mountOverlay, probeOverlay } from "../layer/overlay.ts";
@@ -53,18 +53,28 @@ function ensureUpper(upper: string, top: string | undefined): void {
 
 const TEXT_BYTES_MAX = 4 << 20;
 
-/** A text file of the root (passwd, group), or null when it is missing or is no regular file. */
+/**
+ * A text file of the root (passwd, group), or null when it is missing or is no regular file. Looked at before it is opened: a
+ * container may make a node of any device, and opening one (a watchdog, a tape) is an act of its own that no rule denies us.
+ */
 export function readRootText(root: number, path: string): string | null {
-  let file: number;
+  let seen: number;
   try {
-    file = openInRoot(root, path, O_NONBLOCK, 0, RESOLVE.NO_MAGICLINKS);
+    seen = openInRoot(root, path, O_PATH, 0, RESOLVE.NO_MAGICLINKS);
   } catch (error) {
     if (error instanceof SysError) return null;
     throw error;
   }
   try {
+    return fstatSync(seen).isFile() ? readText(openSync(`/proc/self/fd/${seen}`, constants.O_RDONLY | O_NONBLOCK)) : null;
+  } finally {
+    closeSync(seen);
+  }
+}
+
+function readText(file: number): string {
+  try {
     const stat = fstatSync(file);
-    if (!stat.isFile()) return null;
     const bytes = Buffer.alloc(Math.min(stat.size, TEXT_BYTES_MAX));
     return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, 0)).toString("utf8");
   } finally {
