@@ -19,6 +19,8 @@ pub const Up = struct {
     pub const master = 'm';
     /// From init: its mount namespace (a descriptor).
     pub const mounts = 'n';
+    /// From an exec'd process's forerunner, its last word: the process (a pidfd).
+    pub const process = 'p';
     /// From init: it has reported `ready`.
     pub const ready = 'r';
     /// From the cage, its last word: init's exit status (a byte), as a shell says it.

@@ -51,6 +51,8 @@ pub const Monitor = struct {
     up: watch.Watch = .{ .source = .up },
     /// pidfd of our child: the cage, or an exec'd process.
     process: watch.Watch = .{ .source = .process },
+    /// Of an exec: pid of our first child, which says who the process is and ends.
+    forerunner: i32 = -1,
     contains_cage: bool = false,
 
     run_lock: i32 = -1,
@@ -101,7 +103,6 @@ pub fn startRun(request: *launch.Request, run: *const plan.Run) noreturn {
 pub fn startExec(request: *launch.Request, exec: *const plan.Exec) noreturn {
     const m = &state;
     const child = setUp(request) catch fatal(request);
-    _ = check(sys.setns(number(exec.init), linux.CLONE_NEWPID), "setns", "container") catch fatal(request);
     const cgroup: ?i32 = if (exec.cgroup) |fd| number(fd) else null;
     const pid = check(linux.clone(0, cgroup, &m.process.fd), "clone3", "process") catch fatal(request);
     if (pid == 0) process.start(.{
@@ -111,6 +112,7 @@ pub fn startExec(request: *launch.Request, exec: *const plan.Exec) noreturn {
         .stdio = child.stdio,
         .hold_mounts = false,
     });
+    m.forerunner = @intCast(pid);
     resident(request);
 }
 

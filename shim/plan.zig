@@ -152,6 +152,7 @@ pub const Step = union(enum) {
     umask: Umask,
     chdir: Path,
     seccomp: Seccomp,
+    clone_inside: CloneInside,
     ready: Nothing,
     execve: Execve,
 };
@@ -264,14 +265,21 @@ pub const Name = struct {
     name: [:0]const u8,
 };
 
-/// Opens the container's own ptmx, sends the master to the monitor and makes the slave 0, 1, 2 and the controlling terminal.
+/// Opens the container's own ptmx, sends the master to the monitor and makes the slave 0, 1, 2; a new session (setsid).
 pub const Terminal = struct {
     /// Owner of the slave.
     uid: u32,
     rows: u16,
     columns: u16,
-    /// Bind the slave over /dev/console; false for an exec.
+    /// Bind the slave over /dev/console, and make it the controlling terminal; false for an exec, where `clone_inside` does the latter.
     console: bool,
+};
+
+/// Of an exec: leaves the steps that follow to a child in the pid namespace that `setns` chose. The container's processes see
+/// only that one, when it holds nothing any more that is not theirs: with CAP_SYS_PTRACE they reach into whatever they see (CVE-2016-9962).
+pub const CloneInside = struct {
+    /// 0 becomes its controlling terminal.
+    terminal: bool,
 };
 
 /// Makes the monitor's pipes 0, 1, 2 (with /dev/null for a closed stdin), owned by the user; a new session (setsid).

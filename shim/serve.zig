@@ -91,6 +91,13 @@ fn fromBelow(m: *Monitor) void {
         switch (bytes[0]) {
             cage.Up.master => terminalCame(m, came),
             cage.Up.mounts => m.mounts = came,
+            cage.Up.process => if (came >= 0) {
+                m.process.close();
+                m.process.fd = came;
+                // Its last act was to say so.
+                var status: u32 = 0;
+                _ = linux.wait(m.forerunner, &status, 0);
+            },
             cage.Up.ready => {
                 m.ready = true;
                 // The command does the same; the container has started even if it is killed now.

@@ -38,8 +38,13 @@ pub fn open(p: *const Process, a: plan.Terminal) linux.Error!void {
 
     if (a.console) try bindConsole(slave);
     _ = try check(sys.setsid(), "setsid", "");
-    _ = try check(sys.ioctl(slave, TIOCSCTTY, 0), "ioctl", "TIOCSCTTY");
+    if (a.console) try control(slave);
     try takeStreams(.{ slave, slave, slave });
+}
+
+/// Of the session that the caller leads.
+pub fn control(slave: i32) linux.Error!void {
+    _ = try check(sys.ioctl(slave, TIOCSCTTY, 0), "ioctl", "TIOCSCTTY");
 }
 
 /// By descriptor on both sides, and never through a link: a path could be exchanged in between (CVE-2025-52565).
@@ -59,21 +64,30 @@ pub fn dupStreams(p: *const Process, a: plan.Owner) linux.Error!void {
     }
     _ = try check(sys.setsid(), "setsid", "");
     for (&streams) |*fd| {
-        if (fd.* < 0) fd.* = openNull();
+        if (fd.* < 0) fd.* = try openNull();
     }
     try takeStreams(streams);
 }
 
-/// The container's /dev/null; what we were born with (the host's) where an image has put something else there.
-fn openNull() i32 {
-    const fd = linux.openResolved("/dev/null", .{ .ACCMODE = .RDWR, .CLOEXEC = true, .NOCTTY = true, .NONBLOCK = true }, linux.RESOLVE_NO_SYMLINKS) catch return 0;
-    const stat = linux.stat(fd) catch return 0;
+/// The container's /dev/null; where something else has been put there, a pipe that nobody writes to. Never what we were born
+/// with: by a descriptor of the host's own /dev/null its root changes that one's mode and owner for everybody.
+fn openNull() linux.Error!i32 {
+    const flags: sys.O = .{ .ACCMODE = .RDWR, .CLOEXEC = true, .NOCTTY = true, .NONBLOCK = true };
+    const fd = linux.openResolved("/dev/null", flags, linux.RESOLVE_NO_SYMLINKS) catch return endedPipe();
+    const stat = try linux.stat(fd);
     if (stat.mode & 0o170000 != 0o020000 or stat.rdev_major != 1 or stat.rdev_minor != 3) {
         linux.close(fd);
-        return 0;
+        return endedPipe();
     }
     _ = sys.fcntl(fd, sys.F.SETFL, 2); // O_RDWR: opened without blocking in case it is a pipe
     return fd;
+}
+
+fn endedPipe() linux.Error!i32 {
+    var ends: [2]i32 = undefined;
+    _ = try check(sys.pipe2(&ends, .{ .CLOEXEC = true }), "pipe2", "");
+    linux.close(ends[1]);
+    return ends[0];
 }
 
 fn takeStreams(streams: [3]i32) linux.Error!void {

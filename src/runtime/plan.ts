@@ -156,6 +156,7 @@ export type Step =
   | { umask: Umask }
   | { chdir: Path }
   | { seccomp: Seccomp }
+  | { clone_inside: CloneInside }
   | { ready: Nothing }
   | { execve: Execve };
 
@@ -267,14 +268,23 @@ export interface Name {
   name: string;
 }
 
-/** Opens the container's own ptmx, sends the master to the monitor and makes the slave 0, 1, 2 and the controlling terminal. */
+/** Opens the container's own ptmx, sends the master to the monitor and makes the slave 0, 1, 2; a new session (setsid). */
 export interface Terminal {
   /** Owner of the slave. */
   uid: U32;
   rows: U16;
   columns: U16;
-  /** Bind the slave over /dev/console; false for an exec. */
+  /** Bind the slave over /dev/console, and make it the controlling terminal; false for an exec, where `clone_inside` does the latter. */
   console: boolean;
+}
+
+/**
+ * Of an exec: leaves the steps that follow to a child in the pid namespace that `setns` chose. The container's processes see
+ * only that one, when it holds nothing any more that is not theirs: with CAP_SYS_PTRACE they reach into whatever they see (CVE-2016-9962).
+ */
+export interface CloneInside {
+  /** 0 becomes its controlling terminal. */
+  terminal: boolean;
 }
 
 /** Makes the monitor's pipes 0, 1, 2 (with /dev/null for a closed stdin), owned by the user; a new session (setsid). */

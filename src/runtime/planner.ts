@@ -104,12 +104,12 @@ export function planRun(input: RunInput): Run {
   };
 }
 
-/** The plan of one more process. The pid namespace is entered by the shim before the steps begin. */
+/** The plan of one more process. It is born outside of the container's pid namespace, and in it by `clone_inside` only. */
 export function planExec(input: ExecInput): Exec {
   const { spec, process, cgroup } = input;
   refuseNul(process, spec);
   let flags = 0;
-  for (const { type } of spec.linux.namespaces) if (type !== "pid" && type !== "user") flags |= NAMESPACES[type];
+  for (const { type } of spec.linux.namespaces) if (type !== "user") flags |= NAMESPACES[type];
   const steps: Step[] = [
     ...joinSteps(cgroup),
     { created: { network: false } },
@@ -119,6 +119,7 @@ export function planExec(input: ExecInput): Exec {
     ...scoreSteps(process),
     ...streamSteps(process, input.window, false),
     ...privilegeSteps(process, input.filter),
+    { clone_inside: { terminal: process.terminal } },
     { ready: {} },
     execveStep(process),
   ];

@@ -1,8 +1,8 @@
 /** What the tests of the shim share: containers that are closed after each test, and looking at them from outside. */
-import { closeSync, readFileSync } from "node:fs";
+import { closeSync, readdirSync, readFileSync } from "node:fs";
 import type { Monitor, Step } from "../../src/runtime/plan.ts";
 import { check, libc } from "../../src/sys/ffi.ts";
-import { launch, parent, run, shimsOf, type Container, type Descriptors, type Options } from "./shim.ts";
+import { launch, parent, run, shimsOf, until, type Container, type Descriptors, type Options } from "./shim.ts";
 
 const c = libc({
   pipe2: { args: ["ptr", "i32"], returns: "i32" },
@@ -61,6 +61,17 @@ export const idleMonitor: Monitor = {
   streams: { terminal: false, open_stdin: false, stdin_once: true, handed_stdin: null, handed_stdout: null, handed_stderr: null },
 };
 
+/** Pid of what was exec'd into the container of this init, which has its monitor in the cage: `created` told the forerunner's. */
+export async function execd(init: number): Promise<number> {
+  const cage = parent(init);
+  let found: number[] = [];
+  await until(() => {
+    found = readdirSync("/proc").map(Number).filter((pid) => pid > 0 && parent(pid) !== init && parent(parent(pid)) === cage);
+    return found.length === 1;
+  }, "one exec'd process whose monitor is the cage's child");
+  return found[0]!;
+}
+
 /** An exec in the container of this init: mount, UTS and IPC namespaces are joined, then the streams' step comes. */
 export function exec(
   init: number,
@@ -76,9 +87,10 @@ export function exec(
       steps: [
         { created: { network: false } },
         { wait_go: {} },
-        { setns: { fd: d.add(fds[1]), flags: 0x20000 | 0x4000000 | 0x8000000 } },
+        { setns: { fd: d.add(fds[1]), flags: 0x20000 | 0x4000000 | 0x8000000 | 0x20000000 } },
         { chdir: { path: "/" } },
         streams,
+        { clone_inside: { terminal: "terminal" in streams } },
         { ready: {} },
         { execve: { paths: ["/bin/sh"], argv: ["sh", "-c", script], envp: ["PATH=/bin"] } },
       ],

@@ -1,9 +1,9 @@
 /** Streams: pipes, files, terminals and clients of containers and of exec'd processes. */
 import { afterEach, expect, test } from "bun:test";
-import { closeSync, existsSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
-import { receiveWithDescriptors, socketpair } from "../../src/sys/socket.ts";
-import { closeContainers, container, exec, family, kill, logged, pipe, record, shell } from "../helpers/shim-container.ts";
-import { alive, attach, exited, go, parent, receive, say, until } from "../helpers/shim.ts";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, writeSync } from "node:fs";
+import { receiveWithDescriptors, sendWithDescriptors, socketpair } from "../../src/sys/socket.ts";
+import { closeContainers, container, exec, execd, family, kill, logged, pipe, record, shell } from "../helpers/shim-container.ts";
+import { alive, attach, exited, go, parent, say, until } from "../helpers/shim.ts";
 
 afterEach(closeContainers);
 
@@ -120,17 +120,17 @@ test("a terminal is the container's own: tty, size, console, one stream, input",
   expect(text).toContain("got word\r\n");
 });
 
-test("exec joins a running container: own report, pipes and exit status; its monitor is the cage's child", () => {
+test("exec joins a running container: own report, pipes and exit status; its monitor is the cage's child", async () => {
   const made = container(shell("sleep 100"));
   const init = go(made);
   made.next();
   const [outRead, outWrite] = pipe();
-  const e = exec(init, "cat /proc/sys/kernel/hostname; exit 9", { dup_streams: { uid: 0, gid: 0 } }, (d) => ({
+  const e = exec(init, "cat /proc/sys/kernel/hostname; sleep 0.5; exit 9", { dup_streams: { uid: 0, gid: 0 } }, (d) => ({
     streams: { terminal: false, open_stdin: false, stdin_once: true, handed_stdin: null, handed_stdout: d.add(outWrite), handed_stderr: null },
   }));
   closeSync(outWrite);
-  const pid = go(e);
-  expect(parent(parent(pid))).toBe(family(init).cage);
+  go(e);
+  await execd(init);
   expect(exited(e).code).toBe(9);
   const buffer = Buffer.alloc(1000);
   expect(buffer.subarray(0, readSync(outRead, buffer)).toString()).toBe("inside\n");
@@ -141,14 +141,31 @@ test("what an exec'd process leaves in the background outlives it, and does not 
   const made = container(shell("sleep 100"));
   const init = go(made);
   made.next();
-  const e = exec(init, "(sleep 0.2; echo late; echo late; echo > /tmp/survived) & exit 0", { dup_streams: { uid: 0, gid: 0 } }, () => ({}));
-  const execMonitor = parent(go(e));
+  const e = exec(init, "(sleep 0.2; echo late; echo late; echo > /tmp/survived) & sleep 0.1; exit 0", { dup_streams: { uid: 0, gid: 0 } }, () => ({}));
+  go(e);
+  const execMonitor = parent(await execd(init));
   expect(exited(e).code).toBe(0);
   closeSync(e.channel);
   expect(existsSync(`/proc/${init}/root/tmp/survived`)).toBe(false);
   await until(() => existsSync(`/proc/${init}/root/tmp/survived`), "the background process got that far");
   await until(() => !alive(execMonitor), "the exec monitor ends with the last writer");
   closeSync(e.report);
+});
+
+test("an exec'd process that still holds what is the host's is not in the container's sight (CVE-2016-9962)", () => {
+  const made = container(shell("sleep 100"));
+  const init = go(made);
+  made.next();
+  const e = exec(init, "exit 4", { dup_streams: { uid: 0, gid: 0 } }, () => ({}));
+  const { report } = e.next();
+  if (report === null || !("created" in report)) throw new Error("expected created");
+  // With CAP_SYS_PTRACE, /proc/PID/root of one that is seen would be the host's root here.
+  const namespaces = [init, report.created.pid].map((pid) => readlinkSync(`/proc/${pid}/ns/pid`));
+  expect(namespaces[1]).not.toBe(namespaces[0]!);
+  expect(readdirSync(`/proc/${init}/root/proc`).filter((name) => /^\d+$/.test(name)).length).toBe(1);
+  sendWithDescriptors(e.report, Buffer.from("g"), []);
+  expect(exited(e).code).toBe(4);
+  for (const fd of [e.report, e.channel]) closeSync(fd);
 });
 
 test("exec with a terminal serves the client that came with the plan", () => {
@@ -183,15 +200,18 @@ test("an exec dies with its container, and one into a container that has ended i
   made.next();
   const streams = { dup_streams: { uid: 0, gid: 0 } };
   const running = exec(init, "sleep 100", streams, () => ({}));
-  const pid = go(running);
+  go(running);
+  const pid = await execd(init);
   const execMonitor = parent(pid);
   kill(family(init).cage, 19); // stopped: it does not reap, so that init's pid stays
   const dead = init;
   kill(dead);
   await until(() => !alive(pid), "the exec'd process is gone");
   const late = exec(init, "exit 0", streams, () => ({}));
+  expect(late.next().report).toHaveProperty("created");
+  sendWithDescriptors(late.report, Buffer.from("g"), []);
   expect(late.next().report).toHaveProperty("failed");
-  expect(receive(late.channel).report).toHaveProperty("failed");
+  expect(exited(late).code).toBe(125);
   kill(family(init).cage, 18);
   await until(() => !alive(execMonitor), "the exec monitor is gone");
   expect(exited(made).code).toBe(137);

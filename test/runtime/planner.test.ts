@@ -174,10 +174,11 @@ describe("a start", () => {
 });
 
 describe("an exec", () => {
-  test("joins cgroups, then all namespaces at once but that of pids, which the shim enters", () => {
+  test("joins cgroups, then all namespaces at once; in that of pids is only what is cloned last of all", () => {
     const { steps } = planExec(exec());
     expect(kinds(steps).slice(0, 3)).toEqual(["write", "created", "setns"]);
-    expect(steps[2]).toEqual({ setns: { fd: 21, flags: 0x4e020000 } });
+    expect(steps[2]).toEqual({ setns: { fd: 21, flags: 0x6e020000 } });
+    expect(kinds(steps).slice(-3)).toEqual(["clone_inside", "ready", "execve"]);
   });
 
   test("gives root the container's capabilities, a user none, --privileged all", () => {
