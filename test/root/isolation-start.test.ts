@@ -1,13 +1,19 @@
 /** Classes of published holes in the start of a container and in exec: hostile images and requests against the built mdk. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { check, cstr, libc } from "../../src/sys/ffi.ts";
 import { directory, file, type Entry } from "../helpers/archive.ts";
 import { baseLayer, openStage, type Stage } from "../helpers/stage.ts";
 import { isRoot, testIf } from "../helpers/requires.ts";
 
 const able = isRoot && existsSync("dist/mdk");
 const rootTest = testIf(able, "needs root and a built dist/mdk");
+
+const c = libc({
+  inotify_init1: { args: ["i32"], returns: "i32" },
+  inotify_add_watch: { args: ["i32", "ptr", "u32"], returns: "i32" },
+});
 
 let stage: Stage;
 let image = "";
@@ -98,6 +104,31 @@ describe("a program sought through the engine's descriptors (CVE-2024-21626, att
     }
     expect(reached).toEqual([]);
   }, 60_000);
+});
+
+describe("devices of the host", () => {
+  rootTest("where /dev/null is something else stdin is a pipe that has ended, never the host's /dev/null", async () => {
+    const id = await start(image, "sh", "-c", "rm /dev/null; echo >/dev/null; sleep 600");
+    const before = statSync("/dev/null").ctimeMs;
+    const { code, out } = await stage.mdk("exec", id, "sh", "-c", "stat -L -c %F /proc/self/fd/0; cat; busybox chmod 666 /proc/self/fd/0");
+    expect([code, out]).toEqual([0, "fifo\n"]);
+    expect(statSync("/dev/null").ctimeMs).toBe(before);
+  });
+
+  rootTest("a device in the place of /etc/passwd is not opened: no rule of the container's denies that to the engine", async () => {
+    const id = await start(image, "sh", "-c", "mknod /etc/node c 10 237; mv /etc/node /etc/passwd; sleep 600");
+    const pid = (await stage.mdk("inspect", "-f", "{{.State.Pid}}", id)).out.trim();
+    const path = `/proc/${pid}/root/etc/passwd`;
+    while (!statSync(path).isCharacterDevice()) await Bun.sleep(5);
+    const watch = c().inotify_init1(0o4000 | 0o2000000); // IN_NONBLOCK, IN_CLOEXEC
+    try {
+      check(c().inotify_add_watch(watch, cstr(path), 0x20), "inotify_add_watch"); // IN_OPEN
+      expect((await stage.mdk("exec", id, "true")).code).toBe(0);
+      expect(() => readSync(watch, Buffer.alloc(4096))).toThrow("EAGAIN");
+    } finally {
+      closeSync(watch);
+    }
+  });
 });
 
 describe("what the image puts where the engine mounts", () => {
