@@ -9,6 +9,7 @@ import type { Failed, Step } from "./plan.ts";
 const EPERM = 1;
 const ENOENT = 2;
 const ENOEXEC = 8;
+const EAGAIN = 11;
 const ENOMEM = 12;
 const EACCES = 13;
 const EBUSY = 16;
@@ -131,6 +132,7 @@ function tellStep({ step, call, errno, object }: Failed, { text }: FailureContex
 
 function hintFor(step: string, errno: number): string | null {
   if (step === "write" && (errno === ENOSPC || errno === EINVAL)) return "a cgroup without cpus or mems takes no process: look at --cpuset-cpus and the parent group";
+  if (step === "clone_inside" && errno === EAGAIN) return "the container is at its limit of processes: an exec needs two for a moment";
   if (step === "setrlimit") return "raising a limit above that of mdk's own process needs CAP_SYS_RESOURCE";
   if (step === "seccomp") return "the kernel needs CONFIG_SECCOMP_FILTER; --privileged does without";
   if (step === "write_proc" && errno === ENOENT) return "this kernel lacks the setting";

@@ -41,6 +41,13 @@ test("PID 1 beyond the memory limit: 137 and OOMKilled; a killed child leaves PI
   expect(world.inspect("fine", ".State.OOMKilled")).toBe("false");
 });
 
+test("an exec into a container that is at its limit of processes says so", () => {
+  const id = world.ok("run", "-d", "--pids-limit", "3", busybox, "sh", "-c", "sleep 100 & sleep 100 & echo full; wait");
+  while (world.ok("logs", id) !== "full") Bun.sleepSync(5);
+  const { status, stderr } = world.mdk(["exec", id, "true"]);
+  expect([status, stderr]).toEqual([125, expect.stringContaining("the container is at its limit of processes")]);
+});
+
 test("--pids-limit, --cpuset-cpus, --shm-size", () => {
   expect(world.mdk(["run", "--rm", "--pids-limit", "5", busybox, "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait"]).stderr).toContain("fork");
   expect(world.mdk(["run", "--rm", "--cpuset-cpus", "0", busybox, "grep", "Cpus_allowed_list", "/proc/self/status"]).stdout).toBe("Cpus_allowed_list:\t0\n");
