@@ -113,10 +113,11 @@ export function planExec(input: ExecInput): Exec {
   const steps: Step[] = [
     ...joinSteps(cgroup),
     { created: { network: false } },
+    // The container's /proc knows no /proc/self for one that is not in its pid namespace.
+    ...scoreSteps(process),
     { setns: { fd: input.init, flags } },
     { umask: { mask: process.user.umask ?? 0o022 } },
     ...(input.keyrings ? [{ keyctl_join: { name: `_ses.${input.id}` } }] : []),
-    ...scoreSteps(process),
     ...streamSteps(process, input.window, false),
     ...privilegeSteps(process, input.filter),
     { clone_inside: { terminal: process.terminal } },
