@@ -18,7 +18,7 @@ import { pollReadable } from "../sys/poll.ts";
 import { socketpair } from "../sys/socket.ts";
 import { isTerminal, windowSize } from "../sys/terminal.ts";
 import type { Context } from "./context.ts";
-import { readCapabilities } from "./facts.ts";
+import { chooseOomScore, readCapabilities } from "./facts.ts";
 import { attachBits, type ForegroundEnd } from "./foreground.ts";
 import { cgroupParent } from "./host.ts";
 import { planMonitor, type Streaming } from "./monitor-plan.ts";
@@ -118,13 +118,14 @@ async function launch(context: Context, container: Container, work: Launching): 
 
 /** The user's names are looked up in the running container's own files. */
 function processOf(container: Container, spec: Spec, { state, ...options }: Launching): Process {
+  const capabilities = readCapabilities();
   const root = openSync(`/proc/${state.pid}/root`, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const user = userIn(root, options.user ?? container.config.User);
     return generateExec(spec, {
       args: options.args, containerEnv: container.config.Env, env: options.env, workdir: options.workdir, user, tty: options.terminal,
-      privileged: options.privileged,
-    }, readCapabilities());
+      privileged: options.privileged, oomScore: chooseOomScore(capabilities),
+    }, capabilities);
   } finally {
     closeSync(root);
   }

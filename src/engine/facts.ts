@@ -8,8 +8,9 @@ import type { CgroupLayout, PathKind } from "../runtime/mount-steps.ts";
 
 /** What generateSpec asks of the host. `privileged`: devices are listed only then. */
 export function readHostFacts(privileged: boolean): HostFacts {
+  const capabilities = readCapabilities();
   return {
-    capabilities: readCapabilities(), hardLimits: readHardLimits(),
+    capabilities, oomScore: chooseOomScore(capabilities), hardLimits: readHardLimits(),
     devices: privileged ? readDevices("/dev") : [], thermalThrottle: readThermalThrottle(),
     ipv6: existsSync("/proc/sys/net/ipv6"),
   };
@@ -20,6 +21,17 @@ export function readCapabilities(): bigint {
   const status = readFileSync("/proc/self/status", "latin1");
   const mask = (name: string): bigint => BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, "m").exec(status)?.[1] ?? "0"}`);
   return mask("CapBnd") & mask("CapPrm");
+}
+
+const CAP_SYS_RESOURCE = 1n << 24n;
+
+/**
+ * Docker's 0, whatever this process has: a caller that the killer of memory spares (sshd, a CI agent) would hand that on to
+ * its containers. Who has more than 0 cannot lower it without CAP_SYS_RESOURCE (proc_pid_oom_score_adj(5)): null.
+ */
+export function chooseOomScore(capabilities: bigint): number | null {
+  const own = Number(readFileSync("/proc/self/oom_score_adj", "latin1"));
+  return own < 0 || (own > 0 && (capabilities & CAP_SYS_RESOURCE) !== 0n) ? 0 : null;
 }
 
 /** Lines of proc_pid_limits(5) by the name that the runtime specification gives them. */

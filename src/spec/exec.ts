@@ -16,6 +16,8 @@ export interface ExecRequest {
   readonly user: ResolvedUser;
   readonly tty: boolean;
   readonly privileged: boolean;
+  /** As HostFacts has it. */
+  readonly oomScore: number | null;
 }
 
 /**
@@ -27,6 +29,7 @@ export function generateExec(container: Spec, request: ExecRequest, available: b
   const held = request.user.uid === 0 ? bounding : [];
   const env = mergeEnv({ Env: [...request.containerEnv] }, request.env);
   return {
+    ...(request.oomScore === null ? {} : { oomScoreAdj: request.oomScore }),
     terminal: request.tty,
     user: { uid: request.user.uid, gid: request.user.gid, additionalGids: [...request.user.additionalGids] },
     args: [...request.args],

@@ -95,6 +95,8 @@ export interface HostFacts {
   readonly thermalThrottle: readonly string[];
   /** /proc/sys/net/ipv6 is there. */
   readonly ipv6: boolean;
+  /** The oom_score_adj to give a process; null: the one it inherits is right, or cannot be changed. */
+  readonly oomScore: number | null;
 }
 
 /** What the spec itself cannot say shortly: which seccomp list. `runtime/seccomp.ts` makes the filter of it. */
@@ -211,6 +213,7 @@ function generateProcess(image: ImageProcess, request: SpecRequest, host: HostFa
     rlimits: rlimits(request.ulimits, host),
     noNewPrivileges: request.noNewPrivileges,
   };
+  if (host.oomScore !== null) process.oomScoreAdj = host.oomScore;
   if (request.tty && request.consoleSize !== null) process.consoleSize = { ...request.consoleSize };
   return process;
 }

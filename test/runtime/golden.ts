@@ -22,6 +22,7 @@ export const HOST: HostFacts = {
   ],
   thermalThrottle: ["/sys/devices/system/cpu/cpu0/thermal_throttle"],
   ipv6: true,
+  oomScore: null,
 };
 
 export function request(changes: Partial<SpecRequest> = {}): SpecRequest {

@@ -7,7 +7,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { planExec, planRun, type ExecInput, type RunInput } from "../../src/runtime/planner.ts";
 import type { Plan, Step } from "../../src/runtime/plan.ts";
 import { generateExec } from "../../src/spec/exec.ts";
-import { goldenSpec, HOST, ID, MONITOR, runInput, V1 } from "./golden.ts";
+import { goldenSpec, HOST, ID, IMAGE, MONITOR, runInput, V1 } from "./golden.ts";
 
 const USER = { uid: 1000, gid: 1000, additionalGids: [1000, 27], home: "/home/me" };
 
@@ -33,7 +33,7 @@ function everything(): RunInput {
 function exec(changes: Partial<Parameters<typeof generateExec>[1]> = {}, input: Partial<ExecInput> = {}): ExecInput {
   const spec = goldenSpec();
   const process = generateExec(spec, {
-    args: ["ls", "-l"], containerEnv: ["PATH=/usr/bin:/bin"], env: ["B=2"], workdir: null, user: USER, tty: false, privileged: false, ...changes,
+    args: ["ls", "-l"], containerEnv: ["PATH=/usr/bin:/bin"], env: ["B=2"], workdir: null, user: USER, tty: false, privileged: false, oomScore: null, ...changes,
   }, HOST.capabilities);
   return {
     id: "e".repeat(64), spec, process, monitor: { ...MONITOR, log: null, record: null, cleanup: [] }, cage: 20, init: 21, report: 2,
@@ -193,4 +193,13 @@ describe("an exec", () => {
 test("every plan carries its id and the report's descriptor", () => {
   const run = planRun(runInput(goldenSpec()));
   expect([run.id, run.report, run.op_lock]).toEqual([ID, 2, 1]);
+});
+
+test("a score for the killer of memory that a caller would hand on is taken back, for a start and for an exec", () => {
+  const spec = goldenSpec({}, IMAGE, { ...HOST, oomScore: 0 });
+  const planned = (of: typeof spec): readonly Step[] => planRun(runInput(of)).steps;
+  const written = { write_proc: { path: "/proc/self/oom_score_adj", text: "0" } };
+  expect(planned(spec)).toContainEqual(written);
+  expect(planned(goldenSpec())).not.toContainEqual(written);
+  expect(planExec(exec({ oomScore: 0 })).steps).toContainEqual(written);
 });
