@@ -1,20 +1,15 @@
 /** Run directories: each data root has its own, and two that are given the same one leave one another's containers alone. */
-import { afterAll, beforeAll, expect } from "bun:test";
+import { expect } from "bun:test";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { image, stage, useBaseStage } from "../helpers/base-stage.ts";
 import { MDK } from "../helpers/mdk.ts";
 import { isRoot, testIf } from "../helpers/requires.ts";
-import { baseLayer, openStage, type Ended, type Stage } from "../helpers/stage.ts";
+import { type Ended } from "../helpers/stage.ts";
 
 const rootTest = testIf(isRoot, "needs root");
 
-let stage: Stage;
-let image: string;
-beforeAll(async () => {
-  stage = openStage();
-  image = await stage.image([baseLayer()]);
-});
-afterAll(() => stage?.end());
+useBaseStage();
 
 rootTest("a data root that shares another's run directory takes nothing of its containers away", async () => {
   const other = (...args: readonly string[]): Promise<Ended> => stage.inside([MDK, "--root", join(stage.folder, "other"), "--run-root", stage.runRoot, ...args]);

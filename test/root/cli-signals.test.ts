@@ -1,18 +1,12 @@
 /** Signals of a terminal to a program that runs without one of its own: each arrives once. */
-import { afterAll, beforeAll, expect } from "bun:test";
+import { expect } from "bun:test";
+import { image, stage, useBaseStage } from "../helpers/base-stage.ts";
 import { isRoot, testIf } from "../helpers/requires.ts";
-import { baseLayer, openStage, type Stage } from "../helpers/stage.ts";
 import { Screen } from "../helpers/terminal.ts";
 
 const rootTest = testIf(isRoot, "needs root");
 
-let stage: Stage;
-let image: string;
-beforeAll(async () => {
-  stage = openStage();
-  image = await stage.image([baseLayer()]);
-});
-afterAll(() => stage?.end());
+useBaseStage();
 
 const COUNTING = "n=0; trap 'n=$((n+1)); echo count=$n.' INT; echo up; while [ $n -lt 100 ]; do read -t 0 nothing </dev/null; done";
 

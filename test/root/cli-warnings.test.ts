@@ -1,17 +1,11 @@
 /** What a start warns of is shown however it is joined; and what an inspected word is not. */
-import { afterAll, beforeAll, expect } from "bun:test";
+import { expect } from "bun:test";
+import { image, stage, useBaseStage } from "../helpers/base-stage.ts";
 import { hasTool, isRoot, testIf } from "../helpers/requires.ts";
-import { baseLayer, openStage, type Stage } from "../helpers/stage.ts";
 
 const rootTest = testIf(isRoot && hasTool("nft"), "needs root and nft");
 
-let stage: Stage;
-let image: string;
-beforeAll(async () => {
-  stage = openStage();
-  image = await stage.image([baseLayer()]);
-});
-afterAll(() => stage?.end());
+useBaseStage();
 
 rootTest("a firewall that drops and cannot be changed is told of by run, run -d, start and start -a", async () => {
   // A table that belongs to a living process.

@@ -1,23 +1,17 @@
 /** `mdk export` of a container that starts meanwhile, and to places that are no files. */
-import { afterAll, beforeAll, expect } from "bun:test";
+import { expect } from "bun:test";
 import { closeSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { beginExisting } from "../../src/engine/begin.ts";
 import { createContext } from "../../src/engine/context.ts";
 import { detachedStreaming } from "../../src/engine/monitor-plan.ts";
 import { startBegun } from "../../src/engine/start.ts";
+import { image, stage, useBaseStage } from "../helpers/base-stage.ts";
 import { hasTool, isRoot, testIf } from "../helpers/requires.ts";
-import { baseLayer, openStage, type Stage } from "../helpers/stage.ts";
 
 const rootTest = testIf(isRoot && hasTool("strace"), "needs root and strace");
 
-let stage: Stage;
-let image: string;
-beforeAll(async () => {
-  stage = openStage();
-  image = await stage.image([baseLayer()]);
-});
-afterAll(() => stage?.end());
+useBaseStage();
 
 rootTest("an export that waits for a start reads the container that runs then, and mounts its upper no second time", async () => {
   const id = (await stage.mdk("create", "--network", "none", image, "sleep", "1000")).out.trim();

@@ -1,19 +1,14 @@
 /** Full disks: what takes space can be removed, and what cannot be begun says where there is no room. */
-import { afterAll, beforeAll, expect } from "bun:test";
+import { expect } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { image, stage, useBaseStage } from "../helpers/base-stage.ts";
 import { isRoot, testIf } from "../helpers/requires.ts";
-import { baseLayer, openStage, type Ended, type Stage } from "../helpers/stage.ts";
+import { type Ended } from "../helpers/stage.ts";
 
 const rootTest = testIf(isRoot, "needs root");
 
-let stage: Stage;
-let image: string;
-beforeAll(async () => {
-  stage = openStage();
-  image = await stage.image([baseLayer()]);
-});
-afterAll(() => stage?.end());
+useBaseStage();
 
 /** Runs a script in a mount namespace of its own, with a copy of the store on a small file system, $small. */
 function onSmallDisk(script: string): Promise<Ended> {

@@ -1,17 +1,11 @@
 /** `mdk logs -f` of a program that fills several log files between two looks. */
-import { afterAll, beforeAll, expect } from "bun:test";
+import { expect } from "bun:test";
+import { image, stage, useBaseStage } from "../helpers/base-stage.ts";
 import { isRoot, testIf } from "../helpers/requires.ts";
-import { baseLayer, openStage, type Stage } from "../helpers/stage.ts";
 
 const rootTest = testIf(isRoot, "needs root");
 
-let stage: Stage;
-let image: string;
-beforeAll(async () => {
-  stage = openStage();
-  image = await stage.image([baseLayer()]);
-});
-afterAll(() => stage?.end());
+useBaseStage();
 
 rootTest("lines in files that were rotated meanwhile are shown, in order, as long as the files are there", async () => {
   const script = "sleep 0.5; i=100; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); done";
