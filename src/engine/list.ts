@@ -15,7 +15,7 @@ export async function listSummaries(context: Context, { all }: { readonly all: b
   const known = new Set(summaries.map(({ container }) => container.id));
   const unsettled = summaries.some(({ status }) => status.unsettled) || findOrphans(context, known).length > 0;
   if (!unsettled) return summaries;
-  // Half of mdk's modules, for what is hardly ever met.
+  // Many modules, for what is hardly ever met.
   const { reconcile } = await import("./settle.ts");
   return reconcile(context) ? read(context, all) : summaries;
 }

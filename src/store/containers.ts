@@ -118,7 +118,7 @@ export function listContainers(database: Database, which: "all" | "active"): Con
   return select(database, ordered(which)).all();
 }
 
-/** The same without what lists seldom show: a quarter of the time where there are hundreds. */
+/** The same without what lists seldom show. */
 export function listLines(database: Database, which: "all" | "active"): ContainerLine[] {
   return database.query<StoredLine, []>(`SELECT ${LINE} FROM containers ${ordered(which)}`).as(StoredLine).all();
 }
@@ -196,4 +196,9 @@ export function deleteContainer(database: Database, id: string): void {
 /** The active ones' ids: what reconcile looks through at every start. */
 export function listActive(database: Database): Pick<Container, "id" | "phase">[] {
   return database.query<Pick<Container, "id" | "phase">, []>(`SELECT id, phase FROM containers WHERE ${ACTIVE}`).all();
+}
+
+/** Ids of all containers. */
+export function containerIds(database: Database): Set<string> {
+  return new Set((database.query("SELECT id FROM containers").all() as { id: string }[]).map(({ id }) => id));
 }
