@@ -3,10 +3,10 @@
  * line of an error. The only place that ends the process.
  */
 import { EXIT, MdkError, messageOf } from "./error.ts";
-import { HelpRequest, parseFlags, UsageError, type Command, type Flag } from "./cli/flags.ts";
-import { resolveCommand } from "./cli/resolve.ts";
-import { printable, printError, READER_GONE } from "./cli/output.ts";
-import { versionLine } from "./cli/version-line.ts";
+import { HelpRequest, parseFlags, UsageError, type Command, type Flag } from "./cli/grammar/flags.ts";
+import { resolveCommand } from "./cli/grammar/resolve.ts";
+import { printable, printError, READER_GONE } from "./cli/output/text.ts";
+import { versionLine } from "./cli/system/version-line.ts";
 import { exitNow } from "./sys/exit.ts";
 
 /** Flags before the command. */
@@ -56,7 +56,7 @@ function checkOperands(name: string, command: Command, count: number): void {
 }
 
 async function showHelp(command: { readonly name: string; readonly command: Command } | null): Promise<number> {
-  const { commandHelp, programHelp } = await import("./cli/help.ts");
+  const { commandHelp, programHelp } = await import("./cli/grammar/help.ts");
   console.log(command === null ? await programHelp(GLOBAL_FLAGS) : await commandHelp(command.command));
   return 0;
 }

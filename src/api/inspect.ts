@@ -1,13 +1,13 @@
 /** GET /containers/ID/json and /images/NAME/json: what a word names, as Docker's JSON. */
 import { MdkError } from "../error.ts";
 import type { Context } from "../engine/context.ts";
-import { findContainer } from "../engine/find.ts";
-import { inspectImage } from "../engine/inspect-image.ts";
-import { layerDirectories } from "../engine/layers.ts";
-import { logName } from "../engine/monitor-plan.ts";
-import { readStatus } from "../engine/status.ts";
+import { findContainer } from "../engine/container/find.ts";
+import { inspectImage } from "../engine/image/inspect.ts";
+import { layerDirectories } from "../engine/image/layers.ts";
+import { logName } from "../engine/start/monitor-plan.ts";
+import { readStatus } from "../engine/end/status.ts";
 import { storePaths } from "../store/paths.ts";
-import { inspectContainer } from "./container.ts";
+import { inspectContainer } from "./json/container.ts";
 
 /** Containers come before images of the same name. Null: there is neither. */
 export function readInspect(context: Context, word: string, type: "container" | "image" | null): object | null {

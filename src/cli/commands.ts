@@ -1,5 +1,5 @@
 /** The command tree: names and one-line summaries here, everything else in one file a command, loaded when it is called. */
-import type { Command } from "./flags.ts";
+import type { Command } from "./grammar/flags.ts";
 
 export interface Entry {
   readonly summary: string;
@@ -13,33 +13,33 @@ export interface Group {
   readonly commands: Readonly<Record<string, Entry>>;
 }
 
-const attach: Entry = { summary: "Attach local standard input, output, and error streams to a running container", load: () => import("./attach.ts") };
-const create: Entry = { summary: "Create a new container", load: () => import("./create.ts") };
-const exec: Entry = { summary: "Execute a command in a running container", load: () => import("./exec.ts") };
-const exportContainer: Entry = { summary: "Export a container's filesystem as a tar archive", load: () => import("./export.ts") };
-const images: Entry = { summary: "List images", load: () => import("./images.ts") };
-const imageInspect: Entry = { summary: "Display detailed information on one or more images", load: () => import("./image-inspect.ts") };
-const inspect: Entry = { summary: "Return low-level information on containers and images", load: () => import("./inspect.ts") };
-const containerInspect: Entry = { summary: "Display detailed information on one or more containers", load: () => import("./container-inspect.ts") };
-const kill: Entry = { summary: "Kill one or more running containers", load: () => import("./kill.ts") };
-const logs: Entry = { summary: "Fetch the logs of a container", load: () => import("./logs.ts") };
-const ps: Entry = { summary: "List containers", load: () => import("./ps.ts") };
-const pull: Entry = { summary: "Download an image from a registry", load: () => import("./pull.ts") };
-const rm: Entry = { summary: "Remove one or more containers", load: () => import("./rm.ts") };
-const rmi: Entry = { summary: "Remove one or more images", load: () => import("./rmi.ts") };
-const run: Entry = { summary: "Create and run a new container from an image", load: () => import("./run.ts") };
-const start: Entry = { summary: "Start one or more stopped containers", load: () => import("./start.ts") };
-const stop: Entry = { summary: "Stop one or more running containers", load: () => import("./stop.ts") };
-const wait: Entry = { summary: "Block until one or more containers stop, then print their exit codes", load: () => import("./wait.ts") };
-const cleanup: Entry = { summary: "Finish what an ended container left", load: () => import("./cleanup.ts"), hidden: true };
+const attach: Entry = { summary: "Attach local standard input, output, and error streams to a running container", load: () => import("./container/attach.ts") };
+const create: Entry = { summary: "Create a new container", load: () => import("./container/create.ts") };
+const exec: Entry = { summary: "Execute a command in a running container", load: () => import("./container/exec.ts") };
+const exportContainer: Entry = { summary: "Export a container's filesystem as a tar archive", load: () => import("./container/export.ts") };
+const images: Entry = { summary: "List images", load: () => import("./image/images.ts") };
+const imageInspect: Entry = { summary: "Display detailed information on one or more images", load: () => import("./image/inspect.ts") };
+const inspect: Entry = { summary: "Return low-level information on containers and images", load: () => import("./system/inspect.ts") };
+const containerInspect: Entry = { summary: "Display detailed information on one or more containers", load: () => import("./container/inspect.ts") };
+const kill: Entry = { summary: "Kill one or more running containers", load: () => import("./container/kill.ts") };
+const logs: Entry = { summary: "Fetch the logs of a container", load: () => import("./container/logs.ts") };
+const ps: Entry = { summary: "List containers", load: () => import("./container/ps.ts") };
+const pull: Entry = { summary: "Download an image from a registry", load: () => import("./image/pull.ts") };
+const rm: Entry = { summary: "Remove one or more containers", load: () => import("./container/rm.ts") };
+const rmi: Entry = { summary: "Remove one or more images", load: () => import("./image/rmi.ts") };
+const run: Entry = { summary: "Create and run a new container from an image", load: () => import("./container/run.ts") };
+const start: Entry = { summary: "Start one or more stopped containers", load: () => import("./container/start.ts") };
+const stop: Entry = { summary: "Stop one or more running containers", load: () => import("./container/stop.ts") };
+const wait: Entry = { summary: "Block until one or more containers stop, then print their exit codes", load: () => import("./container/wait.ts") };
+const cleanup: Entry = { summary: "Finish what an ended container left", load: () => import("./container/cleanup.ts"), hidden: true };
 
 /** Commands of the top level, in the order of the help. */
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   run, exec, ps, pull, images,
-  version: { summary: "Show the mdk version information", load: () => import("./version.ts") },
-  info: { summary: "Display system-wide information", load: () => import("./info.ts") },
+  version: { summary: "Show the mdk version information", load: () => import("./system/version.ts") },
+  info: { summary: "Display system-wide information", load: () => import("./system/info.ts") },
   attach, create, export: exportContainer, inspect, kill, logs, rm, rmi, start, stop, wait,
-  clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./clean.ts") },
+  clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./system/clean.ts") },
 };
 
 export const GROUPS: Readonly<Record<string, Group>> = {
@@ -48,7 +48,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     commands: { attach, create, exec, export: exportContainer, inspect: containerInspect, kill, logs, ls: ps, list: ps, ps, rm, remove: rm, run, start, stop, wait, cleanup },
   },
   image: { summary: "Manage images", commands: { inspect: imageInspect, ls: images, list: images, pull, rm: rmi, remove: rmi } },
-  system: { summary: "Manage mdk", commands: { info: { summary: "Display system-wide information", load: () => import("./info.ts") } } },
+  system: { summary: "Manage mdk", commands: { info: { summary: "Display system-wide information", load: () => import("./system/info.ts") } } },
 };
 
 /**

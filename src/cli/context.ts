@@ -2,10 +2,10 @@
 import { isAbsolute, resolve } from "node:path";
 import { MdkError } from "../error.ts";
 import { createContext as create, type Context } from "../engine/context.ts";
-import { defaultRunRoot } from "../engine/host.ts";
+import { defaultRunRoot } from "../engine/host/identity.ts";
 import { isKernel, kernelRelease } from "../sys/kernel.ts";
 import { DEFAULT_ROOT } from "../store/paths.ts";
-import type { Values } from "./flags.ts";
+import type { Values } from "./grammar/flags.ts";
 
 /**
  * Throws MdkError when DOCKER_HOST points elsewhere: its owner means another engine, and what he then does to "his"

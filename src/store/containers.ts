@@ -1,6 +1,6 @@
 /**
  * Containers, and what each holds of the host: its name, its address, its ports. Names are unique and addresses and
- * ports are leased by constraints. Whether a container *runs* is not stored: its run lock says it (engine/state.ts).
+ * ports are leased by constraints. Whether a container *runs* is not stored: its run lock says it (runtime/state.ts).
  */
 import type { Database, Statement } from "bun:sqlite";
 import type { ContainerConfig, HostConfig, NetworkState } from "../spec/container.ts";

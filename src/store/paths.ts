@@ -26,7 +26,7 @@ import { spreadSubdirectories } from "../sys/inode-flags.ts";
 export const DEFAULT_ROOT = "/var/lib/mdk";
 export const DEFAULT_RUN_ROOT = "/run/mdk";
 
-/** The layer that no image has: made by engine/layers.ts, never pruned. */
+/** The layer that no image has: made by engine/image/layers.ts, never pruned. */
 export const MOUNTS_LAYER = "mounts";
 
 export interface StorePaths {

@@ -1,10 +1,10 @@
 /** What people read: templates, tables, times; and what they write: ports, detach keys, environment. */
 import { describe, expect, test } from "bun:test";
-import { ago, humanStatus } from "../../src/cli/human.ts";
-import { parseDetachKeys } from "../../src/cli/joining.ts";
-import { printable, table } from "../../src/cli/output.ts";
-import { parseExpose, parsePublish } from "../../src/cli/ports.ts";
-import { renderTemplate } from "../../src/cli/template.ts";
+import { ago, humanStatus } from "../../src/cli/output/human.ts";
+import { parseDetachKeys } from "../../src/cli/container/joining.ts";
+import { printable, table } from "../../src/cli/output/text.ts";
+import { parseExpose, parsePublish } from "../../src/cli/container/ports.ts";
+import { renderTemplate } from "../../src/cli/output/template.ts";
 
 describe("templates", () => {
   const data = { State: { Pid: 7, Running: true }, Names: ["a", "b"], Labels: { z: "1", a: "x.y" }, Nothing: null };

@@ -82,7 +82,7 @@ function names(path: string): string[] {
   return existsSync(path) ? readdirSync(path).sort() : [];
 }
 
-/** The first digits of the root's digest, as src/engine/host.ts has them: names on the host carry them. */
+/** The first digits of the root's digest, as src/engine/host/identity.ts has them: names on the host carry them. */
 function hash(world: World): string {
   return new Bun.CryptoHasher("sha256").update(world.root).digest("hex").slice(0, 8);
 }

@@ -1,6 +1,8 @@
 /**
  * The layers of src/ and who may import whom:
  *   main → cli → api → engine → { registry layer network volume cgroup runtime build store } → sys
+ * and the floors inside engine/, whose folders are the stages of a container's life:
+ *   { session system } → { container build } → start → image → end → { network volume } → host → context.ts
  * An import points right. Siblings in the braces never import one another, but a pure file (data in, data out) may be
  * imported by anybody above sys. error.ts is everybody's.
  */
@@ -10,6 +12,11 @@ const RANKS: Readonly<Record<string, number>> = {
   "main.ts": 0, cli: 1, api: 2, engine: 3,
   registry: 4, layer: 4, network: 4, volume: 4, cgroup: 4, runtime: 4, build: 4, store: 4, image: 4, spec: 4,
   sys: 5, "error.ts": 6,
+};
+
+/** The floors of engine/: a folder imports itself and what is below it. */
+const FLOORS: Readonly<Record<string, number>> = {
+  session: 0, system: 0, container: 1, build: 1, start: 2, image: 3, end: 4, network: 5, volume: 5, host: 6, "context.ts": 7,
 };
 
 /** What the design promises to be pure, whatever imports it. */
@@ -53,7 +60,16 @@ export function importViolation(from: string, to: string, pure: ReadonlySet<stri
   const [rank, target] = [rankOf(from), rankOf(to)];
   if (!to.startsWith("src/")) return `${to} is no part of src/`;
   if (rank === null || target === null) return `${layerOf(rank === null ? from : to)} is no layer of the design`;
+  if (layerOf(from) === "engine" && layerOf(to) === "engine") return floorViolation(from, to);
   if (target < rank) return `${layerOf(to)} is left of ${layerOf(from)}`;
   if (target === rank && layerOf(from) !== layerOf(to) && !pure.has(to)) return `${layerOf(from)} and ${layerOf(to)} are siblings, and ${to} is not pure`;
   return null;
+}
+
+function floorViolation(from: string, to: string): string | null {
+  const [home, away] = [from.split("/")[2] ?? "", to.split("/")[2] ?? ""];
+  const [floor, target] = [FLOORS[home], FLOORS[away]];
+  if (floor === undefined || target === undefined) return `${floor === undefined ? from : to} is on no floor of engine/`;
+  if (home === away || target > floor) return null;
+  return target === floor ? `${home} and ${away} are on one floor` : `${away} is above ${home}`;
 }

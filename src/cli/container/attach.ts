@@ -1,0 +1,32 @@
+/** `mdk attach`. */
+import { EXIT, MdkError } from "../../error.ts";
+import { findContainer } from "../../engine/container/find.ts";
+import { attach } from "../../engine/session/foreground.ts";
+import { readStatus } from "../../engine/end/status.ts";
+import { isTerminal } from "../../sys/terminal.ts";
+import type { Command, Invocation } from "../grammar/flags.ts";
+import { endStatus, parseDetachKeys } from "./joining.ts";
+
+export const command: Command = {
+  usage: "attach [OPTIONS] CONTAINER",
+  summary: "Attach local standard input, output, and error streams to a running container",
+  flags: [
+    { name: "detach-keys", type: "string", help: "Override the key sequence for detaching a container" },
+    { name: "no-stdin", type: "bool", help: "Do not attach STDIN" },
+    { name: "sig-proxy", type: "bool", help: "Proxy all received signals to the process (default true)" },
+  ],
+  operands: [1, 1],
+  run,
+};
+
+async function run({ context, flags, operands }: Invocation): Promise<number> {
+  const container = findContainer(context, operands[0] ?? "");
+  if (readStatus(context, container).word !== "running") throw new MdkError("not-running", "You cannot attach to a stopped container, start it first");
+  const stdin = container.config.OpenStdin && !flags.bool("no-stdin");
+  if (container.config.Tty && stdin && !isTerminal(0)) throw new MdkError("not-a-terminal", "the input device is not a TTY", { status: EXIT.failure });
+  const end = await attach(context, container, {
+    stdin, stdout: true, stderr: true, detachKeys: parseDetachKeys(flags.string("detach-keys")),
+    sigProxy: flags.bool("sig-proxy", true) && !container.config.Tty, warn: () => {},
+  });
+  return endStatus(end, EXIT.failure);
+}

@@ -1,0 +1,32 @@
+/** --cidfile: refused when it is there, removed again when no container came of it. */
+import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { EXIT, MdkError } from "../../error.ts";
+
+export interface CidFile {
+  write(id: string): void;
+  close(): void;
+}
+
+/** Null path: a file that is none. Throws MdkError in Docker's words. */
+export function createCidFile(path: string | null): CidFile {
+  if (path === null) return { write() {}, close() {} };
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, "wx", 0o644);
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    const text = code === "EEXIST" ? `container ID file found, make sure the other container isn't running or delete ${path}` : `failed to create the container ID file: ${message}`;
+    throw new MdkError("cidfile", text, { status: EXIT.engine, cause: error });
+  }
+  let written = false;
+  return {
+    write(id) {
+      writeSync(descriptor, id);
+      written = true;
+    },
+    close() {
+      closeSync(descriptor);
+      if (!written) unlinkSync(path);
+    },
+  };
+}

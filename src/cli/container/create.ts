@@ -1,0 +1,38 @@
+/** `mdk create`. */
+import { EXIT } from "../../error.ts";
+import { createContainer } from "../../engine/container/create.ts";
+import { createCidFile } from "./cid-file.ts";
+import { CONTAINER_FLAGS } from "./flags.ts";
+import type { Command, Invocation } from "../grammar/flags.ts";
+import { attachedStreams } from "./joining.ts";
+import { obtainImage } from "./obtain-image.ts";
+import { print } from "../output/text.ts";
+import { requestOf } from "./request.ts";
+
+export const command: Command = {
+  usage: "create [OPTIONS] IMAGE [COMMAND] [ARG...]",
+  summary: "Create a new container",
+  flags: CONTAINER_FLAGS,
+  operands: [1, Infinity],
+  interspersed: false,
+  failure: EXIT.failure,
+  run,
+};
+
+async function run({ context, flags, operands }: Invocation): Promise<number> {
+  const [image = "", ...rest] = operands;
+  const attached = attachedStreams(flags);
+  const takes = (name: string): boolean => attached.length === 0 || attached.includes(name);
+  const interactive = flags.bool("interactive");
+  const attachment = { stdin: interactive && takes("stdin"), stdout: takes("stdout"), stderr: takes("stderr"), terminal: flags.bool("tty") };
+  const request = requestOf({ flags, image, arguments: rest, attachment, interactive, environment: context.environment });
+  const cidFile = createCidFile(flags.string("cidfile"));
+  try {
+    const id = createContainer(context, request, await obtainImage(context, flags, image));
+    cidFile.write(id);
+    print(id);
+    return 0;
+  } finally {
+    cidFile.close();
+  }
+}

@@ -1,0 +1,78 @@
+/** The flags of `run` and `create`: Docker's table, with what mdk does not carry out yet marked as such. */
+import { isAddress } from "../../network/resolv.ts";
+import type { Flag } from "../grammar/flags.ts";
+
+/** As opts.ValidateExtraHost: "name:address", "name=address", or host-gateway for the address. */
+function extraHostProblem(value: string): string | null {
+  const at = value.search(/[:=]/);
+  if (at < 1 || at === value.length - 1) return `bad format for add-host: ${JSON.stringify(value)}`;
+  const address = value.slice(at + 1).replace(/^\[(.*)\]$/, "$1");
+  return address === "host-gateway" || isAddress(address) ? null : `invalid IP address in add-host: ${JSON.stringify(address)}`;
+}
+
+const missing = (type: Flag["type"], ...names: readonly string[]): readonly Flag[] => names.map((name) => ({ name, type, help: "", missing: true }));
+
+export const CONTAINER_FLAGS: readonly Flag[] = [
+  { name: "add-host", type: "list", check: extraHostProblem, help: "Add a custom host-to-IP mapping (host:ip)" },
+  { name: "attach", short: "a", type: "list", help: "Attach to STDIN, STDOUT or STDERR" },
+  { name: "cap-add", type: "list", help: "Add Linux capabilities" },
+  { name: "cap-drop", type: "list", help: "Drop Linux capabilities" },
+  { name: "cidfile", type: "string", help: "Write the container ID to the file" },
+  { name: "cpu-shares", short: "c", type: "int", help: "CPU shares (relative weight)" },
+  { name: "cpus", type: "decimal", help: "Number of CPUs" },
+  { name: "cpuset-cpus", type: "string", help: "CPUs in which to allow execution (0-3, 0,1)" },
+  { name: "cpuset-mems", type: "string", help: "MEMs in which to allow execution (0-3, 0,1)" },
+  { name: "dns", type: "list", check: (value) => (isAddress(value) ? null : `IP address is not correctly formatted: ${value}`), help: "Set custom DNS servers" },
+  { name: "dns-option", type: "list", help: "Set DNS options" },
+  { name: "dns-opt", type: "list", help: "Set DNS options" },
+  { name: "dns-search", type: "list", help: "Set custom DNS search domains" },
+  { name: "domainname", type: "string", help: "Container NIS domain name" },
+  { name: "entrypoint", type: "string", help: "Overwrite the default ENTRYPOINT of the image" },
+  { name: "env", short: "e", type: "list", help: "Set environment variables" },
+  { name: "env-file", type: "list", help: "Read in a file of environment variables" },
+  { name: "expose", type: "list", help: "Expose a port or a range of ports" },
+  { name: "hostname", short: "h", type: "string", help: "Container host name" },
+  { name: "init", type: "bool", help: "Run an init inside the container that forwards signals and reaps processes" },
+  { name: "insecure-registry", type: "list", help: "Registry that may be pulled from without TLS" },
+  { name: "interactive", short: "i", type: "bool", help: "Keep STDIN open even if not attached" },
+  { name: "label", short: "l", type: "list", help: "Set meta data on a container" },
+  { name: "label-file", type: "list", help: "Read in a line delimited file of labels" },
+  { name: "log-driver", type: "string", help: "Logging driver for the container (json-file, none)" },
+  { name: "log-opt", type: "list", help: "Log driver options (max-size, max-file)" },
+  { name: "memory", short: "m", type: "bytes", help: "Memory limit" },
+  { name: "memory-swap", type: "bytes", help: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap" },
+  { name: "name", type: "string", help: "Assign a name to the container" },
+  { name: "network", type: "list", help: "Connect a container to a network (bridge, none, host)" },
+  { name: "net", type: "list", help: "Connect a container to a network (bridge, none, host)" },
+  { name: "pids-limit", type: "int", help: "Tune container pids limit (set -1 for unlimited)" },
+  { name: "platform", type: "string", help: "Set platform if the image is multi-platform capable" },
+  { name: "privileged", type: "bool", help: "Give extended privileges to this container" },
+  { name: "publish", short: "p", type: "list", help: "Publish a container's port(s) to the host" },
+  { name: "publish-all", short: "P", type: "bool", help: "Publish all exposed ports to random ports" },
+  { name: "pull", type: "string", help: "Pull image before running (always, missing, never)" },
+  { name: "quiet", short: "q", type: "bool", help: "Suppress the pull output" },
+  { name: "read-only", type: "bool", help: "Mount the container's root filesystem as read only" },
+  { name: "restart", type: "string", help: "Restart policy to apply when a container exits (no)" },
+  { name: "rm", type: "bool", help: "Automatically remove the container when it exits" },
+  { name: "shm-size", type: "bytes", help: "Size of /dev/shm" },
+  { name: "stop-signal", type: "string", help: "Signal to stop the container" },
+  { name: "stop-timeout", type: "int", help: "Timeout (in seconds) to stop a container" },
+  { name: "tty", short: "t", type: "bool", help: "Allocate a pseudo-TTY" },
+  { name: "user", short: "u", type: "string", help: "Username or UID (format: <name|uid>[:<group|gid>])" },
+  { name: "volume", short: "v", type: "list", help: "Bind mount a host directory or file (/host:/container[:ro])" },
+  { name: "workdir", short: "w", type: "string", help: "Working directory inside the container" },
+  ...missing("string", "cgroup-parent", "cgroupns", "gpus", "health-cmd", "health-interval", "health-retries", "health-start-interval", "health-start-period", "health-timeout", "ip", "ip6", "ipc", "isolation", "mac-address", "mount", "pid", "runtime", "userns", "uts", "volume-driver"),
+  ...missing("int", "blkio-weight", "cpu-period", "cpu-quota", "cpu-rt-period", "cpu-rt-runtime", "memory-swappiness", "oom-score-adj"),
+  ...missing("bytes", "kernel-memory", "memory-reservation"),
+  ...missing("bool", "no-healthcheck", "oom-kill-disable", "use-api-socket"),
+  ...missing("list", "annotation", "blkio-weight-device", "device", "device-cgroup-rule", "device-read-bps", "device-read-iops", "device-write-bps", "device-write-iops", "group-add", "link", "link-local-ip", "network-alias", "security-opt", "storage-opt", "sysctl", "tmpfs", "ulimit", "volumes-from"),
+  { name: "disable-content-trust", type: "bool", help: "Skip image verification (default true)" },
+];
+
+/** What `run` has beyond `create`. */
+export const RUN_FLAGS: readonly Flag[] = [
+  ...CONTAINER_FLAGS,
+  { name: "detach", short: "d", type: "bool", help: "Run container in background and print container ID" },
+  { name: "detach-keys", type: "string", help: "Override the key sequence for detaching a container" },
+  { name: "sig-proxy", type: "bool", help: "Proxy received signals to the process (default true)" },
+];

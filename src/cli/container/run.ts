@@ -1,0 +1,61 @@
+/** `mdk run`. */
+import { EXIT } from "../../error.ts";
+import { beginNew } from "../../engine/start/begin.ts";
+import { draftContainer } from "../../engine/container/create.ts";
+import { isThere } from "../../engine/container/find.ts";
+import { runForeground } from "../../engine/session/foreground.ts";
+import { detachedStreaming } from "../../engine/start/monitor-plan.ts";
+import { reconcile } from "../../engine/end/settle.ts";
+import { startBegun } from "../../engine/start/start.ts";
+import { RUN_FLAGS } from "./flags.ts";
+import type { Command, Invocation } from "../grammar/flags.ts";
+import { endStatus, parseDetachKeys, streamsOf } from "./joining.ts";
+import { obtainImage } from "./obtain-image.ts";
+import { print } from "../output/text.ts";
+import { requestOf } from "./request.ts";
+import { createCidFile } from "./cid-file.ts";
+import { Warnings } from "../output/warn.ts";
+
+export const command: Command = {
+  usage: "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
+  summary: "Create and run a new container from an image",
+  flags: RUN_FLAGS,
+  operands: [1, Infinity],
+  interspersed: false,
+  failure: EXIT.engine,
+  run,
+};
+
+async function run({ context, flags, operands }: Invocation): Promise<number> {
+  const [image = "", ...rest] = operands;
+  const streams = streamsOf(flags);
+  const detachKeys = parseDetachKeys(flags.string("detach-keys"));
+  const request = requestOf({ flags, image, arguments: rest, attachment: streams, interactive: streams.interactive, environment: context.environment });
+  const warnings = new Warnings();
+  const cidFile = createCidFile(flags.string("cidfile"));
+  try {
+    const draft = draftContainer(context, request, await obtainImage(context, flags, image));
+    const begun = beginNew(context, draft);
+    cidFile.write(draft.id);
+    if (streams.detach) {
+      try {
+        await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: warnings.tell });
+      } catch (error) {
+        // Who gets no id does not know of the container that is left.
+        if (isThere(context, draft.id)) print(draft.id);
+        throw error;
+      }
+      await warnings.show();
+      print(draft.id);
+      reconcile(context);
+      return 0;
+    }
+    // Docker's: what is attached to no output tells its id instead.
+    if (!streams.stdout && !streams.stderr) print(draft.id);
+    const joining = { ...streams, detachKeys, sigProxy: flags.bool("sig-proxy", true), warn: warnings.tell, started: warnings.show };
+    return endStatus(await runForeground(context, begun, joining), 0);
+  } finally {
+    await warnings.show();
+    cidFile.close();
+  }
+}

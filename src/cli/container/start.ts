@@ -1,0 +1,58 @@
+/** `mdk start`. */
+import { EXIT, MdkError } from "../../error.ts";
+import { beginExisting } from "../../engine/start/begin.ts";
+import { findContainer } from "../../engine/container/find.ts";
+import { attach, runForeground } from "../../engine/session/foreground.ts";
+import { detachedStreaming } from "../../engine/start/monitor-plan.ts";
+import { reconcile } from "../../engine/end/settle.ts";
+import { startBegun } from "../../engine/start/start.ts";
+import { forEach } from "../grammar/each.ts";
+import type { Command, Invocation } from "../grammar/flags.ts";
+import { endStatus, parseDetachKeys } from "./joining.ts";
+import { print } from "../output/text.ts";
+import { Warnings } from "../output/warn.ts";
+
+export const command: Command = {
+  usage: "start [OPTIONS] CONTAINER [CONTAINER...]",
+  summary: "Start one or more stopped containers",
+  flags: [
+    { name: "attach", short: "a", type: "bool", help: "Attach STDOUT/STDERR and forward signals" },
+    { name: "detach-keys", type: "string", help: "Override the key sequence for detaching a container" },
+    { name: "interactive", short: "i", type: "bool", help: "Attach container's STDIN" },
+    { name: "sig-proxy", type: "bool", help: "Proxy received signals to the process (default true)" },
+    { name: "checkpoint", type: "string", help: "Restore from this checkpoint", missing: true },
+    { name: "checkpoint-dir", type: "string", help: "Use a custom checkpoint storage directory", missing: true },
+  ],
+  operands: [1, Infinity],
+  run,
+};
+
+async function run(invocation: Invocation): Promise<number> {
+  const { context, flags, operands } = invocation;
+  if (flags.bool("attach") || flags.bool("interactive")) return await startAttached(invocation);
+  const status = await forEach(operands, async (word) => {
+    const begun = beginExisting(context, findContainer(context, word).id);
+    if (begun !== null) {
+      const warnings = new Warnings();
+      await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: warnings.tell });
+      await warnings.show();
+    }
+    print(word);
+  });
+  reconcile(context);
+  return status;
+}
+
+async function startAttached({ context, flags, operands }: Invocation): Promise<number> {
+  const [word = "", another] = operands;
+  if (another !== undefined) throw new MdkError("several-attached", "you cannot start and attach multiple containers at once", { status: EXIT.failure });
+  const container = findContainer(context, word);
+  const warnings = new Warnings();
+  const joining = {
+    stdin: flags.bool("interactive") && container.config.OpenStdin, stdout: true, stderr: true,
+    detachKeys: parseDetachKeys(flags.string("detach-keys")), sigProxy: flags.bool("sig-proxy", true), warn: warnings.tell, started: warnings.show,
+  };
+  const begun = beginExisting(context, container.id);
+  // One that runs already is joined, as by Docker.
+  return endStatus(await (begun === null ? attach(context, container, joining) : runForeground(context, begun, joining)), 0);
+}

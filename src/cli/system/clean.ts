@@ -1,0 +1,32 @@
+/** `mdk clean`. */
+import { readSync } from "node:fs";
+import { EXIT, MdkError } from "../../error.ts";
+import { cleanHost } from "../../engine/system/clean.ts";
+import { isTerminal } from "../../sys/terminal.ts";
+import type { Command, Invocation } from "../grammar/flags.ts";
+import { print, printError, writeAll } from "../output/text.ts";
+
+export const command: Command = {
+  usage: "clean [OPTIONS]",
+  summary: "Remove all containers and what mdk set up on this host, except images",
+  flags: [{ name: "force", short: "f", type: "bool", help: "Do not ask" }],
+  operands: [0, 0],
+  run,
+};
+
+function run({ context, flags }: Invocation): number {
+  if (!flags.bool("force")) {
+    if (!isTerminal(0)) throw new MdkError("clean-unasked", "clean removes all containers", { hint: "say that you mean it: mdk clean -f" });
+    writeAll(1, Buffer.from(`WARNING! This will kill and remove all containers of ${context.root}, its network and its cgroups.\nAre you sure you want to continue? [y/N] `));
+    if (!/^y(es)?$/i.test(readLine())) return 0;
+  }
+  const { containers, problems } = cleanHost(context);
+  for (const id of containers) print(id);
+  for (const problem of problems) printError(`mdk: ${problem}`);
+  return problems.length === 0 ? 0 : EXIT.failure;
+}
+
+function readLine(): string {
+  const buffer = Buffer.alloc(256);
+  return buffer.subarray(0, readSync(0, buffer)).toString("utf8").trim();
+}

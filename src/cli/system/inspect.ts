@@ -1,0 +1,15 @@
+/** `mdk inspect`: containers and images. */
+import { inspectWith } from "../output/inspect-with.ts";
+import type { Command } from "../grammar/flags.ts";
+
+export const command: Command = {
+  usage: "inspect [OPTIONS] NAME|ID [NAME|ID...]",
+  summary: "Return low-level information on containers and images",
+  flags: [
+    { name: "format", short: "f", type: "string", help: "Format output using a Go template: fields, json" },
+    { name: "type", type: "string", help: "Only inspect objects of the given type (container, image)" },
+    { name: "size", short: "s", type: "bool", help: "Display total file sizes if the type is container", missing: true },
+  ],
+  operands: [1, Infinity],
+  run: (invocation) => inspectWith(invocation, invocation.flags.string("type")),
+};

@@ -1,0 +1,17 @@
+/** The container that a user's word means, or Docker's sentence that there is none. */
+import { MdkError } from "../../error.ts";
+import { findContainers, readContainer, type Container } from "../../store/containers.ts";
+import type { Context } from "../context.ts";
+
+/** By full id, name, or unambiguous start of an id. Throws MdkError "no-such-container" or "ambiguous-id". */
+export function findContainer(context: Context, word: string): Container {
+  const found = word === "" ? [] : findContainers(context.database(), word);
+  if (found.length > 1) throw new MdkError("ambiguous-id", `multiple IDs found with provided prefix: ${word}`);
+  if (found[0] === undefined) throw new MdkError("no-such-container", `No such container: ${word}`);
+  return found[0];
+}
+
+/** Whether there is a container of this full id. */
+export function isThere(context: Context, id: string): boolean {
+  return readContainer(context.database(), id) !== null;
+}

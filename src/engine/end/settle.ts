@@ -1,0 +1,191 @@
+/**
+ * Bringing a container to rest: what it held of the host is given back, its end is noted, or it is removed. Done by the
+ * client that waited for it, by `container cleanup` that a monitor starts, and by the next command for what a killed
+ * command or monitor left (reconcile). Every step can be repeated; the row changes last, so nothing is ever left that no
+ * row names.
+ */
+import { closeSync, existsSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { MdkError } from "../../error.ts";
+import { killGroup, removeGroup } from "../../cgroup/group.ts";
+import { isHeld, opLockPath, readCondition, runLockPath, type Condition } from "../../runtime/state.ts";
+import {
+  deleteContainer, listActive, markEnded, markRemoving, readContainer, type Container,
+} from "../../store/containers.ts";
+import { checkpoint, transaction } from "../../store/database.ts";
+import { runPaths, storePaths } from "../../store/paths.ts";
+import { lockFile, tryLockFile } from "../../sys/lock.ts";
+import { removeTree } from "../../sys/remove-tree.ts";
+import type { Context } from "../context.ts";
+import { awaitReleased } from "./end.ts";
+import { cgroupParent } from "../host/identity.ts";
+import { detachNetwork } from "../network/network.ts";
+import { findOrphans, isContainerId } from "./orphans.ts";
+import { LOST_CODE } from "./status.ts";
+
+/** The op lock of a container, its directory made when it is missing. Null without `wait` when somebody holds it. */
+export function takeOpLock(context: Context, id: string, wait: boolean): number | null {
+  const directory = runPaths(context.runRoot).container(id);
+  for (;;) {
+    try {
+      // Whoever makes it: others may pass through, to what is theirs (store/paths.ts).
+      if (!existsSync(context.runRoot)) mkdirSync(context.runRoot, { recursive: true, mode: 0o711 });
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      const descriptor = wait ? lockFile(opLockPath(directory)) : tryLockFile(opLockPath(directory));
+      if (descriptor !== null || !wait) return descriptor;
+    } catch (error) {
+      // Removed meanwhile by who removed the container; EEXIST: between the mkdir(2) and the stat(2) of mkdirSync.
+      const { code } = error as { code?: string };
+      if (code !== "ENOENT" && (code !== "EEXIST" || statSync(directory, { throwIfNoEntry: false })?.isDirectory() === false)) throw error;
+    }
+  }
+}
+
+/** Settles one container, waiting for who works on it. A running one, or one that is gone, is left alone. */
+export function settle(context: Context, id: string): void {
+  const lock = takeOpLock(context, id, true)!;
+  try {
+    settleLocked(context, id);
+  } finally {
+    closeSync(lock);
+  }
+}
+
+/** The same for who holds the op lock: its own set-up has failed, or it is about to start or remove the container. */
+export function settleLocked(context: Context, id: string): void {
+  const container = readContainer(context.database(), id);
+  if (container === null) return removeRunDirectory(context, id);
+  if (container.phase === "removing") return removeLocked(context, container);
+  if (container.phase !== "started") return;
+  // Under our own op lock nobody else starts it: "starting" then means that its monitor lives.
+  const condition = readCondition(runPaths(context.runRoot).container(id), { ownOpLock: true });
+  if (condition.kind === "running" || condition.kind === "starting") return;
+  const vanishes = condition.kind === "ended" || condition.kind === "lost" ? container.host.AutoRemove : container.transient;
+  if (vanishes) return removeLocked(context, container);
+  releaseHost(context, container, condition);
+  const end = endOf(context, container, condition);
+  transaction(context.database(), (database) => markEnded(database, id, end.started === null ? "created" : "exited", end));
+  checkpoint(context.database());
+}
+
+function endOf(context: Context, container: Container, condition: Condition): Parameters<typeof markEnded>[3] {
+  const started = "state" in condition ? (condition.state?.started ?? null) : null;
+  if (condition.kind === "ended") {
+    return { started: started ?? condition.record.finished, finished: condition.record.finished, code: condition.record.code, oom: condition.record.oom, error: container.error };
+  }
+  const finished = context.now().toISOString();
+  if (condition.kind === "lost") return { started: started ?? container.started ?? new Date(container.createdMs).toISOString(), finished, code: LOST_CODE, oom: false, error: container.error };
+  return { started, finished, code: container.code, oom: false, error: container.error };
+}
+
+/** Gives back what the container holds of the kernel: published ports, cgroups. Its veth died with its namespace. */
+function releaseHost(context: Context, container: Container, condition: Condition): void {
+  detachNetwork(context, container);
+  const cgroups = context.cgroups();
+  const name = { parent: cgroupParent(context), id: container.id };
+  // A monitor that wrote its record saw the last process go.
+  if (condition.kind !== "ended") killGroup(cgroups, name);
+  removeGroup(cgroups, name);
+}
+
+/**
+ * Removes a container that does not run: under its op lock, its mounts released. First it is marked, so that a removal
+ * that is cut off is finished by the next command; then everything goes, the row last.
+ */
+export function removeLocked(context: Context, container: Container): void {
+  if (container.phase !== "removing" && !container.transient && !container.host.AutoRemove) mark(context, container.id);
+  awaitReleased(context, container.id);
+  releaseHost(context, container, readCondition(runPaths(context.runRoot).container(container.id), { ownOpLock: true }));
+  removeTree(storePaths(context.root).container(container.id));
+  deleteContainer(context.database(), container.id);
+  removeRunDirectory(context, container.id);
+  checkpoint(context.database());
+}
+
+/** On a full disk nothing can be marked: the files go all the same, and make room for the row's end. */
+function mark(context: Context, id: string): void {
+  try {
+    markRemoving(context.database(), id);
+  } catch (error) {
+    if (!(error instanceof MdkError && error.code === "store-full")) throw error;
+  }
+}
+
+/** What a past run left in the run directory; the locks stay. */
+export function clearRunDirectory(context: Context, id: string): void {
+  const directory = runPaths(context.runRoot).container(id);
+  for (const name of ["state.json", "state.new", "exit", "exit.tmp", "attach"]) rmSync(`${directory}/${name}`, { force: true });
+}
+
+/**
+ * The run directory of a container that has no row; under its op lock. The lock's own name goes last: who waits for it finds
+ * out, and may make a lock of its own here before the directory is gone, which then stays.
+ */
+export function removeRunDirectory(context: Context, id: string): void {
+  const directory = runPaths(context.runRoot).container(id);
+  clearRunDirectory(context, id);
+  rmSync(runLockPath(directory), { force: true });
+  rmSync(opLockPath(directory), { force: true });
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code !== "ENOTEMPTY" && code !== "ENOENT") throw error;
+  }
+}
+
+/**
+ * Deals with whatever killed commands and monitors left of this root: containers whose start or end nobody noted,
+ * removals that were cut off, run directories without a container. Who is being worked on is skipped; with `wait`, those
+ * whose end is just being noted are waited for. True when anything was done. What cannot be dealt with (a process that cannot be killed, a file that cannot be removed) goes to `problem` and is
+ * not the business of the command that came upon it: the next one tries again.
+ */
+export function reconcile(context: Context, { wait = false, problem = () => {} }: { readonly wait?: boolean; readonly problem?: (error: unknown) => void } = {}): boolean {
+  const attempt = (work: () => boolean): boolean => {
+    try {
+      return work();
+    } catch (error) {
+      problem(error);
+      return false;
+    }
+  };
+  let done = false;
+  const active = listActive(context.database());
+  for (const container of active) done = attempt(() => reconcileOne(context, container, wait)) || done;
+  return attempt(() => removeOrphans(context, new Set(active.map(({ id }) => id)))) || done;
+}
+
+function reconcileOne(context: Context, container: Pick<Container, "id" | "phase">, wait: boolean): boolean {
+  const directory = runPaths(context.runRoot).container(container.id);
+  // Nearly all of them, at every start: one look must do.
+  if (container.phase === "started" && !wait && isHeld(directory)) return false;
+  const condition = container.phase === "started" ? readCondition(directory) : null;
+  const ended = condition?.kind === "ended";
+  if (condition?.kind === "running" || condition?.kind === "starting") return false;
+  const lock = takeOpLock(context, container.id, wait && ended);
+  if (lock === null) return false;
+  try {
+    settleLocked(context, container.id);
+    return true;
+  } finally {
+    closeSync(lock);
+  }
+}
+
+function removeOrphans(context: Context, known: ReadonlySet<string>): boolean {
+  let done = false;
+  for (const name of findOrphans(context, known)) {
+    if (!isContainerId(name)) {
+      rmSync(`${context.runRoot}/${name}`, { force: true });
+      continue;
+    }
+    const lock = takeOpLock(context, name, false);
+    if (lock === null) continue;
+    try {
+      if (readContainer(context.database(), name) === null) removeRunDirectory(context, name);
+      done = true;
+    } finally {
+      closeSync(lock);
+    }
+  }
+  return done;
+}

@@ -1,0 +1,110 @@
+/** Facts of this host that shape a container: what this process may hand on, which kernel files are there. */
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import type { Cgroups } from "../../cgroup/detect.ts";
+import { MASKED_PATHS, READONLY_PATHS } from "../../spec/defaults.ts";
+import { UNLIMITED, type HostFacts } from "../../spec/generate.ts";
+import type { LinuxDevice } from "../../spec/types.ts";
+import type { CgroupLayout, PathKind } from "../../runtime/mount-steps.ts";
+
+/** What generateSpec asks of the host. `privileged`: devices are listed only then. */
+export function readHostFacts(privileged: boolean): HostFacts {
+  const capabilities = readCapabilities();
+  return {
+    capabilities, oomScore: chooseOomScore(capabilities), hardLimits: readHardLimits(),
+    devices: privileged ? readDevices("/dev") : [], thermalThrottle: readThermalThrottle(),
+    ipv6: existsSync("/proc/sys/net/ipv6"),
+  };
+}
+
+/** Bounding and permitted set of this process together: what a container can be given. */
+export function readCapabilities(): bigint {
+  const status = readFileSync("/proc/self/status", "latin1");
+  const mask = (name: string): bigint => BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, "m").exec(status)?.[1] ?? "0"}`);
+  return mask("CapBnd") & mask("CapPrm");
+}
+
+const CAP_SYS_RESOURCE = 1n << 24n;
+
+/**
+ * Docker's 0, whatever this process has: a caller that the killer of memory spares (sshd, a CI agent) would hand that on to
+ * its containers. Who has more than 0 cannot lower it without CAP_SYS_RESOURCE (proc_pid_oom_score_adj(5)): null.
+ */
+export function chooseOomScore(capabilities: bigint): number | null {
+  const own = Number(readFileSync("/proc/self/oom_score_adj", "latin1"));
+  return own < 0 || (own > 0 && (capabilities & CAP_SYS_RESOURCE) !== 0n) ? 0 : null;
+}
+
+/** Lines of proc_pid_limits(5) by the name that the runtime specification gives them. */
+const LIMIT_LINES: Readonly<Record<string, string>> = { RLIMIT_NOFILE: "Max open files", RLIMIT_NPROC: "Max processes", RLIMIT_CORE: "Max core file size" };
+
+function readHardLimits(): Record<string, number> {
+  const text = readFileSync("/proc/self/limits", "latin1");
+  const limits: Record<string, number> = {};
+  for (const [type, line] of Object.entries(LIMIT_LINES)) {
+    const hard = new RegExp(`^${line}\\s+\\S+\\s+(\\S+)`, "m").exec(text)?.[1];
+    if (hard !== undefined) limits[type] = hard === "unlimited" ? UNLIMITED : Number(hard);
+  }
+  return limits;
+}
+
+function readThermalThrottle(): string[] {
+  const top = "/sys/devices/system/cpu";
+  try {
+    return readdirSync(top).filter((name) => /^cpu\d+$/.test(name)).map((name) => `${top}/${name}/thermal_throttle`).filter((path) => existsSync(path));
+  } catch {
+    return [];
+  }
+}
+
+const DEVICES_MAX = 4096;
+/** Not devices of the host's hardware: the container has its own of these. */
+const OWN_DIRECTORIES: ReadonlySet<string> = new Set(["pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev"]);
+
+function readDevices(directory: string): LinuxDevice[] {
+  const devices: LinuxDevice[] = [];
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    if (devices.length >= DEVICES_MAX) break;
+    const path = `${directory}/${entry.name}`;
+    if (entry.isDirectory()) {
+      if (!OWN_DIRECTORIES.has(entry.name)) devices.push(...readDevices(path));
+    } else if ((entry.isCharacterDevice() || entry.isBlockDevice()) && path !== "/dev/console" && path !== "/dev/ptmx") {
+      const stat = statSync(path);
+      devices.push({
+        path, type: entry.isBlockDevice() ? "b" : "c", major: majorOf(stat.rdev), minor: minorOf(stat.rdev),
+        fileMode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid,
+      });
+    }
+  }
+  return devices;
+}
+
+/** gnu_dev_major(3) and gnu_dev_minor(3), for numbers of 32 bits. */
+const majorOf = (device: number): number => (device >>> 8) & 0xfff;
+const minorOf = (device: number): number => (device & 0xff) | ((device >>> 12) & 0xfff00);
+
+/** Which of the masked and read-only paths this kernel has, and what each is: the container's /proc has the same. */
+export function readPathKinds(thermalThrottle: readonly string[]): Map<string, PathKind> {
+  const kinds = new Map<string, PathKind>();
+  for (const path of [...MASKED_PATHS, ...READONLY_PATHS, ...thermalThrottle]) {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat !== undefined) kinds.set(path, stat.isDirectory() ? "directory" : "file");
+  }
+  return kinds;
+}
+
+/** How the host's cgroups look inside a container. */
+export function cgroupLayout(cgroups: Cgroups): CgroupLayout {
+  if (cgroups.mode === "v2") return { version: 2 };
+  const hierarchies = cgroups.hierarchies.filter(({ kind }) => kind === "v1").map(({ controllers }) => {
+    const named = controllers.find((controller) => controller.startsWith("name="));
+    return named === undefined
+      ? { directory: controllers.join(","), options: [...controllers] }
+      : { directory: named.slice("name=".length), options: ["none", named] };
+  });
+  return { version: 1, hierarchies, unified: cgroups.mode === "hybrid" };
+}
+
+/** Identity of this process's network namespace on this boot: rows about networks are keyed by it. */
+export function networkNamespace(): string {
+  return readlinkSync("/proc/self/ns/net");
+}

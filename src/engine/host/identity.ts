@@ -1,0 +1,21 @@
+/** Names of what mdk makes on a host. Another data root has names of its own, so that two never meet (two data roots may share a host). */
+import { DEFAULT_ROOT, DEFAULT_RUN_ROOT } from "../../store/paths.ts";
+import type { Context } from "../context.ts";
+
+/** Hexadecimal digits of a data root's path; null: the default root, whose names carry none. */
+export function rootHash({ root }: Pick<Context, "root">): string | null {
+  if (root === DEFAULT_ROOT) return null;
+  return new Bun.CryptoHasher("sha256").update(root).digest("hex").slice(0, 8);
+}
+
+/** `--run-root` where nobody says another: each data root has its own, since what lies there without a row is taken away. */
+export function defaultRunRoot(root: string): string {
+  const hash = rootHash({ root });
+  return hash === null ? DEFAULT_RUN_ROOT : `${DEFAULT_RUN_ROOT}-${hash}`;
+}
+
+/** Name of the cgroup below which all groups of this root lie, in every hierarchy. */
+export function cgroupParent(context: Context): string {
+  const hash = rootHash(context);
+  return hash === null ? "mdk" : `mdk-${hash}`;
+}

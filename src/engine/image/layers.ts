@@ -1,0 +1,65 @@
+/** An image as a container needs it: its config, and the directories of its layers. */
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { parseConfig, type ContainerDefaults } from "../../image/config.ts";
+import { hexOf } from "../../image/digest.ts";
+import { hostPlatform, normalizePlatform, parsePlatform, platformName } from "../../image/platform.ts";
+import { findImage as findRow, layersOf, type ImageRow } from "../../store/images.ts";
+import { MOUNTS_LAYER, storePaths } from "../../store/paths.ts";
+import type { Context } from "../context.ts";
+
+export interface ImageFacts {
+  /** "sha256:…". */
+  readonly id: string;
+  readonly config: ContainerDefaults;
+}
+
+/** The image that a user's word means here, or null; one of another platform than the one asked for does not count. */
+export function findImage(context: Context, word: string, platform: string | null): ImageFacts | null {
+  const found = findRow(context.database(), word);
+  if (found === null || (platform !== null && !isOf(found.image, platform))) return null;
+  const { id } = found.image;
+  return { id, config: parseConfig(readFileSync(storePaths(context.root).blob(hexOf(id))), word).config };
+}
+
+/** "linux/amd64": the platform of the image that a user's word means here; null: there is none. */
+export function findPlatform(context: Context, word: string): string | null {
+  const found = findRow(context.database(), word);
+  return found === null ? null : platformName(normalizePlatform(found.image));
+}
+
+/** Directories of an image's layers, the uppermost first. */
+export function layerDirectories(context: Context, imageId: string): string[] {
+  const paths = storePaths(context.root);
+  return layersOf(context.database(), imageId).map(({ id }) => paths.layerTree(id)).reverse();
+}
+
+/**
+ * What a container's root is mounted of. Below the image lies a layer of mdk's own with the directories and files that every
+ * container has something mounted on, so that an image without them (a static program and nothing else) does not get them
+ * into each container's upper: that takes time at every start and end, and would look like a change of the user's.
+ */
+export function rootLayers(context: Context, imageId: string): string[] {
+  const paths = storePaths(context.root);
+  const made = `${paths.layer(MOUNTS_LAYER)}/made`;
+  if (!existsSync(made)) makeMountsLayer(paths.layerTree(MOUNTS_LAYER), made);
+  return [...layerDirectories(context, imageId), paths.layerTree(MOUNTS_LAYER)];
+}
+
+/** In place, each step whether or not it was done before: several may make it at once, and what a killed one left is gone on with. */
+function makeMountsLayer(tree: string, made: string): void {
+  mkdirSync(dirname(tree), { recursive: true, mode: 0o700 });
+  for (const directory of ["", "/dev", "/etc", "/proc", "/sys"]) {
+    mkdirSync(tree + directory, { recursive: true });
+    chmodSync(tree + directory, 0o755);
+  }
+  for (const file of ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]) {
+    writeFileSync(tree + file, "", { flag: "a" });
+    chmodSync(tree + file, 0o644);
+  }
+  writeFileSync(made, "", { flag: "a" });
+}
+
+function isOf(image: ImageRow, platform: string): boolean {
+  return platformName(normalizePlatform(image)) === platformName(parsePlatform(platform, hostPlatform(process.arch)));
+}

@@ -1,0 +1,128 @@
+/**
+ * The moment a container becomes one that is being started: its op lock, its address, its ports and its row, the last
+ * three in one transaction. `run` makes its container in the same transaction; `start` takes one that is there.
+ */
+import { closeSync } from "node:fs";
+import { MdkError } from "../../error.ts";
+import { insertContainer, markStarted, nameHolder, readContainer, setNetwork, type Container } from "../../store/containers.ts";
+import { isForeignKeyViolation, isUniqueViolation, transaction } from "../../store/database.ts";
+import { markBegun } from "../../runtime/state.ts";
+import type { Context } from "../context.ts";
+import { awaitReleased } from "../end/end.ts";
+import { newName } from "../host/ids.ts";
+import { leaseNetwork, reserveNetwork, type Reservation } from "../network/network.ts";
+import { clearRunDirectory, reconcile, removeRunDirectory, settleLocked, takeOpLock } from "../end/settle.ts";
+import { readStatus } from "../end/status.ts";
+
+/** A container on its way: phase `started`, and the descriptors that keep it so. `startBegun` closes them. */
+export interface Begun {
+  readonly container: Container;
+  readonly opLock: number;
+  /** Its share of the network; the bound sockets of published ports are open. */
+  readonly reservation: Reservation;
+}
+
+/** What a new container is before it has a row. */
+export interface Draft extends Pick<Container, "id" | "name" | "image" | "createdMs" | "config" | "host"> {
+  /** The user gave the name: another one will not do. */
+  readonly named: boolean;
+}
+
+const NAME_TRIES = 20;
+
+/** Inserts the row under its own name or a made-up one. Throws Docker's "Conflict." sentence for a name that is taken. */
+export function insertDraft(context: Context, draft: Draft, state: Pick<Container, "phase" | "transient">): string {
+  const database = context.database();
+  for (let attempt = 0; ; attempt++) {
+    const name = draft.named || attempt === 0 ? draft.name : newName(attempt);
+    try {
+      insertContainer(database, { ...draft, ...state, name });
+      return name;
+    } catch (error) {
+      if (isForeignKeyViolation(error)) throw new MdkError("no-such-image", `No such image: ${draft.config.Image}`, { hint: "it was removed meanwhile" });
+      if (!isUniqueViolation(error)) throw error;
+      if (draft.named) throw conflict(name, nameHolder(database, name) ?? "unknown");
+      if (attempt === NAME_TRIES) throw new MdkError("no-free-name", "no free name was found for the container", { hint: "give one with --name" });
+    }
+  }
+}
+
+function conflict(name: string, holder: string): MdkError {
+  return new MdkError("name-conflict", `Conflict. The container name "/${name}" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`);
+}
+
+/** For `run`: the container is made and begun at once. On failure nothing of it is left. */
+export function beginNew(context: Context, draft: Draft): Begun {
+  const opLock = takeOpLock(context, draft.id, true)!;
+  try {
+    markBegun(opLock, context.root);
+    return withReservation(context, draft, (reservation) =>
+      transaction(context.database(), () => {
+        insertDraft(context, draft, { phase: "started", transient: true });
+        return lease(context, draft.id, { opLock, reservation });
+      }),
+    );
+  } catch (error) {
+    removeRunDirectory(context, draft.id);
+    closeSync(opLock);
+    throw error;
+  }
+}
+
+/** For `start`: null when it runs already. On failure the container is as it was. */
+export function beginExisting(context: Context, id: string): Begun | null {
+  const opLock = takeOpLock(context, id, true)!;
+  try {
+    awaitReleasedUnlessRunning(context, id);
+    settleLocked(context, id);
+    const container = readContainer(context.database(), id);
+    if (container === null || container.phase === "removing") throw new MdkError("no-such-container", `No such container: ${id}`);
+    if (container.phase === "started") {
+      closeSync(opLock);
+      return null;
+    }
+    // Before the row says that a start was begun: what an earlier run left must not be taken for this one's end.
+    clearRunDirectory(context, id);
+    markBegun(opLock, context.root);
+    return withReservation(context, container, (reservation) =>
+      transaction(context.database(), () => {
+        markStarted(context.database(), id);
+        return lease(context, id, { opLock, reservation });
+      }),
+    );
+  } catch (error) {
+    closeSync(opLock);
+    throw error;
+  }
+}
+
+/** An ended container whose monitor still closes its mounts is waited for; a running one is not. */
+function awaitReleasedUnlessRunning(context: Context, id: string): void {
+  const container = readContainer(context.database(), id);
+  if (container !== null && readStatus(context, container).word === "exited") awaitReleased(context, id);
+}
+
+function lease(context: Context, id: string, held: { readonly opLock: number; readonly reservation: Reservation }): Begun {
+  const database = context.database();
+  const network = leaseNetwork(context, id, held.reservation);
+  setNetwork(database, id, network);
+  return { container: readContainer(database, id)!, opLock: held.opLock, reservation: held.reservation };
+}
+
+/**
+ * Reserves, works, and closes the reservation's sockets when the work fails. A port or address that only a dead container
+ * still has is freed by one reconcile, then it is tried once more: who was told of an end (`wait`) may have what it held.
+ */
+function withReservation<T>(context: Context, container: Pick<Container, "id" | "name" | "host">, work: (reservation: Reservation) => T): T {
+  for (let attempt = 0; ; attempt++) {
+    let reservation: Reservation | null = null;
+    try {
+      reservation = reserveNetwork(context, container);
+      return work(reservation);
+    } catch (error) {
+      for (const descriptor of reservation?.holds ?? []) closeSync(descriptor);
+      const retry = error instanceof MdkError && (error.code === "port-taken" || error.code === "no-free-address" || error.code === "name-conflict");
+      if (attempt > 0 || !retry || !reconcile(context, { wait: true })) throw error;
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/** `-v SOURCE:TARGET[:options]`: parsed, and opened as detached mounts that travel to the shim. */
+import { closeSync, mkdirSync, statSync } from "node:fs";
+import { MdkError } from "../../error.ts";
+import { bindAttributes } from "../../runtime/mount-options.ts";
+import type { PathKind } from "../../runtime/mount-steps.ts";
+import type { BindRequest, Propagation } from "../../spec/mounts.ts";
+import type { Mount } from "../../spec/types.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
+
+const PROPAGATIONS: ReadonlySet<string> = new Set(["private", "rprivate", "slave", "rslave", "shared", "rshared"]);
+/** Accepted and without effect: SELinux relabelling on hosts without it, consistency of other platforms, copy-up of volumes. */
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set(["rw", "z", "Z", "cached", "delegated", "consistent", "nocopy"]);
+
+/** Throws MdkError for a word that is no option. */
+export function parseBind(text: string): BindRequest {
+  const [source = "", target = "", options = ""] = text.split(":");
+  let propagation: Propagation = "rprivate";
+  let readonly = false;
+  for (const word of options.split(",").filter((option) => option !== "")) {
+    if (word === "ro") readonly = true;
+    else if (PROPAGATIONS.has(word)) propagation = word as Propagation;
+    else if (!WITHOUT_EFFECT.has(word)) throw new MdkError("invalid-mount", `invalid volume specification: '${text}': invalid mode: ${word}`, { status: 125 });
+  }
+  return { source, target, readonly, propagation, recursive: true };
+}
+
+export interface OpenBind {
+  readonly fd: number;
+  readonly kind: PathKind;
+}
+
+/** A detached copy of what a bind mount of the spec shows, attributes set. The caller closes it. */
+export function openBind(mount: Mount): OpenBind {
+  const kind = kindOf(mount.source);
+  const { recursive, attrSet, attrClr, propagation } = bindAttributes(mount.options);
+  const tree = openTree(AT_FDCWD, mount.source, OPEN_TREE_CLONE | (recursive ? AT_RECURSIVE : 0));
+  try {
+    mountSetattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), { set: attrSet, clear: attrClr, propagation });
+  } catch (error) {
+    closeSync(tree);
+    throw error;
+  }
+  return { fd: tree, kind };
+}
+
+/** Docker makes a missing source of -v as a directory. */
+export function ensureSource(source: string): void {
+  if (statSync(source, { throwIfNoEntry: false }) !== undefined) return;
+  try {
+    mkdirSync(source, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw new MdkError("bind-source", `error while creating mount source path '${source}': ${(error as Error).message}`, { status: 125, cause: error });
+  }
+}
+
+function kindOf(source: string): PathKind {
+  return statSync(source).isDirectory() ? "directory" : "file";
+}

@@ -1,0 +1,95 @@
+/** The monitor's part of a plan: streams, log, record, groups, and who cleans up. */
+import { constants, openSync } from "node:fs";
+import type { Group } from "../../cgroup/group.ts";
+import type { Descriptors } from "../../runtime/descriptors.ts";
+import type { Log, Monitor, Streams } from "../../runtime/plan.ts";
+import type { Container } from "../../store/containers.ts";
+import { parseSize } from "../../spec/sizes.ts";
+
+/** How a client's streams are joined to the process: served by the monitor itself, or by an attach client. */
+export interface Streaming {
+  readonly terminal: boolean;
+  readonly openStdin: boolean;
+  readonly stdinOnce: boolean;
+  readonly stdin: number | null;
+  readonly stdout: number | null;
+  readonly stderr: number | null;
+  /** A connected attach socket (the monitor's end), with the ATTACH bits of what it takes. */
+  readonly client: { readonly socket: number; readonly streams: number } | null;
+  /** The calling command stays, waits and cleans up. */
+  readonly clientCleans: boolean;
+}
+
+/** Bits of the attach hello (shim/attach.zig). */
+export const ATTACH = { stdin: 1, stdout: 2, stderr: 4 } as const;
+
+/** Nobody is joined: what `start` and `run -d` do. */
+export function detachedStreaming(container: Container): Streaming {
+  const { Tty, OpenStdin, StdinOnce } = container.config;
+  return { terminal: Tty, openStdin: OpenStdin, stdinOnce: StdinOnce, stdin: null, stdout: null, stderr: null, client: null, clientCleans: false };
+}
+
+export interface MonitorInput {
+  readonly descriptors: Descriptors;
+  readonly streaming: Streaming;
+  /** Directories and files are opened and must be closed after the plan was sent: each goes through this. */
+  readonly keep: (descriptor: number) => number;
+  /** cgroup of monitors. */
+  readonly monitorGroup: Pick<Group, "v2" | "tasks">;
+  readonly listener: number | null;
+  readonly record: number | null;
+  readonly oomFile: string | null;
+  readonly holds: readonly number[];
+  readonly log: Log | null;
+  readonly cleanup: readonly string[];
+  readonly tellAfterCleanup: boolean;
+}
+
+/** The plan's `monitor`. */
+export function planMonitor(input: MonitorInput): Monitor {
+  const { descriptors, keep, streaming } = input;
+  const open = (path: string, flags: number): number => descriptors.add(keep(openSync(path, flags)));
+  const { v2, tasks } = input.monitorGroup;
+  return {
+    cgroup: v2 === null ? null : open(v2, constants.O_RDONLY | constants.O_DIRECTORY),
+    tasks: tasks.map((path) => open(path, constants.O_WRONLY)),
+    listener: descriptors.addOptional(input.listener),
+    client: descriptors.addOptional(streaming.client?.socket ?? null),
+    client_streams: streaming.client?.streams ?? 0,
+    streams: planStreams(descriptors, streaming),
+    log: input.log,
+    record: descriptors.addOptional(input.record),
+    oom: input.oomFile === null ? null : open(input.oomFile, constants.O_RDONLY),
+    procs: null,
+    hold: input.holds.map((socket) => descriptors.add(socket)),
+    client_cleans: streaming.clientCleans,
+    cleanup: input.cleanup,
+    cleanup_env: [],
+    tell_after_cleanup: input.tellAfterCleanup,
+  };
+}
+
+function planStreams(descriptors: Descriptors, streaming: Streaming): Streams {
+  return {
+    terminal: streaming.terminal, open_stdin: streaming.openStdin, stdin_once: streaming.stdinOnce,
+    handed_stdin: descriptors.addOptional(streaming.stdin), handed_stdout: descriptors.addOptional(streaming.stdout),
+    handed_stderr: descriptors.addOptional(streaming.stderr),
+  };
+}
+
+/** Rotation is on by default: a container cannot fill the disk with its log. */
+const LOG_BYTES_MAX = 100_000_000;
+const LOG_FILES_MAX = 3;
+
+/** Where the log goes, or null for `--log-driver none`. `directory`: index of the container's directory. */
+export function planLog(container: Container, directory: number): Log | null {
+  const { Type, Config } = container.host.LogConfig;
+  if (Type === "none") return null;
+  return {
+    directory, name: logName(container.id),
+    max_size: String(Config["max-size"] === undefined ? LOG_BYTES_MAX : Math.max(0, parseSize(Config["max-size"]) ?? 0)),
+    max_files: Config["max-file"] === undefined ? LOG_FILES_MAX : Math.max(1, Number(Config["max-file"])),
+  };
+}
+
+export const logName = (id: string): string => `${id}-json.log`;

@@ -1,0 +1,102 @@
+/** The root file system and the specification of a container that is about to start: what needs the mounted root to be known. */
+import { closeSync } from "node:fs";
+import { bindAttributes } from "../../runtime/mount-options.ts";
+import { openShim } from "../../runtime/shim.ts";
+import { INIT_PATH } from "../../spec/defaults.ts";
+import { generateSpec, type HostFacts, type SpecRequest } from "../../spec/generate.ts";
+import type { Spec } from "../../spec/types.ts";
+import { resolveUser, type ResolvedUser } from "../../spec/user.ts";
+import type { Container } from "../../store/containers.ts";
+import { AT_EMPTY_PATH, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
+import { ensureSource, openBind, parseBind, type OpenBind } from "./binds.ts";
+import type { Context } from "../context.ts";
+import { readHostFacts } from "../host/facts.ts";
+import { cgroupParent } from "../host/identity.ts";
+import { ensureMountPoint, ensureRootDirectory, mountRoot, readRootText } from "./root.ts";
+
+export interface PreparedRoot {
+  /** Detached root file system. */
+  readonly mount: number;
+  readonly spec: Spec;
+  readonly host: HostFacts;
+  /** Detached mounts by destination. */
+  readonly binds: ReadonlyMap<string, OpenBind>;
+}
+
+export interface PrepareOptions {
+  /** The container's directory in the store. */
+  readonly store: string;
+  /** Layer directories, the uppermost first. */
+  readonly layers: readonly string[];
+  readonly window: { readonly rows: number; readonly columns: number } | null;
+  /** Takes every descriptor that is opened; the caller closes them. */
+  readonly keep: (descriptor: number) => number;
+}
+
+/** Mounts, reads, decides, makes mount points, opens binds. Errors: MdkError in Docker's words. */
+export function prepareRoot(context: Context, container: Container, options: PrepareOptions): PreparedRoot {
+  const { config, host } = container;
+  const mount = options.keep(mountRoot({ directory: options.store, layers: options.layers, volatile: host.AutoRemove }));
+  const user = userOf(mount, config.User);
+  const facts = readHostFacts(host.Privileged);
+  const spec = generateSpec({ WorkingDir: config.WorkingDir }, requestOf(context, container, options, user), facts);
+  ensureRootDirectory(mount, spec.process.cwd);
+  const binds = new Map<string, OpenBind>();
+  for (const entry of spec.mounts) {
+    if (entry.type === "bind") {
+      const bind = entry.destination === INIT_PATH ? openInit(context, entry.options) : openBind(entry);
+      options.keep(bind.fd);
+      binds.set(entry.destination, bind);
+    }
+    if (isBelowAnother(entry.destination, spec)) continue;
+    ensureMountPoint(mount, entry.destination, binds.get(entry.destination)?.kind ?? "directory");
+  }
+  return { mount, spec, host: facts, binds };
+}
+
+/** Mount points in other mounts of the container are made after those are mounted, by steps of the plan. */
+function isBelowAnother(destination: string, spec: Spec): boolean {
+  return spec.mounts.some((other) => other.destination !== destination && destination.startsWith(`${other.destination}/`));
+}
+
+/** -u or USER, resolved with the container's own passwd and group. */
+export function userOf(root: number, user: string, groupAdd: readonly string[] = []): ResolvedUser {
+  return resolveUser(user, readRootText(root, "etc/passwd"), readRootText(root, "etc/group"), groupAdd);
+}
+
+/** The shim as /sbin/docker-init, from the same mount it is executed from. */
+function openInit(context: Context, words: readonly string[]): OpenBind {
+  const { attrSet, attrClr, propagation } = bindAttributes(words);
+  const tree = openTree(openShim(context.runRoot), "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+  try {
+    mountSetattr(tree, "", AT_EMPTY_PATH, { set: attrSet, clear: attrClr, propagation });
+  } catch (error) {
+    closeSync(tree);
+    throw error;
+  }
+  return { fd: tree, kind: "file" };
+}
+
+function requestOf(context: Context, container: Container, options: PrepareOptions, user: ResolvedUser): SpecRequest {
+  const { config, host } = container;
+  const binds = (host.Binds ?? []).map(parseBind);
+  for (const bind of binds) ensureSource(bind.source);
+  const { store } = options;
+  return {
+    id: container.id, args: config.Cmd ?? [], entrypoint: config.Entrypoint ?? [""], env: config.Env,
+    workdir: config.WorkingDir, user, hostname: config.Hostname, domainname: config.Domainname === "" ? null : config.Domainname,
+    tty: config.Tty, consoleSize: options.window === null ? null : { height: options.window.rows, width: options.window.columns },
+    readonlyRoot: host.ReadonlyRootfs, privileged: host.Privileged, capAdd: host.CapAdd ?? [], capDrop: host.CapDrop ?? [],
+    ulimits: [], binds, tmpfs: [],
+    files: { hosts: `${store}/hosts`, hostname: `${store}/hostname`, resolvConf: `${store}/resolv.conf` },
+    init: host.Init === true ? "mdk-shim" : null,
+    network: host.NetworkMode as "bridge" | "none" | "host", disableIpv6: host.NetworkMode === "bridge",
+    resources: {
+      memory: host.Memory || null, memorySwap: host.MemorySwap || null, memoryReservation: null, nanoCpus: host.NanoCpus || null,
+      cpuShares: host.CpuShares || null, cpuPeriod: null, cpuQuota: null, cpusetCpus: host.CpusetCpus || null,
+      cpusetMems: host.CpusetMems || null, pidsLimit: host.PidsLimit,
+    },
+    noNewPrivileges: false, seccomp: "default", shmSize: host.ShmSize, sysctls: {},
+    cgroupsPath: `/${cgroupParent(context)}/${container.id}`, rootPath: "rootfs",
+  };
+}

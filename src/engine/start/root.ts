@@ -1,0 +1,176 @@
+/**
+ * A container's root file system as a detached overlay, and what is read from it and made in it before the container is:
+ * passwd and group, the working directory, mount points. Everything goes through the mount's descriptor with
+ * RESOLVE_IN_ROOT: the image's links lead nowhere else.
+ */
+import {
+  chmodSync, chownSync, closeSync, constants, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, utimesSync,
+} from "node:fs";
+import { MdkError } from "../../error.ts";
+import { mountOverlay, probeOverlay } from "../../layer/overlay.ts";
+import { chmod, mkdirAt, openInRoot, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY, readlinkAt, RESOLVE } from "../../sys/at.ts";
+import { SysError } from "../../sys/ffi.ts";
+
+export interface RootOptions {
+  /** The container's directory in the store: upper and work are made in it. */
+  readonly directory: string;
+  /** Layer directories, the uppermost first. */
+  readonly layers: readonly string[];
+  /** The upper is thrown away at the end: no sync, ever (kernel-traps 22). */
+  readonly volatile: boolean;
+}
+
+/** Mounts the root and returns its descriptor. The caller holds the op lock and knows that nobody mounts the upper. */
+export function mountRoot({ directory, layers, volatile }: RootOptions): number {
+  const upper = `${directory}/upper`;
+  const work = `${directory}/work`;
+  ensureUpper(upper, layers[0]);
+  // A work directory that a volatile mount left refuses the next one.
+  if (!volatile) rmSync(`${work}/work/incompat`, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true, mode: 0o700 });
+  try {
+    return mountOverlay({ lower: layers, upper, work, volatile });
+  } catch (error) {
+    // A data root that cannot hold an upper at all (itself on an overlay) is the likeliest reason, and has a sentence of its own.
+    throw probeOverlay(directory) ?? error;
+  }
+}
+
+/** The upper's own mode, owner and times become those of `/`: they are the top layer's (kernel-traps 30). */
+function ensureUpper(upper: string, top: string | undefined): void {
+  if (existsSync(upper)) return;
+  // Under its name it is complete: a start that is killed in here leaves nothing that the next one would take as it is.
+  const draft = `${upper}.new`;
+  mkdirSync(draft, { recursive: true, mode: 0o755 });
+  if (top !== undefined) {
+    const stat = lstatSync(top);
+    chownSync(draft, stat.uid, stat.gid);
+    chmodSync(draft, stat.mode & 0o7777);
+    utimesSync(draft, stat.atime, stat.mtime);
+  }
+  renameSync(draft, upper);
+}
+
+const TEXT_BYTES_MAX = 4 << 20;
+
+/**
+ * A text file of the root (passwd, group), or null when it is missing or is no regular file. Looked at before it is opened: a
+ * container may make a node of any device, and opening one (a watchdog, a tape) is an act of its own that no rule denies us.
+ */
+export function readRootText(root: number, path: string): string | null {
+  let seen: number;
+  try {
+    seen = openInRoot(root, path, O_PATH, 0, RESOLVE.NO_MAGICLINKS);
+  } catch (error) {
+    if (error instanceof SysError) return null;
+    throw error;
+  }
+  try {
+    return fstatSync(seen).isFile() ? readText(openSync(`/proc/self/fd/${seen}`, constants.O_RDONLY | O_NONBLOCK)) : null;
+  } finally {
+    closeSync(seen);
+  }
+}
+
+function readText(file: number): string {
+  try {
+    const stat = fstatSync(file);
+    const bytes = Buffer.alloc(Math.min(stat.size, TEXT_BYTES_MAX));
+    return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, 0)).toString("utf8");
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Makes a directory with the missing ones above it, 0755 and root's as Docker's are, whoever the user is; one that is there stays as it is. */
+export function ensureRootDirectory(root: number, path: string): void {
+  if (isThere(root, path)) return;
+  let current = "";
+  for (const part of followLinks(root, path)) {
+    const parent = current === "" ? "." : current;
+    current = current === "" ? part : `${current}/${part}`;
+    if (isThere(root, current)) continue;
+    const above = openInRoot(root, parent, O_PATH | O_DIRECTORY, 0, RESOLVE.NO_MAGICLINKS);
+    try {
+      mkdirAt(above, part, 0o755);
+    } catch (error) {
+      if (error instanceof SysError) throw new MdkError("root-mkdir", `cannot make ${path} in the container: ${error.message}`, { cause: error });
+      throw error;
+    } finally {
+      closeSync(above);
+    }
+    openToAll(root, current);
+  }
+}
+
+const LINKS_MAX = 40; // MAXSYMLINKS of the kernel
+
+/**
+ * The parts of the path without links that a path leads to, as the kernel walks it with the root as "/"; what is missing is
+ * taken as it is written. Links of an image may dangle (/etc/resolv.conf of a system with systemd-resolved) and are still
+ * where things are to be made. The root is nobody else's meanwhile.
+ */
+function followLinks(root: number, path: string): string[] {
+  const pending = path.split("/").reverse();
+  const walked: string[] = [];
+  let links = 0;
+  for (let part = pending.pop(); part !== undefined; part = pending.pop()) {
+    if (part === "" || part === ".") continue;
+    if (part === "..") {
+      walked.pop();
+      continue;
+    }
+    walked.push(part);
+    const target = readLink(root, walked.join("/"));
+    if (target === null) continue;
+    if (++links > LINKS_MAX) throw new MdkError("root-links", `cannot make ${path} in the container: too many levels of symbolic links`);
+    if (target.startsWith("/")) walked.length = 0;
+    else walked.pop();
+    pending.push(...target.split("/").reverse());
+  }
+  return walked;
+}
+
+/** Where a link points to; null for everything else. */
+function readLink(root: number, path: string): string | null {
+  let link: number;
+  try {
+    link = openInRoot(root, path, O_PATH | O_NOFOLLOW, 0, RESOLVE.NO_MAGICLINKS);
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ENOENT") return null;
+    throw error;
+  }
+  try {
+    return fstatSync(link).isSymbolicLink() ? readlinkAt(link, "").toString("utf8") : null;
+  } finally {
+    closeSync(link);
+  }
+}
+
+function isThere(root: number, path: string): boolean {
+  try {
+    closeSync(openInRoot(root, path, O_PATH, 0, RESOLVE.NO_MAGICLINKS));
+    return true;
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ENOENT") return false;
+    throw error;
+  }
+}
+
+/** The caller's umask took bits away. */
+function openToAll(root: number, path: string): void {
+  const directory = openInRoot(root, path, O_DIRECTORY, 0, RESOLVE.NO_MAGICLINKS);
+  try {
+    chmod(directory, 0o755);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** Makes what a mount needs under it: a directory, or an empty file in a directory. One that is there stays as it is. */
+export function ensureMountPoint(root: number, path: string, kind: "file" | "directory"): void {
+  if (isThere(root, path)) return;
+  const parts = followLinks(root, path);
+  ensureRootDirectory(root, (kind === "directory" ? parts : parts.slice(0, -1)).join("/"));
+  if (kind === "file") closeSync(openInRoot(root, parts.join("/"), O_CREAT | O_WRONLY, 0o644, RESOLVE.NO_MAGICLINKS));
+}

@@ -1,0 +1,81 @@
+/** The plan of a container's start: cgroup, descriptors and monitor, joined to what the planner makes of the spec. */
+import { constants, openSync } from "node:fs";
+import { MdkError } from "../../error.ts";
+import { createGroup, monitorGroup } from "../../cgroup/group.ts";
+import { ensureParent } from "../../cgroup/parent.ts";
+import type { Descriptors } from "../../runtime/descriptors.ts";
+import type { Run } from "../../runtime/plan.ts";
+import { planRun } from "../../runtime/planner.ts";
+import type { Window } from "../../runtime/process-steps.ts";
+import { runLockPath } from "../../runtime/state.ts";
+import { machineOf, seccompFilter } from "../../runtime/seccomp.ts";
+import type { Spec } from "../../spec/types.ts";
+import { runPaths } from "../../store/paths.ts";
+import { openLock } from "../../sys/lock.ts";
+import { listenUnix } from "../../sys/socket.ts";
+import type { Begun } from "./begin.ts";
+import type { Context } from "../context.ts";
+import { cgroupLayout, readPathKinds } from "../host/facts.ts";
+import { cgroupParent } from "../host/identity.ts";
+import { planLog, planMonitor, type Streaming } from "./monitor-plan.ts";
+import type { PreparedRoot } from "./prepare.ts";
+
+export interface RunPlanInput {
+  readonly root: PreparedRoot;
+  readonly descriptors: Descriptors;
+  readonly streaming: Streaming;
+  readonly window: Window | null;
+  /** The shim's end of the report socket. */
+  readonly report: number;
+  /** The container's directory in the store. */
+  readonly store: string;
+  readonly keep: (descriptor: number) => number;
+  readonly warn: (text: string) => void;
+}
+
+/** Makes the container's cgroup and the plan that puts it there. Descriptors that are opened go through `keep`. */
+export async function makeRunPlan(context: Context, begun: Begun, input: RunPlanInput): Promise<Run> {
+  const { container, opLock } = begun;
+  const { root, descriptors, keep } = input;
+  const parent = cgroupParent(context);
+  const cgroups = context.cgroups();
+  ensureParent(cgroups, parent);
+  const { resources } = root.spec.linux;
+  const { group, warnings } = createGroup(cgroups, { parent, id: container.id }, limitsOf(resources), resources.devices);
+  for (const text of warnings) input.warn(text);
+  const directory = (path: string): number => descriptors.add(keep(openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)));
+  const run = runPaths(context.runRoot).container(container.id);
+  const runDirectory = keep(openSync(run, constants.O_RDONLY | constants.O_DIRECTORY));
+  const rootIndex = descriptors.add(root.mount);
+  const monitor = planMonitor({
+    descriptors, keep, streaming: input.streaming, monitorGroup: monitorGroup(cgroups, parent),
+    listener: keep(listenUnix(runDirectory, "attach")), record: runDirectory, oomFile: group.oomFile, holds: begun.reservation.holds,
+    log: planLog(container, directory(input.store)),
+    cleanup: [process.execPath, "--root", context.root, "--run-root", context.runRoot, "container", "cleanup", container.id],
+    tellAfterCleanup: container.host.AutoRemove,
+  });
+  return planRun({
+    id: container.id, monitor, spec: root.spec,
+    runLock: descriptors.add(keep(openLock(runLockPath(run)))), opLock: descriptors.add(opLock), report: descriptors.add(input.report),
+    holdMounts: !container.host.AutoRemove, root: rootIndex,
+    cgroup: { v2: group.v2 === null ? null : directory(group.v2), tasks: group.tasks.map((path) => descriptors.add(keep(openSync(path, constants.O_WRONLY)))) },
+    namespaces: new Map(), filter: await seccompFilter(root.spec, machine()), window: input.window,
+    binds: new Map([...root.binds].map(([destination, { fd, kind }]) => [destination, { fd: descriptors.add(fd), kind }])),
+    kinds: readPathKinds(root.host.thermalThrottle), cgroups: cgroupLayout(cgroups),
+  });
+}
+
+/** The processor's name as the kernel has it. Throws MdkError where the shim does not run. */
+export function machine(): NonNullable<ReturnType<typeof machineOf>> {
+  const name = machineOf(process.arch);
+  if (name === null) throw new MdkError("unsupported-machine", `mdk does not run on ${process.arch}`);
+  return name;
+}
+
+function limitsOf(resources: Spec["linux"]["resources"]): Parameters<typeof createGroup>[2] {
+  const { memory, cpu, pids } = resources;
+  return {
+    memory: memory?.limit, memorySwap: memory?.swap, cpuQuota: cpu?.quota, cpuPeriod: cpu?.period, cpuShares: cpu?.shares,
+    cpusetCpus: cpu?.cpus, cpusetMems: cpu?.mems, pids: pids?.limit,
+  };
+}

@@ -1,0 +1,187 @@
+/**
+ * Starting a container: everything between its row and its running program, in the order of DESIGN section 4. The launcher
+ * is started first, so that its exec runs beside our own work; nothing lasts that `settle` could not take back.
+ */
+import { closeSync, mkdirSync, writeFileSync } from "node:fs";
+import { EXIT, MdkError, messageOf } from "../../error.ts";
+import { Descriptors } from "../../runtime/descriptors.ts";
+import { failureError } from "../../runtime/failure.ts";
+import {
+  awaitCreated, awaitRunning, drainChannel, sayCleaned, sayGo, sendPlan, ShimFailure, spawnLauncher, type CreatedInit, type Launcher,
+} from "../../runtime/launch.ts";
+import type { Run } from "../../runtime/plan.ts";
+import type { Window } from "../../runtime/process-steps.ts";
+import { bootId, confirmState, STATE_VERSION, writeState } from "../../runtime/state.ts";
+import { stringifySpec } from "../../spec/generate.ts";
+import { setError, type Container } from "../../store/containers.ts";
+import { runPaths, storePaths } from "../../store/paths.ts";
+import { errnoText } from "../../sys/errno.ts";
+import { identityOf } from "../../sys/pidfd.ts";
+import { socketpair } from "../../sys/socket.ts";
+import type { Begun } from "./begin.ts";
+import type { Context } from "../context.ts";
+import { rootLayers } from "../image/layers.ts";
+import type { Streaming } from "./monitor-plan.ts";
+import { attachNetwork, raiseNetwork, writeNetworkFiles } from "../network/network.ts";
+import { prepareRoot } from "./prepare.ts";
+import { makeRunPlan } from "./run-plan.ts";
+import { clearRunDirectory, settleLocked } from "../end/settle.ts";
+import { awaitReleased } from "../end/end.ts";
+
+export interface StartOptions {
+  readonly streaming: Streaming;
+  /** Size of the client's terminal; null without one. */
+  readonly window: Window | null;
+  /** Takes warnings for the user: a limit that the kernel lacks and the like. */
+  readonly warn: (text: string) => void;
+  /** Called when everything is ready for `go`: from then on the container outlives this command. */
+  readonly beforeGo?: () => void;
+}
+
+/** A container whose program runs. */
+export interface Started {
+  /** To the monitor: `exited` comes here when the client cleans up. */
+  readonly channel: number;
+  /** Host pid of init. */
+  readonly pid: number;
+}
+
+/** Status that Docker gives a container whose start failed for a reason that is not the program's. */
+const START_FAILED_CODE = 128;
+
+/**
+ * Starts what `begin` has begun and closes all of its descriptors. Returns when the program runs. On any failure the
+ * container is settled: one made by `run` is gone, another is `Created` with the error in its row.
+ */
+export async function startBegun(context: Context, begun: Begun, options: StartOptions): Promise<Started> {
+  const { container } = begun;
+  const opened = new Set<number>([begun.opLock, ...begun.reservation.holds]);
+  const keep = (descriptor: number): number => (opened.add(descriptor), descriptor);
+  let launcher: Launcher | null = null;
+  try {
+    launcher = spawnLauncher(context.runRoot, "run");
+    const pid = await launch(context, begun, { ...options, launcher, keep, release: (descriptor) => release(opened, descriptor) });
+    return { channel: launcher.channel, pid };
+  } catch (error) {
+    // Init still waits for "go" if nothing else has ended it: the end of the report socket does.
+    for (const descriptor of opened) if (descriptor !== begun.opLock) release(opened, descriptor);
+    try {
+      undo(context, container, launcher, error);
+    } catch (second) {
+      // What could not be taken back now is settled by the next command: the first error is the one to tell.
+      if (error instanceof Error) error.cause ??= second;
+    }
+    throw error;
+  } finally {
+    for (const descriptor of opened) closeSync(descriptor);
+  }
+}
+
+/** Brings the container to rest under our op lock: gone, as it was, or `Created` with the error in its row. */
+function undo(context: Context, container: Container, launcher: Launcher | null, error: unknown): void {
+  if (launcher !== null) abandonLauncher(launcher);
+  awaitReleased(context, container.id);
+  const status = error instanceof MdkError ? error.status : null;
+  // Docker's rule: what was set up whole and could not be invoked stays, as `Created`.
+  const keep = (status === EXIT.cannotInvoke || status === EXIT.notFound) && !container.host.AutoRemove;
+  setError(context.database(), container.id, { code: status ?? START_FAILED_CODE, error: messageOf(error), keep });
+  clearRunDirectory(context, container.id);
+  settleLocked(context, container.id);
+}
+
+function release(opened: Set<number>, descriptor: number): void {
+  opened.delete(descriptor);
+  closeSync(descriptor);
+}
+
+/** Ends a shim whose start has failed: nothing can be removed before it is gone. */
+function abandonLauncher(launcher: Launcher): void {
+  sayCleaned(launcher.channel);
+  drainChannel(launcher.channel);
+  closeSync(launcher.channel);
+}
+
+interface Launching extends StartOptions {
+  readonly launcher: Launcher;
+  readonly keep: (descriptor: number) => number;
+  readonly release: (descriptor: number) => void;
+}
+
+async function launch(context: Context, begun: Begun, work: Launching): Promise<number> {
+  const { container } = begun;
+  const store = storePaths(context.root).container(container.id);
+  mkdirSync(store, { recursive: true, mode: 0o700 });
+  for (const text of writeNetworkFiles(context, container, store)) work.warn(text);
+  const layers = rootLayers(context, container.image);
+  const root = prepareRoot(context, container, { store, layers, window: work.window, keep: work.keep });
+  const [report, theirs] = socketpair();
+  work.keep(report);
+  work.keep(theirs);
+  const descriptors = new Descriptors();
+  const plan = await makeRunPlan(context, begun, { ...work, root, descriptors, report: theirs, store });
+  sendPlan(work.launcher, { run: plan }, descriptors.fds);
+  // Its end of file must mean that init's copy is closed.
+  work.release(theirs);
+  // For exec and for other runtimes: written while the shim is at work.
+  writeFileSync(`${store}/config.json`, stringifySpec(root.spec), { mode: 0o600 });
+  try {
+    return converse(context, begun, { ...work, report, release: () => { work.release(root.mount); work.beforeGo?.(); } });
+  } catch (error) {
+    throw error instanceof ShimFailure ? tell(error, plan, root.spec) : error;
+  }
+}
+
+interface Conversation {
+  readonly warn: (text: string) => void;
+  readonly launcher: Launcher;
+  readonly report: number;
+  /** Lets go of the root: from now on only the container holds it. */
+  readonly release: () => void;
+}
+
+/** created → network → state → go → ready → the program runs. */
+function converse(context: Context, begun: Begun, talk: Conversation): number {
+  const directory = runPaths(context.runRoot).container(begun.container.id);
+  const created = join(context, begun, talk);
+  const init = identityOf(created.pid);
+  const cage = init === null ? null : identityOf(init.parent);
+  if (init === null || cage === null) {
+    // A step failed meanwhile: its report says which.
+    awaitRunning(talk.report, () => {});
+    throw new MdkError("container-killed", "the container was killed while it was being set up");
+  }
+  writeState(directory, {
+    version: STATE_VERSION, boot: bootId(), pid: created.pid, pidStart: init.startTime, cage: init.parent, cageStart: cage.startTime,
+    started: context.now().toISOString(),
+  });
+  talk.release();
+  sayGo(talk.report);
+  awaitRunning(talk.report, () => confirmState(directory));
+  return created.pid;
+}
+
+/** Waits for the namespace, the host's side made ready meanwhile, and joins the two. */
+function join(context: Context, begun: Begun, talk: Conversation): CreatedInit {
+  const raised = raiseNetwork(context, begun.reservation);
+  for (const text of raised?.bridge.warnings ?? []) talk.warn(text);
+  try {
+    const created = awaitCreated(talk.report, talk.launcher);
+    try {
+      const [namespace, netlink] = created.descriptors;
+      if (namespace !== undefined && netlink !== undefined) attachNetwork(context, begun, raised, { namespace, netlink });
+    } finally {
+      for (const descriptor of created.descriptors) closeSync(descriptor);
+    }
+    return created;
+  } finally {
+    if (raised !== null) closeSync(raised.route.fd);
+    if (raised !== null) closeSync(raised.firewall.fd);
+  }
+}
+
+function tell(failure: ShimFailure, plan: Run, spec: ReturnType<typeof prepareRoot>["spec"]): MdkError {
+  return failureError(failure.failed, {
+    operation: "run", args: spec.process.args, cwd: spec.process.cwd, steps: plan.steps, text: errnoText,
+    sourceOf: (destination) => spec.mounts.find((mount) => mount.type === "bind" && mount.destination === destination)?.source ?? null,
+  });
+}

@@ -1,0 +1,88 @@
+/**
+ * `clean`: everything that mdk made on this host for this root is taken away, except images. Containers first, then what
+ * exists once per host. Goes on after an error and returns what went wrong.
+ */
+import { closeSync, existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { messageOf } from "../../error.ts";
+import { killGroup, listGroups, removeGroup } from "../../cgroup/group.ts";
+import { removeParent } from "../../cgroup/parent.ts";
+import { openFirewall, removeBridge, restoreSysctl } from "../../network/bridge.ts";
+import { listContainers } from "../../store/containers.ts";
+import { checkpoint, transaction } from "../../store/database.ts";
+import { takeSysctls } from "../../store/leases.ts";
+import { NETLINK_ROUTE, openNetlink } from "../../sys/netlink.ts";
+import type { Context } from "../context.ts";
+import { networkNamespace } from "../host/facts.ts";
+import { cgroupParent } from "../host/identity.ts";
+import { NAME_SERVERS_TOLD, namesOf } from "../network/network.ts";
+import { removeContainer } from "../container/remove.ts";
+import { reconcile } from "../end/settle.ts";
+
+export interface Cleaned {
+  /** Ids of the containers that were removed. */
+  readonly containers: readonly string[];
+  readonly problems: readonly string[];
+}
+
+export function cleanHost(context: Context): Cleaned {
+  const problems: string[] = [];
+  const attempt = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      problems.push(messageOf(error));
+    }
+  };
+  const removed: string[] = [];
+  for (const container of listContainers(context.database(), "all")) {
+    attempt(() => {
+      removeContainer(context, container, { force: true });
+      removed.push(container.id);
+    });
+  }
+  attempt(() => reconcile(context, { problem: (error) => void problems.push(messageOf(error)) }));
+  attempt(() => problems.push(...cleanNetwork(context)));
+  attempt(() => cleanGroups(context));
+  attempt(() => cleanRunRoot(context));
+  checkpoint(context.database());
+  return { containers: removed, problems };
+}
+
+function cleanNetwork(context: Context): string[] {
+  const route = openNetlink(NETLINK_ROUTE);
+  const firewall = openFirewall();
+  try {
+    const problems = removeBridge(route, firewall, namesOf(context));
+    const namespace = networkNamespace();
+    for (const { name, value } of transaction(context.database(), (database) => takeSysctls(database, namespace))) restoreSysctl(name, value);
+    return problems;
+  } finally {
+    closeSync(route.fd);
+    closeSync(firewall.fd);
+  }
+}
+
+function cleanGroups(context: Context): void {
+  const cgroups = context.cgroups();
+  const parent = cgroupParent(context);
+  for (const id of listGroups(cgroups, parent)) {
+    killGroup(cgroups, { parent, id });
+    removeGroup(cgroups, { parent, id });
+  }
+  removeParent(cgroups, parent);
+}
+
+/** Only what mdk itself puts there: the directory may be somebody's mount point. */
+function cleanRunRoot(context: Context): void {
+  if (!existsSync(context.runRoot)) return;
+  for (const name of readdirSync(context.runRoot)) {
+    if (name === NAME_SERVERS_TOLD || /^shim-[0-9a-f]{64}(\.\d+)?$/.test(name)) rmSync(`${context.runRoot}/${name}`, { force: true });
+  }
+  if (readdirSync(context.runRoot).length === 0) {
+    try {
+      rmdirSync(context.runRoot);
+    } catch (error) {
+      if ((error as { code?: string }).code !== "EBUSY") throw error;
+    }
+  }
+}

@@ -1,0 +1,27 @@
+/** -e and --env-file: what a container's environment is asked to be. */
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseFlags, type Flag } from "../../../src/cli/grammar/flags.ts";
+import { environmentOf } from "../../../src/cli/container/request.ts";
+
+const FLAGS: readonly Flag[] = [{ name: "env", short: "e", type: "list", help: "" }, { name: "env-file", type: "list", help: "" }];
+const read = (...argv: string[]): string[] => environmentOf(parseFlags(FLAGS, argv).flags, { HAVE: "caller's" });
+
+test("a name without a value takes the caller's, and stays alone where the caller has none: the image's variable goes", () => {
+  expect(read("-e", "HAVE", "-e", "LACK", "-e", "A=1", "-e", "A=2=3")).toEqual(["HAVE=caller's", "LACK", "A=2=3"]);
+});
+
+test("a line of a file without a value takes the caller's, or says nothing; only a file's names must not hold blanks", () => {
+  const folder = mkdtempSync(join(tmpdir(), "mdk-env-"));
+  try {
+    const file = join(folder, "env");
+    writeFileSync(file, "# comment\nHAVE\nLACK\nA=1\n");
+    expect(read("--env-file", file, "-e", "A=2", "-e", "b c=d")).toEqual(["HAVE=caller's", "A=2", "b c=d"]);
+    writeFileSync(file, "b c=d\n");
+    expect(() => read("--env-file", file, "-e", "b c=d")).toThrow("variable 'b c' contains whitespaces");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

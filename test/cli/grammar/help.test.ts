@@ -1,0 +1,25 @@
+/** Help pages in the form that Docker's readers know. */
+import { expect, test } from "bun:test";
+import { COMMANDS, GROUPS } from "../../../src/cli/commands.ts";
+import { commandHelp, groupHelp, programHelp } from "../../../src/cli/grammar/help.ts";
+
+test("names stand at the left, with their types", async () => {
+  const text = await commandHelp((await COMMANDS.run!.load()).command);
+  expect(text).toStartWith("Usage:  mdk run [OPTIONS] IMAGE [COMMAND] [ARG...]\n\nCreate and run a new container from an image\n\nOptions:\n");
+  expect(text).toMatch(/^  -e, --env list +Set environment variables$/m);
+  expect(text).toMatch(/^      --rm +Automatically remove the container when it exits$/m);
+});
+
+test("every flag and command that is there has its line, and nothing else has one", async () => {
+  for (const entry of Object.values(COMMANDS)) {
+    const { command } = await entry.load();
+    const text = await commandHelp(command);
+    const told = [...text.matchAll(/^(?:  -\w, |      )--([\w-]+)/gm)].map((match) => match[1]!);
+    expect(told).toEqual(command.flags.filter((flag) => flag.missing !== true).map((flag) => flag.name));
+  }
+  const program = await programHelp([]);
+  for (const name of Object.keys(COMMANDS)) expect(program).toMatch(new RegExp(`^  ${name} +\\S`, "m"));
+  const group = await groupHelp("container", GROUPS.container!);
+  expect(group).not.toContain("cleanup");
+  expect(group).toEndWith("Run 'mdk container COMMAND --help' for more information on a command.");
+});

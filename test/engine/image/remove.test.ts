@@ -1,0 +1,90 @@
+/** Names and images going away: what goes with what, and what refuses to go, in Docker's words. No registry: rows only. */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createContext, type Context } from "../../../src/engine/context.ts";
+import { listSummaries } from "../../../src/engine/image/list.ts";
+import { removeImage } from "../../../src/engine/image/remove.ts";
+import type { Digest } from "../../../src/image/digest.ts";
+import { addImage, findImage } from "../../../src/store/images.ts";
+import { storePaths } from "../../../src/store/paths.ts";
+
+let folder = "";
+let context: Context;
+
+const hex = (digit: string): string => digit.repeat(64);
+const id = (digit: string): Digest => `sha256:${hex(digit)}` as Digest;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "mdk-rmi-"));
+  context = createContext({ root: folder, runRoot: join(folder, "run"), environment: {}, now: () => new Date() });
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** An image of these layers under a name; layers are made when they are new. */
+function add(digit: string, repository: string, tag: string | null, layers: readonly string[]): void {
+  for (const layer of layers) {
+    mkdirSync(storePaths(folder).layerTree(layer), { recursive: true });
+    context.database().run("INSERT OR IGNORE INTO layers VALUES (?1, ?2, ?2, 10)", [layer, `sha256:${layer.padEnd(64, "0")}`]);
+  }
+  addImage(context.database(), {
+    id: id(digit), created: "2024-01-01T00:00:00Z", architecture: "amd64", os: "linux", variant: "", size: 10, pulled: "", layers,
+    repository, tag, digest: id("d"), manifest: id("e"),
+  });
+}
+
+function container(image: string): void {
+  context.database().run("INSERT INTO containers (id, name, image, image_name, command, exposed, created, config, host, phase) VALUES (?, 'c', ?, 'c', '', '', 0, '{}', '{}', 'created')", [hex("c"), image]);
+}
+
+const remove = (word: string, force = false): string[] => removeImage(context, word, { force }).map(({ kind, name }) => `${kind} ${name.slice(0, 30)}`);
+const layersLeft = (): string[] => readdirSync(join(folder, "layers")).sort();
+
+test("the last name takes the image and the layers that nobody else has", () => {
+  add("1", "docker.io/library/one", "latest", ["aaa", "bbb"]);
+  add("2", "docker.io/library/two", "1", ["aaa", "ccc"]);
+  expect(remove("one")).toEqual(["untagged one:latest", "untagged one@sha256:ddddddddddddddddddd", `deleted ${id("1").slice(0, 30)}`, expect.stringContaining("deleted sha256:")]);
+  expect(layersLeft()).toEqual(["aaa", "ccc"]);
+  expect(remove("222")).toHaveLength(5);
+  expect(layersLeft()).toEqual([]);
+  expect(() => remove("two:1")).toThrow("No such image: two:1");
+});
+
+test("one of several names goes alone; an id with several repositories needs force", () => {
+  add("1", "docker.io/library/one", "latest", ["aaa"]);
+  add("1", "docker.io/library/one", "2", ["aaa"]);
+  add("1", "docker.io/user/other", "3", ["aaa"]);
+  expect(remove("one:2")).toEqual(["untagged one:2"]);
+  expect(() => remove(hex("1"))).toThrow("conflict: unable to delete 111111111111 (must be forced) - image is referenced in multiple repositories");
+  expect(listSummaries(context, "user/other")).toMatchObject([{ tag: "3" }]);
+  expect(remove(hex("1"), true).at(-1)).toContain("deleted");
+  expect(listSummaries(context)).toEqual([]);
+});
+
+test("a container keeps its image; with force its names go, and it stays nameless", () => {
+  add("1", "docker.io/library/one", "latest", ["aaa"]);
+  container(id("1"));
+  expect(() => remove("one")).toThrow('conflict: unable to remove repository reference "one:latest" (must force) - container cccccccccccc is using its referenced image 111111111111');
+  expect(() => remove("1111")).toThrow("conflict: unable to delete 111111111111 (must be forced) - image is being used by stopped container cccccccccccc");
+  expect(() => remove("1111", true)).toThrow("cannot be forced");
+  expect(remove("one", true)).toEqual(["untagged one:latest", "untagged one@sha256:ddddddddddddddddddd"]);
+  expect(listSummaries(context)).toMatchObject([{ repository: null, tag: null, containers: 1 }]);
+  expect(layersLeft()).toEqual(["aaa"]);
+});
+
+test("a tag that moved leaves its old image without one", () => {
+  add("1", "docker.io/library/one", "latest", ["aaa"]);
+  add("2", "docker.io/library/one", "latest", ["bbb"]);
+  expect(listSummaries(context).map(({ id: image, tag }) => [image.at(-1), tag]).sort()).toEqual([["1", null], ["2", "latest"]]);
+});
+
+test("words lead to images as Docker's do: whole ids, names, prefixes of ids, and never to two", () => {
+  add("1", "docker.io/library/one", "latest", ["aaa"]);
+  context.database().run("INSERT INTO images SELECT ?, created, architecture, os, variant, size, pulled FROM images", [`sha256:1${hex("2").slice(1)}`]);
+  const find = (word: string): string | undefined => findImage(context.database(), word)?.image.id;
+  expect([find("one"), find(id("1")), find(hex("1")), find("11"), find("sha256:11")]).toEqual([id("1"), id("1"), id("1"), id("1"), id("1")]);
+  expect(find("nothing")).toBeUndefined();
+  expect(() => find("1")).toThrow("multiple IDs found with provided prefix: 1");
+  expect(() => find("A B")).toThrow("must be lowercase");
+});

@@ -1,0 +1,38 @@
+/** Full disks: what takes space can be removed, and what cannot be begun says where there is no room. */
+import { expect } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { image, stage, useBaseStage } from "../../helpers/base-stage.ts";
+import { isRoot, testIf } from "../../helpers/requires.ts";
+import { type Ended } from "../../helpers/stage.ts";
+
+const rootTest = testIf(isRoot, "needs root");
+
+useBaseStage();
+
+/** Runs a script in a mount namespace of its own, with a copy of the store on a small file system, $small. */
+function onSmallDisk(script: string): Promise<Ended> {
+  const file = join(stage.folder, "script");
+  const [small, run] = [join(stage.folder, "small"), join(stage.folder, "small-run")];
+  const mdk = stage.command().map((word) => (word === stage.root ? `${small}/root` : word === stage.runRoot ? `${run}/run` : word)).join(" ");
+  writeFileSync(file, `mkdir -p ${small} ${run}; mount -t tmpfs -o size=16m small ${small}; mount -t tmpfs -o size=2m small ${run}; cp -a ${stage.root} ${small}/root
+    small=${small} run=${run}; mdk() { ${mdk} "$@"; }\n${script}\nmdk clean -f >/dev/null\n`);
+  return stage.inside(["unshare", "--mount", "--propagation", "private", "sh", file]);
+}
+
+rootTest("a container is removed from a full disk, and makes room", async () => {
+  const { out, err } = await onSmallDisk(`
+    mdk run --name big ${image} dd if=/dev/zero of=/file bs=1024 count=2048 2>/dev/null
+    dd if=/dev/zero of=$small/fill bs=4096 2>/dev/null
+    mdk rm big && mdk run --rm ${image} echo room`);
+  expect([out, err]).toEqual(["big\nroom\n", ""]);
+});
+
+rootTest("a full run root is named by the error, and nothing of the container is left", async () => {
+  const { out, err } = await onSmallDisk(`
+    mdk run --rm ${image} echo room
+    dd if=/dev/zero of=$run/fill bs=4096 2>/dev/null
+    mdk run ${image} true; echo $?; ls $run/run | grep -v '^shim-'; mdk ps -aq; rm $run/fill`);
+  expect(out).toBe("room\n125\n");
+  expect(err).toStartWith("mdk: cannot write to the run root: ENOSPC: no space left on device");
+});
