@@ -2,17 +2,7 @@
  * Device rules: pure. The kernel's v1 device cgroup keeps a default and a list of exceptions, changed rule by rule; on
  * v2 the same decision is an eBPF program. Both come from one list of rules, so that both decide alike.
  */
-
-/** A rule of the OCI runtime spec (config-linux.md, "Allowed Device list"); a number that is absent, null or -1: any. */
-export interface DeviceRule {
-  readonly allow: boolean;
-  /** `a`, also where absent: all devices; the other fields do not count then. */
-  readonly type?: "a" | "b" | "c" | undefined;
-  readonly major?: number | null | undefined;
-  readonly minor?: number | null | undefined;
-  /** Out of r, w, m. */
-  readonly access: string;
-}
+import type { LinuxDeviceCgroup } from "../spec/types.ts";
 
 /** What is written where on v1: `devices.allow` or `devices.deny`. */
 export interface DeviceWrite {
@@ -20,7 +10,7 @@ export interface DeviceWrite {
   readonly value: string;
 }
 
-export function planDeviceWrites(rules: readonly DeviceRule[]): DeviceWrite[] {
+export function planDeviceWrites(rules: readonly LinuxDeviceCgroup[]): DeviceWrite[] {
   return rules.map((rule) => ({
     file: rule.allow ? "devices.allow" : "devices.deny",
     value: isAll(rule) ? "a" : `${rule.type} ${known(rule.major) ?? "*"}:${known(rule.minor) ?? "*"} ${rule.access}`,
@@ -28,14 +18,14 @@ export function planDeviceWrites(rules: readonly DeviceRule[]): DeviceWrite[] {
 }
 
 /** True where the rules end in "everything": a group without rules, or a program, says that already. */
-export function allowsEverything(rules: readonly DeviceRule[]): boolean {
+export function allowsEverything(rules: readonly LinuxDeviceCgroup[]): boolean {
   const { allow, exceptions } = reduce(rules);
   return allow && exceptions.length === 0;
 }
 
-type Specific = DeviceRule & { readonly type: "b" | "c" };
+type Specific = LinuxDeviceCgroup & { readonly type: "b" | "c" };
 
-function isAll(rule: DeviceRule): rule is DeviceRule & { readonly type?: "a" | undefined } {
+function isAll(rule: LinuxDeviceCgroup): rule is LinuxDeviceCgroup & { readonly type?: "a" | undefined } {
   return rule.type === undefined || rule.type === "a";
 }
 
@@ -56,7 +46,7 @@ const ACCESS: Readonly<Record<string, number>> = { m: 1, r: 2, w: 4 };
 const ACCESS_ALL = 7;
 
 /** The state that v1 reaches after the rules (security/device_cgroup.c, devcgroup_update_access). */
-function reduce(rules: readonly DeviceRule[]): { allow: boolean; exceptions: Exception[] } {
+function reduce(rules: readonly LinuxDeviceCgroup[]): { allow: boolean; exceptions: Exception[] } {
   let allow = true;
   let exceptions: Exception[] = [];
   for (const rule of rules) {
@@ -82,7 +72,7 @@ function reduce(rules: readonly DeviceRule[]): { allow: boolean; exceptions: Exc
  * The rules as a program of type BPF_PROG_TYPE_CGROUP_DEVICE (eight bytes an instruction, in the machine's order, which is
  * little-endian on every platform of mdk): 1 lets the access pass, 0 refuses it.
  */
-export function assembleDeviceProgram(rules: readonly DeviceRule[]): Uint8Array<ArrayBuffer> {
+export function assembleDeviceProgram(rules: readonly LinuxDeviceCgroup[]): Uint8Array<ArrayBuffer> {
   const { allow, exceptions } = reduce(rules);
   const code = new Assembler();
   // struct bpf_cgroup_dev_ctx: access_type (type in the low half, access above), major, minor. r1 points to it.

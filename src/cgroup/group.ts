@@ -1,13 +1,16 @@
 /**
- * The groups of containers: made with their limits, killed, removed. One directory a hierarchy, `<mountpoint>/<parent>/<id>`;
+ * The groups of containers: made with their limits, killed, removed. One directory a hierarchy, `<mountpoint>/<path>`, where a path is "<parent>/<id>": "mdk/0123…";
  * who joins them, and how, is the shim's business (the plan holds what `createGroup` returns).
  */
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import { MdkError } from "../error.ts";
+import type { LinuxResources } from "../spec/types.ts";
+import { openPidfd, sendSignal } from "../sys/pidfd.ts";
 import { attachDeviceProgram, loadDeviceProgram } from "../sys/bpf.ts";
 import { findController, findUnified, type Cgroups, type Hierarchy } from "./detect.ts";
-import { allowsEverything, assembleDeviceProgram, planDeviceWrites, type DeviceRule } from "./devices.ts";
-import { planLimits, type Limits, type Write } from "./limits.ts";
+import { allowsEverything, assembleDeviceProgram, planDeviceWrites } from "./devices.ts";
+import { planLimits, type Write } from "./limits.ts";
 import { enableControllers, hasCode, MONITOR } from "./parent.ts";
 
 /** What the plan needs of a container's group. */
@@ -23,41 +26,37 @@ export interface Group {
   readonly directories: readonly string[];
 }
 
-/** Which group: `parent` is a name ("mdk"), `id` the container's. */
-export interface GroupName {
-  readonly parent: string;
-  readonly id: string;
-}
-
 const RMDIR_TRIES = 50;
 const RMDIR_PAUSE_MS = 2;
 /** Groups that a container may have made below its own; more than this is left to fail. */
 const DESCENDANTS_MAX = 10_000;
 const KILL_TRIES = 500;
 const KILL_PAUSE_MS = 2;
+/** Descriptors open at once. */
+const KILL_BATCH = 256;
+const SIGKILL = 9;
 
 /**
- * Makes the group in every hierarchy and sets limits and device rules; `ensureParent` comes first. Returns it with Docker's
+ * Makes the group of the path in every hierarchy and sets limits and device rules; `ensureParent` comes first. Returns it with Docker's
  * warnings. A group that is left over from an earlier life is replaced. Throws MdkError (a limit that cannot be set) or
  * node's error, and then nothing of the group is left.
  */
 export function createGroup(
   cgroups: Cgroups,
-  { parent, id }: GroupName,
-  limits: Limits,
-  deviceRules: readonly DeviceRule[],
+  path: string,
+  resources: LinuxResources,
 ): { group: Group; warnings: string[] } {
-  const writes = planLimits(limits, (controller) => findController(cgroups, controller)?.kind ?? null);
+  const writes = planLimits(resources, (controller) => findController(cgroups, controller)?.kind ?? null);
   const made: string[] = [];
   try {
     for (const { mountpoint } of cgroups.hierarchies) {
-      const directory = `${mountpoint}/${parent}/${id}`;
+      const directory = `${mountpoint}/${path}`;
       makeDirectory(directory);
       made.push(directory);
     }
-    const warnings = applyLimits(cgroups, { parent, id }, writes);
-    applyDeviceRules(cgroups, { parent, id }, deviceRules);
-    return { group: describe(cgroups, { parent, id }), warnings };
+    const warnings = applyLimits(cgroups, path, writes);
+    applyDeviceRules(cgroups, path, resources.devices);
+    return { group: describe(cgroups, path), warnings };
   } catch (error) {
     for (const directory of made.reverse()) quietly(() => rmdirSync(directory));
     throw error;
@@ -65,10 +64,10 @@ export function createGroup(
 }
 
 /** The group as createGroup returned it, for a container that has one already: no file is touched. */
-export function describe(cgroups: Cgroups, { parent, id }: GroupName): Group {
-  const at = (hierarchy: Hierarchy | null): string | null => (hierarchy === null ? null : `${hierarchy.mountpoint}/${parent}/${id}`);
+export function describe(cgroups: Cgroups, path: string): Group {
+  const at = (hierarchy: Hierarchy | null): string | null => (hierarchy === null ? null : `${hierarchy.mountpoint}/${path}`);
   const v2 = at(findUnified(cgroups));
-  const directories = cgroups.hierarchies.map((hierarchy) => `${hierarchy.mountpoint}/${parent}/${id}`);
+  const directories = cgroups.hierarchies.map((hierarchy) => `${hierarchy.mountpoint}/${path}`);
   const memory = findController(cgroups, "memory");
   const first = v2 ?? directories[0];
   return {
@@ -82,7 +81,7 @@ export function describe(cgroups: Cgroups, { parent, id }: GroupName): Group {
 
 /** Where monitors live: what the plan's Monitor takes. */
 export function monitorGroup(cgroups: Cgroups, parent: string): Pick<Group, "v2" | "tasks"> {
-  const { v2, tasks } = describe(cgroups, { parent, id: MONITOR });
+  const { v2, tasks } = describe(cgroups, `${parent}/${MONITOR}`);
   return { v2, tasks };
 }
 
@@ -99,11 +98,11 @@ export function listGroups(cgroups: Cgroups, parent: string): string[] {
  * Removes the group and what the container made below it; one that is missing is fine. A group that still dies is waited for,
  * 0.1 s at most. Goes on after an error and throws the first: MdkError "cgroup-busy" where processes live in it.
  */
-export function removeGroup(cgroups: Cgroups, { parent, id }: GroupName): void {
+export function removeGroup(cgroups: Cgroups, path: string): void {
   const errors: unknown[] = [];
   for (const { mountpoint } of cgroups.hierarchies) {
     try {
-      removeTree(`${mountpoint}/${parent}/${id}`);
+      removeTree(`${mountpoint}/${path}`);
     } catch (error) {
       errors.push(error);
     }
@@ -115,23 +114,40 @@ export function removeGroup(cgroups: Cgroups, { parent, id }: GroupName): void {
  * Kills every process of the group and waits until it is empty, a second at most. Missing is fine. Throws MdkError "cgroup-busy"
  * where processes outlive that (uninterruptible sleep).
  */
-export function killGroup(cgroups: Cgroups, { parent, id }: GroupName): void {
-  const directories = cgroups.hierarchies.map(({ mountpoint }) => `${mountpoint}/${parent}/${id}`);
+export function killGroup(cgroups: Cgroups, path: string): void {
+  const directories = cgroups.hierarchies.map(({ mountpoint }) => `${mountpoint}/${path}`);
   const unified = findUnified(cgroups);
-  if (unified !== null && isEmpty(`${unified.mountpoint}/${parent}/${id}`, directories)) return;
+  if (unified !== null && isEmpty(`${unified.mountpoint}/${path}`, directories)) return;
   // Linux 5.14: atomic, forks included.
-  if (unified !== null) quietly(() => writeFileSync(`${unified.mountpoint}/${parent}/${id}/cgroup.kill`, "1", { flag: "r+" }));
+  if (unified !== null) quietly(() => writeFileSync(`${unified.mountpoint}/${path}/cgroup.kill`, "1", { flag: "r+" }));
   // Without it no new process may appear while the loop below kills the old ones.
   const pids = findController(cgroups, "pids");
-  if (pids !== null) quietly(() => writeFileSync(`${pids.mountpoint}/${parent}/${id}/pids.max`, "0", { flag: "r+" }));
+  if (pids !== null) quietly(() => writeFileSync(`${pids.mountpoint}/${path}/pids.max`, "0", { flag: "r+" }));
   for (let attempt = 0; attempt < KILL_TRIES; attempt++) {
     const living = new Set(directories.flatMap(processes));
     if (living.size === 0) return;
-    // 0 is a process of a pid namespace that cannot be seen from here: kill(0) would be mdk's own process group.
-    for (const pid of living) if (pid > 0) quietly(() => process.kill(pid, "SIGKILL"));
+    killMembers(directories, [...living]);
     Bun.sleepSync(KILL_PAUSE_MS);
   }
-  throw new MdkError("cgroup-busy", `could not kill all processes in cgroup ${parent}/${id}`);
+  throw new MdkError("cgroup-busy", `could not kill all processes in cgroup ${path}`);
+}
+
+/** By pidfd, and only who is still listed when it is open: a number may have become somebody else's meanwhile. */
+function killMembers(directories: readonly string[], pids: readonly number[]): void {
+  for (let at = 0; at < pids.length; at += KILL_BATCH) {
+    const opened = new Map<number, number>();
+    try {
+      // 0 is a process of a pid namespace that cannot be seen from here.
+      for (const pid of pids.slice(at, at + KILL_BATCH).filter((number) => number > 0)) {
+        const descriptor = openPidfd(pid);
+        if (descriptor !== null) opened.set(pid, descriptor);
+      }
+      const still = new Set(directories.flatMap(processes));
+      for (const [pid, descriptor] of opened) if (still.has(pid)) quietly(() => sendSignal(descriptor, SIGKILL));
+    } finally {
+      for (const descriptor of opened.values()) closeSync(descriptor);
+    }
+  }
 }
 
 function makeDirectory(directory: string): void {
@@ -151,13 +167,13 @@ function makeDirectory(directory: string): void {
   }
 }
 
-function applyLimits(cgroups: Cgroups, { parent, id }: GroupName, writes: readonly Write[]): string[] {
+function applyLimits(cgroups: Cgroups, path: string, writes: readonly Write[]): string[] {
   const warnings: string[] = [];
   for (const write of writes) {
     const hierarchy = findController(cgroups, write.controller) as Hierarchy;
-    const file = `${hierarchy.mountpoint}/${parent}/${id}/${write.file}`;
+    const file = `${hierarchy.mountpoint}/${path}/${write.file}`;
     try {
-      writeLimit(hierarchy, parent, file, write);
+      writeLimit(hierarchy, path, file, write);
     } catch (error) {
       if (write.optional !== null && hasCode(error, "ENOENT")) warnings.push(write.optional);
       else throw explain(error, hierarchy, write);
@@ -167,12 +183,12 @@ function applyLimits(cgroups: Cgroups, { parent, id }: GroupName, writes: readon
 }
 
 /** Somebody may have taken the controller out of subtree_control since the parent was made: enabled again, once. */
-function writeLimit(hierarchy: Hierarchy, parent: string, file: string, write: Write): void {
+function writeLimit(hierarchy: Hierarchy, path: string, file: string, write: Write): void {
   try {
     writeFileSync(file, write.value, { flag: "r+" });
   } catch (error) {
     if (!hasCode(error, "ENOENT") || hierarchy.kind === "v1") throw error;
-    enableControllers(hierarchy, parent);
+    enableControllers(hierarchy, dirname(path));
     writeFileSync(file, write.value, { flag: "r+" });
   }
 }
@@ -193,12 +209,12 @@ function explain(error: unknown, hierarchy: Hierarchy, { controller, file, value
   return new MdkError("cgroup-limit", `${flag} cannot be set: write ${value} to ${file}: ${(error as Error).message}`, { cause: error });
 }
 
-function applyDeviceRules(cgroups: Cgroups, { parent, id }: GroupName, rules: readonly DeviceRule[]): void {
+function applyDeviceRules(cgroups: Cgroups, path: string, rules: LinuxResources["devices"]): void {
   // A new group may do what its parent may, and mdk's parent group is never restricted.
   if (allowsEverything(rules)) return;
   const v1 = findController(cgroups, "devices");
   if (v1 !== null) {
-    return writeEach(`${v1.mountpoint}/${parent}/${id}`, planDeviceWrites(rules));
+    return writeEach(`${v1.mountpoint}/${path}`, planDeviceWrites(rules));
   }
   const unified = findUnified(cgroups);
   if (unified === null) {
@@ -208,7 +224,7 @@ function applyDeviceRules(cgroups: Cgroups, { parent, id }: GroupName, rules: re
   }
   const program = loadDeviceProgram(assembleDeviceProgram(rules));
   try {
-    attachDeviceProgram(program, `${unified.mountpoint}/${parent}/${id}`);
+    attachDeviceProgram(program, `${unified.mountpoint}/${path}`);
   } finally {
     closeSync(program);
   }

@@ -4,22 +4,10 @@
  * error, never ignored.
  */
 import { MdkError } from "../error.ts";
+import type { LinuxCpu, LinuxMemory, LinuxResources } from "../spec/types.ts";
 
-/** What is asked for; undefined: no limit. Sizes in bytes, times in microseconds. */
-export interface Limits {
-  readonly memory?: number | undefined;
-  /** Memory and swap together; -1: unlimited swap; 0 or undefined: twice the memory, as Docker has it. */
-  readonly memorySwap?: number | undefined;
-  readonly cpuQuota?: number | undefined;
-  /** Default 100000. */
-  readonly cpuPeriod?: number | undefined;
-  readonly cpuShares?: number | undefined;
-  /** "0-3,7". */
-  readonly cpusetCpus?: string | undefined;
-  readonly cpusetMems?: string | undefined;
-  /** Zero or less: unlimited. */
-  readonly pids?: number | undefined;
-}
+/** Zero or less is no limit; of memory and swap together, -1 is. */
+export type Limits = Pick<LinuxResources, "memory" | "cpu" | "pids">;
 
 export type Version = "v1" | "v2";
 
@@ -38,10 +26,7 @@ export interface Write {
   readonly optional: string | null;
 }
 
-const MEMORY_BYTES_MIN = 6 * 1024 * 1024;
 const CPU_PERIOD_DEFAULT = 100_000;
-/** Highest CPU or node number that is passed on: a larger one cannot exist (CVE-2018-20699 was a list up to 2^31). */
-const CPUSET_NUMBER_MAX = 8191;
 const SWAP_WARNING =
   "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.";
 
@@ -49,9 +34,8 @@ const SWAP_WARNING =
  * The writes for a group without limits, in order. Throws MdkError, in Docker's words: "invalid-limit" for values that
  * contradict one another, "cgroup-controller-missing" where no hierarchy has the controller.
  */
-export function planLimits(limits: Limits, versionOf: VersionOf): Write[] {
-  checkMemory(limits);
-  return [...planMemory(limits, versionOf), ...planCpu(limits, versionOf), ...planCpuset(limits, versionOf), ...planPids(limits, versionOf)];
+export function planLimits({ memory = {}, cpu = {}, pids }: Limits, versionOf: VersionOf): Write[] {
+  return [...planMemory(memory, versionOf), ...planCpu(cpu, versionOf), ...planCpuset(cpu, versionOf), ...planPids(pids?.limit ?? 0, versionOf)];
 }
 
 /**
@@ -65,76 +49,57 @@ export function cpuWeight(shares: number): number {
   return Math.ceil(10 ** ((log * log + 125 * log) / 612 - 7 / 34));
 }
 
-/** Docker's checks (moby daemon, verifyPlatformContainerResources). */
-function checkMemory({ memory = 0, memorySwap = 0 }: Limits): void {
-  if (memory > 0 && memory < MEMORY_BYTES_MIN) throw invalid("Minimum memory limit allowed is 6MB");
-  if (memorySwap > 0 && memory <= 0) {
-    throw invalid("You should always set the Memory limit when using Memoryswap limit, see usage");
-  }
-  if (memory > 0 && memorySwap > 0 && memorySwap < memory) {
-    throw invalid("Minimum memoryswap limit should be larger than memory limit, see usage");
-  }
+function planMemory({ limit = 0, swap = 0, reservation = 0 }: LinuxMemory, versionOf: VersionOf): Write[] {
+  return [...planMemoryLimit(limit, swap, versionOf), ...planReservation(reservation, versionOf)];
 }
 
-function planMemory({ memory = 0, memorySwap = 0 }: Limits, versionOf: VersionOf): Write[] {
-  if (memory <= 0) return [];
-  const both = memorySwap === 0 ? memory * 2 : memorySwap;
+function planMemoryLimit(limit: number, said: number, versionOf: VersionOf): Write[] {
+  if (limit <= 0) return [];
+  const swap = said === 0 ? limit * 2 : said;
   // Twice the memory was not asked for: a kernel that does not count swap is then told of, not refused.
-  const optional = memorySwap === 0 ? SWAP_WARNING : null;
+  const asked = swap !== limit * 2;
   const write = writer("memory", "--memory", versionOf);
-  const swap = writer("memory", memorySwap === 0 ? "--memory" : "--memory-swap", versionOf);
+  const swapWrite = writer("memory", asked ? "--memory-swap" : "--memory", versionOf);
+  const optional = asked ? null : SWAP_WARNING;
   if (write.version === "v1") {
     // In this order: memory above memory and swap is EINVAL, and a new group has no limit on either.
-    return [write("memory.limit_in_bytes", String(memory)), swap("memory.memsw.limit_in_bytes", String(both), optional)];
+    return [write("memory.limit_in_bytes", String(limit)), swapWrite("memory.memsw.limit_in_bytes", String(swap), optional)];
   }
-  return [write("memory.max", String(memory)), swap("memory.swap.max", both < 0 ? "max" : String(both - memory), optional)];
+  return [write("memory.max", String(limit)), swapWrite("memory.swap.max", swap < 0 ? "max" : String(swap - limit), optional)];
 }
 
-function planCpu({ cpuQuota = 0, cpuPeriod = 0, cpuShares = 0 }: Limits, versionOf: VersionOf): Write[] {
+function planReservation(reservation: number, versionOf: VersionOf): Write[] {
+  if (reservation <= 0) return [];
+  const write = writer("memory", "--memory-reservation", versionOf);
+  return [write(write.version === "v1" ? "memory.soft_limit_in_bytes" : "memory.low", String(reservation))];
+}
+
+function planCpu({ quota = 0, period = 0, shares = 0 }: LinuxCpu, versionOf: VersionOf): Write[] {
   const writes: Write[] = [];
-  if (cpuShares > 0) {
+  if (shares > 0) {
     const write = writer("cpu", "--cpu-shares", versionOf);
-    writes.push(
-      write.version === "v1" ? write("cpu.shares", String(cpuShares)) : write("cpu.weight", String(cpuWeight(cpuShares))),
-    );
+    writes.push(write.version === "v1" ? write("cpu.shares", String(shares)) : write("cpu.weight", String(cpuWeight(shares))));
   }
-  if (cpuQuota <= 0 && cpuPeriod <= 0) return writes;
+  if (quota <= 0 && period <= 0) return writes;
   const write = writer("cpu", "--cpus", versionOf);
-  const period = String(cpuPeriod > 0 ? cpuPeriod : CPU_PERIOD_DEFAULT);
-  if (write.version === "v2") writes.push(write("cpu.max", `${cpuQuota > 0 ? cpuQuota : "max"} ${period}`));
+  const length = String(period > 0 ? period : CPU_PERIOD_DEFAULT);
+  if (write.version === "v2") writes.push(write("cpu.max", `${quota > 0 ? quota : "max"} ${length}`));
   else {
-    if (cpuPeriod > 0) writes.push(write("cpu.cfs_period_us", period));
-    if (cpuQuota > 0) writes.push(write("cpu.cfs_quota_us", String(cpuQuota)));
+    if (period > 0) writes.push(write("cpu.cfs_period_us", length));
+    if (quota > 0) writes.push(write("cpu.cfs_quota_us", String(quota)));
   }
   return writes;
 }
 
-function planCpuset({ cpusetCpus = "", cpusetMems = "" }: Limits, versionOf: VersionOf): Write[] {
-  const writes: Write[] = [];
-  if (cpusetCpus !== "") {
-    checkList(cpusetCpus, "cpuset cpus");
-    writes.push(writer("cpuset", "--cpuset-cpus", versionOf)("cpuset.cpus", cpusetCpus));
-  }
-  if (cpusetMems !== "") {
-    checkList(cpusetMems, "cpuset mems");
-    writes.push(writer("cpuset", "--cpuset-mems", versionOf)("cpuset.mems", cpusetMems));
-  }
-  return writes;
+function planCpuset({ cpus = "", mems = "" }: LinuxCpu, versionOf: VersionOf): Write[] {
+  return [
+    ...(cpus === "" ? [] : [writer("cpuset", "--cpuset-cpus", versionOf)("cpuset.cpus", cpus)]),
+    ...(mems === "" ? [] : [writer("cpuset", "--cpuset-mems", versionOf)("cpuset.mems", mems)]),
+  ];
 }
 
-function planPids({ pids = 0 }: Limits, versionOf: VersionOf): Write[] {
-  if (pids <= 0) return [];
-  return [writer("pids", "--pids-limit", versionOf)("pids.max", String(pids))];
-}
-
-/** cpuset(7), "List format": numbers and ranges, ascending within a range. */
-function checkList(list: string, what: string): void {
-  for (const part of list.split(",")) {
-    const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part);
-    const low = Number(match?.[1]);
-    const high = Number(match?.[2] ?? match?.[1]);
-    if (match === null || low > high || high > CPUSET_NUMBER_MAX) throw invalid(`Invalid value ${list} for ${what}`);
-  }
+function planPids(limit: number, versionOf: VersionOf): Write[] {
+  return limit <= 0 ? [] : [writer("pids", "--pids-limit", versionOf)("pids.max", String(limit))];
 }
 
 type Writer = ((file: string, value: string, optional?: string | null) => Write) & { readonly version: Version };
@@ -148,8 +113,4 @@ function writer(controller: string, flag: string, versionOf: VersionOf): Writer 
   }
   const write = (file: string, value: string, optional: string | null = null): Write => ({ controller, version, file, value, flag, optional });
   return Object.assign(write, { version });
-}
-
-function invalid(message: string): MdkError {
-  return new MdkError("invalid-limit", message);
 }

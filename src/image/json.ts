@@ -36,6 +36,17 @@ export function naturalOf(value: unknown, what: string): number {
   return value;
 }
 
+/** A whole number of either sign. */
+export function integerOf(value: unknown, what: string): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value)) throw wrong(what, "a whole number", value);
+  return value;
+}
+
+export function booleanOf(value: unknown, what: string): boolean {
+  if (typeof value !== "boolean") throw wrong(what, "true or false", value);
+  return value;
+}
+
 export function stringsOf(value: unknown, what: string): readonly string[] {
   return listOf(value, what).map((item, index) => stringOf(item, `${what}[${index}]`));
 }

@@ -8,6 +8,7 @@
  * (CVE-2019-19921, CVE-2023-27561, CVE-2026-41579).
  */
 import { DEV_LINKS } from "../spec/defaults.ts";
+import { sysctlPath } from "../spec/sysctls.ts";
 import type { LinuxDevice, Mount, Spec } from "../spec/types.ts";
 import { AT_RECURSIVE, AT_SYMLINK_NOFOLLOW, makedev, MOUNT_ATTR, MS, RESOLVE, S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG } from "./linux.ts";
 import { parseMountOptions } from "./mount-options.ts";
@@ -63,7 +64,7 @@ export function fileSystemSteps(context: MountContext): Step[] {
   return [
     ...system.flatMap((mount) => systemMount(mount, context, made)),
     ...(system.some(({ destination }) => destination === "/dev") ? nodes(linux.devices, context.spec.process.terminal, made) : []),
-    ...Object.entries(linux.sysctl).map(([name, text]): Step => ({ write_proc: { path: sysctlPath(name), text } })),
+    ...Object.entries(linux.sysctl).map(([name, text]): Step => ({ write_proc: { path: `/proc/sys/${sysctlPath(name)}`, text } })),
     ...hidden.before,
     ...own.flatMap((mount) => ownMount(mount, context, made)),
     ...hidden.after,
@@ -71,11 +72,6 @@ export function fileSystemSteps(context: MountContext): Step[] {
       ? [{ mount_setattr: { path: "/", flags: 0, attr_set: String(MOUNT_ATTR.RDONLY), attr_clr: "0", propagation: "0" } }]
       : []),
   ];
-}
-
-/** "net.ipv4.ip_forward" → its file; slashes may stand for dots, as sysctl(8) allows for names of interfaces with dots. */
-function sysctlPath(name: string): string {
-  return `/proc/sys/${name.includes("/") ? name : name.replaceAll(".", "/")}`;
 }
 
 function isSystemPlace(path: string): boolean {

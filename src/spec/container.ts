@@ -27,6 +27,17 @@ export interface ContainerConfig {
   StopTimeout?: number;
 }
 
+/** Where a container's network comes from. */
+export type NetworkMode = "bridge" | "none" | "host";
+
+/** `--ulimit`, in the API's members; -1 is unlimited. */
+export interface Ulimit {
+  /** "nofile", "core" … */
+  Name: string;
+  Soft: number;
+  Hard: number;
+}
+
 /** One host side of a published port; an empty port lets the engine choose one. */
 export interface PortBinding {
   HostIp: string;
@@ -37,13 +48,15 @@ export interface PortBinding {
 export interface HostConfig {
   Binds: string[] | null;
   LogConfig: { Type: "json-file" | "none"; Config: Record<string, string> };
-  NetworkMode: string;
+  NetworkMode: NetworkMode;
   /** By "80/tcp". */
   PortBindings: Record<string, PortBinding[]>;
   RestartPolicy: { Name: string; MaximumRetryCount: number };
   AutoRemove: boolean;
   CapAdd: string[] | null;
   CapDrop: string[] | null;
+  /** Names or numbers of supplementary groups. */
+  GroupAdd: string[] | null;
   Dns: string[];
   DnsOptions: string[];
   DnsSearch: string[];
@@ -52,17 +65,31 @@ export interface HostConfig {
   Privileged: boolean;
   ReadonlyRootfs: boolean;
   Init?: boolean;
+  /** -1000 … 1000; 0: as the engine's own processes. */
+  OomScoreAdj: number;
+  SecurityOpt: string[] | null;
+  /** By absolute path in the container: options as mount(8) writes them, joined by commas. */
+  Tmpfs?: Record<string, string>;
+  Sysctls?: Record<string, string>;
+  Annotations?: Record<string, string>;
   /** Bytes; 0: no limit. */
   Memory: number;
   /** Bytes of memory and swap; 0: twice the memory; -1: no limit. */
   MemorySwap: number;
+  /** Bytes that are left to the container when memory runs short; 0: none. */
+  MemoryReservation: number;
   /** Billionths of a CPU; 0: no limit. */
   NanoCpus: number;
   CpuShares: number;
+  /** Microseconds; 0: the kernel's own. */
+  CpuPeriod: number;
+  /** Microseconds a period; 0 or less: no limit. */
+  CpuQuota: number;
   CpusetCpus: string;
   CpusetMems: string;
   /** null, 0 or -1: no limit. */
   PidsLimit: number | null;
+  Ulimits: Ulimit[] | null;
   ShmSize: number;
 }
 

@@ -1,6 +1,6 @@
 /** The process of `docker exec`: a container's spec and a request to an OCI process (moby daemon/exec_linux.go). Pure. */
 import { capabilityNames } from "./capabilities.ts";
-import { completeEnv, mergeEnv, workingDirectory } from "./generate.ts";
+import { completeEnv, mergeEnv, workingDirectory } from "./environment.ts";
 import type { Process, Spec } from "./types.ts";
 import type { ResolvedUser } from "./user.ts";
 
@@ -16,7 +16,7 @@ export interface ExecRequest {
   readonly user: ResolvedUser;
   readonly tty: boolean;
   readonly privileged: boolean;
-  /** As HostFacts has it. */
+  /** As HostFacts has it: for a container that has none of its own. */
   readonly oomScore: number | null;
 }
 
@@ -27,14 +27,15 @@ export interface ExecRequest {
 export function generateExec(container: Spec, request: ExecRequest, available: bigint): Process {
   const bounding = request.privileged ? capabilityNames(available) : [...container.process.capabilities.bounding];
   const held = request.user.uid === 0 ? bounding : [];
-  const env = mergeEnv({ Env: [...request.containerEnv] }, request.env);
+  const env = mergeEnv(request.containerEnv, request.env);
+  const oomScore = container.process.oomScoreAdj ?? request.oomScore;
   return {
-    ...(request.oomScore === null ? {} : { oomScoreAdj: request.oomScore }),
+    ...(oomScore === null ? {} : { oomScoreAdj: oomScore }),
     terminal: request.tty,
     user: { uid: request.user.uid, gid: request.user.gid, additionalGids: [...request.user.additionalGids] },
     args: [...request.args],
     env: completeEnv(env, { hostname: container.hostname, tty: request.tty, home: request.user.home }),
-    cwd: request.workdir === null || request.workdir === "" ? container.process.cwd : workingDirectory(request.workdir, {}),
+    cwd: request.workdir === null || request.workdir === "" ? container.process.cwd : workingDirectory(request.workdir),
     capabilities: { bounding, effective: [...held], permitted: [...held], inheritable: [], ambient: [] },
     rlimits: [...container.process.rlimits],
     noNewPrivileges: container.process.noNewPrivileges,

@@ -5,7 +5,7 @@ export const CONTAINERS_SCHEMA = `
   CREATE TABLE IF NOT EXISTS containers (
     id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, image TEXT NOT NULL REFERENCES images(id) ON DELETE RESTRICT,
     image_name TEXT NOT NULL, command TEXT NOT NULL, exposed TEXT NOT NULL, created INTEGER NOT NULL, config TEXT NOT NULL, host TEXT NOT NULL,
-    phase TEXT NOT NULL, transient INTEGER NOT NULL DEFAULT 0, network TEXT, started TEXT, finished TEXT,
+    mounts TEXT NOT NULL, cgroup TEXT NOT NULL, phase TEXT NOT NULL, transient INTEGER NOT NULL DEFAULT 0, network TEXT, started TEXT, finished TEXT,
     code INTEGER NOT NULL DEFAULT 0, oom INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '') STRICT;
   CREATE INDEX IF NOT EXISTS containers_image ON containers(image);
   CREATE INDEX IF NOT EXISTS containers_active ON containers(phase) WHERE phase IN ('started', 'removing');

@@ -4,6 +4,8 @@
  */
 import type { Database, Statement } from "bun:sqlite";
 import type { ContainerConfig, HostConfig, NetworkState } from "../spec/container.ts";
+import { decodeConfig, decodeHostConfig } from "../spec/decode.ts";
+import type { UserMount } from "../spec/mount-words.ts";
 import { transaction } from "./database.ts";
 
 /**
@@ -37,6 +39,10 @@ export interface ContainerLine {
 export interface Container extends ContainerLine {
   readonly config: ContainerConfig;
   readonly host: HostConfig;
+  /** What HostConfig says of mounts, resolved when the container was made. */
+  readonly mounts: readonly UserMount[];
+  /** Path of its cgroup below every hierarchy's mount, "mdk/<id>": since it was last started, else where it would be. */
+  readonly cgroup: string;
   /** Made by `run` and not yet past `go`: vanishes when its start is cut off. */
   readonly transient: boolean;
   readonly error: string;
@@ -70,15 +76,20 @@ class StoredContainer extends StoredLine implements Container {
   declare readonly error: string;
   declare private readonly configJson: string;
   declare private readonly hostJson: string;
+  declare private readonly mountsJson: string;
+  declare readonly cgroup: string;
   declare private readonly isTransient: number;
   declare private parsedConfig: ContainerConfig | undefined;
   declare private parsedHost: HostConfig | undefined;
 
   get config(): ContainerConfig {
-    return (this.parsedConfig ??= JSON.parse(this.configJson) as ContainerConfig);
+    return (this.parsedConfig ??= decodeConfig(JSON.parse(this.configJson)));
   }
   get host(): HostConfig {
-    return (this.parsedHost ??= JSON.parse(this.hostJson) as HostConfig);
+    return (this.parsedHost ??= decodeHostConfig(JSON.parse(this.hostJson)));
+  }
+  get mounts(): readonly UserMount[] {
+    return JSON.parse(this.mountsJson) as UserMount[];
   }
   get transient(): boolean {
     return this.isTransient === 1;
@@ -89,7 +100,7 @@ class StoredContainer extends StoredLine implements Container {
 const ACTIVE = "phase IN ('started', 'removing')";
 
 const LINE = "id, name, image, image_name AS imageName, command, exposed, created AS createdMs, phase, started, finished, code, network AS networkJson, oom AS isOom";
-const SELECT = `SELECT ${LINE}, error, config AS configJson, host AS hostJson, transient AS isTransient FROM containers`;
+const SELECT = `SELECT ${LINE}, error, config AS configJson, host AS hostJson, mounts AS mountsJson, cgroup, transient AS isTransient FROM containers`;
 
 function select(database: Database, rest: string): Statement<StoredContainer, string[]> {
   return database.query<StoredContainer, string[]>(`${SELECT} ${rest}`).as(StoredContainer);
@@ -102,14 +113,14 @@ function commandLine({ Entrypoint, Cmd }: ContainerConfig): string {
 }
 
 /** Inserts a container that has never run. SQLite's constraint errors: a name taken, an image that is gone. */
-export function insertContainer(database: Database, container: Pick<Container, "id" | "name" | "image" | "createdMs" | "config" | "host" | "phase" | "transient">): void {
+export function insertContainer(database: Database, container: Pick<Container, "id" | "name" | "image" | "createdMs" | "config" | "host" | "mounts" | "cgroup" | "phase" | "transient">): void {
   const { config } = container;
   database
-    .query("INSERT INTO containers (id, name, image, image_name, command, exposed, created, config, host, phase, transient) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    .query("INSERT INTO containers (id, name, image, image_name, command, exposed, created, config, host, mounts, cgroup, phase, transient) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
     .run(
       container.id, container.name, container.image, config.Image, commandLine(config),
       Object.keys(config.ExposedPorts ?? {}).join(", "), container.createdMs, JSON.stringify(config), JSON.stringify(container.host),
-      container.phase, container.transient ? 1 : 0,
+      JSON.stringify(container.mounts), container.cgroup, container.phase, container.transient ? 1 : 0,
     );
 }
 
@@ -146,9 +157,9 @@ export function nameHolder(database: Database, name: string): string | null {
   return (database.query("SELECT id FROM containers WHERE name = ?").get(name) as { id: string } | null)?.id ?? null;
 }
 
-/** A start begins: phase `started`, the facts of an earlier run forgotten. */
-export function markStarted(database: Database, id: string): void {
-  database.query("UPDATE containers SET phase = 'started', started = NULL, finished = NULL, code = 0, oom = 0, error = '' WHERE id = ?").run(id);
+/** A start begins, in this cgroup: phase `started`, the facts of an earlier run forgotten. */
+export function markStarted(database: Database, id: string, cgroup: string): void {
+  database.query("UPDATE containers SET phase = 'started', cgroup = ?, started = NULL, finished = NULL, code = 0, oom = 0, error = '' WHERE id = ?").run(cgroup, id);
 }
 
 /** How the container is on the network, null: it is not. */

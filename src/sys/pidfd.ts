@@ -21,17 +21,22 @@ export function identityOf(pid: number): { readonly parent: number; readonly sta
   return { parent: Number(fields[1]), startTime: fields[19] ?? "" };
 }
 
+/** A descriptor of whoever has this pid now; null when nobody has. */
+export function openPidfd(pid: number): number | null {
+  const descriptor = Number(c().syscall(SYS_PIDFD_OPEN, pid, 0, null, 0));
+  if (descriptor !== -1) return descriptor;
+  const code = errno();
+  if (code === E.ESRCH) return null;
+  throw new SysError("pidfd_open", code, String(pid));
+}
+
 /**
  * A descriptor of the process with this pid *and* this start time; null when that process is gone. The start time is
  * read after the descriptor was opened: what it then belongs to cannot change any more.
  */
 export function openProcess(pid: number, startTime: string): number | null {
-  const descriptor = Number(c().syscall(SYS_PIDFD_OPEN, pid, 0, null, 0));
-  if (descriptor === -1) {
-    const code = errno();
-    if (code === E.ESRCH) return null;
-    throw new SysError("pidfd_open", code, String(pid));
-  }
+  const descriptor = openPidfd(pid);
+  if (descriptor === null) return null;
   if (identityOf(pid)?.startTime === startTime) return descriptor;
   closeSync(descriptor);
   return null;

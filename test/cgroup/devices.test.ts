@@ -1,13 +1,14 @@
 /** Device rules as v1 writes and as an eBPF program, which a small interpreter runs. */
 import { expect, test } from "bun:test";
-import { allowsEverything, assembleDeviceProgram, planDeviceWrites, type DeviceRule } from "../../src/cgroup/devices.ts";
+import { allowsEverything, assembleDeviceProgram, planDeviceWrites } from "../../src/cgroup/devices.ts";
+import type { LinuxDeviceCgroup } from "../../src/spec/types.ts";
 
-const DENY_ALL: DeviceRule = { allow: false, type: "a", major: null, minor: null, access: "rwm" };
-const ALLOW_ALL: DeviceRule = { ...DENY_ALL, allow: true };
-const rule = (text: string, allow = true): DeviceRule => {
+const DENY_ALL: LinuxDeviceCgroup = { allow: false, type: "a", access: "rwm" };
+const ALLOW_ALL: LinuxDeviceCgroup = { ...DENY_ALL, allow: true };
+const rule = (text: string, allow = true): LinuxDeviceCgroup => {
   const [type, numbers, access] = text.split(" ") as ["b" | "c", string, string];
-  const [major, minor] = numbers.split(":").map((part) => (part === "*" ? null : Number(part)));
-  return { allow, type, major: major ?? null, minor: minor ?? null, access };
+  const [major, minor] = numbers.split(":").map((part) => (part === "*" ? undefined : Number(part)));
+  return { allow, type, access, ...(major === undefined ? {} : { major }), ...(minor === undefined ? {} : { minor }) };
 };
 
 /** The few instructions that the programs use, run as instruction-set.rst defines them. */

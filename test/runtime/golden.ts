@@ -2,14 +2,14 @@
 import type { CgroupLayout } from "../../src/runtime/mount-steps.ts";
 import type { RunInput } from "../../src/runtime/planner.ts";
 import type { Monitor } from "../../src/runtime/plan.ts";
-import { UNLIMITED, generateSpec, type HostFacts, type ImageProcess, type SpecRequest } from "../../src/spec/generate.ts";
+import type { ContainerConfig, HostConfig } from "../../src/spec/container.ts";
+import { decodeConfig, decodeHostConfig } from "../../src/spec/decode.ts";
+import { generateSpec, type HostFacts, type Placement } from "../../src/spec/generate.ts";
+import { UNLIMITED } from "../../src/spec/limits.ts";
+import { resolveMounts } from "../../src/spec/mount-words.ts";
 import type { Spec } from "../../src/spec/types.ts";
 
 export const ID = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-export const IMAGE: ImageProcess = {
-  Env: ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"], Entrypoint: null, Cmd: ["bash"], WorkingDir: "",
-};
 
 export const HOST: HostFacts = {
   capabilities: (1n << 41n) - 1n,
@@ -25,24 +25,20 @@ export const HOST: HostFacts = {
   oomScore: null,
 };
 
-export function request(changes: Partial<SpecRequest> = {}): SpecRequest {
-  return {
-    id: ID, args: [], entrypoint: null, env: [], workdir: null, user: { uid: 0, gid: 0, additionalGids: [0], home: "/root" },
-    hostname: "0123456789ab", domainname: null, tty: false, consoleSize: null, readonlyRoot: false, privileged: false,
-    capAdd: [], capDrop: [], ulimits: [], binds: [], tmpfs: [],
-    files: { hosts: "/c/hosts", hostname: "/c/hostname", resolvConf: "/c/resolv.conf" },
-    init: null, network: "bridge", disableIpv6: true,
-    resources: {
-      memory: null, memorySwap: null, memoryReservation: null, nanoCpus: null, cpuShares: null, cpuPeriod: null,
-      cpuQuota: null, cpusetCpus: null, cpusetMems: null, pidsLimit: null,
-    },
-    noNewPrivileges: false, seccomp: "default", shmSize: 64 << 20, sysctls: {}, cgroupsPath: `/mdk/${ID}`, rootPath: "/c/rootfs",
-    ...changes,
-  };
-}
+/** Members of config, host config and placement alike: their names do not collide. */
+export type Changes = Partial<ContainerConfig> & Partial<HostConfig> & Partial<Placement>;
 
-export function goldenSpec(changes: Partial<SpecRequest> = {}, image = IMAGE, host = HOST): Spec {
-  return generateSpec(image, request(changes), host);
+/** Config of `docker run debian`, joined with its image. */
+export const CONFIG: ContainerConfig = decodeConfig({ Hostname: "0123456789ab", Env: ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"], Cmd: ["bash"] });
+
+const PLACEMENT: Placement = {
+  user: { uid: 0, gid: 0, additionalGids: [0], home: "/root" }, window: null, networkPath: null, init: null,
+  files: { hosts: "/c/hosts", hostname: "/c/hostname", resolvConf: "/c/resolv.conf" }, cgroupsPath: `/mdk/${ID}`, rootPath: "/c/rootfs",
+};
+
+export function goldenSpec(changes: Changes = {}, facts = HOST): Spec {
+  const host = decodeHostConfig(changes);
+  return generateSpec({ config: { ...CONFIG, ...changes }, host, mounts: resolveMounts(host) }, { ...PLACEMENT, ...changes }, facts);
 }
 
 export const MONITOR: Monitor = {

@@ -7,22 +7,17 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { planExec, planRun, type ExecInput, type RunInput } from "../../src/runtime/planner.ts";
 import type { Plan, Step } from "../../src/runtime/plan.ts";
 import { generateExec } from "../../src/spec/exec.ts";
-import { goldenSpec, HOST, ID, IMAGE, MONITOR, runInput, V1 } from "./golden.ts";
+import { CONFIG, goldenSpec, HOST, ID, MONITOR, runInput, V1 } from "./golden.ts";
 
 const USER = { uid: 1000, gid: 1000, additionalGids: [1000, 27], home: "/home/me" };
 
 function everything(): RunInput {
   const spec = goldenSpec({
-    args: ["-c", "id"], entrypoint: ["/bin/sh"], env: ["A=1"], workdir: "/srv", user: USER, domainname: "example.org", tty: true,
-    consoleSize: { height: 24, width: 80 }, readonlyRoot: true, noNewPrivileges: true, capAdd: ["NET_ADMIN"], capDrop: ["mknod"],
-    ulimits: [{ type: "RLIMIT_NOFILE", soft: 4096, hard: 8192 }], init: "/run/mdk/shim",
-    binds: [
-      { source: "/data", target: "/srv", readonly: true, propagation: "rprivate", recursive: true },
-      { source: "/data/s.sock", target: "/run/app/s.sock", readonly: false, propagation: "rshared", recursive: true },
-      { source: "/firmware", target: "/sys/firmware", readonly: false, propagation: "rprivate", recursive: true },
-    ],
-    tmpfs: [{ target: "/run", options: ["size=1m", "exec"] }],
-    network: { path: "/proc/4711/ns/net" },
+    Cmd: ["-c", "id"], Entrypoint: ["/bin/sh"], Env: ["A=1", ...CONFIG.Env], WorkingDir: "/srv", user: USER, Domainname: "example.org", Tty: true,
+    window: { rows: 24, columns: 80 }, ReadonlyRootfs: true, SecurityOpt: ["no-new-privileges"], CapAdd: ["NET_ADMIN"], CapDrop: ["mknod"],
+    Ulimits: [{ Name: "nofile", Soft: 4096, Hard: 8192 }], init: "/run/mdk/shim", OomScoreAdj: 500, Sysctls: { "kernel.shmmax": "65536" },
+    Binds: ["/data:/srv:ro", "/data/s.sock:/run/app/s.sock:rshared", "/firmware:/sys/firmware"], Tmpfs: { "/run": "size=1m,exec" },
+    networkPath: "/proc/4711/ns/net",
   });
   return runInput(spec, {
     cgroups: { ...V1, unified: true }, cgroup: { v2: 14, tasks: [15, 16, 17] }, namespaces: new Map([["network", 18]]),
@@ -42,13 +37,13 @@ function exec(changes: Partial<Parameters<typeof generateExec>[1]> = {}, input: 
 }
 
 const GOLDEN: Readonly<Record<string, () => Plan>> = {
-  "run-v2": () => ({ run: planRun(runInput(goldenSpec({ args: ["true"] }))) }),
+  "run-v2": () => ({ run: planRun(runInput(goldenSpec({ Cmd: ["true"] }))) }),
   "run-v1": () => ({ run: planRun(runInput(goldenSpec(), { cgroups: V1, cgroup: { v2: 14, tasks: [15, 16, 17] } })) }),
   "run-everything": () => ({ run: planRun(everything()) }),
-  "run-privileged": () => ({ run: planRun(runInput(goldenSpec({ privileged: true, network: "host" }), { filter: null })) }),
+  "run-privileged": () => ({ run: planRun(runInput(goldenSpec({ Privileged: true, NetworkMode: "host" }), { filter: null })) }),
   "run-none-shared": () => ({
     run: planRun(runInput(goldenSpec({
-      network: "none", files: null, binds: [{ source: "/mnt", target: "/mnt", readonly: false, propagation: "rshared", recursive: true }],
+      NetworkMode: "none", files: null, Binds: ["/mnt:/mnt:rshared"],
     }), { opLock: null })),
   }),
   exec: () => ({ exec: planExec(exec()) }),
@@ -105,7 +100,7 @@ describe("a start", () => {
   test("installs the filter before capabilities fall, and after no_new_privs only where that was asked for", () => {
     const order = kinds(steps);
     expect(order.indexOf("seccomp")).toBeLessThan(order.indexOf("drop_bounding"));
-    const strict = kinds(planRun(runInput(goldenSpec({ noNewPrivileges: true }))).steps);
+    const strict = kinds(planRun(runInput(goldenSpec({ SecurityOpt: ["no-new-privileges"] }))).steps);
     expect(strict.indexOf("seccomp")).toBeGreaterThan(strict.indexOf("capset"));
     expect(strict.indexOf("prctl")).toBeLessThan(strict.indexOf("drop_bounding"));
   });
@@ -149,7 +144,7 @@ describe("a start", () => {
   });
 
   test("of a privileged container has no mask, no filter, every device and everything writable", () => {
-    const plan = planRun(runInput(goldenSpec({ privileged: true }), { filter: null }));
+    const plan = planRun(runInput(goldenSpec({ Privileged: true }), { filter: null }));
     expect(kinds(plan.steps)).not.toContain("open_tree");
     expect(kinds(plan.steps)).not.toContain("seccomp");
     expect(told(plan.steps)).toContain("mknod /dev/net/tun");
@@ -159,7 +154,7 @@ describe("a start", () => {
 
   test("looks a bare name up in PATH, absolute directories only", () => {
     const of = (args: string[], env: string[]): readonly string[] => {
-      const step = planRun(runInput(goldenSpec({ args, env }))).steps.at(-1);
+      const step = planRun(runInput(goldenSpec({ Cmd: args, Env: env }))).steps.at(-1);
       return step !== undefined && "execve" in step ? step.execve.paths : [];
     };
     expect(of(["ls"], ["PATH=/bin::.:rel:/usr/bin/:/bin"])).toEqual(["/bin/ls", "/usr/bin/ls"]);
@@ -168,8 +163,8 @@ describe("a start", () => {
   });
 
   test("is refused where a string holds a NUL", () => {
-    expect(() => planRun(runInput(goldenSpec({ args: ["a\0b"] })))).toThrow(/NUL/);
-    expect(() => planRun(runInput(goldenSpec({ env: ["A=\0"] })))).toThrow(/NUL/);
+    expect(() => planRun(runInput(goldenSpec({ Cmd: ["a\0b"] })))).toThrow(/NUL/);
+    expect(() => planRun(runInput(goldenSpec({ Env: ["A=\0"] })))).toThrow(/NUL/);
   });
 });
 
@@ -196,7 +191,7 @@ test("every plan carries its id and the report's descriptor", () => {
 });
 
 test("a score for the killer of memory that a caller would hand on is taken back, for a start and for an exec", () => {
-  const spec = goldenSpec({}, IMAGE, { ...HOST, oomScore: 0 });
+  const spec = goldenSpec({}, { ...HOST, oomScore: 0 });
   const planned = (of: typeof spec): readonly Step[] => planRun(runInput(of)).steps;
   const written = { write_proc: { path: "/proc/self/oom_score_adj", text: "0" } };
   expect(planned(spec)).toContainEqual(written);

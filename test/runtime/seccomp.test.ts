@@ -185,7 +185,7 @@ describe("the filter", () => {
   });
 
   test("is absent from privileged containers, and written out for other runtimes", async () => {
-    expect(await seccompFilter(goldenSpec({ privileged: true }), "x86_64")).toBe(null);
+    expect(await seccompFilter(goldenSpec({ Privileged: true }), "x86_64")).toBe(null);
     const bundle = await withSeccompProfile(goldenSpec(), "x86_64");
     expect(bundle.linux.seccomp).toEqual(defaultProfile(DEFAULT_CAPABILITIES, "x86_64"));
     expect(await seccompFilter(bundle, "x86_64")).toBe(filterOf("x86_64").toBase64());

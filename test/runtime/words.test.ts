@@ -41,7 +41,7 @@ describe("signals", () => {
 });
 
 describe("a failure", () => {
-  const { steps } = planRun(runInput(goldenSpec({ binds: [{ source: "/data", target: "/srv", readonly: false, propagation: "rprivate", recursive: true }] })));
+  const { steps } = planRun(runInput(goldenSpec({ Binds: ["/data:/srv"] })));
   const context: FailureContext = {
     operation: "run", args: ["foo"], cwd: "/nowhere", steps, text: errnoText, sourceOf: (place) => (place === "/srv" ? "/data" : null),
   };

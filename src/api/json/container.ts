@@ -2,6 +2,7 @@
 import type { Container } from "../../store/containers.ts";
 import type { Status } from "../../engine/end/status.ts";
 import type { PublishedPort } from "../../spec/container.ts";
+import type { UserMount } from "../../spec/mount-words.ts";
 
 /** Go's zero time: what Docker shows for "never". */
 const NEVER = "0001-01-01T00:00:00Z";
@@ -35,7 +36,7 @@ export function inspectContainer(facts: InspectFacts): Record<string, unknown> {
         ...(status.pid === 0 ? {} : { MergedDir: `/proc/${status.pid}/root` }),
       },
     },
-    Mounts: (container.host.Binds ?? []).map(mountOf), Config: config, NetworkSettings: networkOf(facts),
+    Mounts: container.mounts.flatMap(mountOf), Config: config, NetworkSettings: networkOf(facts),
   };
 }
 
@@ -47,11 +48,10 @@ function stateOf({ container, status }: InspectFacts): Record<string, unknown> {
   };
 }
 
-function mountOf(bind: string): Record<string, unknown> {
-  const [source = "", target = "", options = ""] = bind.split(":");
-  const words = options.split(",").filter((word) => word !== "");
-  const propagation = words.find((word) => /^r?(private|shared|slave)$/.test(word)) ?? "rprivate";
-  return { Type: "bind", Source: source, Destination: target, Mode: options, RW: !words.includes("ro"), Propagation: propagation };
+function mountOf(mount: UserMount): Record<string, unknown>[] {
+  // Docker lists no --tmpfs here.
+  if (mount.type !== "bind") return [];
+  return [{ Type: "bind", Source: mount.source, Destination: mount.target, Mode: mount.mode, RW: !mount.readonly, Propagation: mount.propagation }];
 }
 
 /** `Ports` of NetworkSettings: "80/tcp" → bindings, null for a port that is exposed only. */

@@ -17,7 +17,6 @@ import { lockFile, tryLockFile } from "../../sys/lock.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
 import type { Context } from "../context.ts";
 import { awaitReleased } from "./end.ts";
-import { cgroupParent } from "../host/identity.ts";
 import { detachNetwork } from "../network/network.ts";
 import { findOrphans, isContainerId } from "./orphans.ts";
 import { LOST_CODE } from "./status.ts";
@@ -81,10 +80,9 @@ function endOf(context: Context, container: Container, condition: Condition): Pa
 function releaseHost(context: Context, container: Container, condition: Condition): void {
   detachNetwork(context, container);
   const cgroups = context.cgroups();
-  const name = { parent: cgroupParent(context), id: container.id };
   // A monitor that wrote its record saw the last process go.
-  if (condition.kind !== "ended") killGroup(cgroups, name);
-  removeGroup(cgroups, name);
+  if (condition.kind !== "ended") killGroup(cgroups, container.cgroup);
+  removeGroup(cgroups, container.cgroup);
 }
 
 /**

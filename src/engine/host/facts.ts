@@ -2,7 +2,8 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import type { Cgroups } from "../../cgroup/detect.ts";
 import { MASKED_PATHS, READONLY_PATHS } from "../../spec/defaults.ts";
-import { UNLIMITED, type HostFacts } from "../../spec/generate.ts";
+import type { HostFacts } from "../../spec/generate.ts";
+import { UNLIMITED } from "../../spec/limits.ts";
 import type { LinuxDevice } from "../../spec/types.ts";
 import type { CgroupLayout, PathKind } from "../../runtime/mount-steps.ts";
 
@@ -102,6 +103,11 @@ export function cgroupLayout(cgroups: Cgroups): CgroupLayout {
       : { directory: named.slice("name=".length), options: ["none", named] };
   });
   return { version: 1, hierarchies, unified: cgroups.mode === "hybrid" };
+}
+
+/** CPUs that this process may run on. */
+export function cpuCount(): number {
+  return navigator.hardwareConcurrency;
 }
 
 /** Identity of this process's network namespace on this boot: rows about networks are keyed by it. */

@@ -14,6 +14,11 @@ export function defaultRunRoot(root: string): string {
   return hash === null ? DEFAULT_RUN_ROOT : `${DEFAULT_RUN_ROOT}-${hash}`;
 }
 
+/** Path of a container's cgroup that is started now, below every hierarchy's mount. */
+export function cgroupPath(context: Context, id: string): string {
+  return `${cgroupParent(context)}/${id}`;
+}
+
 /** Name of the cgroup below which all groups of this root lie, in every hierarchy. */
 export function cgroupParent(context: Context): string {
   const hash = rootHash(context);

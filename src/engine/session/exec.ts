@@ -1,5 +1,6 @@
 /** One more process in a running container, with streams of its own. */
 import { closeSync, constants, openSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { EXIT, MdkError } from "../../error.ts";
 import { describe, monitorGroup } from "../../cgroup/group.ts";
 import { failureError } from "../../runtime/failure.ts";
@@ -20,7 +21,6 @@ import { isTerminal, windowSize } from "../../sys/terminal.ts";
 import type { Context } from "../context.ts";
 import { chooseOomScore, readCapabilities } from "../host/facts.ts";
 import { attachBits, type ForegroundEnd } from "./foreground.ts";
-import { cgroupParent } from "../host/identity.ts";
 import { planMonitor, type Streaming } from "../start/monitor-plan.ts";
 import { newId } from "../host/ids.ts";
 import { userOf } from "../start/prepare.ts";
@@ -121,7 +121,7 @@ function processOf(container: Container, spec: Spec, { state, ...options }: Laun
   const capabilities = readCapabilities();
   const root = openSync(`/proc/${state.pid}/root`, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    const user = userIn(root, options.user ?? container.config.User);
+    const user = userIn(root, options.user ?? container.config.User, container.host.GroupAdd ?? []);
     return generateExec(spec, {
       args: options.args, containerEnv: container.config.Env, env: options.env, workdir: options.workdir, user, tty: options.terminal,
       privileged: options.privileged, oomScore: chooseOomScore(capabilities),
@@ -132,9 +132,9 @@ function processOf(container: Container, spec: Spec, { state, ...options }: Laun
 }
 
 /** Docker's status for a user that the container does not have: 126. */
-function userIn(root: number, word: string): ReturnType<typeof userOf> {
+function userIn(root: number, word: string, groupAdd: readonly string[]): ReturnType<typeof userOf> {
   try {
-    return userOf(root, word);
+    return userOf(root, word, groupAdd);
   } catch (error) {
     if (!(error instanceof MdkError)) throw error;
     throw new MdkError(error.code, error.message, { status: EXIT.cannotInvoke, cause: error, ...(error.hint === null ? {} : { hint: error.hint }) });
@@ -155,8 +155,7 @@ interface PlanInput extends Launching {
 async function makePlan(context: Context, container: Container, input: PlanInput): Promise<Exec> {
   const { descriptors, keep, process, spec } = input;
   const cgroups = context.cgroups();
-  const parent = cgroupParent(context);
-  const group = describe(cgroups, { parent, id: container.id });
+  const group = describe(cgroups, container.cgroup);
   const open = (path: string, flags: number): number => descriptors.add(keep(openSync(path, flags)));
   const handed = (wanted: boolean, descriptor: number): number | null => (wanted && !input.pumped && !input.detach ? descriptor : null);
   const attached = !input.detach;
@@ -167,7 +166,7 @@ async function makePlan(context: Context, container: Container, input: PlanInput
     clientCleans: attached,
   };
   const monitor = planMonitor({
-    descriptors, keep, streaming, monitorGroup: monitorGroup(cgroups, parent), listener: null, record: null, oomFile: null, holds: [],
+    descriptors, keep, streaming, monitorGroup: monitorGroup(cgroups, dirname(container.cgroup)), listener: null, record: null, oomFile: null, holds: [],
     log: null, cleanup: [], tellAfterCleanup: false,
   });
   const filter = input.privileged ? null : await seccompFilter(spec, machine(), process.capabilities.bounding);

@@ -9,6 +9,7 @@ import { isForeignKeyViolation, isUniqueViolation, transaction } from "../../sto
 import { markBegun } from "../../runtime/state.ts";
 import type { Context } from "../context.ts";
 import { awaitReleased } from "../end/end.ts";
+import { cgroupPath } from "../host/identity.ts";
 import { newName } from "../host/ids.ts";
 import { leaseNetwork, reserveNetwork, type Reservation } from "../network/network.ts";
 import { clearRunDirectory, reconcile, removeRunDirectory, settleLocked, takeOpLock } from "../end/settle.ts";
@@ -23,7 +24,7 @@ export interface Begun {
 }
 
 /** What a new container is before it has a row. */
-export interface Draft extends Pick<Container, "id" | "name" | "image" | "createdMs" | "config" | "host"> {
+export interface Draft extends Pick<Container, "id" | "name" | "image" | "createdMs" | "config" | "host" | "mounts"> {
   /** The user gave the name: another one will not do. */
   readonly named: boolean;
 }
@@ -36,7 +37,7 @@ export function insertDraft(context: Context, draft: Draft, state: Pick<Containe
   for (let attempt = 0; ; attempt++) {
     const name = draft.named || attempt === 0 ? draft.name : newName(attempt);
     try {
-      insertContainer(database, { ...draft, ...state, name });
+      insertContainer(database, { ...draft, ...state, name, cgroup: cgroupPath(context, draft.id) });
       return name;
     } catch (error) {
       if (isForeignKeyViolation(error)) throw new MdkError("no-such-image", `No such image: ${draft.config.Image}`, { hint: "it was removed meanwhile" });
@@ -86,7 +87,7 @@ export function beginExisting(context: Context, id: string): Begun | null {
     markBegun(opLock, context.root);
     return withReservation(context, container, (reservation) =>
       transaction(context.database(), () => {
-        markStarted(context.database(), id);
+        markStarted(context.database(), id, cgroupPath(context, id));
         return lease(context, id, { opLock, reservation });
       }),
     );

@@ -1,28 +1,10 @@
-/** `-v SOURCE:TARGET[:options]`: parsed, and opened as detached mounts that travel to the shim. */
+/** What bind mounts show, opened as detached mounts that travel to the shim; sources that are missing are made. */
 import { closeSync, mkdirSync, statSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { bindAttributes } from "../../runtime/mount-options.ts";
 import type { PathKind } from "../../runtime/mount-steps.ts";
-import type { BindRequest, Propagation } from "../../spec/mounts.ts";
 import type { Mount } from "../../spec/types.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
-
-const PROPAGATIONS: ReadonlySet<string> = new Set(["private", "rprivate", "slave", "rslave", "shared", "rshared"]);
-/** Accepted and without effect: SELinux relabelling on hosts without it, consistency of other platforms, copy-up of volumes. */
-const WITHOUT_EFFECT: ReadonlySet<string> = new Set(["rw", "z", "Z", "cached", "delegated", "consistent", "nocopy"]);
-
-/** Throws MdkError for a word that is no option. */
-export function parseBind(text: string): BindRequest {
-  const [source = "", target = "", options = ""] = text.split(":");
-  let propagation: Propagation = "rprivate";
-  let readonly = false;
-  for (const word of options.split(",").filter((option) => option !== "")) {
-    if (word === "ro") readonly = true;
-    else if (PROPAGATIONS.has(word)) propagation = word as Propagation;
-    else if (!WITHOUT_EFFECT.has(word)) throw new MdkError("invalid-mount", `invalid volume specification: '${text}': invalid mode: ${word}`, { status: 125 });
-  }
-  return { source, target, readonly, propagation, recursive: true };
-}
 
 export interface OpenBind {
   readonly fd: number;
@@ -49,7 +31,7 @@ export function ensureSource(source: string): void {
   try {
     mkdirSync(source, { recursive: true, mode: 0o755 });
   } catch (error) {
-    throw new MdkError("bind-source", `error while creating mount source path '${source}': ${(error as Error).message}`, { status: 125, cause: error });
+    throw new MdkError("bind-source", `error while creating mount source path '${source}': ${(error as Error).message}`, { cause: error });
   }
 }
 

@@ -3,15 +3,14 @@ import { closeSync } from "node:fs";
 import { bindAttributes } from "../../runtime/mount-options.ts";
 import { openShim } from "../../runtime/shim.ts";
 import { INIT_PATH } from "../../spec/defaults.ts";
-import { generateSpec, type HostFacts, type SpecRequest } from "../../spec/generate.ts";
+import { generateSpec, type HostFacts } from "../../spec/generate.ts";
 import type { Spec } from "../../spec/types.ts";
 import { resolveUser, type ResolvedUser } from "../../spec/user.ts";
 import type { Container } from "../../store/containers.ts";
 import { AT_EMPTY_PATH, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
-import { ensureSource, openBind, parseBind, type OpenBind } from "./binds.ts";
+import { ensureSource, openBind, type OpenBind } from "./binds.ts";
 import type { Context } from "../context.ts";
 import { readHostFacts } from "../host/facts.ts";
-import { cgroupParent } from "../host/identity.ts";
 import { ensureMountPoint, ensureRootDirectory, mountRoot, readRootText } from "./root.ts";
 
 export interface PreparedRoot {
@@ -35,11 +34,17 @@ export interface PrepareOptions {
 
 /** Mounts, reads, decides, makes mount points, opens binds. Errors: MdkError in Docker's words. */
 export function prepareRoot(context: Context, container: Container, options: PrepareOptions): PreparedRoot {
-  const { config, host } = container;
-  const mount = options.keep(mountRoot({ directory: options.store, layers: options.layers, volatile: host.AutoRemove }));
-  const user = userOf(mount, config.User);
+  const { config, host, mounts } = container;
+  const { store, window } = options;
+  const mount = options.keep(mountRoot({ directory: store, layers: options.layers, volatile: host.AutoRemove }));
+  const user = userOf(mount, config.User, host.GroupAdd ?? []);
   const facts = readHostFacts(host.Privileged);
-  const spec = generateSpec({ WorkingDir: config.WorkingDir }, requestOf(context, container, options, user), facts);
+  const spec = generateSpec(container, {
+    user, window, networkPath: null, cgroupsPath: `/${container.cgroup}`, rootPath: "rootfs",
+    files: { hosts: `${store}/hosts`, hostname: `${store}/hostname`, resolvConf: `${store}/resolv.conf` },
+    init: host.Init === true ? "mdk-shim" : null,
+  }, facts);
+  for (const bind of mounts) if (bind.type === "bind") ensureSource(bind.source);
   ensureRootDirectory(mount, spec.process.cwd);
   const binds = new Map<string, OpenBind>();
   for (const entry of spec.mounts) {
@@ -60,7 +65,7 @@ function isBelowAnother(destination: string, spec: Spec): boolean {
 }
 
 /** -u or USER, resolved with the container's own passwd and group. */
-export function userOf(root: number, user: string, groupAdd: readonly string[] = []): ResolvedUser {
+export function userOf(root: number, user: string, groupAdd: readonly string[]): ResolvedUser {
   return resolveUser(user, readRootText(root, "etc/passwd"), readRootText(root, "etc/group"), groupAdd);
 }
 
@@ -75,28 +80,4 @@ function openInit(context: Context, words: readonly string[]): OpenBind {
     throw error;
   }
   return { fd: tree, kind: "file" };
-}
-
-function requestOf(context: Context, container: Container, options: PrepareOptions, user: ResolvedUser): SpecRequest {
-  const { config, host } = container;
-  const binds = (host.Binds ?? []).map(parseBind);
-  for (const bind of binds) ensureSource(bind.source);
-  const { store } = options;
-  return {
-    id: container.id, args: config.Cmd ?? [], entrypoint: config.Entrypoint ?? [""], env: config.Env,
-    workdir: config.WorkingDir, user, hostname: config.Hostname, domainname: config.Domainname === "" ? null : config.Domainname,
-    tty: config.Tty, consoleSize: options.window === null ? null : { height: options.window.rows, width: options.window.columns },
-    readonlyRoot: host.ReadonlyRootfs, privileged: host.Privileged, capAdd: host.CapAdd ?? [], capDrop: host.CapDrop ?? [],
-    ulimits: [], binds, tmpfs: [],
-    files: { hosts: `${store}/hosts`, hostname: `${store}/hostname`, resolvConf: `${store}/resolv.conf` },
-    init: host.Init === true ? "mdk-shim" : null,
-    network: host.NetworkMode as "bridge" | "none" | "host", disableIpv6: host.NetworkMode === "bridge",
-    resources: {
-      memory: host.Memory || null, memorySwap: host.MemorySwap || null, memoryReservation: null, nanoCpus: host.NanoCpus || null,
-      cpuShares: host.CpuShares || null, cpuPeriod: null, cpuQuota: null, cpusetCpus: host.CpusetCpus || null,
-      cpusetMems: host.CpusetMems || null, pidsLimit: host.PidsLimit,
-    },
-    noNewPrivileges: false, seccomp: "default", shmSize: host.ShmSize, sysctls: {},
-    cgroupsPath: `/${cgroupParent(context)}/${container.id}`, rootPath: "rootfs",
-  };
 }

@@ -1,5 +1,6 @@
 /** The plan of a container's start: cgroup, descriptors and monitor, joined to what the planner makes of the spec. */
 import { constants, openSync } from "node:fs";
+import { dirname } from "node:path";
 import { MdkError } from "../../error.ts";
 import { createGroup, monitorGroup } from "../../cgroup/group.ts";
 import { ensureParent } from "../../cgroup/parent.ts";
@@ -9,14 +10,12 @@ import { planRun } from "../../runtime/planner.ts";
 import type { Window } from "../../runtime/process-steps.ts";
 import { runLockPath } from "../../runtime/state.ts";
 import { machineOf, seccompFilter } from "../../runtime/seccomp.ts";
-import type { Spec } from "../../spec/types.ts";
 import { runPaths } from "../../store/paths.ts";
 import { openLock } from "../../sys/lock.ts";
 import { listenUnix } from "../../sys/socket.ts";
 import type { Begun } from "./begin.ts";
 import type { Context } from "../context.ts";
 import { cgroupLayout, readPathKinds } from "../host/facts.ts";
-import { cgroupParent } from "../host/identity.ts";
 import { planLog, planMonitor, type Streaming } from "./monitor-plan.ts";
 import type { PreparedRoot } from "./prepare.ts";
 
@@ -37,11 +36,10 @@ export interface RunPlanInput {
 export async function makeRunPlan(context: Context, begun: Begun, input: RunPlanInput): Promise<Run> {
   const { container, opLock } = begun;
   const { root, descriptors, keep } = input;
-  const parent = cgroupParent(context);
+  const parent = dirname(container.cgroup);
   const cgroups = context.cgroups();
   ensureParent(cgroups, parent);
-  const { resources } = root.spec.linux;
-  const { group, warnings } = createGroup(cgroups, { parent, id: container.id }, limitsOf(resources), resources.devices);
+  const { group, warnings } = createGroup(cgroups, container.cgroup, root.spec.linux.resources);
   for (const text of warnings) input.warn(text);
   const directory = (path: string): number => descriptors.add(keep(openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)));
   const run = runPaths(context.runRoot).container(container.id);
@@ -70,12 +68,4 @@ export function machine(): NonNullable<ReturnType<typeof machineOf>> {
   const name = machineOf(process.arch);
   if (name === null) throw new MdkError("unsupported-machine", `mdk does not run on ${process.arch}`);
   return name;
-}
-
-function limitsOf(resources: Spec["linux"]["resources"]): Parameters<typeof createGroup>[2] {
-  const { memory, cpu, pids } = resources;
-  return {
-    memory: memory?.limit, memorySwap: memory?.swap, cpuQuota: cpu?.quota, cpuPeriod: cpu?.period, cpuShares: cpu?.shares,
-    cpusetCpus: cpu?.cpus, cpusetMems: cpu?.mems, pids: pids?.limit,
-  };
 }

@@ -66,8 +66,8 @@ function cleanGroups(context: Context): void {
   const cgroups = context.cgroups();
   const parent = cgroupParent(context);
   for (const id of listGroups(cgroups, parent)) {
-    killGroup(cgroups, { parent, id });
-    removeGroup(cgroups, { parent, id });
+    killGroup(cgroups, `${parent}/${id}`);
+    removeGroup(cgroups, `${parent}/${id}`);
   }
   removeParent(cgroups, parent);
 }

@@ -24,8 +24,8 @@ const CALLS = [
 ];
 
 const PULLER = `
-import { createContext } from "../src/engine/context.ts";
-import { pull } from "../src/engine/pull.ts";
+import { createContext } from "./src/engine/context.ts";
+import { pull } from "./src/engine/image/pull.ts";
 const context = createContext({ root: process.argv[1], runRoot: process.argv[1], environment: {}, now: () => new Date() });
 await pull(context, process.argv[2]);
 `;

@@ -4,17 +4,18 @@ import { closeSync, existsSync, mkdirSync, readdirSync, readFileSync } from "nod
 import { detectCgroups, findController, findUnified, type Cgroups } from "../../../src/cgroup/detect.ts";
 import { createGroup, killGroup, listGroups, monitorGroup, removeGroup } from "../../../src/cgroup/group.ts";
 import { ensureParent, removeParent } from "../../../src/cgroup/parent.ts";
-import { assembleDeviceProgram, type DeviceRule } from "../../../src/cgroup/devices.ts";
+import { assembleDeviceProgram } from "../../../src/cgroup/devices.ts";
+import type { LinuxDeviceCgroup } from "../../../src/spec/types.ts";
 import { loadDeviceProgram, attachDeviceProgram } from "../../../src/sys/bpf.ts";
 
 const root = process.getuid?.() === 0;
 const PARENT = `mdk-test-${process.pid}`;
-const DEFAULT_RULES: DeviceRule[] = [
+const DEFAULT_RULES: LinuxDeviceCgroup[] = [
   { allow: false, access: "rwm" },
-  { allow: true, type: "c", major: null, minor: null, access: "m" },
+  { allow: true, type: "c", access: "m" },
   { allow: true, type: "b", access: "m" },
   { allow: true, type: "c", major: 1, minor: 3, access: "rwm" },
-  { allow: true, type: "c", major: 136, minor: null, access: "rwm" },
+  { allow: true, type: "c", major: 136, access: "rwm" },
 ];
 const MB = 1024 * 1024;
 const cgroups: Cgroups = root ? detectCgroups() : { mode: "none", hierarchies: [] };
@@ -27,8 +28,8 @@ const leftovers = (): string[] =>
 afterEach(() => {
   if (!root) return;
   for (const id of listGroups(cgroups, PARENT)) {
-    killGroup(cgroups, { parent: PARENT, id });
-    removeGroup(cgroups, { parent: PARENT, id });
+    killGroup(cgroups, `${PARENT}/${id}`);
+    removeGroup(cgroups, `${PARENT}/${id}`);
   }
   removeParent(cgroups, PARENT);
   expect(leftovers()).toEqual([]);
@@ -36,12 +37,11 @@ afterEach(() => {
 
 test.skipIf(!root)("a group is made in every hierarchy with its limits and device rules, and removed from all", () => {
   ensureParent(cgroups, PARENT);
-  const name = { parent: PARENT, id: "full" };
+  const name = `${PARENT}/full`;
   const { group, warnings } = createGroup(
     cgroups,
     name,
-    { memory: 100 * MB, cpuQuota: 25_000, cpuPeriod: 100_000, cpuShares: 512, pids: 50, cpusetCpus: "0" },
-    DEFAULT_RULES,
+    { memory: { limit: 100 * MB, reservation: 50 * MB }, cpu: { quota: 25_000, period: 100_000, shares: 512, cpus: "0" }, pids: { limit: 50 }, devices: DEFAULT_RULES },
   );
   expect(warnings).toEqual([]);
   expect(group.directories).toHaveLength(cgroups.hierarchies.length);
@@ -59,8 +59,8 @@ test.skipIf(!root)("a group is made in every hierarchy with its limits and devic
 
 test.skipIf(!root)("a process can join a group without cpuset of its own, through tasks alone, and killGroup ends it", async () => {
   ensureParent(cgroups, PARENT);
-  const name = { parent: PARENT, id: "kill" };
-  const { group } = createGroup(cgroups, name, {}, []);
+  const name = `${PARENT}/kill`;
+  const { group } = createGroup(cgroups, name, { devices: [] });
   const joins = group.tasks.map((file) => `echo 0 > ${file}`);
   if (group.tasks.length === 0) joins.push(`echo 0 > ${group.v2}/cgroup.procs`);
   const child = Bun.spawn(["sh", "-c", `${joins.join(" && ")} && echo in && exec sleep 60`], { stdout: "pipe" });
@@ -74,7 +74,7 @@ test.skipIf(!root)("a process can join a group without cpuset of its own, throug
 
 test.skipIf(!root)("a limit that the kernel refuses leaves no group behind", () => {
   ensureParent(cgroups, PARENT);
-  expect(() => createGroup(cgroups, { parent: PARENT, id: "bad" }, { cpusetCpus: "0-4000" }, [])).toThrow(
+  expect(() => createGroup(cgroups, `${PARENT}/bad`, { cpu: { cpus: "0-4000" }, devices: [] })).toThrow(
     /Requested CPUs are not available - requested 0-4000, available: 0/,
   );
   expect(listGroups(cgroups, PARENT)).toEqual([]);
@@ -82,10 +82,10 @@ test.skipIf(!root)("a limit that the kernel refuses leaves no group behind", () 
 
 test.skipIf(!root)("a left-over group is replaced with the groups inside it: old limits do not live on", () => {
   ensureParent(cgroups, PARENT);
-  const name = { parent: PARENT, id: "again" };
-  const { group } = createGroup(cgroups, name, { pids: 5 }, []);
+  const name = `${PARENT}/again`;
+  const { group } = createGroup(cgroups, name, { pids: { limit: 5 }, devices: [] });
   for (const directory of group.directories) mkdirSync(`${directory}/made/by-the-container`, { recursive: true });
-  createGroup(cgroups, name, {}, []);
+  createGroup(cgroups, name, { devices: [] });
   expect(at("pids", "again", "pids.max")).toBe("max");
   expect(existsSync(`${group.directories[0]}/made`)).toBe(false);
 });
@@ -102,7 +102,7 @@ test.skipIf(!root)("the monitor's group is there and is no container", () => {
 
 test.skipIf(!root || findUnified(cgroups) === null)("on v2 the program passes the kernel's verifier and decides as the list says", async () => {
   ensureParent(cgroups, PARENT);
-  const { group } = createGroup(cgroups, { parent: PARENT, id: "bpf" }, {}, []);
+  const { group } = createGroup(cgroups, `${PARENT}/bpf`, { devices: [] });
   const program = loadDeviceProgram(assembleDeviceProgram(DEFAULT_RULES));
   attachDeviceProgram(program, group.v2 as string);
   closeSync(program);
@@ -116,7 +116,7 @@ test.skipIf(!root || findUnified(cgroups) === null)("without a controller the fl
   const unified = findUnified(cgroups);
   const bare: Cgroups = { mode: "v2", hierarchies: [{ kind: "v2", controllers: [], mountpoint: unified?.mountpoint ?? "", path: "/" }] };
   ensureParent(bare, PARENT);
-  expect(() => createGroup(bare, { parent: PARENT, id: "x" }, { memory: 100 * MB }, [])).toThrow("--memory cannot be set: no cgroup hierarchy has the memory controller");
-  createGroup(bare, { parent: PARENT, id: "x" }, {}, DEFAULT_RULES);
+  expect(() => createGroup(bare, `${PARENT}/x`, { memory: { limit: 100 * MB }, devices: [] })).toThrow("--memory cannot be set: no cgroup hierarchy has the memory controller");
+  createGroup(bare, `${PARENT}/x`, { devices: DEFAULT_RULES });
   expect(readdirSync(`${unified?.mountpoint}/${PARENT}`, { withFileTypes: true }).filter((e) => e.isDirectory()).map((e) => e.name).sort()).toEqual(["monitor", "x"]);
 });

@@ -15,12 +15,11 @@ import type { Run } from "../../../src/runtime/plan.ts";
 import { planRun } from "../../../src/runtime/planner.ts";
 import { machineOf, seccompFilter } from "../../../src/runtime/seccomp.ts";
 import { capabilityMask, DEFAULT_CAPABILITIES } from "../../../src/spec/capabilities.ts";
-import type { SpecRequest } from "../../../src/spec/generate.ts";
 import { E, errnoText } from "../../../src/sys/errno.ts";
 import { SysError } from "../../../src/sys/ffi.ts";
 import { mountSetattr, openTree } from "../../../src/sys/mount.ts";
 import { busyboxRoot, exited, launch, say } from "../../helpers/shim.ts";
-import { goldenSpec, HOST, ID, MONITOR } from "../../runtime/golden.ts";
+import { goldenSpec, HOST, ID, MONITOR, type Changes } from "../../runtime/golden.ts";
 
 /** What this process may hand on. */
 const status = readFileSync("/proc/self/status", "utf8");
@@ -34,7 +33,7 @@ interface Outcome {
 }
 
 /** Runs a script (or argv) in a container of the planner's; its output and end. */
-async function runContainer(changes: Partial<SpecRequest>, prepare: (root: string) => void = () => {}): Promise<Outcome> {
+async function runContainer(changes: Changes, prepare: (root: string) => void = () => {}): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), "mdk-plan-"));
   const fds: number[] = [];
   const open = (path: string, flags: string): number => {
@@ -44,7 +43,7 @@ async function runContainer(changes: Partial<SpecRequest>, prepare: (root: strin
   };
   try {
     const spec = goldenSpec(
-      { files: null, network: "none", env: ["PATH=/bin"], ...changes }, { Cmd: ["true"] },
+      { files: null, NetworkMode: "none", Env: ["PATH=/bin"], Cmd: ["true"], ...changes },
       { ...HOST, capabilities: available, ipv6: existsSync("/proc/sys/net/ipv6"), hardLimits: {}, devices: [] },
     );
     const root = busyboxRoot();
@@ -131,7 +130,7 @@ function kindsOf(paths: readonly string[]): Map<string, PathKind> {
   return new Map(paths.filter((path) => existsSync(path)).map((path) => [path, statSync(path).isDirectory() ? "directory" : "file"]));
 }
 
-const shell = (script: string): Partial<SpecRequest> => ({ args: ["sh", "-c", script] });
+const shell = (script: string): Changes => ({ Cmd: ["sh", "-c", script] });
 
 describe("a container of the planner's", () => {
   test("has Docker's mounts with Docker's options", async () => {
@@ -174,7 +173,7 @@ describe("a container of the planner's", () => {
 
   test("runs a user who is not root without capabilities, with his groups only, in a directory that only root may enter", async () => {
     const user = { uid: 1000, gid: 1001, additionalGids: [1001, 27], home: "/" };
-    const { output, code } = await runContainer({ ...shell("cat /proc/self/status; pwd; exit 7"), user, workdir: "/srv" }, (root) => Bun.spawnSync(["chmod", "700", `${root}/srv`]));
+    const { output, code } = await runContainer({ ...shell("cat /proc/self/status; pwd; exit 7"), user, WorkingDir: "/srv" }, (root) => Bun.spawnSync(["chmod", "700", `${root}/srv`]));
     expect(output).toMatch(/^Uid:\t1000\t1000\t1000\t1000$/m);
     expect(output).toMatch(/^Gid:\t1001\t1001\t1001\t1001$/m);
     expect(output).toMatch(/^Groups:\t27 1001 $/m);
@@ -188,11 +187,7 @@ describe("a container of the planner's", () => {
     writeFileSync(join(folder, "file"), "hello\n");
     const { output } = await runContainer({
       ...shell("cat /srv/file /run/app/file; (echo x > /srv/file) 2>/dev/null || echo refused; echo y > /run/app/file; df /run | wc -l; mount | grep -c ' /run '"),
-      binds: [
-        { source: folder, target: "/srv", readonly: true, propagation: "rprivate", recursive: true },
-        { source: join(folder, "file"), target: "/run/app/file", readonly: false, propagation: "rprivate", recursive: true },
-      ],
-      tmpfs: [{ target: "/run", options: ["size=1m"] }],
+      Binds: [`${folder}:/srv:ro`, `${join(folder, "file")}:/run/app/file`], Tmpfs: { "/run": "size=1m" },
     }, (root) => mkdirSync(`${root}/run`));
     expect(output).toMatch(/^hello\nhello\nrefused\n/);
     expect(readFileSync(join(folder, "file"), "utf8")).toBe("y\n");
@@ -201,12 +196,12 @@ describe("a container of the planner's", () => {
   });
 
   test("with --read-only has a root that cannot be written, and /dev/shm that can", async () => {
-    const { output } = await runContainer({ ...shell("(touch /x) 2>/dev/null || echo refused; touch /dev/shm/x && echo fine"), readonlyRoot: true });
+    const { output } = await runContainer({ ...shell("(touch /x) 2>/dev/null || echo refused; touch /dev/shm/x && echo fine"), ReadonlyRootfs: true });
     expect(output).toBe("refused\nfine\n");
   });
 
   test("with --privileged is neither masked nor filtered", async () => {
-    const { output } = await runContainer({ ...shell("grep Seccomp: /proc/self/status; grep -c ' /proc/' /proc/self/mountinfo; touch /sys/x 2>&1 | grep -c Read-only"), privileged: true });
+    const { output } = await runContainer({ ...shell("grep Seccomp: /proc/self/status; grep -c ' /proc/' /proc/self/mountinfo; touch /sys/x 2>&1 | grep -c Read-only"), Privileged: true });
     expect(output).toBe("Seccomp:\t0\n0\n0\n");
   });
 
@@ -226,16 +221,16 @@ describe("a container of the planner's", () => {
 
   test("is refused a working directory behind its maker's descriptors", async () => {
     for (let fd = 3; fd < 20; fd++) {
-      const { error } = await runContainer({ ...shell("pwd"), workdir: `/proc/self/fd/${fd}` });
+      const { error } = await runContainer({ ...shell("pwd"), WorkingDir: `/proc/self/fd/${fd}` });
       expect(error).toMatch(/chdir to cwd \("\/proc\/self\/fd\/\d+"\) set in config.json failed: (too many levels of symbolic links|no such file or directory)/);
     }
   });
 
   test("that cannot be run says so in Docker's words, with Docker's status", async () => {
-    const errors = async (args: string[]): Promise<string | null> => (await runContainer({ args })).error;
+    const errors = async (args: string[]): Promise<string | null> => (await runContainer({ Cmd: args })).error;
     expect(await errors(["nosuch"])).toMatch(/^127 .*exec: "nosuch": executable file not found in \$PATH: unknown$/);
     expect(await errors(["/bin/nosuch"])).toMatch(/^127 .*exec: "\/bin\/nosuch": stat \/bin\/nosuch: no such file or directory: unknown$/);
     expect(await errors(["/tmp"])).toMatch(/^126 .*exec: "\/tmp": permission denied: unknown$/);
-    expect((await runContainer({ args: ["true"], workdir: "/nosuch" })).error).toMatch(/^127 .*chdir to cwd \("\/nosuch"\) set in config.json failed: no such file or directory: unknown$/);
+    expect((await runContainer({ Cmd: ["true"], WorkingDir: "/nosuch" })).error).toMatch(/^127 .*chdir to cwd \("\/nosuch"\) set in config.json failed: no such file or directory: unknown$/);
   });
 });

@@ -1,0 +1,111 @@
+/**
+ * Configurations of a container from JSON that somebody else wrote (a row of an older mdk, a body of another client): every
+ * member is looked at, one that is missing or null gets Docker's default. What is decoded here is typed from there on. Pure.
+ */
+import { MdkError } from "../error.ts";
+import { booleanOf, integerOf, listOf, objectOf, optional, stringOf, stringsOf, type JsonObject } from "../image/json.ts";
+import type { ContainerConfig, HostConfig, NetworkMode, PortBinding, Ulimit } from "./container.ts";
+
+/** Members of one object, each read once by name; the errors say which was wrong. */
+class Members {
+  readonly #object: JsonObject;
+  readonly #what: string;
+
+  constructor(value: unknown, what: string) {
+    this.#object = objectOf(value, what);
+    this.#what = what;
+  }
+
+  read<T, F>(name: string, reader: (value: unknown, what: string) => T, fallback: F): T | F {
+    return optional(this.#object[name], (value) => reader(value, `${this.#what}.${name}`), fallback);
+  }
+  text = (name: string): string => this.read(name, stringOf, "");
+  flag = (name: string): boolean => this.read(name, booleanOf, false);
+  number = (name: string): number => this.read(name, integerOf, 0);
+  list = (name: string): string[] | null => this.read(name, (value, what) => [...stringsOf(value, what)], null);
+  /** Those members that are there, under their names. */
+  given<K extends string, T>(name: K, reader: (value: unknown, what: string) => T): { [P in K]?: T } {
+    const value = this.read(name, reader, undefined);
+    return (value === undefined ? {} : { [name]: value }) as { [P in K]?: T };
+  }
+}
+
+/** Go's map[string]string. */
+function textsOf(value: unknown, what: string): Record<string, string> {
+  return Object.fromEntries(Object.entries(objectOf(value, what)).map(([key, text]) => [key, stringOf(text, `${what}.${key}`)]));
+}
+
+/** Go's map[string]struct{}. */
+function setOf(value: unknown, what: string): Record<string, Record<string, never>> {
+  return Object.fromEntries(Object.keys(objectOf(value, what)).map((key) => [key, {}]));
+}
+
+/** `Config` of a request or a row. Throws MdkError "json-invalid". */
+export function decodeConfig(value: unknown): ContainerConfig {
+  const config = new Members(value, "Config");
+  return {
+    Hostname: config.text("Hostname"), Domainname: config.text("Domainname"), User: config.text("User"),
+    AttachStdin: config.flag("AttachStdin"), AttachStdout: config.flag("AttachStdout"), AttachStderr: config.flag("AttachStderr"),
+    ...config.given("ExposedPorts", setOf), Tty: config.flag("Tty"), OpenStdin: config.flag("OpenStdin"), StdinOnce: config.flag("StdinOnce"),
+    Env: config.list("Env") ?? [], Cmd: config.list("Cmd"), Image: config.text("Image"), Volumes: config.read("Volumes", setOf, null),
+    WorkingDir: config.text("WorkingDir"), Entrypoint: config.list("Entrypoint"), Labels: config.read("Labels", textsOf, {}),
+    ...config.given("StopSignal", stringOf), ...config.given("StopTimeout", integerOf),
+  };
+}
+
+const SHM_BYTES = 64 << 20;
+
+/** `HostConfig` of a request or a row. Throws MdkError "json-invalid", or Docker's sentence for a network or log driver that is none. */
+export function decodeHostConfig(value: unknown): HostConfig {
+  const host = new Members(value, "HostConfig");
+  return {
+    Binds: host.list("Binds"), LogConfig: host.read("LogConfig", logOf, { Type: "json-file", Config: {} }),
+    NetworkMode: parseNetworkMode(host.text("NetworkMode")), PortBindings: host.read("PortBindings", bindingsOf, {}),
+    RestartPolicy: host.read("RestartPolicy", restartOf, { Name: "no", MaximumRetryCount: 0 }), AutoRemove: host.flag("AutoRemove"),
+    CapAdd: host.list("CapAdd"), CapDrop: host.list("CapDrop"), GroupAdd: host.list("GroupAdd"),
+    Dns: host.list("Dns") ?? [], DnsOptions: host.list("DnsOptions") ?? [], DnsSearch: host.list("DnsSearch") ?? [], ExtraHosts: host.list("ExtraHosts"),
+    Privileged: host.flag("Privileged"), ReadonlyRootfs: host.flag("ReadonlyRootfs"), ...host.given("Init", booleanOf),
+    OomScoreAdj: host.number("OomScoreAdj"), SecurityOpt: host.list("SecurityOpt"),
+    ...host.given("Tmpfs", textsOf), ...host.given("Sysctls", textsOf), ...host.given("Annotations", textsOf),
+    Memory: host.number("Memory"), MemorySwap: host.number("MemorySwap"), MemoryReservation: host.number("MemoryReservation"),
+    NanoCpus: host.number("NanoCpus"), CpuShares: host.number("CpuShares"), CpuPeriod: host.number("CpuPeriod"), CpuQuota: host.number("CpuQuota"),
+    CpusetCpus: host.text("CpusetCpus"), CpusetMems: host.text("CpusetMems"), PidsLimit: host.read("PidsLimit", integerOf, null),
+    Ulimits: host.read("Ulimits", ulimitsOf, null), ShmSize: host.number("ShmSize") || SHM_BYTES,
+  };
+}
+
+/** "default" and "" are the bridge. Throws Docker's sentence for a network that is not there. */
+function parseNetworkMode(text: string): NetworkMode {
+  if (text === "" || text === "default") return "bridge";
+  if (text === "bridge" || text === "none" || text === "host") return text;
+  throw new MdkError("no-such-network", `network ${text} not found`, { hint: "this version of mdk has the networks bridge, none and host" });
+}
+
+function logOf(value: unknown, what: string): HostConfig["LogConfig"] {
+  const log = new Members(value, what);
+  const Type = log.text("Type") || "json-file";
+  if (Type !== "json-file" && Type !== "none") {
+    throw new MdkError("no-such-log-driver", `logger: no log driver named '${Type}' is registered`, { hint: "mdk has json-file and none" });
+  }
+  return { Type, Config: log.read("Config", textsOf, {}) };
+}
+
+function restartOf(value: unknown, what: string): HostConfig["RestartPolicy"] {
+  const restart = new Members(value, what);
+  return { Name: restart.text("Name") || "no", MaximumRetryCount: restart.number("MaximumRetryCount") };
+}
+
+function bindingsOf(value: unknown, what: string): Record<string, PortBinding[]> {
+  const bindings = (list: unknown, name: string): PortBinding[] => listOf(list, name).map((item, index) => {
+    const binding = new Members(item, `${name}[${index}]`);
+    return { HostIp: binding.text("HostIp"), HostPort: binding.text("HostPort") };
+  });
+  return Object.fromEntries(Object.entries(objectOf(value, what)).map(([port, list]) => [port, optional(list, (item) => bindings(item, `${what}.${port}`), [])]));
+}
+
+function ulimitsOf(value: unknown, what: string): Ulimit[] {
+  return listOf(value, what).map((item, index) => {
+    const limit = new Members(item, `${what}[${index}]`);
+    return { Name: limit.text("Name"), Soft: limit.number("Soft"), Hard: limit.number("Hard") };
+  });
+}

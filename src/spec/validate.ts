@@ -1,0 +1,50 @@
+/**
+ * What a request may not say, in Docker's words: all that can be judged without the host's state. Command line, API and build
+ * refuse alike, since they all ask here. Pure.
+ */
+import { MdkError } from "../error.ts";
+import { parseSignal } from "../runtime/signals.ts";
+import type { ContainerConfig, CreateRequest, HostConfig } from "./container.ts";
+import { workingDirectory } from "./environment.ts";
+import { checkLimits } from "./limits.ts";
+import { checkLogOptions } from "./log-options.ts";
+import { resolveMounts } from "./mount-words.ts";
+import { parsePorts } from "./ports.ts";
+import { parseSecurityOptions } from "./security-options.ts";
+import { checkSysctls } from "./sysctls.ts";
+
+/** `cpus`: how many this host has. Throws MdkError; a request that passes can be carried out as far as words go. */
+export function validateRequest({ name, config, host }: CreateRequest, cpus: number): void {
+  if (name !== null) checkName(name);
+  checkConfig(config);
+  checkHost(host, cpus);
+}
+
+/** moby daemon/names/names.go. */
+function checkName(name: string): void {
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) throw invalid(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
+}
+
+function checkConfig(config: ContainerConfig): void {
+  workingDirectory(config.WorkingDir);
+  const { Hostname: hostname } = config;
+  if (hostname !== "" && (hostname.length > 63 || !/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(hostname))) throw invalid(`invalid hostname format: ${hostname}`);
+  const words = [...(config.Entrypoint ?? []), ...(config.Cmd ?? []), ...config.Env];
+  if (words.some((word) => word.includes("\0"))) throw invalid("invalid argument: a NUL byte in the command or its environment");
+  if (config.StopSignal !== undefined) parseSignal(config.StopSignal);
+}
+
+function checkHost(host: HostConfig, cpus: number): void {
+  const restart = host.RestartPolicy.Name;
+  if (restart !== "no" && host.AutoRemove) throw invalid("conflicting options: cannot specify both --restart and --rm");
+  if (restart !== "no") throw invalid(`--restart ${restart} is not supported by this version of mdk`);
+  checkLimits(host, cpus);
+  checkLogOptions(host.LogConfig);
+  checkSysctls(host.Sysctls ?? {}, host.NetworkMode);
+  if ("" in (host.Annotations ?? {})) throw invalid("invalid Annotation: the empty string is not permitted as an annotation key");
+  parseSecurityOptions(host.SecurityOpt ?? []);
+  parsePorts(host.PortBindings);
+  resolveMounts(host);
+}
+
+const invalid = (message: string): MdkError => new MdkError("invalid-request", message);
