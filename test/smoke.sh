@@ -97,6 +97,17 @@ status "a name that is taken" 125 mdk run -d --name limited "$busybox_image" tru
 status "exec's own status" 3 mdk exec limited sh -c 'exit 3'
 is "exec -i" fed "$(echo fed | mdk exec -i limited cat 2>"$folder/err")"
 
+# --- settings of the kernel, on whichever cgroup version this is
+status "run -d with a soft limit and a period" 0 mdk run -d --name soft --memory-reservation 32M --cpu-period 50000 --cpu-quota 20000 "$busybox_image" sleep 600
+pid=$(mdk inspect -f '{{.State.Pid}}' soft)
+is "memory reservation" 33554432 "$(memory_reservation "$pid")"
+is "quota and period" "20000 50000" "$(cpu_limit "$pid")"
+status "rm -f of it" 0 mdk rm -f soft
+status "run with settings of its own" 0 mdk run --rm --oom-score-adj 500 --group-add 4242 --ulimit nofile=100:200 --annotation a=b \
+  --sysctl net.core.somaxconn=77 --tmpfs /scratch:size=64k --security-opt no-new-privileges "$busybox_image" \
+  sh -c 'cat /proc/self/oom_score_adj; id -G | grep -ow 4242; ulimit -Hn; cat /proc/sys/net/core/somaxconn; grep -c " /scratch " /proc/mounts; grep -o "NoNewPrivs.*1" /proc/self/status | tr -d "[:space:]"'
+is "what it saw" "500 4242 200 77 1 NoNewPrivs:1" "$(printf '%s\n' "$out" | tr '\n' ' ' | sed 's/ $//')"
+
 # --- stop, wait, rm
 status "stop -t 1" 0 mdk stop -t 1 limited
 is "state after stop" exited "$(mdk inspect -f '{{.State.Status}}' limited)"

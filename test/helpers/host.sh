@@ -18,6 +18,9 @@ cgroup_value() {
 # In bytes.
 memory_limit() { cgroup_value "$1" memory memory.limit_in_bytes memory.max; }
 
+# Bytes that are left to the container when memory runs short.
+memory_reservation() { cgroup_value "$1" memory memory.soft_limit_in_bytes memory.low; }
+
 # As "quota period" in microseconds.
 cpu_limit() {
   quota=$(cgroup_value "$1" cpu cpu.cfs_quota_us cpu.max) || return
