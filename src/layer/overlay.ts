@@ -2,9 +2,10 @@
  * Overlay mounts as detached descriptors: nothing of them ever stands in a mount table of the host, and they are gone
  * with their last descriptor. A container's root (with an upper) and the merged view of an image's layers (without).
  */
-import { closeSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { MdkError } from "../error.ts";
+import { O_DIRECTORY, O_PATH } from "../sys/at.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import { isKernel } from "../sys/kernel.ts";
@@ -65,19 +66,27 @@ function attempt(attributes: number, configure: (context: number) => void, addLo
   }
 }
 
-/** One string of all layers, relative to the directory that holds them: 16 layers of mdk's own store fit, and the one below them. */
+/**
+ * One string of all layers, relative to the directory that holds them: 16 layers of mdk's own store fit, and the one below them. What lies
+ * elsewhere (a container's upper) is named by a descriptor.
+ */
 function mountJoined(lower: readonly string[], attributes: number, configure: (context: number) => void): number {
-  const base = dirname(dirname(lower[0] as string));
-  const within = lower.every((directory) => directory.startsWith(`${base}/`));
-  const joined = lower.map((directory) => escape(within ? directory.slice(base.length + 1) : directory)).join(":");
-  if (Buffer.byteLength(joined) > OPTION_BYTES_MAX) throw tooMany(lower.length);
+  const base = dirname(dirname(lower.at(-1) as string));
+  const opened: number[] = [];
   const before = process.cwd();
-  // Nothing asynchronous happens until the way back.
-  if (within) process.chdir(base);
   try {
+    const joined = lower.map((directory) => {
+      if (directory.startsWith(`${base}/`)) return escape(directory.slice(base.length + 1));
+      opened.push(openSync(directory, O_PATH | O_DIRECTORY));
+      return `/proc/self/fd/${opened.at(-1)}`;
+    }).join(":");
+    if (Buffer.byteLength(joined) > OPTION_BYTES_MAX) throw tooMany(lower.length);
+    // Nothing asynchronous happens until the way back.
+    process.chdir(base);
     return attempt(attributes, configure, (context) => fsconfig(context, "lowerdir", joined));
   } finally {
-    if (within) process.chdir(before);
+    process.chdir(before);
+    for (const descriptor of opened) closeSync(descriptor);
   }
 }
 

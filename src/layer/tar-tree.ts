@@ -10,32 +10,85 @@ const CHUNK = 1 << 20;
 
 /**
  * Writes everything below `root` (a directory's descriptor, which stays open) in the order of the names. What is mounted in it
- * is not of it: a mount point is an empty directory or file. A file that goes meanwhile is left out; one that shrinks is filled up
+ * is not of it: a mount point is an empty directory or file. What goes or changes its kind meanwhile is left out; a file that shrinks is filled up
  * with zeros, as its size was already said. `write` is called with bytes that are only lent. Throws SysError.
  */
 export function exportTree(root: number, write: (bytes: Uint8Array) => void): void {
-  new Exporter(write).directory(root, "");
+  new Exporter(root, write).run();
   write(Buffer.alloc(1024));
 }
 
+/** What a tree that changes meanwhile answers: the entry is gone, or another one is in its place. */
+const CHANGED: ReadonlySet<number> = new Set([E.ENOENT, E.ENOTDIR, E.ELOOP, E.EINVAL, E.EXDEV]);
+
+/** A directory on the way down. */
+interface Level {
+  /** From the root, "" or with a slash at the end. */
+  readonly path: string;
+  readonly names: readonly string[];
+  next: number;
+  /** Null: closed for the sake of deeper ones, opened again on the way back. */
+  descriptor: number | null;
+}
+
+/** Directories open at once: trees may be deeper than a process has descriptors. */
+const OPEN_MAX = 64;
+/** Of a path that is opened in one go; the kernel's PATH_MAX is 4096. */
+const PATH_BYTES = 2048;
+
 class Exporter {
+  readonly #root: number;
   readonly #write: (bytes: Uint8Array) => void;
   /** Inode to first name, of files with several. */
   readonly #first = new Map<string, string>();
   readonly #buffer = Buffer.alloc(CHUNK);
+  readonly #levels: Level[] = [];
 
-  constructor(write: (bytes: Uint8Array) => void) {
+  constructor(root: number, write: (bytes: Uint8Array) => void) {
+    this.#root = root;
     this.#write = write;
   }
 
-  directory(fd: number, path: string): void {
-    const names = readdirSync(`/proc/self/fd/${fd}/.`, { encoding: "buffer" }).map((bytes) => Buffer.from(bytes).toString("latin1"));
-    for (const name of names.sort()) {
-      try {
-        this.#entry(fd, name, path + name);
-      } catch (error) {
-        if (!(error instanceof SysError && error.errno === E.ENOENT)) throw error;
+  run(): void {
+    try {
+      this.#enter("", openBelow(this.#root, ""));
+      for (let level = this.#levels.at(-1); level !== undefined; level = this.#levels.at(-1)) {
+        const name = level.names[level.next++];
+        if (name === undefined) this.#leave();
+        else this.#inLevel(level, name);
       }
+    } finally {
+      while (this.#levels.length > 0) this.#leave();
+    }
+  }
+
+  #enter(path: string, descriptor: number): void {
+    try {
+      const names = readdirSync(`/proc/self/fd/${descriptor}/.`, { encoding: "buffer" }).map((bytes) => Buffer.from(bytes).toString("latin1"));
+      this.#levels.push({ path, names: names.sort(), next: 0, descriptor });
+    } catch (error) {
+      closeSync(descriptor);
+      throw error;
+    }
+    const above = this.#levels.at(-1 - OPEN_MAX);
+    if (above === undefined || above.descriptor === null) return;
+    closeSync(above.descriptor);
+    above.descriptor = null;
+  }
+
+  #leave(): void {
+    const left = this.#levels.pop();
+    if (left !== undefined && left.descriptor !== null) closeSync(left.descriptor);
+  }
+
+  #inLevel(level: Level, name: string): void {
+    try {
+      level.descriptor ??= openBelow(this.#root, level.path);
+      this.#entry(level.descriptor, name, level.path + name);
+    } catch (error) {
+      if (!(error instanceof SysError && CHANGED.has(error.errno))) throw error;
+      // The directory itself is not there any more.
+      if (level.descriptor === null) this.#leave();
     }
   }
 
@@ -54,12 +107,7 @@ class Exporter {
     if (type === S_IF.DIR) {
       const fd = openHere(parent, base, O_DIRECTORY);
       this.#write(encodeHeader({ ...header, name: `${path}/`, link: "" }));
-      if (fd === null) return;
-      try {
-        this.directory(fd, `${path}/`);
-      } finally {
-        closeSync(fd);
-      }
+      if (fd !== null) this.#enter(`${path}/`, fd);
       return;
     }
     if (type === S_IF.REG) this.#file(parent, base, { path, status, xattrs });
@@ -88,6 +136,22 @@ class Exporter {
       closeSync(fd);
     }
   }
+}
+
+/** A directory by its path from the root, in pieces; no link leads on, and no other mount is entered. Throws SysError. */
+function openBelow(root: number, path: string): number {
+  let at = openInRoot(root, ".", O_DIRECTORY, 0, RESOLVE.NO_XDEV);
+  for (let rest = path; rest !== ""; ) {
+    const cut = rest.length <= PATH_BYTES ? rest.length : rest.lastIndexOf("/", PATH_BYTES) + 1;
+    const above = at;
+    try {
+      at = openInRoot(above, Buffer.from(`${rest.slice(0, cut)}\0`, "latin1"), O_DIRECTORY, 0, RESOLVE.NO_XDEV | RESOLVE.NO_SYMLINKS);
+    } finally {
+      closeSync(above);
+    }
+    rest = rest.slice(cut);
+  }
+  return at;
 }
 
 /** Null where another mount begins. */

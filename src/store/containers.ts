@@ -204,9 +204,21 @@ export function deleteContainer(database: Database, id: string): void {
   transaction(database, () => database.query("DELETE FROM containers WHERE id = ?").run(id));
 }
 
-/** The active ones' ids: what reconcile looks through at every start. */
-export function listActive(database: Database): Pick<Container, "id" | "phase">[] {
-  return database.query<Pick<Container, "id" | "phase">, []>(`SELECT id, phase FROM containers WHERE ${ACTIVE}`).all();
+type Active = Pick<Container, "id" | "phase">;
+
+/** The active ones. */
+export function listActive(database: Database): Active[] {
+  return database.query<Active, []>(`SELECT id, phase FROM containers WHERE ${ACTIVE}`).all();
+}
+
+/** At most `count` of the active ones, those from a place of the table on; `place` from 0 to 1 is where. Costs the same however many there are. */
+export function sampleActive(database: Database, place: number, count: number): Active[] {
+  const { last } = database.query("SELECT COALESCE(MAX(rowid), 0) AS last FROM containers").get() as { last: number };
+  const start = Math.floor(place * (last + 1));
+  const select = database.query<Active, [number, number]>(`SELECT id, phase FROM containers WHERE ${ACTIVE} AND phase = 'started' AND rowid >= ? ORDER BY rowid LIMIT ?`);
+  const after = select.all(start, count);
+  const rest = after.length === count ? [] : select.all(0, count - after.length).filter(({ id }) => !after.some((other) => other.id === id));
+  return [...database.query<Active, [number]>(`SELECT id, phase FROM containers WHERE ${ACTIVE} AND phase = 'removing' LIMIT ?`).all(count), ...after, ...rest];
 }
 
 /** Ids of all containers. */

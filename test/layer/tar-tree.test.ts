@@ -1,6 +1,6 @@
 /** A tree as an archive: GNU tar, a stranger to mdk, must make the same tree of it again. */
-import { expect } from "bun:test";
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { expect, test } from "bun:test";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exportTree } from "../../src/layer/tar-tree.ts";
@@ -37,6 +37,73 @@ testIf(isRoot && hasTool("python3") && hasTool("tar"), "needs root, python3 and 
     run("tar", "--xattrs", "--xattrs-include=*", "--numeric-owner", "-xpf", path, "-C", again);
     const snapshot = (directory: string): string[] => run("python3", "test/helpers/snapshot.py", directory, ".").trim().split("\n");
     expect(snapshot(again)).toEqual(snapshot(tree));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+const DEEP = `
+import os, sys
+os.chdir(sys.argv[1])
+for level in range(1500):
+    os.mkdir("level-" + "n" * 8)
+    open("file", "w").close()
+    os.chdir("level-" + "n" * 8)
+`;
+
+const EXPORT = `
+import { openSync, readdirSync, writeSync } from "node:fs";
+import { exportTree } from "./src/layer/tar-tree.ts";
+let open = 0;
+let writes = 0;
+const archive = openSync(process.argv[2], "w");
+exportTree(openSync(process.argv[1], "r"), (bytes) => {
+  writeSync(archive, bytes);
+  if (++writes % 200 === 0) open = Math.max(open, readdirSync("/proc/self/fd").length);
+});
+console.log(open);
+`;
+
+testIf(hasTool("python3") && hasTool("tar"), "needs python3 and tar")("a tree deeper than a process has descriptors is written whole", () => {
+  const folder = mkdtempSync(join(tmpdir(), "mdk-deep-"));
+  try {
+    run("python3", "-c", DEEP, folder);
+    expect(Number(run(process.execPath, "-e", EXPORT, folder, `${folder}.tar`))).toBeLessThan(100);
+    expect(run("tar", "-tf", `${folder}.tar`).trim().split("\n")).toHaveLength(1500 * 2);
+  } finally {
+    run("rm", "-rf", folder, `${folder}.tar`);
+  }
+});
+
+test("a tree that changes while it is read is no error, and no descriptor is left", () => {
+  const folder = mkdtempSync(join(tmpdir(), "mdk-changing-"));
+  const changes: Readonly<Record<string, (path: string) => void>> = {
+    gone: (path) => rmSync(path, { recursive: true }),
+    file: (path) => { rmSync(path, { recursive: true }); writeFileSync(path, ""); },
+    link: (path) => { rmSync(path, { recursive: true }); symlinkSync("/etc", path); },
+    loop: (path) => { rmSync(path, { recursive: true }); symlinkSync("loop", path); },
+    moved: (path) => renameSync(path, `${path}.moved`),
+  };
+  try {
+    for (const [name, change] of Object.entries(changes)) {
+      const tree = join(folder, name);
+      for (const part of ["a", "b/c/d", "e"]) mkdirSync(join(tree, part), { recursive: true });
+      for (const part of ["a/1", "b/1", "b/c/1", "b/c/d/1", "b/z", "e/1"]) writeFileSync(join(tree, part), "x");
+      const before = readdirSync("/proc/self/fd").length;
+      const root = openSync(tree, "r");
+      const names: string[] = [];
+      exportTree(root, (bytes) => {
+        const text = Buffer.from(bytes.subarray(0, 100)).toString("latin1").replace(/\0.*/s, "");
+        if (bytes.length === 512 && bytes[257] === "u".charCodeAt(0)) names.push(text);
+        // In the middle of it: what was listed is not there any more.
+        if (text === "b/c/1") change(join(tree, "b/c"));
+        if (text === "b/1") change(join(tree, "e"));
+      });
+      closeSync(root);
+      expect([name, readdirSync("/proc/self/fd").length - before]).toEqual([name, 0]);
+      expect(names).toEqual(expect.arrayContaining(["a/", "a/1", "b/", "b/1", "b/z"]));
+      expect(names).not.toContain("e/1");
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,22 +1,21 @@
 /** A container's file system as a tar stream: the running one's as it is seen inside, a stopped one's mounted for the moment. */
 import { closeSync, constants, openSync } from "node:fs";
-import { readContainer, type Container } from "../../store/containers.ts";
+import type { Container } from "../../store/containers.ts";
 import { storePaths } from "../../store/paths.ts";
 import { runPaths } from "../../store/paths.ts";
 import { readCondition } from "../../runtime/state.ts";
 import { MdkError } from "../../error.ts";
 import { openProcess, sendSignal } from "../../sys/pidfd.ts";
 import type { Context } from "../context.ts";
-import { awaitReleased } from "../end/end.ts";
+import { withAtRest } from "../end/at-rest.ts";
+import { mountLayers } from "../../layer/overlay.ts";
 import { exportTree } from "../../layer/tar-tree.ts";
 import { rootLayers } from "../image/layers.ts";
-import { mountRoot } from "../start/root.ts";
-import { settleLocked, takeOpLock } from "../end/settle.ts";
-import { readStatus } from "../end/status.ts";
+import { ensureUpper } from "../start/root.ts";
 
 type Write = (bytes: Uint8Array) => void;
 
-/** Calls `write` with pieces of the archive, in order. A stopped container is held by its op lock meanwhile. */
+/** Calls `write` with pieces of the archive, in order. The container may be started, stopped and removed meanwhile. */
 export function exportContainer(context: Context, container: Container, write: Write): void {
   // Whoever starts it holds the op lock: what was not running yet may be, once the lock is ours; and what runs may end.
   while (!exportRunning(context, container, write) && !exportStopped(context, container, write)) Bun.sleepSync(1);
@@ -45,24 +44,23 @@ function exportRunning(context: Context, container: Container, write: Write): bo
   }
 }
 
-/** False for a container that runs: its upper is mounted and must not be mounted twice (kernel-traps 6). */
+/**
+ * False for a container that runs. The view is read-only, the upper its topmost layer: the op lock is held until it stands, and not while
+ * the archive's reader is waited for. Who starts the container meanwhile is seen in it, as in the export of a running one.
+ */
 function exportStopped(context: Context, container: Container, write: Write): boolean {
-  const lock = takeOpLock(context, container.id, true)!;
+  const rested = withAtRest(context, container.id, ({ id, image }) => {
+    const directory = storePaths(context.root).container(id);
+    const layers = rootLayers(context, image);
+    ensureUpper(`${directory}/upper`, layers[0]);
+    return mountLayers([`${directory}/upper`, ...layers], directory);
+  });
+  if (rested.kind === "running") return false;
+  if (rested.kind === "gone") throw new MdkError("no-such-container", `No such container: ${container.id}`);
   try {
-    const now = readContainer(context.database(), container.id);
-    if (now !== null && readStatus(context, now).word === "exited") awaitReleased(context, container.id);
-    settleLocked(context, container.id);
-    const settled = readContainer(context.database(), container.id);
-    if (settled === null) throw new MdkError("no-such-container", `No such container: ${container.id}`);
-    if (settled.phase === "started") return false;
-    const root = mountRoot({ directory: storePaths(context.root).container(container.id), layers: rootLayers(context, container.image), volatile: false });
-    try {
-      exportTree(root, write);
-    } finally {
-      closeSync(root);
-    }
+    exportTree(rested.value, write);
     return true;
   } finally {
-    closeSync(lock);
+    closeSync(rested.value);
   }
 }

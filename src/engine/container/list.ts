@@ -17,7 +17,7 @@ export async function listSummaries(context: Context, { all }: { readonly all: b
   if (!unsettled) return summaries;
   // Many modules, for what is hardly ever met.
   const { reconcile } = await import("../end/settle.ts");
-  return reconcile(context) ? read(context, all) : summaries;
+  return reconcile(context, { all: true }) ? read(context, all) : summaries;
 }
 
 function read(context: Context, all: boolean): Summary[] {

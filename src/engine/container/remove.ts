@@ -1,11 +1,10 @@
 /** Removing a container: Docker's rules for those that run. */
-import { closeSync } from "node:fs";
 import { MdkError } from "../../error.ts";
-import { readContainer, type Container } from "../../store/containers.ts";
+import type { Container } from "../../store/containers.ts";
 import type { Context } from "../context.ts";
-import { awaitReleased } from "../end/end.ts";
+import { withAtRest } from "../end/at-rest.ts";
 import { killContainer } from "./stop.ts";
-import { removeLocked, settleLocked, takeOpLock } from "../end/settle.ts";
+import { removeLocked } from "../end/settle.ts";
 import { readStatus } from "../end/status.ts";
 
 /** Throws MdkError for a running container without `force`. One that is removed meanwhile by somebody else is no error. */
@@ -20,18 +19,7 @@ export function removeContainer(context: Context, container: Container, options:
 /** False for a container that runs. */
 function removeUnlessRunning(context: Context, container: Container): boolean {
   if (readStatus(context, container).word === "running") return false;
-  const lock = takeOpLock(context, container.id, true)!;
-  try {
-    const now = readContainer(context.database(), container.id);
-    if (now !== null && readStatus(context, now).word === "exited") awaitReleased(context, container.id);
-    settleLocked(context, container.id);
-    const settled = readContainer(context.database(), container.id);
-    if (settled?.phase === "started") return false;
-    if (settled !== null) removeLocked(context, settled);
-    return true;
-  } finally {
-    closeSync(lock);
-  }
+  return withAtRest(context, container.id, (settled) => removeLocked(context, settled)).kind !== "running";
 }
 
 function running(container: Container): MdkError {

@@ -9,7 +9,7 @@ import { MdkError } from "../../error.ts";
 import { killGroup, removeGroup } from "../../cgroup/group.ts";
 import { isHeld, opLockPath, readCondition, runLockPath, type Condition } from "../../runtime/state.ts";
 import {
-  deleteContainer, listActive, markEnded, markRemoving, readContainer, type Container,
+  deleteContainer, listActive, markEnded, markRemoving, readContainer, sampleActive, type Container,
 } from "../../store/containers.ts";
 import { checkpoint, transaction } from "../../store/database.ts";
 import { runPaths, storePaths } from "../../store/paths.ts";
@@ -131,13 +131,24 @@ export function removeRunDirectory(context: Context, id: string): void {
   }
 }
 
+/** Of the active containers, a start looks at so many in passing: its cost must not grow with what runs. */
+const IN_PASSING = 16;
+
+export interface Reconciling {
+  /** Every container is looked at, and the run directory, which costs time for each that runs. Without it a few are, others each time. */
+  readonly all?: boolean;
+  /** Those whose end is just being noted are waited for. */
+  readonly wait?: boolean;
+  /** Takes what cannot be dealt with (a process that cannot be killed, a file that cannot be removed): not the business of the command that came upon it. */
+  readonly problem?: (error: unknown) => void;
+}
+
 /**
- * Deals with whatever killed commands and monitors left of this root: containers whose start or end nobody noted,
- * removals that were cut off, run directories without a container. Who is being worked on is skipped; with `wait`, those
- * whose end is just being noted are waited for. True when anything was done. What cannot be dealt with (a process that cannot be killed, a file that cannot be removed) goes to `problem` and is
- * not the business of the command that came upon it: the next one tries again.
+ * Deals with what killed commands and monitors left of this root: containers whose start or end nobody noted, removals that
+ * were cut off, run directories without a container. Who is being worked on is skipped. True when anything was done; what cannot be
+ * dealt with is tried again by the next command.
  */
-export function reconcile(context: Context, { wait = false, problem = () => {} }: { readonly wait?: boolean; readonly problem?: (error: unknown) => void } = {}): boolean {
+export function reconcile(context: Context, { all = false, wait = false, problem = () => {} }: Reconciling = {}): boolean {
   const attempt = (work: () => boolean): boolean => {
     try {
       return work();
@@ -147,8 +158,9 @@ export function reconcile(context: Context, { wait = false, problem = () => {} }
     }
   };
   let done = false;
-  const active = listActive(context.database());
+  const active = all ? listActive(context.database()) : sampleActive(context.database(), Math.random(), IN_PASSING);
   for (const container of active) done = attempt(() => reconcileOne(context, container, wait)) || done;
+  if (!all && active.length >= IN_PASSING) return done;
   return attempt(() => removeOrphans(context, new Set(active.map(({ id }) => id)))) || done;
 }
 

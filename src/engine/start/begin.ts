@@ -8,12 +8,11 @@ import { insertContainer, markStarted, nameHolder, readContainer, setNetwork, ty
 import { isForeignKeyViolation, isUniqueViolation, transaction } from "../../store/database.ts";
 import { markBegun } from "../../runtime/state.ts";
 import type { Context } from "../context.ts";
-import { awaitReleased } from "../end/end.ts";
+import { bringToRest } from "../end/at-rest.ts";
 import { cgroupPath } from "../host/identity.ts";
 import { newName } from "../host/ids.ts";
 import { leaseNetwork, reserveNetwork, type Reservation } from "../network/network.ts";
-import { clearRunDirectory, reconcile, removeRunDirectory, settleLocked, takeOpLock } from "../end/settle.ts";
-import { readStatus } from "../end/status.ts";
+import { clearRunDirectory, reconcile, removeRunDirectory, takeOpLock } from "../end/settle.ts";
 
 /** A container on its way: phase `started`, and the descriptors that keep it so. `startBegun` closes them. */
 export interface Begun {
@@ -74,9 +73,7 @@ export function beginNew(context: Context, draft: Draft): Begun {
 export function beginExisting(context: Context, id: string): Begun | null {
   const opLock = takeOpLock(context, id, true)!;
   try {
-    awaitReleasedUnlessRunning(context, id);
-    settleLocked(context, id);
-    const container = readContainer(context.database(), id);
+    const container = bringToRest(context, id);
     if (container === null || container.phase === "removing") throw new MdkError("no-such-container", `No such container: ${id}`);
     if (container.phase === "started") {
       closeSync(opLock);
@@ -95,12 +92,6 @@ export function beginExisting(context: Context, id: string): Begun | null {
     closeSync(opLock);
     throw error;
   }
-}
-
-/** An ended container whose monitor still closes its mounts is waited for; a running one is not. */
-function awaitReleasedUnlessRunning(context: Context, id: string): void {
-  const container = readContainer(context.database(), id);
-  if (container !== null && readStatus(context, container).word === "exited") awaitReleased(context, id);
 }
 
 function lease(context: Context, id: string, held: { readonly opLock: number; readonly reservation: Reservation }): Begun {
@@ -123,7 +114,7 @@ function withReservation<T>(context: Context, container: Pick<Container, "id" | 
     } catch (error) {
       for (const descriptor of reservation?.holds ?? []) closeSync(descriptor);
       const retry = error instanceof MdkError && (error.code === "port-taken" || error.code === "no-free-address" || error.code === "name-conflict");
-      if (attempt > 0 || !retry || !reconcile(context, { wait: true })) throw error;
+      if (attempt > 0 || !retry || !reconcile(context, { all: true, wait: true })) throw error;
     }
   }
 }

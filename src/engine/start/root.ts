@@ -37,7 +37,7 @@ export function mountRoot({ directory, layers, volatile }: RootOptions): number 
 }
 
 /** The upper's own mode, owner and times become those of `/`: they are the top layer's (kernel-traps 30). */
-function ensureUpper(upper: string, top: string | undefined): void {
+export function ensureUpper(upper: string, top: string | undefined): void {
   if (existsSync(upper)) return;
   // Under its name it is complete: a start that is killed in here leaves nothing that the next one would take as it is.
   const draft = `${upper}.new`;

@@ -40,7 +40,7 @@ export function cleanHost(context: Context): Cleaned {
       removed.push(container.id);
     });
   }
-  attempt(() => reconcile(context, { problem: (error) => void problems.push(messageOf(error)) }));
+  attempt(() => reconcile(context, { all: true, problem: (error) => void problems.push(messageOf(error)) }));
   attempt(() => problems.push(...cleanNetwork(context)));
   attempt(() => cleanGroups(context));
   attempt(() => cleanRunRoot(context));

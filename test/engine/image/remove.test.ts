@@ -35,7 +35,7 @@ function add(digit: string, repository: string, tag: string | null, layers: read
 }
 
 function container(image: string): void {
-  context.database().run("INSERT INTO containers (id, name, image, image_name, command, exposed, created, config, host, phase) VALUES (?, 'c', ?, 'c', '', '', 0, '{}', '{}', 'created')", [hex("c"), image]);
+  context.database().run("INSERT INTO containers (id, name, image, image_name, command, exposed, created, config, host, mounts, cgroup, phase) VALUES (?, 'c', ?, 'c', '', '', 0, '{}', '{}', '[]', '', 'created')", [hex("c"), image]);
 }
 
 const remove = (word: string, force = false): string[] => removeImage(context, word, { force }).map(({ kind, name }) => `${kind} ${name.slice(0, 30)}`);

@@ -29,6 +29,19 @@ rootTest("an export that waits for a start reads the container that runs then, a
   await stage.mdk("rm", "-f", id);
 });
 
+rootTest("an export whose reader stalls keeps nobody waiting: the container starts, ends and is removed meanwhile", async () => {
+  const id = (await stage.mdk("create", "--network", "none", image, "sh", "-c", "echo new >/new")).out.trim();
+  const exporting = Bun.spawn(["sh", "-c", `exec "$@" | { sleep 1000 & echo $! >"$0"; wait; tar -t; }`, join(stage.folder, "sleeper"), ...stage.command("export", id)], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const sleeper = async (): Promise<number> => Number(await Bun.file(join(stage.folder, "sleeper")).text().catch(() => "0"));
+  while ((await sleeper()) === 0) await Bun.sleep(5);
+  await Bun.sleep(200); // the pipe is full by then: the image is larger
+  for (const words of [["start", "-a", id], ["start", "-a", id], ["rm", id]]) expect([words, (await stage.mdk(...words)).code]).toEqual([words, 0]);
+  process.kill(await sleeper());
+  const names = (await new Response(exporting.stdout).text()).trim().split("\n");
+  expect([await exporting.exited, await new Response(exporting.stderr).text()]).toEqual([0, ""]);
+  expect(names).toContain("bin/busybox");
+});
+
 rootTest("an archive does not take the place of a device", async () => {
   const id = (await stage.mdk("create", image)).out.trim();
   mkdirSync(join(stage.folder, "dev"));
