@@ -14,6 +14,7 @@ pub const MOVE_MOUNT_F_EMPTY_PATH = 0x04;
 pub const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 pub const RESOLVE_NO_MAGICLINKS = 0x02;
 pub const RESOLVE_NO_SYMLINKS = 0x04;
+pub const RESOLVE_IN_ROOT = 0x10;
 pub const CLONE_PIDFD = 0x1000;
 pub const CLONE_PARENT = 0x8000;
 pub const CLONE_NEWNS = 0x0002_0000;

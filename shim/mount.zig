@@ -29,10 +29,13 @@ pub fn fsmount(a: plan.Fsmount) linux.Error!void {
     try attach(mounted, a.target, a.resolve);
 }
 
-/// Attaches a detached mount.
+/// Attaches a detached mount. Where links of the image may be followed to the target, procfs is refused: what covers a file
+/// of it deceives whoever writes to it (CVE-2019-16884).
 pub fn attach(mounted: i32, target: [:0]const u8, resolve: u64) linux.Error!void {
     const place = try linux.openPath(target, resolve);
     defer linux.close(place);
+    if (resolve & linux.RESOLVE_IN_ROOT != 0 and try linux.fstatfsType(place) == linux.PROC_SUPER_MAGIC)
+        return linux.fail(.PERM, "fstatfs", target);
     _ = try check(linux.moveMount(mounted, place), "move_mount", target);
 }
 

@@ -73,17 +73,39 @@ fn writeProc(a: plan.WriteProc) linux.Error!void {
     try write(fd, a.text, a.path);
 }
 
+/// A name in an open directory. Links of a user's directory may lead there, but none of /proc's: our own descriptors, still open
+/// here, lead to other mounts' folders.
+const Place = struct {
+    directory: i32,
+    name: [:0]const u8,
+
+    fn open(path: [:0]const u8) linux.Error!Place {
+        var above: [4096]u8 = undefined; // PATH_MAX
+        const slash = std.mem.lastIndexOfScalar(u8, path, '/') orelse return linux.fail(.INVAL, "openat2", path);
+        if (slash + 1 >= above.len) return linux.fail(.NAMETOOLONG, "openat2", path);
+        const length = @max(slash, 1); // of "/name" it is the slash itself
+        @memcpy(above[0..length], path[0..length]);
+        above[length] = 0;
+        const directory = try linux.openPath(above[0..length :0], linux.RESOLVE_IN_ROOT | linux.RESOLVE_NO_MAGICLINKS);
+        return .{ .directory = directory, .name = path[slash + 1 ..] };
+    }
+};
+
 fn mkdir(a: plan.Mkdir) linux.Error!void {
-    const rc = sys.mkdirat(linux.AT_FDCWD, a.path, a.mode);
+    const place = try Place.open(a.path);
+    defer linux.close(place.directory);
+    const rc = sys.mkdirat(place.directory, place.name, a.mode);
     if (sys.errno(rc) == .EXIST and a.exist_ok) return;
     _ = try check(rc, "mkdirat", a.path);
 }
 
 fn mknod(a: plan.Mknod) linux.Error!void {
-    _ = try check(sys.mknodat(linux.AT_FDCWD, a.path, a.mode, a.dev), "mknodat", a.path);
-    _ = try check(sys.fchmodat(linux.AT_FDCWD, a.path, a.mode & 0o7777), "fchmodat", a.path);
+    const place = try Place.open(a.path);
+    defer linux.close(place.directory);
+    _ = try check(sys.mknodat(place.directory, place.name, a.mode, a.dev), "mknodat", a.path);
+    _ = try check(sys.fchmodat(place.directory, place.name, a.mode & 0o7777), "fchmodat", a.path);
     if (a.uid == 0 and a.gid == 0) return;
-    _ = try check(sys.fchownat(linux.AT_FDCWD, a.path, a.uid, a.gid, sys.AT.SYMLINK_NOFOLLOW), "fchownat", a.path);
+    _ = try check(sys.fchownat(place.directory, place.name, a.uid, a.gid, sys.AT.SYMLINK_NOFOLLOW), "fchownat", a.path);
 }
 
 /// The pid is the one that the host's /proc knows: this comes before the container's own is mounted.

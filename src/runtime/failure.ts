@@ -106,6 +106,7 @@ function tellMount({ errno, call }: Failed, target: string, { sourceOf, text }: 
   const source = sourceOf(target);
   const what = source === null ? `error mounting ${target}` : `error mounting "${source}" to rootfs at "${target}"`;
   const reason = `${what}: ${call}: ${text(errno)}`;
+  if (call === "fstatfs") return { reason: `${what}: "${target}" cannot be mounted because it is inside /proc`, status: EXIT.engine, hint: "a link of the image leads there" };
   if (errno === ENOTDIR || errno === EISDIR) {
     return {
       reason: `${reason}: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`,

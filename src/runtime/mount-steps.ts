@@ -43,8 +43,10 @@ export interface MountContext {
 
 /** For what the image must not redirect. */
 const STRICT = RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS;
-/** For targets of the user's mounts: links of the image are followed within the root, links of /proc are not. */
+/** For targets of the user's mounts: links of the image are followed within the root, links of /proc are not; the shim refuses procfs itself then. */
 const WITHIN = RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS;
+/** By the place: the files of /proc that may be covered are asked for by their own names. */
+const resolveOf = (destination: string): number => (destination.startsWith("/proc/") ? STRICT : WITHIN);
 
 /** What a masked directory shows. */
 const EMPTY = ["ro", "nosuid", "nodev", "noexec", "size=4k"];
@@ -146,7 +148,7 @@ function nodes(devices: readonly LinuxDevice[], terminal: boolean, made: Set<str
 function ownMount(mount: Mount, context: MountContext, made: Set<string>): Step[] {
   const bind = context.binds.get(mount.destination);
   const steps = mountPoint(mount, bind?.kind ?? "directory", context.spec.mounts, made);
-  if (bind !== undefined) steps.push({ move_mount: { fd: bind.fd, target: mount.destination, resolve: String(WITHIN) } });
+  if (bind !== undefined) steps.push({ move_mount: { fd: bind.fd, target: mount.destination, resolve: String(resolveOf(mount.destination)) } });
   else if (mount.type === "bind") throw new Error(`no detached mount for ${mount.destination}`);
   else if (mount.type === "cgroup") steps.push(...cgroupMounts(mount, context.cgroups));
   else steps.push(fsmount(mount, isSystemPlace(mount.destination) ? STRICT : WITHIN));

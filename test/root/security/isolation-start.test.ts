@@ -207,6 +207,39 @@ describe("what the image puts where the engine mounts", () => {
   });
 });
 
+describe("links of an image under a user's mounts", () => {
+  rootTest("that lead into /proc are refused, for -v, --tmpfs and the engine's own files", async () => {
+    for (const target of ["/proc", "/proc/sys", "/proc/self/attr", "/proc/self"]) {
+      const evil = await imageWith([link("data", target)]);
+      for (const flags of [["-v", `${canary}:/data`], ["--tmpfs", "/data"]]) {
+        const { code, err } = await stage.mdk("run", "--rm", ...flags, evil, "cat", "/proc/self/mountinfo");
+        expect([target, flags, code, err]).toEqual([target, flags, 125, expect.stringMatching(/"\/data" cannot be mounted because it is inside \/proc|too many levels of symbolic links/)]);
+      }
+    }
+    const evil = await imageWith([directory("etc/"), link("etc/hosts", "../proc/sys/kernel/hostname"), link("etc/hostname", "/proc/self/attr/exec")]);
+    const { code, err } = await stage.mdk("run", "--rm", evil);
+    expect([code, err]).toEqual([125, expect.stringContaining("inside /proc")]);
+    untouched();
+  });
+
+  rootTest("and of a user's directory lead through no descriptor of the engine's to the folder of another mount", async () => {
+    const shared = join(stage.folder, "shared");
+    mkdirSync(shared);
+    for (let number = 3; number < 48; number++) {
+      rmSync(join(shared, "x"), { force: true });
+      Bun.spawnSync(["ln", "-s", `/proc/self/fd/${number}`, join(shared, "x")]);
+      const { code } = await stage.mdk("run", "--rm", "--network", "none", "-v", `${canary}:/canary`, "-v", `${shared}:/shared`, "-v", `${stage.folder}/shared:/shared/x/made`, image);
+      expect([number, code]).toEqual([number, 125]);
+      untouched();
+    }
+  });
+
+  rootTest("a file of /proc that may be covered is covered", async () => {
+    writeFileSync(join(stage.folder, "meminfo"), "MemTotal: 1 kB\n");
+    expect((await stage.mdk("run", "--rm", "-v", `${stage.folder}/meminfo:/proc/meminfo`, image, "cat", "/proc/meminfo")).out).toBe("MemTotal: 1 kB\n");
+  });
+});
+
 describe("numbers for names of users (CVE-2024-40635)", () => {
   rootTest("that are out of range are refused and never fall back to a line of passwd of that name, nor to root", async () => {
     const id = await start(image, "sleep", "600");
