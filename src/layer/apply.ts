@@ -170,6 +170,8 @@ export class LayerWriter implements TarHandler {
         break;
       default: {
         const type = { character: S_IF.CHR, block: S_IF.BLK, fifo: S_IF.IFO }[entry.type];
+        // Overlay's own sign for a file that is deleted: an archive says that in its own way (layer.md, "Whiteouts").
+        if (type === S_IF.CHR && entry.deviceMajor === 0 && entry.deviceMinor === 0) throw new MdkError("archive-invalid", `a device 0:0, which is no device: ${printable(entry.name)}`);
         mknodAt(parent.fd, name(base), type, makeDevice(entry.deviceMajor, entry.deviceMinor));
       }
     }

@@ -3,12 +3,12 @@
  * lie). Inflating runs on a pool thread beside the caller's; chunks of 1 MiB keep the number of hand-overs small.
  */
 import { createGunzip, createZstdDecompress } from "node:zlib";
-import type { Transform } from "node:stream";
+import type { Gunzip, ZstdDecompress } from "node:zlib";
 import { MdkError } from "../error.ts";
 
 const CHUNK = 1 << 20;
 /** Below this no bound is worth having; above it a layer that grows more than this many times is a bomb. */
-const BOMB_FLOOR_BYTES = 4 * 2 ** 30;
+const BOMB_FLOOR_BYTES = 512 * 2 ** 20;
 const BOMB_RATIO = 200;
 
 type Compression = "gzip" | "zstd" | "none";
@@ -25,7 +25,7 @@ function detectCompression(start: Uint8Array): Compression {
 /**
  * Reads `source` to its end and hands the archive's bytes to `sink`, in order. A throw of the sink stops everything and
  * goes on to the caller. Errors: "layer-corrupt" for a broken stream, "layer-too-large" for one that inflates beyond
- * 200 times its size and 4 GiB.
+ * 200 times its size and 512 MiB.
  */
 export async function decompress(source: AsyncIterable<Uint8Array>, sink: (bytes: Uint8Array) => void): Promise<void> {
   const chunks = gather(source);
@@ -72,7 +72,7 @@ async function* gather(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   if (length > 0) yield Buffer.concat(parts, length);
 }
 
-function through(source: AsyncIterable<Uint8Array>, inflate: Transform, sink: (bytes: Uint8Array) => void): Promise<void> {
+function through(source: AsyncIterable<Uint8Array>, inflate: Gunzip | ZstdDecompress, sink: (bytes: Uint8Array) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     let failed = false;
     let inflated = false;
@@ -83,9 +83,15 @@ function through(source: AsyncIterable<Uint8Array>, inflate: Transform, sink: (b
       inflate.destroy();
       reject(error);
     };
+    /** Bytes that were inflated, or lie behind what was, and the last of them. */
+    let given = 0;
+    let last: Uint8Array = new Uint8Array();
     // The source is right or wrong (size, digest) at its end only, and zeros behind the compressed stream end the inflating before.
     const finish = (): void => {
-      if (inflated && read && !failed) resolve();
+      if (!inflated || !read || failed) return;
+      const behind = given - inflate.bytesWritten;
+      if (behind > 0 && last.subarray(Math.max(0, last.length - behind)).some((byte) => byte !== 0)) fail(garbage());
+      else resolve();
     };
     inflate.on("data", (bytes: Uint8Array) => {
       if (failed) return;
@@ -103,7 +109,13 @@ function through(source: AsyncIterable<Uint8Array>, inflate: Transform, sink: (b
     (async () => {
       for await (const chunk of source) {
         if (failed) return;
-        if (!inflated && !inflate.write(chunk)) await drained(inflate, () => failed || inflated);
+        if (inflated) {
+          if (chunk.some((byte) => byte !== 0)) return fail(garbage());
+          continue;
+        }
+        given += chunk.length;
+        last = chunk;
+        if (!inflate.write(chunk)) await drained(inflate, () => failed || inflated);
       }
       read = true;
       if (inflated) finish();
@@ -112,7 +124,12 @@ function through(source: AsyncIterable<Uint8Array>, inflate: Transform, sink: (b
   });
 }
 
-function drained(inflate: Transform, over: () => boolean): Promise<void> {
+/** What one reader passes over another takes for more of the archive. */
+function garbage(): MdkError {
+  return new MdkError("layer-corrupt", "a layer cannot be decompressed: data after the end of the compressed stream");
+}
+
+function drained(inflate: Gunzip | ZstdDecompress, over: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     if (over()) return resolve();
     const events = ["drain", "end", "close"];

@@ -30,8 +30,8 @@ const OPTION_BYTES_MAX = 255;
  */
 export function mountOverlay(overlay: Overlay): number {
   return mount(overlay.lower, 0, (context) => {
-    fsconfig(context, "upperdir", overlay.upper);
-    fsconfig(context, "workdir", overlay.work);
+    fsconfig(context, "upperdir", escape(overlay.upper));
+    fsconfig(context, "workdir", escape(overlay.work));
     if (overlay.volatile === true) fsconfig(context, "volatile", null);
   });
 }

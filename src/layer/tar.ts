@@ -96,7 +96,8 @@ export class TarReader {
           break;
         }
         case "end":
-          // Archives are filled up to the record size; what stands there is hashed but means nothing.
+          // Archives are filled up to the record size with zeros; other readers might go on with what else stands there.
+          if (chunk.subarray(at).some((byte) => byte !== 0)) throw invalid("data after the end of the archive");
           return;
       }
     }

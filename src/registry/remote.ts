@@ -10,7 +10,7 @@ import { parseChallenges } from "./challenge.ts";
 import { basicHeader, type Credentials } from "./credentials.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { fetchToken } from "./token.ts";
-import { cancelled, readBody, Transport, type TransportOptions } from "./transport.ts";
+import { bodyChunks, cancelled, readBody, Transport, type Reading, type TransportOptions } from "./transport.ts";
 
 export interface RemoteOptions extends Omit<TransportOptions, "tls"> {
   readonly endpoint: Endpoint;
@@ -25,8 +25,6 @@ export interface FetchedManifest {
 
 /** A connection that broke within a blob is taken up again this many times, as long as each brought something. */
 const RESUMES_MAX = 10;
-/** No byte for this long: the connection is dead. */
-const STALL_MS = 60_000;
 
 export class Remote {
   readonly #reference: Reference;
@@ -52,7 +50,7 @@ export class Remote {
     const response = await this.#get(`manifests/${target}`, { Accept: ACCEPT });
     const name = canonicalName({ ...this.#reference, ...(isDigest(target) ? { tag: null, digest: target } : { tag: target, digest: null }) });
     if (response.status !== 200) throw await this.#refusal(response, familiarOf(this.#reference, target));
-    const bytes = await readBody(response, MANIFEST_BYTES_MAX, `the manifest of ${name}`);
+    const bytes = await readBody(response, MANIFEST_BYTES_MAX, `the manifest of ${name}`, this.#options);
     const said = response.headers.get("docker-content-digest");
     const digest = digestOf(bytes, isDigest(target) ? algorithmOf(target) : isDigest(said) ? algorithmOf(said) : "sha256");
     const wanted = isDigest(target) ? target : (said ?? digest);
@@ -78,16 +76,18 @@ export class Remote {
     const hash = new Bun.CryptoHasher(algorithmOf(descriptor.digest));
     let received = 0;
     let before = -1;
+    /** Why the last connection brought no more. */
+    let broken: unknown = null;
     for (let attempt = 1; received < descriptor.size || attempt === 1; attempt++) {
       if (attempt > 1) {
-        if (attempt > RESUMES_MAX || received === before) throw shortBlob(descriptor, received);
+        if (attempt > RESUMES_MAX || received === before) throw broken instanceof MdkError ? broken : shortBlob(descriptor, received);
         await this.#transport.wait(1, 0);
       }
       before = received;
       const response = await this.#open(descriptor, received);
       let skip = response.status === 206 ? 0 : received;
       try {
-        for await (const chunk of alive(response, this.#options.signal)) {
+        for await (const chunk of bodyChunks(response, this.#options)) {
           const fresh = skip === 0 ? chunk : chunk.subarray(Math.min(skip, chunk.length));
           skip -= chunk.length - fresh.length;
           if (fresh.length === 0) continue;
@@ -100,7 +100,8 @@ export class Remote {
         }
       } catch (error) {
         if (this.#options.signal?.aborted === true) throw cancelled();
-        if (error instanceof MdkError) throw error;
+        if (error instanceof MdkError && error.code !== "registry-slow") throw error;
+        broken = error;
       }
     }
     const found = `${algorithmOf(descriptor.digest)}:${hash.digest("hex")}`;
@@ -181,7 +182,7 @@ export class Remote {
 
   /** What an answer other than 200 means, in Docker's words. */
   async #refusal(response: Response, name: string, blob: string | null = null): Promise<MdkError> {
-    const codes = await errorCodes(response);
+    const codes = await errorCodes(response, this.#options);
     const { status } = response;
     if (status === 401 || status === 403 || codes.includes("DENIED") || codes.includes("UNAUTHORIZED")) {
       return new MdkError("pull-denied", denied(this.#reference));
@@ -211,30 +212,11 @@ function shortBlob(descriptor: Descriptor, received: number): MdkError {
 }
 
 /** The codes in an error document (distribution-spec, "Error Codes"); none when it is something else. */
-async function errorCodes(response: Response): Promise<string[]> {
+async function errorCodes(response: Response, reading: Reading): Promise<string[]> {
   try {
-    const document = JSON.parse(new TextDecoder().decode(await readBody(response, 1 << 16, "the answer"))) as { errors?: { code?: unknown }[] };
+    const document = JSON.parse(new TextDecoder().decode(await readBody(response, 1 << 16, "the answer", reading))) as { errors?: { code?: unknown }[] };
     return (document.errors ?? []).map(({ code }) => String(code));
   } catch {
     return [];
-  }
-}
-
-/** The body's chunks; a connection on which nothing comes for a minute is given up. */
-async function* alive(response: Response, signal: AbortSignal | null): AsyncGenerator<Uint8Array, void> {
-  const reader = response.body?.getReader();
-  if (reader === undefined) return;
-  try {
-    for (;;) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const stalled = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error("stalled")), STALL_MS);
-      });
-      const next = await Promise.race([reader.read(), stalled]).finally(() => clearTimeout(timer));
-      if (next.done || signal?.aborted === true) return;
-      yield next.value;
-    }
-  } finally {
-    await reader.cancel().catch(() => {});
   }
 }

@@ -30,7 +30,7 @@ export async function fetchToken({ transport, challenge, scope, credentials, ori
         foreign, url: withQuery(realm, service, scope, credentials?.username),
         authorization: credentials === null ? null : basicHeader(credentials.username, credentials.password),
       });
-  const body = await readBody(response, TOKEN_BYTES_MAX, `the answer of ${realm.origin}`);
+  const body = await readBody(response, TOKEN_BYTES_MAX, `the answer of ${realm.origin}`, transport.reading);
   if (response.status === 401 || response.status === 403) return null;
   if (response.status !== 200) throw new MdkError("registry-answer", `failed to fetch a token from ${realm.origin}: it answers ${response.status}`);
   return tokenIn(body, realm.origin);

@@ -25,14 +25,17 @@ export interface TransportOptions {
   readonly signal: AbortSignal | null;
   /** Waits between tries; tests make it short. */
   readonly backOffMs?: number;
+  /** For an answer, for a short body, and for each LEAST_BYTES of a long one. */
+  readonly patienceMs?: number;
 }
 
 const REDIRECTS_MAX = 10;
 const TRIES = 5;
 const BACK_OFF_MS = 500;
 const BACK_OFF_MAX_MS = 30_000;
-/** To the answer's headers; data that stops coming has a limit of its own (remote.ts). */
-const ANSWER_TIMEOUT_MS = 60_000;
+const PATIENCE_MS = 60_000;
+/** A body that brings less than this within the patience is given up: a byte now and then keeps nobody for ever. */
+const LEAST_BYTES = 64 * 1024;
 
 /** Another try may succeed: rate limits and servers in trouble (distribution-spec, "Error Codes"; RFC 9110). */
 const AGAIN = new Set([408, 429, 500, 502, 503, 504]);
@@ -44,8 +47,9 @@ export class Transport {
     this.#options = options;
   }
 
-  get signal(): AbortSignal | null {
-    return this.#options.signal;
+  /** For who reads the answers. */
+  get reading(): Reading {
+    return this.#options;
   }
 
   /**
@@ -100,7 +104,7 @@ export class Transport {
   }
 
   async #once(request: HttpRequest, url: string, origin: string): Promise<Response> {
-    const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const timeout = AbortSignal.timeout(this.#options.patienceMs ?? PATIENCE_MS);
     const answered = new AbortController();
     const stop = (): void => answered.abort(timeout.reason);
     timeout.addEventListener("abort", stop);
@@ -168,14 +172,46 @@ function retryAfterMs(response: Response): number {
   return Number.isFinite(value) && value > 0 ? Math.min(value * 1000, BACK_OFF_MAX_MS) : 0;
 }
 
-/** The whole body, at most `limit` bytes of it. Throws "registry-answer" when there is more. */
-export async function readBody(response: Response, limit: number, what: string): Promise<Uint8Array> {
+/** How a body is read: by the options of the transport that it came by. */
+export type Reading = Pick<TransportOptions, "signal" | "patienceMs">;
+
+/** The whole body, at most `limit` bytes of it, in at most one patience. Throws "registry-answer" when there is more, "registry-slow". */
+export async function readBody(response: Response, limit: number, what: string, reading: Reading): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of response.body ?? []) {
+  const deadline = performance.now() + (reading.patienceMs ?? PATIENCE_MS);
+  for await (const chunk of bodyChunks(response, reading)) {
     length += chunk.length;
     if (length > limit) throw new MdkError("registry-answer", `${what} is larger than ${limit} bytes`);
+    if (performance.now() > deadline) throw tooSlow();
     parts.push(chunk);
   }
   return Buffer.concat(parts, length);
+}
+
+/** The body's chunks. Throws "registry-slow" for a connection that brings less than 64 KiB in a patience; it is closed in any case. */
+export async function* bodyChunks(response: Response, { signal, patienceMs = PATIENCE_MS }: Reading): AsyncGenerator<Uint8Array, void> {
+  const reader = response.body?.getReader();
+  if (reader === undefined) return;
+  try {
+    for (let [left, received] = [patienceMs, 0]; ; ) {
+      const begun = performance.now();
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const stalled = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(tooSlow()), Math.max(0, left));
+      });
+      const next = await Promise.race([reader.read(), stalled]).finally(() => clearTimeout(timer));
+      if (next.done || signal?.aborted === true) return;
+      received += next.value.length;
+      left -= performance.now() - begun;
+      yield next.value;
+      if (received >= LEAST_BYTES) [left, received] = [patienceMs, 0];
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+function tooSlow(): MdkError {
+  return new MdkError("registry-slow", "the registry sends too slowly: given up", { hint: "try again later" });
 }

@@ -6,7 +6,7 @@ import type { Database, Statement } from "bun:sqlite";
 import type { ContainerConfig, HostConfig, NetworkState } from "../spec/container.ts";
 import { decodeConfig, decodeHostConfig } from "../spec/decode.ts";
 import type { UserMount } from "../spec/mount-words.ts";
-import { transaction } from "./database.ts";
+import { releasing, transaction } from "./database.ts";
 
 /**
  * `created` never started · `started` a start was begun and its end is not yet noted: lock, state file and exit record
@@ -177,20 +177,23 @@ export interface End {
 
 /** Notes the end of a run and gives back address and ports. `phase` is `created` when the program never started. */
 export function markEnded(database: Database, id: string, phase: "created" | "exited", end: End): void {
-  database
-    .query("UPDATE containers SET phase = ?, transient = 0, network = NULL, started = ?, finished = ?, code = ?, oom = ?, error = ? WHERE id = ?")
-    .run(phase, end.started, end.finished, end.code, end.oom ? 1 : 0, end.error, id);
-  releaseHoldings(database, id);
+  releasing(database, () => {
+    database
+      .query("UPDATE containers SET phase = ?, transient = 0, network = NULL, started = ?, finished = ?, code = ?, oom = ?, error = ? WHERE id = ?")
+      .run(phase, end.started, end.finished, end.code, end.oom ? 1 : 0, end.error, id);
+    releaseHoldings(database, id);
+  });
 }
 
 /** Why a start failed, with the status of the command that tried. `keep`: one that `run` made stays, as `Created`. */
 export function setError(database: Database, id: string, failure: { readonly code: number; readonly error: string; readonly keep: boolean }): void {
-  database.query("UPDATE containers SET code = ?, error = ?, transient = CASE WHEN ? THEN 0 ELSE transient END WHERE id = ?").run(failure.code, failure.error, failure.keep, id);
+  transaction(database, () =>
+    database.query("UPDATE containers SET code = ?, error = ?, transient = CASE WHEN ? THEN 0 ELSE transient END WHERE id = ?").run(failure.code, failure.error, failure.keep, id));
 }
 
 /** A removal begins: from here on the container cannot be started, and the next command would finish the removal. */
 export function markRemoving(database: Database, id: string): void {
-  transaction(database, () => database.query("UPDATE containers SET phase = 'removing' WHERE id = ?").run(id));
+  releasing(database, () => database.query("UPDATE containers SET phase = 'removing' WHERE id = ?").run(id));
 }
 
 /** Address and ports of a container are free again. */
@@ -201,7 +204,7 @@ function releaseHoldings(database: Database, id: string): void {
 
 /** The container is gone, with everything it held. */
 export function deleteContainer(database: Database, id: string): void {
-  transaction(database, () => database.query("DELETE FROM containers WHERE id = ?").run(id));
+  releasing(database, () => database.query("DELETE FROM containers WHERE id = ?").run(id));
 }
 
 type Active = Pick<Container, "id" | "phase">;

@@ -6,7 +6,7 @@
  * ends it with sys/exit.ts. The next command finds the WAL and goes on.
  */
 import { Database, SQLiteError } from "bun:sqlite";
-import { chmodSync, existsSync, statSync } from "node:fs";
+import { appendFileSync, chmodSync, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 
@@ -86,6 +86,34 @@ function newer(path: string, found: number): MdkError {
   });
 }
 
+/** Beside the database, for the day on which the disk is full: what ends or goes must be noted then, and makes room. */
+const RESERVE_BYTES = 256 * 1024;
+const reserveOf = (database: Database): string => `${database.filename}.reserve`;
+
+/** As `transaction`, for work that gives back space: on a full disk the reserve is spent for it. */
+export function releasing<T>(database: Database, work: (database: Database) => T): T {
+  try {
+    return transaction(database, work);
+  } catch (error) {
+    if (!(error instanceof MdkError && error.code === "store-full") || !existsSync(reserveOf(database))) throw error;
+    rmSync(reserveOf(database), { force: true });
+    return transaction(database, work);
+  }
+}
+
+/** Made when there is room for it. Random bytes: a file system that compresses keeps their space. */
+function keepReserve(database: Database): void {
+  const path = reserveOf(database);
+  if (existsSync(path)) return;
+  try {
+    writeFileSync(path, crypto.getRandomValues(new Uint8Array(RESERVE_BYTES / 4)), { mode: 0o600 });
+    for (let part = 1; part < 4; part++) appendFileSync(path, crypto.getRandomValues(new Uint8Array(RESERVE_BYTES / 4)));
+  } catch {
+    // None is better than half of one.
+    rmSync(path, { force: true });
+  }
+}
+
 /**
  * Runs `work` in one write transaction (BEGIN IMMEDIATE) and returns what it returns; a throw rolls everything back and
  * goes on to the caller. The schema version is checked inside: an upgrade by a newer mdk between two transactions of a
@@ -114,6 +142,7 @@ export function transaction<T>(database: Database, work: (database: Database) =>
  * two fdatasyncs when there is.
  */
 export function checkpoint(database: Database): void {
+  keepReserve(database);
   const size = statSync(`${database.filename}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   if (size <= WAL_PAGES_MAX * WAL_FRAME_BYTES) return;
   try {

@@ -11,6 +11,13 @@ CREATE TABLE IF NOT EXISTS layers (
   size INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- The compressed blobs that were seen to hold a layer.
+CREATE TABLE IF NOT EXISTS layer_blobs (
+  layer_id TEXT NOT NULL REFERENCES layers(id) ON DELETE CASCADE,
+  blob TEXT NOT NULL,
+  PRIMARY KEY (layer_id, blob)
+) STRICT, WITHOUT ROWID;
+
 -- id is the digest of the config, "sha256:…", as Docker has it. created: as the config says it, RFC 3339, or ''.
 CREATE TABLE IF NOT EXISTS images (
   id TEXT PRIMARY KEY,

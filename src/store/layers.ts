@@ -24,11 +24,22 @@ export interface LayerRow {
   readonly size: number;
 }
 
-/** A layer is there under its diff id, or, where it depends on those below it, under its chain id. Null: it is not. */
-export function findLayer(database: Database, diffId: Digest, chainId: Digest): LayerRow | null {
+/** What an image says of one of its layers. */
+export interface LayerName {
+  readonly diffId: Digest;
+  readonly chainId: Digest;
+  /** Digest of the compressed blob. */
+  readonly blob: Digest;
+}
+
+/**
+ * A layer is there under its diff id, or, where it depends on those below it, under its chain id; and only for who names the blob
+ * that was seen to hold it: an image gets no other image's files by claiming their diff id. Null: it is not.
+ */
+export function findLayer(database: Database, { diffId, chainId, blob }: LayerName): LayerRow | null {
   return database
-    .query("SELECT id, content_key AS contentKey, diff_id AS diffId, size FROM layers WHERE content_key IN (?, ?)")
-    .get(diffId, chainKey(chainId)) as LayerRow | null;
+    .query("SELECT id, content_key AS contentKey, diff_id AS diffId, size FROM layers JOIN layer_blobs ON layer_id = id WHERE content_key IN (?, ?) AND blob = ?")
+    .get(diffId, chainKey(chainId), blob) as LayerRow | null;
 }
 
 /** The lowest layer's chain id is its diff id: what it became above nothing must not be found where something is below it. */
@@ -38,6 +49,8 @@ function chainKey(chainId: Digest): string {
 
 export interface FinishedLayer {
   readonly diffId: Digest;
+  /** Verified: what it inflates to has the diff id. */
+  readonly blob: Digest;
   /** It depends on the layers below it: null where it does not. */
   readonly chainId: Digest | null;
   readonly size: number;
@@ -83,7 +96,7 @@ export function draftLayer(paths: StorePaths, database: Database, chainId: Diges
   return { tree: join(directory, "d"), release, commit: (layer) => commit(paths, database, directory, layer) };
 }
 
-function commit(paths: StorePaths, database: Database, directory: string, { diffId, chainId, size }: FinishedLayer): LayerRow {
+function commit(paths: StorePaths, database: Database, directory: string, { diffId, blob, chainId, size }: FinishedLayer): LayerRow {
   const row = { id: publish(paths, directory, chainId ?? diffId), contentKey: chainId === null ? diffId : chainKey(chainId), diffId, size };
   const fd = openSync(paths.layers, constants.O_RDONLY);
   try {
@@ -93,10 +106,10 @@ function commit(paths: StorePaths, database: Database, directory: string, { diff
   }
   return transaction(database, () => {
     // What was renamed for nothing has no row: the end of the pull removes it.
-    const there = database.query("SELECT id, content_key AS contentKey, diff_id AS diffId, size FROM layers WHERE content_key = ?").get(row.contentKey);
-    if (there !== null) return there as LayerRow;
-    database.run("INSERT INTO layers (id, content_key, diff_id, size) VALUES (?, ?, ?, ?)", [row.id, row.contentKey, diffId, size]);
-    return row;
+    const there = database.query("SELECT id, content_key AS contentKey, diff_id AS diffId, size FROM layers WHERE content_key = ?").get(row.contentKey) as LayerRow | null;
+    if (there === null) database.run("INSERT INTO layers (id, content_key, diff_id, size) VALUES (?, ?, ?, ?)", [row.id, row.contentKey, diffId, size]);
+    database.run("INSERT OR IGNORE INTO layer_blobs (layer_id, blob) VALUES (?, ?)", [there?.id ?? row.id, blob]);
+    return there ?? row;
   });
 }
 

@@ -3,6 +3,7 @@
  *
  *     /var/lib/mdk/                0711  --root: traversable, because a container's root lies below it; not listable
  *       mdk.db  -wal  -shm         0600  every fact that must be unique, counted or leased (schema.ts)
+ *       mdk.db.reserve             0600  room for the rows of what ends or goes while the disk is full
  *       blobs/sha256/<hex>         0600  manifests and image configs, byte for byte as the registry served them
  *       layers/<short id>/         0700  ids are at most 12 characters: the mount option string stays short
  *         d/                             the unpacked layer in overlay format; mode and owner are those of its `/`

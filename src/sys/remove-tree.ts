@@ -9,12 +9,24 @@ import { SysError } from "./ffi.ts";
 
 /** Descriptors held at once; what lies deeper is first moved up to the top. */
 const DEPTH_MAX = 64;
+const TRIES = 16;
 
 /**
  * Removes the directory at `path` with everything below it; one that is missing, or that somebody else removes meanwhile, is
  * fine. Throws SysError or node's errors; what was removed until then stays removed, and the next call goes on.
  */
 export function removeTree(path: string): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return removeOnce(path);
+    } catch (error) {
+      // Somebody who removes it at the same time has moved something up.
+      if (!hasCode(error, "ENOTEMPTY") || attempt === TRIES) throw error;
+    }
+  }
+}
+
+function removeOnce(path: string): void {
   let top: number;
   try {
     top = openSync(path, constants.O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -47,7 +59,7 @@ class Removal {
   /** True when something of it was moved to the top. */
   empty(directory: number, depth: number): boolean {
     const before = this.#moved;
-    for (const name of readdirSync(`/proc/self/fd/${directory}/.`, { encoding: "buffer" })) this.#remove(directory, Buffer.concat([name, NUL]), depth);
+    for (const name of namesIn(directory)) this.#remove(directory, Buffer.concat([name, NUL]), depth);
     return this.#moved !== before;
   }
 
@@ -61,8 +73,16 @@ class Removal {
     this.#directory(directory, name, depth, refusal);
   }
 
+  #moveUp(parent: number, name: Buffer): void {
+    try {
+      renameAt(parent, name, this.#top, `${(this.#prefix ??= crypto.randomUUID())}-${this.#moved++}`);
+    } catch (error) {
+      if (!hasCode(error, "ENOENT")) throw error;
+    }
+  }
+
   #directory(parent: number, name: Buffer, depth: number, refusal: SysError): void {
-    if (depth > DEPTH_MAX) return renameAt(parent, name, this.#top, `${(this.#prefix ??= crypto.randomUUID())}-${this.#moved++}`);
+    if (depth > DEPTH_MAX) return this.#moveUp(parent, name);
     let directory: number;
     try {
       directory = openAt(parent, name, O_DIRECTORY | O_NOFOLLOW);
@@ -78,6 +98,16 @@ class Removal {
     }
     const code = tryUnlinkAt(parent, name, AT_REMOVEDIR);
     if (code !== 0 && code !== E.ENOENT) throw new SysError("rmdir", code, text(name));
+  }
+}
+
+/** None where somebody else has removed the directory meanwhile: its descriptor leads nowhere any more. */
+function namesIn(directory: number): Buffer[] {
+  try {
+    return readdirSync(`/proc/self/fd/${directory}/.`, { encoding: "buffer" });
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return [];
+    throw error;
   }
 }
 

@@ -88,8 +88,9 @@ test.each(HOSTILE)("an archive with %s is refused", (_, bytes, message) => {
   expect(() => read(bytes, 100)).toThrow(message);
 });
 
-test("what stands after the end, and a missing end, are taken as GNU tar takes them", () => {
-  expect(read(Buffer.concat([archive([file("f")]), Buffer.from("rest")]))).toHaveLength(1);
+test("zeros after the end, and a missing end, are taken as GNU tar takes them; anything else there is refused", () => {
+  expect(read(Buffer.concat([archive([file("f")]), Buffer.alloc(10_240)]))).toHaveLength(1);
+  expect(() => read(Buffer.concat([archive([file("f")]), Buffer.from("rest")]))).toThrow("data after the end of the archive");
   expect(read(archive([file("f")], false))).toHaveLength(1);
 });
 

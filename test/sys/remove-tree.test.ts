@@ -34,3 +34,18 @@ test("links are removed, not followed", () => {
 test("what is not there is fine", () => {
   removeTree(join(folder, "none"));
 });
+
+test("six that remove one tree at once all succeed", async () => {
+  for (let round = 0; round < 12; round++) {
+    const tree = join(folder, `tree-${round}`);
+    for (let index = 0; index < 40; index++) {
+      const deep = join(tree, String(index % 8), ...Array.from({ length: index % 3 === 0 ? 70 : 3 }, () => "d"));
+      mkdirSync(deep, { recursive: true });
+      writeFileSync(join(deep, "file"), "");
+    }
+    const script = 'import { removeTree } from "./src/sys/remove-tree.ts"; removeTree(process.argv[1]);';
+    const all = Array.from({ length: 6 }, () => Bun.spawn([process.execPath, "-e", script, tree], { stdin: "ignore", stdout: "ignore", stderr: "pipe" }));
+    expect(await Promise.all(all.map(async (child) => [await child.exited, await new Response(child.stderr).text()]))).toEqual(all.map(() => [0, ""]));
+    expect(existsSync(tree)).toBe(false);
+  }
+}, 60_000);

@@ -1,5 +1,5 @@
 /** From the flags of `run` and `create` to a request in the words of Docker's API. Files that flags name are read here. */
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import { MdkError, EXIT } from "../../error.ts";
 import type { ContainerConfig, CreateRequest, HostConfig } from "../../spec/container.ts";
@@ -149,12 +149,24 @@ export function environmentOf(flags: Values, environment: Readonly<Record<string
 
 const FILE_BYTES_MAX = 1 << 20;
 
+/** A file, or what a pipe brings (`--env-file <(…)`); what has no end (/dev/zero) is not read to it. */
+function readBounded(path: string): Uint8Array {
+  const file = openSync(path, "r");
+  try {
+    const bytes = Buffer.alloc(FILE_BYTES_MAX + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) read = readSync(file, bytes, length, bytes.length - length, null);
+    if (length > FILE_BYTES_MAX) throw refuse(`${path} is larger than 1 MiB`);
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(file);
+  }
+}
+
 function linesOf(path: string): string[] {
   let text: string;
   try {
-    const bytes = readFileSync(path);
-    if (bytes.length > FILE_BYTES_MAX) throw refuse(`${path} is larger than 1 MiB`);
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    text = new TextDecoder("utf-8", { fatal: true }).decode(readBounded(path));
   } catch (error) {
     if (error instanceof MdkError) throw error;
     const code = (error as { code?: string }).code;

@@ -11,7 +11,7 @@ import { isHeld, opLockPath, readCondition, runLockPath, type Condition } from "
 import {
   deleteContainer, listActive, markEnded, markRemoving, readContainer, sampleActive, type Container,
 } from "../../store/containers.ts";
-import { checkpoint, transaction } from "../../store/database.ts";
+import { checkpoint } from "../../store/database.ts";
 import { runPaths, storePaths } from "../../store/paths.ts";
 import { lockFile, tryLockFile } from "../../sys/lock.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
@@ -62,7 +62,7 @@ export function settleLocked(context: Context, id: string): void {
   if (vanishes) return removeLocked(context, container);
   releaseHost(context, container, condition);
   const end = endOf(context, container, condition);
-  transaction(context.database(), (database) => markEnded(database, id, end.started === null ? "created" : "exited", end));
+  markEnded(context.database(), id, end.started === null ? "created" : "exited", end);
   checkpoint(context.database());
 }
 

@@ -79,7 +79,7 @@ async function ensureLayer(pull: PullLayers, layer: Layer, slots: Slots): Promis
       continue;
     }
     try {
-      const row = findLayer(pull.database, diffId, chainId);
+      const row = findLayer(pull.database, { diffId, chainId, blob: descriptor.digest });
       if (row !== null) {
         pull.progress.layer(id, "Already exists", descriptor.size, descriptor.size);
         return row;
@@ -115,7 +115,7 @@ async function makeLayer(pull: PullLayers, layer: Layer, draft: LayerDraft, slot
       }
     } else finishLayer(writer, null);
     pull.abort.signal.throwIfAborted();
-    const row = draft.commit({ diffId, chainId: depends ? chainId : null, size: writer.size });
+    const row = draft.commit({ diffId, blob: descriptor.digest, chainId: depends ? chainId : null, size: writer.size });
     pull.progress.layer(id, "Pull complete", descriptor.size, descriptor.size);
     return row;
   } finally {

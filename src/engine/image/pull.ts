@@ -38,6 +38,8 @@ export interface PullOptions {
   readonly certificates?: string;
   /** process.arch */
   readonly architecture?: string;
+  /** As the transport has it: tests make it short. */
+  readonly patienceMs?: number;
 }
 
 export interface Pulled {
@@ -106,6 +108,7 @@ function openRemote(context: Context, reference: Reference, options: PullOptions
     credentials: readCredentials(configFile, reference.domain),
     userAgent: "mdk",
     signal,
+    ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
   });
 }
 

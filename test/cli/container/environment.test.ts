@@ -13,6 +13,10 @@ test("a name without a value takes the caller's, and stays alone where the calle
   expect(read("-e", "HAVE", "-e", "LACK", "-e", "A=1", "-e", "A=2=3")).toEqual(["HAVE=caller's", "LACK", "A=2=3"]);
 });
 
+test("a file without an end is not read to it", () => {
+  expect(() => read("--env-file", "/dev/zero")).toThrow("/dev/zero is larger than 1 MiB");
+});
+
 test("a line of a file without a value takes the caller's, or says nothing; only a file's names must not hold blanks", () => {
   const folder = mkdtempSync(join(tmpdir(), "mdk-env-"));
   try {

@@ -81,6 +81,13 @@ describe("content that is not what its digest says is refused, and nothing stays
   });
 });
 
+describe("archives that readers see differently", () => {
+  const refused = (what: string, archives: readonly Buffer[], message: string | RegExp): void =>
+    rootTest(what, async () => void (await expectRefusal((path) => serveImage(fakeImage(archives), path), message)));
+  refused("overlay's whiteout as a device", [archive([directory("./"), { name: "x", type: "3", major: 0, minor: 0 }])], "a device 0:0, which is no device: x");
+  refused("data after the end", [Buffer.concat([layer, Buffer.from("more".repeat(128))])], "data after the end of the archive");
+});
+
 describe("an index", () => {
   const mine = process.arch === "x64" ? "amd64" : process.arch;
   const INDEX = "application/vnd.oci.image.index.v1+json";
@@ -129,6 +136,25 @@ describe("trouble on the way", () => {
     }));
     await pull(context, `${server.host}/x`);
     expect(listSummaries(context)).toHaveLength(1);
+  });
+
+  rootTest("a manifest, a token and a blob at a byte now and then are given up", async () => {
+    const drip = (bytes: Uint8Array): Response => new Response(new ReadableStream({
+      async pull(controller) {
+        for (const byte of bytes) {
+          controller.enqueue(Uint8Array.of(byte));
+          await Bun.sleep(20);
+        }
+        controller.close();
+      },
+    }));
+    for (const slow of ["/manifests/", layerPath]) {
+      const server = serve((path) => (path.includes(slow) ? drip(layer) : serveImage(honest, path)));
+      const begun = performance.now();
+      await expect(pull(context, `${server.host}/x`, { patienceMs: 200 })).rejects.toThrow("the registry sends too slowly: given up");
+      expect(performance.now() - begun).toBeLessThan(20_000);
+    }
+    expect(listSummaries(context)).toEqual([]);
   });
 
   rootTest("429 and 503 are waited out", async () => {

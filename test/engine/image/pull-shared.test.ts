@@ -2,10 +2,12 @@
 import { afterAll, afterEach, beforeEach, expect } from "bun:test";
 import { closeSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { gzipSync } from "node:zlib";
 import { join } from "node:path";
 import { createContext, type Context } from "../../../src/engine/context.ts";
 import { inspectImage } from "../../../src/engine/image/inspect.ts";
 import { pull } from "../../../src/engine/image/pull.ts";
+import { digestOf } from "../../../src/image/digest.ts";
 import { mountLayers } from "../../../src/layer/overlay.ts";
 import { archive, directory, file } from "../../helpers/archive.ts";
 import { fakeImage, fakeRegistry, serveImage } from "../../helpers/fake-registry.ts";
@@ -58,3 +60,31 @@ rootTest("images with the same layers in another order, pulled at once: all arri
   expect(readdirSync(join(context.root, "layers"))).toHaveLength(2 + 6);
   expect(readdirSync(join(context.root, "tmp")).filter((name) => name !== "empty" && !name.endsWith("lock"))).toEqual([]);
 });
+
+rootTest("a layer is given to no image that only names its diff id: whoever wants its files must have its blob", async () => {
+  const secret = archive([directory("./"), file("secret", "s")]);
+  const owner = fakeImage([secret]);
+  const diffId = digestOf(secret);
+  const thief = fakeImage([whole], { diffIds: [diffId] });
+  const served: Record<string, ReturnType<typeof fakeImage>> = { owner, thief, again: fakeImage([secret], { config: { Cmd: ["other"] } }) };
+  const private_ = fakeRegistry((path) => serveImage(served[path.split("/")[2] ?? ""] ?? fakeImage([]), path));
+  try {
+    await pull(context, `${private_.host}/owner`);
+    await expect(pull(context, `${private_.host}/thief`)).rejects.toThrow("its diff id is");
+    expect(readdirSync(join(context.root, "layers"))).toHaveLength(1);
+    const before = private_.seen.length;
+    await pull(context, `${private_.host}/again`);
+    expect(private_.seen.slice(before).some(({ path }) => path.endsWith(`/blobs/${digestOf(secret)}`))).toBe(false);
+    // The same files, packed in another way: fetched once, kept once.
+    served.packed = gzipped(secret);
+    await pull(context, `${private_.host}/packed`);
+    expect(readdirSync(join(context.root, "layers"))).toHaveLength(1);
+  } finally {
+    private_.stop();
+  }
+});
+
+/** An image whose layer is sent compressed. */
+function gzipped(layer: Buffer): ReturnType<typeof fakeImage> {
+  return fakeImage([gzipSync(layer)], { diffIds: [digestOf(layer)], config: { Cmd: ["packed"] } });
+}

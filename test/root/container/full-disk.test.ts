@@ -36,3 +36,13 @@ rootTest("a full run root is named by the error, and nothing of the container is
   expect(out).toBe("room\n125\n");
   expect(err).toStartWith("mdk: cannot write to the run root: ENOSPC: no space left on device");
 });
+
+rootTest("what runs on a full disk is stopped, removed and cleaned away", async () => {
+  const { out, err } = await onSmallDisk(`
+    for name in one two three; do mdk run -d --name $name --network none ${image} sleep 1000 >/dev/null; done
+    dd if=/dev/zero of=$small/fill bs=4096 2>/dev/null
+    dd if=/dev/zero of=$small/rest bs=1 2>/dev/null
+    mdk stop -t 0 one; echo $?; mdk rm one; echo $?; mdk rm -f two; echo $?; mdk clean -f >/dev/null; echo $?; mdk ps -aq
+    rm $small/fill $small/rest; mdk run --rm ${image} echo room; ls $small/root | grep reserve`);
+  expect([out, err]).toEqual(["one\n0\none\n0\ntwo\n0\n0\nroom\nmdk.db.reserve\n", ""]);
+});
