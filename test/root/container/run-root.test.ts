@@ -1,6 +1,6 @@
 /** Run directories: each data root has its own, and two that are given the same one leave one another's containers alone. */
 import { expect } from "bun:test";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { image, stage, useBaseStage } from "../../helpers/base-stage.ts";
 import { MDK } from "../../helpers/mdk.ts";
@@ -37,5 +37,22 @@ rootTest("a data root without --run-root has a run directory of its own", async 
     expect(existsSync(folder)).toBe(false);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+rootTest("names of directories may hold whatever a path may: backslash, colon, comma, quotes, blanks", async () => {
+  const name = "a\\b:c,d 'e\" \\\\f";
+  const root = join(stage.folder, name, "root");
+  const odd = (...args: readonly string[]): Promise<Ended> => stage.inside([MDK, "--root", root, "--run-root", join(stage.folder, name, "run"), ...args]);
+  mkdirSync(join(stage.folder, name));
+  Bun.spawnSync(["cp", "-a", stage.root, root]);
+  try {
+    expect(await odd("run", "--rm", image, "sh", "-c", "echo x >/file; cat /file")).toEqual({ code: 0, out: "x\n", err: "" });
+    const id = (await odd("create", image, "cat", "/file")).out.trim();
+    expect((await odd("start", "-a", id)).code).toBe(1);
+    expect((await odd("export", "-o", join(stage.folder, "odd.tar"), id)).code).toBe(0);
+    expect((await odd("rm", id)).code).toBe(0);
+  } finally {
+    await odd("clean", "-f");
   }
 });
