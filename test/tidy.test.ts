@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { deadExports } from "./helpers/exports.ts";
 import { importViolation, layerOf, PROMISED_PURE, pureFiles } from "./helpers/layers.ts";
 import { isNode, readSources, type Import, type Node, type Source } from "./helpers/source.ts";
@@ -151,6 +152,33 @@ function longZigFunctions(path: string): string[] {
     return length > FUNCTION_LINES_MAX ? [`${path}:${index + 1}: ${length} lines`] : [];
   });
 }
+
+describe("rooms", () => {
+  test("SQL is in store/ only", () => {
+    const sql = (node: Node): string | null => {
+      const text = node.type === "Literal" ? node["value"] : node.type === "TemplateElement" ? (node["value"] as { raw?: unknown }).raw : null;
+      return typeof text === "string" && /^\s*(SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE|PRAGMA|BEGIN)\b/.test(text) ? text.slice(0, 60) : null;
+    };
+    expect(badNodes((path) => layerOf(path) === "store", sql)).toEqual([]);
+    expect(badImports((source, item) => (layerOf(source.path) !== "store" && item.specifier === "bun:sqlite" ? item.specifier : null))).toEqual([]);
+  });
+
+  test("a comment that names a file names one that is there", () => {
+    const paths = [...new Bun.Glob("{src,shim,test}/**/*.{ts,zig}").scanSync("."), "build.zig"];
+    const known = (from: string, mentioned: string): boolean =>
+      mentioned.includes("/")
+        ? ["", "src", "shim", "test", dirname(from)].some((folder) => paths.includes(join(folder, mentioned)))
+        : paths.some((path) => basename(path) === mentioned);
+    const missing = paths.filter((path) => !path.startsWith("test/")).flatMap((path) =>
+      readFileSync(path, "utf8").split("\n").flatMap((line, index) => {
+        const comment = /(?:\/\/|\/\*|^\s*\*)(.*)/.exec(line)?.[1] ?? "";
+        const names = [...comment.matchAll(/(?<![\w/.-])(?:[\w-]+\/)*[\w-]+\.(?:ts|zig)\b/g)].map(([name]) => name);
+        return names.filter((name) => !known(path, name)).map((name) => `${path}:${index + 1}: ${name}`);
+      }),
+    );
+    expect(missing).toEqual([]);
+  });
+});
 
 describe("the contract", () => {
   test("the generated file says from where and by what", () => {

@@ -27,7 +27,7 @@ export interface StateFile {
   readonly started: string;
 }
 
-/** The monitor's exit record (shim/record.zig). */
+/** The monitor's exit record (shim/ending.zig). */
 export interface ExitRecord {
   readonly version: number;
   readonly code: number;

@@ -97,6 +97,23 @@ export function listDigests(database: Database, imageId: string | null = null): 
     .all(imageId) as ImageName[];
 }
 
+/** Takes a name from its image: a tag, or with a null one all tags of the repository. */
+export function deleteTags(database: Database, imageId: string, { repository, tag }: { readonly repository: string; readonly tag: string | null }): void {
+  database.run("DELETE FROM image_tags WHERE image_id = ?1 AND repository = ?2 AND (?3 IS NULL OR tag = ?3)", [imageId, repository, tag]);
+}
+
+/** Takes the digests of a repository from an image. */
+export function deleteDigests(database: Database, imageId: string, repository: string): void {
+  database.run("DELETE FROM image_digests WHERE repository = ? AND image_id = ?", [repository, imageId]);
+}
+
+/** The image with all its names is gone; a constraint error while a container has it. Returns the layers that no other image has, bottom first. */
+export function deleteImage(database: Database, imageId: string): { readonly id: string }[] {
+  const layers = layersOf(database, imageId);
+  database.run("DELETE FROM images WHERE id = ?", [imageId]);
+  return layers.filter(({ id }) => database.query("SELECT 1 FROM image_layers WHERE layer_id = ? LIMIT 1").get(id) === null);
+}
+
 /** Short ids of an image's layers, bottom first, with their sizes. */
 export function layersOf(database: Database, imageId: string): { readonly id: string; readonly diffId: string; readonly size: number }[] {
   return database

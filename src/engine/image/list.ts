@@ -2,6 +2,7 @@
 import { parseReference, repositoryOf, familiarRepository } from "../../image/reference.ts";
 import type { Database } from "../../store/database.ts";
 import { listDigests, listImages, listTags, type ImageName, type ImageRow } from "../../store/images.ts";
+import { countByImage } from "../../store/containers.ts";
 import type { Context } from "../context.ts";
 
 export interface ImageSummary {
@@ -25,7 +26,7 @@ export function listSummaries(context: Context, name: string | null = null): Ima
   const database = context.database();
   const tags = groupById(listTags(database));
   const digests = groupById(listDigests(database));
-  const used = usage(database);
+  const used = countByImage(database);
   const all = listImages(database).flatMap((image) => summarize(image, {
     tags: tags.get(image.id) ?? [], digests: digests.get(image.id) ?? [], containers: used.get(image.id) ?? 0,
   }));
@@ -59,9 +60,4 @@ function groupById(names: readonly ImageName[]): Map<string, ImageName[]> {
   const groups = new Map<string, ImageName[]>();
   for (const name of names) groups.set(name.imageId, [...(groups.get(name.imageId) ?? []), name]);
   return groups;
-}
-
-function usage(database: Database): Map<string, number> {
-  const rows = database.query("SELECT image, count(*) AS count FROM containers GROUP BY image").all() as { image: string; count: number }[];
-  return new Map(rows.map(({ image, count }) => [image, count]));
 }

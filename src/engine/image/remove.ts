@@ -2,9 +2,9 @@
 import { MdkError } from "../../error.ts";
 import { chainIds, type Digest } from "../../image/digest.ts";
 import { familiarName, familiarRepository, repositoryOf, type Reference } from "../../image/reference.ts";
-import { listContainers } from "../../store/containers.ts";
+import { containersOfImage } from "../../store/containers.ts";
 import { checkpoint, isForeignKeyViolation, transaction, type Database } from "../../store/database.ts";
-import { findImage, layersOf, listDigests, listTags, noSuchImage, type ImageRow } from "../../store/images.ts";
+import { deleteDigests, deleteImage, deleteTags, findImage, layersOf, listDigests, listTags, noSuchImage, type ImageRow } from "../../store/images.ts";
 import { ensureStore } from "../../store/paths.ts";
 import { prune } from "../../store/prune.ts";
 import type { Context } from "../context.ts";
@@ -45,7 +45,7 @@ function removeByName(context: Context, database: Database, { image, reference, 
   const repository = repositoryOf(reference);
   const others = tags.filter((tag) => !(tag.repository === repository && (reference.digest !== null || tag.tag === reference.tag)));
   if (others.length > 0) return untag(database, { image, reference, keepDigests: others.some((tag) => tag.repository === repository) });
-  const user = userOf(context, image);
+  const user = holderOf(context, image);
   if (user !== null && !force) {
     throw conflict(`unable to remove repository reference "${familiarName(reference)}" (must force) - container ${short(user.id)} is using its referenced image ${short(image.id)}`);
   }
@@ -59,7 +59,7 @@ function removeById(context: Context, database: Database, image: ImageRow, force
   if (repositories.size > 1 && !force) {
     throw conflict(`unable to delete ${short(image.id)} (must be forced) - image is referenced in multiple repositories`);
   }
-  const user = userOf(context, image);
+  const user = holderOf(context, image);
   if (user !== null) {
     const way = user.running || force ? "cannot be forced" : "must be forced";
     throw conflict(`unable to delete ${short(image.id)} (${way}) - image is being used by ${user.running ? "running" : "stopped"} container ${short(user.id)}`);
@@ -71,9 +71,8 @@ function untag(database: Database, { image, reference, keepDigests }: { image: I
   const repository = repositoryOf(reference);
   return transaction(database, () => {
     const digests = keepDigests ? [] : listDigests(database, image.id).filter((name) => name.repository === repository);
-    if (reference.digest === null) database.run("DELETE FROM image_tags WHERE repository = ? AND tag = ?", [repository, reference.tag]);
-    else database.run("DELETE FROM image_tags WHERE repository = ? AND image_id = ?", [repository, image.id]);
-    if (!keepDigests) database.run("DELETE FROM image_digests WHERE repository = ? AND image_id = ?", [repository, image.id]);
+    deleteTags(database, image.id, { repository, tag: reference.digest === null ? reference.tag : null });
+    if (!keepDigests) deleteDigests(database, image.id, repository);
     return [
       { kind: "untagged" as const, name: familiarName(reference) },
       ...digests.filter(({ digest }) => digest !== reference.digest).map(({ digest }) => ({ kind: "untagged" as const, name: `${familiarRepository(repository)}@${digest}` })),
@@ -91,9 +90,8 @@ function removeAll(database: Database, image: ImageRow): Removed[] {
       const layers = layersOf(database, image.id);
       const chain = chainIds(layers.map(({ diffId }) => diffId as Digest));
       // Containers refer to their image: the row itself refuses to go while one does (ON DELETE RESTRICT).
-      database.run("DELETE FROM images WHERE id = ?", [image.id]);
-      const kept = new Set((database.query("SELECT DISTINCT layer_id AS id FROM image_layers").all() as { id: string }[]).map(({ id }) => id));
-      const gone = layers.flatMap(({ id }, index) => (kept.has(id) ? [] : [chain[index] as string])).reverse();
+      const unused = new Set(deleteImage(database, image.id).map(({ id }) => id));
+      const gone = layers.flatMap(({ id }, index) => (unused.has(id) ? [chain[index] as string] : [])).reverse();
       return [
         ...names.map((name) => ({ kind: "untagged" as const, name })),
         { kind: "deleted" as const, name: image.id as string },
@@ -107,9 +105,8 @@ function removeAll(database: Database, image: ImageRow): Removed[] {
 }
 
 /** A container of the image, a running one first. */
-function userOf(context: Context, image: ImageRow): { readonly id: string; readonly running: boolean } | null {
-  const users = listContainers(context.database(), "all")
-    .filter((container) => container.image === image.id)
+function holderOf(context: Context, image: ImageRow): { readonly id: string; readonly running: boolean } | null {
+  const users = containersOfImage(context.database(), image.id)
     .map((container) => ({ id: container.id, running: readStatus(context, container).word === "running" }));
   return users.find(({ running }) => running) ?? users[0] ?? null;
 }
