@@ -1,6 +1,5 @@
 /** The images of the store as a list: one line a tag, as Docker counts them. */
 import { parseReference, repositoryOf, familiarRepository } from "../../image/reference.ts";
-import type { Database } from "../../store/database.ts";
 import { listDigests, listImages, listTags, type ImageName, type ImageRow } from "../../store/images.ts";
 import { countByImage } from "../../store/containers.ts";
 import type { Context } from "../context.ts";
