@@ -8,7 +8,7 @@ export const CONTAINERS_SCHEMA = `
     mounts TEXT NOT NULL, cgroup TEXT NOT NULL, phase TEXT NOT NULL, transient INTEGER NOT NULL DEFAULT 0, network TEXT, started TEXT, finished TEXT,
     code INTEGER NOT NULL DEFAULT 0, oom INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '') STRICT;
   CREATE INDEX IF NOT EXISTS containers_image ON containers(image);
-  CREATE INDEX IF NOT EXISTS containers_active ON containers(phase) WHERE phase IN ('started', 'removing');
+  CREATE INDEX IF NOT EXISTS containers_active ON containers(phase, id) WHERE phase IN ('started', 'removing');
   CREATE TABLE IF NOT EXISTS networks (
     namespace TEXT NOT NULL, name TEXT NOT NULL, bridge TEXT NOT NULL, subnet TEXT NOT NULL, last TEXT NOT NULL,
     PRIMARY KEY (namespace, name)) STRICT;

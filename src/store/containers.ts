@@ -220,19 +220,18 @@ export function deleteContainer(database: Database, id: string): void {
 
 type Active = Pick<Container, "id" | "phase">;
 
-/** The active ones. */
+/** The active ones, the last made first. */
 export function listActive(database: Database): Active[] {
-  return database.query<Active, []>(`SELECT id, phase FROM containers WHERE ${ACTIVE}`).all();
+  return database.query<Active, []>(`SELECT id, phase FROM containers WHERE ${ACTIVE} ORDER BY rowid DESC`).all();
 }
 
-/** At most `count` of the active ones, those from a place of the table on; `place` from 0 to 1 is where. Costs the same however many there are. */
-export function sampleActive(database: Database, place: number, count: number): Active[] {
-  const { last } = database.query("SELECT COALESCE(MAX(rowid), 0) AS last FROM containers").get() as { last: number };
-  const start = Math.floor(place * (last + 1));
-  const select = database.query<Active, [number, number]>(`SELECT id, phase FROM containers WHERE ${ACTIVE} AND phase = 'started' AND rowid >= ? ORDER BY rowid LIMIT ?`);
-  const after = select.all(start, count);
-  const rest = after.length === count ? [] : select.all(0, count - after.length).filter(({ id }) => !after.some((other) => other.id === id));
-  return [...database.query<Active, [number]>(`SELECT id, phase FROM containers WHERE ${ACTIVE} AND phase = 'removing' LIMIT ?`).all(count), ...after, ...rest];
+/** At most `count` of the active ones, whose ids follow `from` (any hexadecimal digits), in a circle. Costs the same however many there are. */
+export function sampleActive(database: Database, from: string, count: number): Active[] {
+  const select = (phase: Phase, rest: string, ...values: (string | number)[]): Active[] =>
+    database.query<Active, (string | number)[]>(`SELECT id, phase FROM containers WHERE ${ACTIVE} AND phase = '${phase}' ${rest} ORDER BY id LIMIT ?`).all(...values);
+  const after = select("started", "AND id >= ?", from, count);
+  const before = after.length === count ? [] : select("started", "AND id < ?", from, count - after.length);
+  return [...select("removing", "", count), ...after, ...before];
 }
 
 /** Ids of all containers. */

@@ -15,6 +15,8 @@ export type { Database } from "bun:sqlite";
 /** A writer that finds more than this in the WAL checkpoints: a long WAL costs every opener 1 to 2 ms. */
 const WAL_PAGES_MAX = 64;
 const WAL_FRAME_BYTES = 4096 + 24;
+/** Who opens it with more than this, a reader too, tries the same: while many write at once none of them can, and it grows. */
+const WAL_PAGES_LONG = 512;
 
 /** How long a writer waits for another one. Transactions are short; ten seconds means that something is wrong. */
 const BUSY_TIMEOUT_MS = 10_000;
@@ -37,6 +39,7 @@ export function openDatabase(path: string, options: { readonly create: boolean }
     // database is an older but whole one; data it refers to was synced before).
     database.run(`PRAGMA busy_timeout=${BUSY_TIMEOUT_MS}; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0`);
     if (version(database) !== SCHEMA_VERSION) create(database, path);
+    if (walBytes(database) > WAL_PAGES_LONG * WAL_FRAME_BYTES) emptyLog(database);
     return database;
   });
 }
@@ -143,8 +146,14 @@ export function transaction<T>(database: Database, work: (database: Database) =>
  */
 export function checkpoint(database: Database): void {
   keepReserve(database);
-  const size = statSync(`${database.filename}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-  if (size <= WAL_PAGES_MAX * WAL_FRAME_BYTES) return;
+  if (walBytes(database) > WAL_PAGES_MAX * WAL_FRAME_BYTES) emptyLog(database);
+}
+
+function walBytes(database: Database): number {
+  return statSync(`${database.filename}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function emptyLog(database: Database): void {
   try {
     database.run("PRAGMA busy_timeout=0");
     database.run("PRAGMA wal_checkpoint(TRUNCATE)");

@@ -1,5 +1,5 @@
 /** `mdk ps`. */
-import { listSummaries, readDetails, type Summary } from "../../engine/container/list.ts";
+import { listRunning, listSummaries, readDetails, type Summary } from "../../engine/container/list.ts";
 import type { Container } from "../../store/containers.ts";
 import { ago, humanStatus } from "../output/human.ts";
 import type { Command, Invocation, Values } from "../grammar/flags.ts";
@@ -59,6 +59,11 @@ async function run({ context, flags }: Invocation): Promise<number> {
   const last = lastOf(flags);
   const filters = flags.list("filter").map(parseFilter);
   const all = flags.bool("all") || last !== null || filters.some(({ key }) => key === "status" || key === "exited");
+  if (flags.bool("quiet") && !all && filters.length === 0) {
+    const ids = await listRunning(context);
+    if (ids.length > 0) print(ids.map((id) => (flags.bool("no-trunc") ? id : id.slice(0, 12))).join("\n"));
+    return 0;
+  }
   let read: ReadonlyMap<string, Container> | null = null;
   const details = ({ container }: Summary): Container | null => (read ??= readDetails(context)).get(container.id) ?? null;
   const how: Telling = { now: context.now(), full: flags.bool("no-trunc"), details };

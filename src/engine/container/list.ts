@@ -1,8 +1,9 @@
 /** Every container with what it is right now: for `ps`. Deals with what dead ones left when it meets any. */
-import { listContainers, listLines, type Container, type ContainerLine } from "../../store/containers.ts";
+import { runningOf } from "../../runtime/state.ts";
+import { listActive, listContainers, listLines, type Container, type ContainerLine } from "../../store/containers.ts";
 import type { Context } from "../context.ts";
 import { findOrphans } from "../end/orphans.ts";
-import { readStatus, type Status } from "../end/status.ts";
+import { readStatuses, type Status } from "../end/status.ts";
 
 export interface Summary {
   readonly container: ContainerLine;
@@ -20,8 +21,20 @@ export async function listSummaries(context: Context, { all }: { readonly all: b
   return reconcile(context, { all: true }) ? read(context, all) : summaries;
 }
 
+/** Ids of those that run, newest first: what `ps -q` shows, at a third of the price of their summaries. */
+export async function listRunning(context: Context): Promise<string[]> {
+  const active = listActive(context.database()).map(({ id }) => id);
+  // Others are starting, have just ended, or were left behind: they are looked at as a whole.
+  if (runningOf(context.runRoot, active).size < active.length || findOrphans(context, new Set(active)).length > 0) {
+    return (await listSummaries(context, { all: false })).filter(({ status }) => status.word === "running").map(({ container }) => container.id);
+  }
+  return active;
+}
+
 function read(context: Context, all: boolean): Summary[] {
-  return listLines(context.database(), all ? "all" : "active").map((container) => ({ container, status: readStatus(context, container) }));
+  const containers = listLines(context.database(), all ? "all" : "active");
+  const statuses = readStatuses(context, containers);
+  return containers.map((container, index) => ({ container, status: statuses[index]! }));
 }
 
 /** Everything of all containers, by id: for what lists seldom show. */

@@ -17,6 +17,7 @@ import { lockFile, tryLockFile } from "../../sys/lock.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
 import type { Context } from "../context.ts";
 import { awaitReleased } from "./end.ts";
+import { newId } from "../host/ids.ts";
 import { detachNetwork } from "../network/network.ts";
 import { findOrphans, isContainerId } from "./orphans.ts";
 import { LOST_CODE } from "./status.ts";
@@ -158,7 +159,7 @@ export function reconcile(context: Context, { all = false, wait = false, problem
     }
   };
   let done = false;
-  const active = all ? listActive(context.database()) : sampleActive(context.database(), Math.random(), IN_PASSING);
+  const active = all ? listActive(context.database()) : sampleActive(context.database(), newId().slice(0, 8), IN_PASSING);
   for (const container of active) done = attempt(() => reconcileOne(context, container, wait)) || done;
   if (!all && active.length >= IN_PASSING) return done;
   return attempt(() => removeOrphans(context, new Set(active.map(({ id }) => id)))) || done;

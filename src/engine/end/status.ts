@@ -1,5 +1,5 @@
 /** What a container is right now: the row, and, where a start was begun, what its files and locks say. */
-import { readCondition, type Condition } from "../../runtime/state.ts";
+import { readCondition, runningOf, type Condition } from "../../runtime/state.ts";
 import { readContainer, type ContainerLine } from "../../store/containers.ts";
 import { runPaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
@@ -20,8 +20,9 @@ export interface Status extends Verdict {
 
 /** Takes no lock and changes nothing. */
 export function readStatus(context: Context, container: ContainerLine): Status {
+  const directory = runPaths(context.runRoot).container(container.id);
   let condition: Condition | null = null;
-  const verdict = judge(container.phase, () => (condition = readCondition(runPaths(context.runRoot).container(container.id))));
+  const verdict = judge(container.phase, () => (condition = readCondition(directory)));
   if (condition !== null && isStale(condition)) {
     // Its end may have been noted since the row was read: then the record is gone, and the row has it, or is gone too.
     const now = readContainer(context.database(), container.id);
@@ -29,6 +30,37 @@ export function readStatus(context: Context, container: ContainerLine): Status {
     if (now.phase !== "started") return readStatus(context, now);
   }
   return { ...verdict, ...factsOf(container, condition) };
+}
+
+/** Those of a list; the containers that run are looked at together. */
+export function readStatuses(context: Context, containers: readonly ContainerLine[]): Status[] {
+  const running = runningOf(context.runRoot, containers.filter(({ phase }) => phase === "started").map(({ id }) => id));
+  return containers.map((container) => (running.has(container.id) ? new RunningStatus(runPaths(context.runRoot).container(container.id), container) : readStatus(context, container)));
+}
+
+/** Of a container that runs: what its state file says is read when it is asked for. It may have ended by then: no pid, and the row's start. */
+class RunningStatus implements Status {
+  readonly word = "running";
+  readonly unsettled = false;
+  readonly code = 0;
+  readonly oom: boolean;
+  readonly finished: string | null;
+  readonly #directory: string;
+  readonly #row: ContainerLine;
+  #facts: Pick<Status, "pid" | "started"> | null = null;
+
+  constructor(directory: string, row: ContainerLine) {
+    this.#directory = directory;
+    this.#row = row;
+    this.oom = row.oom;
+    this.finished = row.finished;
+  }
+  get pid(): number {
+    return (this.#facts ??= factsOf(this.#row, readCondition(this.#directory))).pid;
+  }
+  get started(): string | null {
+    return (this.#facts ??= factsOf(this.#row, readCondition(this.#directory))).started;
+  }
 }
 
 /** No word of a run is in the directory. */

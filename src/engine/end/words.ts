@@ -34,9 +34,9 @@ const AT_REST: Readonly<Record<Exclude<Phase, "started">, Verdict>> = {
 const BEGUN: Readonly<Record<Condition["kind"], Word>> = { starting: "created", running: "running", ended: "exited", lost: "exited", aborted: "created" };
 
 /** `condition` is read only where a start was begun. */
-export function judge(phase: Phase, condition: () => Condition): Verdict {
+export function judge(phase: Phase, condition: () => Pick<Condition, "kind"> & { readonly held?: boolean }): Verdict {
   if (phase !== "started") return AT_REST[phase];
   const seen = condition();
-  const unsettled = seen.kind === "ended" ? !seen.held : seen.kind === "lost" || seen.kind === "aborted";
+  const unsettled = seen.kind === "ended" ? seen.held !== true : seen.kind === "lost" || seen.kind === "aborted";
   return { word: BEGUN[seen.kind], unsettled };
 }
