@@ -1,7 +1,7 @@
 /** What every use case is handed: where the state lies, the clock, the environment and the database, opened at first use. */
 import { existsSync } from "node:fs";
 import { detectCgroups, type Cgroups } from "../cgroup/detect.ts";
-import { openDatabase, type Database } from "../store/database.ts";
+import { checkVersion, openDatabase, type Database } from "../store/database.ts";
 import { ensureStore, storePaths } from "../store/paths.ts";
 
 export interface Context {
@@ -17,6 +17,9 @@ export interface Context {
   cgroups(): Cgroups;
 }
 
+/** Who lives longer than this asks again which version the store has: a newer mdk may have come. */
+const RECHECK_MS = 1000;
+
 export interface ContextOptions {
   readonly root: string;
   readonly runRoot: string;
@@ -27,6 +30,7 @@ export interface ContextOptions {
 export function createContext(options: ContextOptions): Context {
   let database: Database | undefined;
   let cgroups: Cgroups | undefined;
+  let checkedMs = 0;
   return {
     ...options,
     database() {
@@ -35,6 +39,10 @@ export function createContext(options: ContextOptions): Context {
         // The database is made last: where it is, the directories are.
         if (!existsSync(path)) ensureStore(options.root);
         database = openDatabase(path, { create: true });
+        checkedMs = performance.now();
+      } else if (performance.now() - checkedMs > RECHECK_MS) {
+        checkVersion(database);
+        checkedMs = performance.now();
       }
       return database;
     },

@@ -5,7 +5,7 @@
 import type { Database, Statement } from "bun:sqlite";
 import type { ContainerConfig, HostConfig, NetworkState } from "../spec/container.ts";
 import { decodeConfig, decodeHostConfig } from "../spec/decode.ts";
-import type { UserMount } from "../spec/mount-words.ts";
+import { resolveMounts, type UserMount } from "../spec/mount-words.ts";
 import { releasing, transaction } from "./database.ts";
 
 /**
@@ -89,7 +89,8 @@ class StoredContainer extends StoredLine implements Container {
     return (this.parsedHost ??= decodeHostConfig(JSON.parse(this.hostJson)));
   }
   get mounts(): readonly UserMount[] {
-    return JSON.parse(this.mountsJson) as UserMount[];
+    // Null: of a store from before rows had them.
+    return (JSON.parse(this.mountsJson) as UserMount[] | null) ?? resolveMounts(this.host);
   }
   get transient(): boolean {
     return this.isTransient === 1;

@@ -8,7 +8,7 @@
 import { Database, SQLiteError } from "bun:sqlite";
 import { appendFileSync, chmodSync, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { MdkError } from "../error.ts";
-import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
 
 export type { Database } from "bun:sqlite";
 
@@ -38,7 +38,7 @@ export function openDatabase(path: string, options: { readonly create: boolean }
     // A checkpoint is chosen by us, and NORMAL syncs only there (a commit survives kill -9, and after a power cut the
     // database is an older but whole one; data it refers to was synced before).
     database.run(`PRAGMA busy_timeout=${BUSY_TIMEOUT_MS}; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0`);
-    if (version(database) !== SCHEMA_VERSION) create(database, path);
+    if (version(database) !== SCHEMA_VERSION) migrate(database, path);
     if (walBytes(database) > WAL_PAGES_LONG * WAL_FRAME_BYTES) emptyLog(database);
     return database;
   });
@@ -48,23 +48,27 @@ function version(database: Database): number {
   return (database.query("PRAGMA user_version").get() as { user_version: number }).user_version;
 }
 
-function create(database: Database, path: string): void {
-  const found = version(database);
-  if (found > SCHEMA_VERSION) throw newer(path, found);
+/** Takes the steps that it lacks, all or none, in one transaction. */
+function migrate(database: Database, path: string): void {
+  if (version(database) > SCHEMA_VERSION) throw newer(path, version(database));
   chmodSync(path, 0o600);
   logAhead(database);
   database.run("BEGIN IMMEDIATE");
   try {
-    // Another command may have made it while this one waited for the lock.
-    if (version(database) !== SCHEMA_VERSION) {
-      database.run(SCHEMA);
-      database.run(`PRAGMA user_version=${SCHEMA_VERSION}`);
-    }
+    // Another command may have done it while this one waited for the lock.
+    for (let at = version(database); at < SCHEMA_VERSION; at++) database.run(MIGRATIONS[at]!);
+    database.run(`PRAGMA user_version=${SCHEMA_VERSION}`);
     database.run("COMMIT");
   } catch (error) {
     if (database.inTransaction) database.run("ROLLBACK");
     throw error;
   }
+}
+
+/** For who keeps a database open: a newer mdk may have changed it meanwhile. Throws "store-newer". */
+export function checkVersion(database: Database): void {
+  const found = version(database);
+  if (found !== SCHEMA_VERSION) throw newer(database.filename, found);
 }
 
 /**
@@ -126,8 +130,7 @@ export function transaction<T>(database: Database, work: (database: Database) =>
   return typed(database.filename, () => {
     database.run("BEGIN IMMEDIATE");
     try {
-      const found = version(database);
-      if (found !== SCHEMA_VERSION) throw newer(database.filename, found);
+      checkVersion(database);
       const result = work(database);
       database.run("COMMIT");
       return result;

@@ -1,0 +1,63 @@
+-- The tables as they are, for readers: written by test/upgrade/store.test.ts with MDK_UPDATE_GOLDEN=1.
+CREATE TABLE containers (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, image TEXT NOT NULL REFERENCES images(id) ON DELETE RESTRICT,
+  image_name TEXT NOT NULL, command TEXT NOT NULL, exposed TEXT NOT NULL, created INTEGER NOT NULL, config TEXT NOT NULL, host TEXT NOT NULL,
+  phase TEXT NOT NULL, transient INTEGER NOT NULL DEFAULT 0, network TEXT, started TEXT, finished TEXT,
+  code INTEGER NOT NULL DEFAULT 0, oom INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '', mounts TEXT NOT NULL DEFAULT 'null', cgroup TEXT NOT NULL DEFAULT '') STRICT;
+CREATE TABLE image_digests (
+  repository TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  manifest TEXT NOT NULL,
+  image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+  PRIMARY KEY (repository, digest, image_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE image_layers (
+  image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  layer_id TEXT NOT NULL REFERENCES layers(id) ON DELETE RESTRICT,
+  PRIMARY KEY (image_id, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE image_tags (
+  repository TEXT NOT NULL,
+  tag TEXT NOT NULL,
+  image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+  PRIMARY KEY (repository, tag)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE images (
+  id TEXT PRIMARY KEY,
+  created TEXT NOT NULL,
+  architecture TEXT NOT NULL,
+  os TEXT NOT NULL,
+  variant TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  pulled TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE layer_blobs (
+  layer_id TEXT NOT NULL REFERENCES layers(id) ON DELETE CASCADE,
+  blob TEXT NOT NULL,
+  PRIMARY KEY (layer_id, blob)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE layers (
+  id TEXT PRIMARY KEY,
+  content_key TEXT NOT NULL UNIQUE,
+  diff_id TEXT NOT NULL,
+  size INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE leases (
+  namespace TEXT NOT NULL, network TEXT NOT NULL, address TEXT NOT NULL, container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+  PRIMARY KEY (namespace, network, address)) STRICT;
+CREATE TABLE networks (
+  namespace TEXT NOT NULL, name TEXT NOT NULL, bridge TEXT NOT NULL, subnet TEXT NOT NULL, last TEXT NOT NULL,
+  PRIMARY KEY (namespace, name)) STRICT;
+CREATE TABLE ports (
+  namespace TEXT NOT NULL, protocol TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL,
+  container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+  PRIMARY KEY (namespace, protocol, host, port)) STRICT;
+CREATE TABLE sysctls (namespace TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (namespace, name)) STRICT;
+CREATE INDEX containers_active ON containers(phase, id) WHERE phase IN ('started', 'removing');
+CREATE INDEX containers_image ON containers(image);
+CREATE INDEX image_digests_by_image ON image_digests(image_id);
+CREATE INDEX image_layers_by_layer ON image_layers(layer_id);
+CREATE INDEX image_tags_by_image ON image_tags(image_id);
+CREATE INDEX leases_container ON leases(container);
+CREATE INDEX ports_container ON ports(container);

@@ -1,0 +1,91 @@
+/** Databases that earlier versions wrote, kept as text: what they hold is there after the steps that they lacked. */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createContext } from "../../src/engine/context.ts";
+import { findContainers, listLines } from "../../src/store/containers.ts";
+import { openDatabase } from "../../src/store/database.ts";
+import type { Digest } from "../../src/image/digest.ts";
+import { findLayer } from "../../src/store/layers.ts";
+import { layersOf, listImages, listTags } from "../../src/store/images.ts";
+import { SCHEMA_VERSION } from "../../src/store/schema.ts";
+import { ensureStore, storePaths } from "../../src/store/paths.ts";
+
+let folder: string;
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "mdk-upgrade-"))));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function kept(version: number): string {
+  const path = join(folder, `kept-${version}.db`);
+  const database = new Database(path, { create: true });
+  database.run(readFileSync(`test/upgrade/store-${version}.sql`, "utf8"));
+  database.close();
+  return path;
+}
+const versionOf = (database: Database): number => (database.query("PRAGMA user_version").get() as { user_version: number }).user_version;
+/** Tables with their columns, and indexes: what a schema comes to, however it came to it. */
+function shapeOf(database: Database): unknown {
+  const names = database.query("SELECT type, name, tbl_name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name").all() as { type: string; name: string }[];
+  return names.map(({ type, name }) => [type, name, database.query(type === "table" ? `PRAGMA table_info(${name})` : `PRAGMA index_info(${name})`).all()]);
+}
+
+test("a store of version 1 keeps images, names and containers, and has the shape of a new one", () => {
+  const database = openDatabase(kept(1), { create: false });
+  expect(versionOf(database)).toBe(SCHEMA_VERSION);
+  expect(database.query("PRAGMA integrity_check").all()).toEqual([{ integrity_check: "ok" }]);
+  expect(database.query("PRAGMA foreign_key_check").all()).toEqual([]);
+  expect(shapeOf(database)).toEqual(shapeOf(openDatabase(join(folder, "new.db"), { create: true })));
+  const [image] = listImages(database);
+  expect(listTags(database).map(({ repository, tag }) => `${repository}:${tag}`)).toEqual(["registry.example/busybox:latest"]);
+  expect(listLines(database, "all").map(({ name, phase, code }) => [name, phase, code])).toEqual([["ran", "exited", 3], ["made", "created", 0]]);
+  const [made] = findContainers(database, "made");
+  expect(made!.mounts).toEqual([{ type: "bind", source: "/srv", target: "/data", readonly: true, propagation: "rslave", recursive: true, mode: "ro,rslave" }]);
+  expect(made!.config).toMatchObject({ Cmd: ["echo", "made"], Labels: { k: "v" } });
+  expect(made!.host).toMatchObject({ NetworkMode: "bridge", Memory: 64 << 20, Ulimits: null, OomScoreAdj: 0, PortBindings: { "80/tcp": [{ HostPort: "8080" }] } });
+  // Nothing says which blob its layer came from.
+  const [layer] = layersOf(database, image!.id);
+  const digest = layer!.diffId as unknown as Digest;
+  expect(findLayer(database, { diffId: digest, chainId: digest, blob: digest })).toBeNull();
+});
+
+test("many that open it at once all find the steps taken, once", async () => {
+  const path = kept(1);
+  const script = 'import { openDatabase } from "./src/store/database.ts"; import { exitNow } from "./src/sys/exit.ts"; openDatabase(process.argv[1], { create: false }); exitNow(0);';
+  const all = Array.from({ length: 6 }, () => Bun.spawn([process.execPath, "-e", script, path], { stdin: "ignore", stdout: "ignore", stderr: "pipe" }));
+  expect(await Promise.all(all.map(async (child) => [await child.exited, await new Response(child.stderr).text()]))).toEqual(all.map(() => [0, ""]));
+  expect(versionOf(new Database(path))).toBe(SCHEMA_VERSION);
+});
+
+test("a step that fails leaves the store as it was", () => {
+  const path = kept(1);
+  const database = new Database(path);
+  database.run("CREATE TABLE layer_blobs (other TEXT)"); // in the way
+  database.close();
+  expect(() => openDatabase(path, { create: false })).toThrow("cannot be used");
+  const after = new Database(path, { readonly: true });
+  expect(versionOf(after)).toBe(1);
+  expect(after.query("SELECT name FROM pragma_table_info('containers') WHERE name = 'mounts'").all()).toEqual([]);
+});
+
+test("who keeps it open hears of a newer mdk at the next look", async () => {
+  const root = join(folder, "root");
+  ensureStore(root);
+  const context = createContext({ root, runRoot: join(folder, "run"), environment: {}, now: () => new Date() });
+  context.database();
+  const other = new Database(storePaths(root).database);
+  other.run("PRAGMA user_version=99");
+  other.close();
+  await Bun.sleep(1100);
+  expect(() => context.database()).toThrow("was written by a newer mdk (schema 99");
+});
+
+test("schema.sql is what the steps come to", () => {
+  const database = openDatabase(join(folder, "new.db"), { create: true });
+  const statements = database.query("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type = 'index', name").all() as { sql: string }[];
+  const text = `-- The tables as they are, for readers: written by test/upgrade/store.test.ts with MDK_UPDATE_GOLDEN=1.\n${statements.map(({ sql }) => `${sql};\n`).join("")}`;
+  const path = "src/store/schema.sql";
+  if (process.env["MDK_UPDATE_GOLDEN"] === "1" || !existsSync(path)) writeFileSync(path, text);
+  expect(readFileSync(path, "utf8")).toBe(text);
+});
