@@ -1,5 +1,7 @@
 /** What bind mounts show, opened as detached mounts that travel to the shim; sources that are missing are made. */
-import { closeSync, mkdirSync, statSync } from "node:fs";
+/** What bind mounts show, opened as detached mounts that travel to the shim; sources that are missing are made. */
+import { chmodSync, closeSync, mkdirSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { MdkError } from "../../error.ts";
 import { bindAttributes } from "../../runtime/mount-options.ts";
 import type { PathKind } from "../../runtime/mount-steps.ts";
@@ -29,7 +31,9 @@ export function openBind(mount: Mount): OpenBind {
 export function ensureSource(source: string): void {
   if (statSync(source, { throwIfNoEntry: false }) !== undefined) return;
   try {
-    mkdirSync(source, { recursive: true, mode: 0o755 });
+    // Whatever the caller's umask: from the first that was missing down.
+    const top = mkdirSync(source, { recursive: true });
+    for (let made = source; top !== undefined && made.startsWith(top); made = dirname(made)) chmodSync(made, 0o755);
   } catch (error) {
     throw new MdkError("bind-source", `error while creating mount source path '${source}': ${(error as Error).message}`, { cause: error });
   }
