@@ -2,11 +2,13 @@
 //!
 //!   mdk-shim run | exec     the launcher: carries out a plan (launch.zig), leaves the monitor behind
 //!   mdk-shim pump …         a client's side of a terminal or an attach (pump.zig)
+//!   mdk-shim netlink        a socket of another network namespace (netlink.zig)
 //!   docker-init -- CMD …    PID 1 of a container started with --init (init.zig)
 const std = @import("std");
 const init = @import("init.zig");
 const launch = @import("launch.zig");
 const linux = @import("linux.zig");
+const netlink = @import("netlink.zig");
 const pump = @import("pump.zig");
 
 /// Broken promises of the program end in one line instead of in undefined behaviour.
@@ -29,6 +31,7 @@ pub fn main(process: std.process.Init.Minimal) u8 {
     const face = if (argv.len > 1) std.mem.span(argv[1]) else "";
     if (std.mem.eql(u8, face, "run") or std.mem.eql(u8, face, "exec")) return launch.main(face);
     if (std.mem.eql(u8, face, "pump") and argv.len == 4) return pump.main(std.mem.span(argv[2]), std.mem.span(argv[3]));
+    if (std.mem.eql(u8, face, "netlink")) return netlink.main();
     die("not to be called by hand", null);
 }
 

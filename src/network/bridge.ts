@@ -7,13 +7,14 @@ import { MdkError } from "../error.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import { NETLINK_NETFILTER, openNetlink, type NetlinkMessage, type NetlinkSocket } from "../sys/netlink.ts";
+import type { Subnet } from "../spec/network.ts";
 import { addAddress, readAddresses } from "./address.ts";
 import { passForeignFirewalls, removeForeignRules } from "./foreign.ts";
-import { formatSubnet, gatewayOf, parseSubnet } from "./ipam.ts";
+import { gatewayOf } from "./ipam.ts";
 import { createBridge, deleteLink, findLink, setUp, type Link } from "./link.ts";
 import type { NetworkNames } from "./names.ts";
 import { commit, deleteTable, hasTable } from "./nftables.ts";
-import { ruleset } from "./ruleset.ts";
+import { guard, ruleset } from "./ruleset.ts";
 
 /** A sysctl as it was before mdk changed it. */
 export interface ChangedSysctl {
@@ -31,11 +32,13 @@ export interface Bridge {
 
 export interface BridgeOptions {
   readonly names: NetworkNames;
-  /** "172.17.0.0/16"; the bridge has its first address. */
-  readonly subnet: string;
+  /** The bridge has its first address. */
+  readonly subnet: Subnet;
   readonly mtu: number;
   /** Called before a sysctl of the host is changed, so that `clean` can put it back whatever happens in between. */
   readonly remember: (sysctl: ChangedSysctl) => void;
+  /** Whether mdk changed the sysctl earlier: asked where the table is new, and forwarding on. */
+  readonly switchedOn: (name: string) => boolean;
 }
 
 export const MTU = 1500;
@@ -54,12 +57,13 @@ export function openFirewall(): NetlinkSocket {
  * Makes what is missing of bridge, sysctls and table; about 0.1 ms where all is there. Safe against others that do the same at
  * once. What a failure leaves is completed by the next call. Throws MdkError or SysError.
  */
-export function ensureBridge(route: NetlinkSocket, firewall: NetlinkSocket, { names, subnet, mtu, remember }: BridgeOptions): Bridge {
+export function ensureBridge(route: NetlinkSocket, firewall: NetlinkSocket, { names, subnet, mtu, remember, switchedOn }: BridgeOptions): Bridge {
   const forwarding = readSysctl(IP_FORWARD);
-  // Before forwarding is on: the guard must be there first.
-  const tableIsNew = ensureTable(firewall, names, () => ruleset(names, parseSubnet(subnet), forwarding === "0"));
+  const tableIsNew = ensureTable(firewall, names, subnet);
+  // Before forwarding is on: the guard must be there first, in a table that stood already as well.
+  if (forwarding === "0" || (tableIsNew && switchedOn(IP_FORWARD))) ensureGuard(firewall, names);
   const warnings = passForeignFirewalls(firewall, names, tableIsNew);
-  if (forwarding !== "1") {
+  if (forwarding === "0") {
     remember({ name: IP_FORWARD, old: forwarding });
     writeSysctl(IP_FORWARD, "1");
   }
@@ -67,11 +71,9 @@ export function ensureBridge(route: NetlinkSocket, firewall: NetlinkSocket, { na
   return { index, tableIsNew, warnings };
 }
 
-/** The subnet that an existing bridge has, for a data root whose database is new; null: no bridge, or one without address. */
-export function findBridgeSubnet(route: NetlinkSocket, { bridge }: NetworkNames): string | null {
-  const link = findLink(route, bridge);
-  const address = link === null ? undefined : readAddresses(route).find(({ index }) => index === link.index);
-  return address === undefined ? null : formatSubnet(parseSubnet(`${address.address}/${address.prefix}`));
+/** Whether the bridge is there, whatever its state; one look into /proc. */
+export function hasBridge({ bridge }: NetworkNames): boolean {
+  return existsSync(`/proc/sys/net/ipv4/conf/${bridge}`);
 }
 
 /**
@@ -100,7 +102,7 @@ export function restoreSysctl(name: string, value: string): void {
 }
 
 /** Up with an address of the subnet: up is the last thing that is done to it. */
-function readyBridge(route: NetlinkSocket, { bridge }: NetworkNames, subnet: string): Link | null {
+function readyBridge(route: NetlinkSocket, { bridge }: NetworkNames, subnet: Subnet): Link | null {
   const link = findLink(route, bridge);
   if (link === null) return null;
   if (link.kind !== "bridge") {
@@ -110,14 +112,15 @@ function readyBridge(route: NetlinkSocket, { bridge }: NetworkNames, subnet: str
   return readAddresses(route).some(({ index, address }) => index === link.index && address === gatewayOf(subnet)) ? link : null;
 }
 
-function makeBridge(route: NetlinkSocket, { bridge }: NetworkNames, subnet: string, mtu: number): Link {
+/** Bridge, address, sysctls, up; what is there already stays. */
+export function makeBridge(route: NetlinkSocket, { bridge }: NetworkNames, subnet: Subnet, mtu: number): Link {
   const hardwareAddress = crypto.getRandomValues(new Uint8Array(6));
   hardwareAddress.set([0x02, 0x42]);
   unlessThere(route, createBridge(bridge, hardwareAddress, mtu));
   const link = findLink(route, bridge);
   if (link === null) throw new SysError("RTM_GETLINK", E.ENODEV, bridge);
   const gateway = gatewayOf(subnet);
-  unlessThere(route, addAddress({ address: gateway, prefix: parseSubnet(subnet).prefix, index: link.index }));
+  unlessThere(route, addAddress({ address: gateway, prefix: subnet.prefix, index: link.index }));
   // Answers to what the host sends from 127.0.0.1 to a published port come in here for 127.0.0.1.
   writeSysctl(`net.ipv4.conf.${bridge}.route_localnet`, "1");
   // CVE-2020-13401: a container with NET_RAW must not hand the host IPv6 routes. The network has IPv4 only.
@@ -130,13 +133,26 @@ function makeBridge(route: NetlinkSocket, { bridge }: NetworkNames, subnet: stri
 }
 
 /** True where it was made just now. */
-function ensureTable(firewall: NetlinkSocket, { table }: NetworkNames, messages: () => NetlinkMessage[]): boolean {
-  try {
-    if (hasTable(firewall, { family: "inet", table })) return false;
-    commit(firewall, messages());
+function ensureTable(firewall: NetlinkSocket, names: NetworkNames, subnet: Subnet): boolean {
+  return unlessStands(() => {
+    if (hasTable(firewall, { family: "inet", table: names.table })) return false;
+    commit(firewall, ruleset(names, subnet));
     return true;
+  });
+}
+
+function ensureGuard(firewall: NetlinkSocket, names: NetworkNames): void {
+  unlessStands(() => {
+    commit(firewall, guard(names));
+    return true;
+  });
+}
+
+/** False where it is there, or somebody else made it meanwhile, and all of it: it is one transaction. */
+function unlessStands(make: () => boolean): boolean {
+  try {
+    return make();
   } catch (error) {
-    // Somebody else made it meanwhile, and all of it: it is one transaction.
     if (error instanceof SysError && error.errno === E.EEXIST) return false;
     throw withoutFirewall(error);
   }

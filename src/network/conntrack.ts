@@ -17,15 +17,16 @@ const CTA_PROTO_NUM = 1;
 const CTA_PROTO_DST_PORT = 3;
 const CTA_FILTER = 25;
 const CTA_FILTER_ORIG_FLAGS = 1;
-/** net/netfilter/nf_internals.h: compare protocol and destination port only (Linux 5.8). */
-const FILTER_PROTO_NUM_DST_PORT = (1 << 3) | (1 << 5);
+/** net/netfilter/nf_internals.h: compare protocol, destination port only (Linux 5.8). */
+const FILTER_PROTO_NUM = 1 << 3;
+const FILTER_DST_PORT = 1 << 5;
 const IPPROTO_UDP = 17;
 const AF_INET = 2;
 const NLA_F_NESTED = 0x8000;
 
-/** Forgets the connections to the UDP port, whatever address of the host they went to. */
-export function forgetUdpConnections(socket: NetlinkSocket, port: number): void {
-  for (const tuple of findTuples(socket, port)) {
+/** Forgets the connections to `length` UDP ports from `port` on, whatever address of the host they went to. */
+export function forgetUdpConnections(socket: NetlinkSocket, port: number, length: number): void {
+  for (const tuple of findTuples(socket, port, length)) {
     const message = new MessageWriter((NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_DELETE, NLM_F_ACK)
       .raw(Uint8Array.of(AF_INET, 0, 0, 0))
       .attribute(CTA_TUPLE_ORIG | NLA_F_NESTED, tuple)
@@ -39,13 +40,14 @@ export function forgetUdpConnections(socket: NetlinkSocket, port: number): void 
   }
 }
 
-function findTuples(socket: NetlinkSocket, port: number): Uint8Array[] {
+/** In one dump, of one port filtered by the kernel. */
+function findTuples(socket: NetlinkSocket, port: number, length: number): Uint8Array[] {
   const message = new MessageWriter((NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET, NLM_F_DUMP)
     .raw(Uint8Array.of(AF_INET, 0, 0, 0))
     .nest(CTA_TUPLE_ORIG, (tuple) =>
       tuple.nest(CTA_TUPLE_PROTO, (proto) => proto.u8(CTA_PROTO_NUM, IPPROTO_UDP).attribute(CTA_PROTO_DST_PORT, be16(port))),
     )
-    .nest(CTA_FILTER, (filter) => filter.attribute(CTA_FILTER_ORIG_FLAGS, u32(FILTER_PROTO_NUM_DST_PORT)))
+    .nest(CTA_FILTER, (filter) => filter.attribute(CTA_FILTER_ORIG_FLAGS, u32(FILTER_PROTO_NUM | (length === 1 ? FILTER_DST_PORT : 0))))
     .finish("IPCTNL_MSG_CT_GET", `udp port ${port}`);
   const tuples: Uint8Array[] = [];
   for (const { payload } of socket.dump(message)) {
@@ -55,7 +57,8 @@ function findTuples(socket: NetlinkSocket, port: number): Uint8Array[] {
     const attributes = parseAttributes(proto, 0);
     // A kernel that ignores the filter sends everything.
     if (attributes.get(CTA_PROTO_NUM)?.getUint8(0) !== IPPROTO_UDP) continue;
-    if (attributes.get(CTA_PROTO_DST_PORT)?.getUint16(0) === port) tuples.push(toBytes(tuple));
+    const found = attributes.get(CTA_PROTO_DST_PORT)?.getUint16(0) ?? 0;
+    if (found >= port && found < port + length) tuples.push(toBytes(tuple));
   }
   return tuples;
 }

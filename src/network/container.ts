@@ -3,12 +3,14 @@
  * a NETLINK_ROUTE socket of it): mdk itself never enters it. Everything made here dies with the namespace.
  */
 import { writeFileSync } from "node:fs";
+import { MdkError } from "../error.ts";
+import type { Subnet } from "../spec/network.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import type { NetlinkSocket } from "../sys/netlink.ts";
 import { addAddress } from "./address.ts";
 import { hasIpv6, MTU } from "./bridge.ts";
-import { gatewayOf, hardwareAddress, parseSubnet } from "./ipam.ts";
+import { gatewayOf, hardwareAddress } from "./ipam.ts";
 import { announceWhenUp, createVeth, findLink, setUp } from "./link.ts";
 import { addDefaultRoute } from "./route.ts";
 
@@ -21,35 +23,46 @@ export interface Attachment {
   readonly bridge: number;
   /** "172.17.0.2", of `subnet`. */
   readonly address: string;
-  readonly subnet: string;
+  readonly subnet: Subnet;
   /** Descriptor of the container's network namespace. */
   readonly namespace: number;
 }
 
 /**
- * Connects the container to the bridge: veth pair, address, default route, loopback up. About 1 ms. Throws SysError; the caller
+ * Connects the container to the bridge: veth pair, address, default route, loopback up. About 1 ms. Throws SysError, or MdkError "bridge-full"; the caller
  * ends the container then, and with it all of this. Nothing has to be deleted when a container ends: its namespace takes the
  * pair along, up to 0.1 s later, and deleting it explicitly would cost that time.
  */
 export function attachContainer(host: NetlinkSocket, container: NetlinkSocket, { veth, bridge, address, subnet, namespace }: Attachment): void {
   const ipv6 = hasIpv6();
   const peer = { name: INTERFACE, namespace, hardwareAddress: hardwareAddress(address) };
-  host.request([
-    createVeth({ name: veth, master: bridge, mtu: MTU, peer }),
-    // No IPv6 address on the host side: nobody speaks to it there.
-    setUp(veth, { withoutLinkLocal: ipv6, hairpin: true }),
-  ]);
+  try {
+    host.request([
+      createVeth({ name: veth, master: bridge, mtu: MTU, peer }),
+      // No IPv6 address on the host side: nobody speaks to it there.
+      setUp(veth, { withoutLinkLocal: ipv6, hairpin: true }),
+    ]);
+  } catch (error) {
+    throw error instanceof SysError && error.errno === E.EXFULL ? bridgeFull(error) : error;
+  }
   // CVE-2020-13401, as on the bridge.
   if (ipv6) writeFileSync(`/proc/sys/net/ipv6/conf/${veth}/accept_ra`, "0", { flag: "r+" });
   const inside = findLink(container, INTERFACE);
   if (inside === null) throw new SysError("RTM_GETLINK", E.ENODEV, INTERFACE);
   container.request([
     setUp("lo"),
-    addAddress({ address, prefix: parseSubnet(subnet).prefix, index: inside.index }),
+    addAddress({ address, prefix: subnet.prefix, index: inside.index }),
     announceWhenUp(INTERFACE),
     setUp(INTERFACE),
     addDefaultRoute(gatewayOf(subnet), inside.index),
   ]);
+}
+
+/** BR_MAX_PORTS of net/bridge/br_private.h is 1024, and port 0 is none. */
+function bridgeFull(cause: SysError): MdkError {
+  return new MdkError("bridge-full", "the bridge has its 1023 containers: Linux allows a bridge no more ports", {
+    hint: "stop some, run it with --network host or none, or in another --root, which has a bridge of its own", cause,
+  });
 }
 
 /** `--network none`: loopback only. */

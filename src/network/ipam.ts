@@ -3,19 +3,13 @@
  * address the next container gets.
  */
 import { MdkError } from "../error.ts";
-
-/** A subnet: `address` is its first address as an unsigned 32-bit number. */
-export interface Subnet {
-  readonly address: number;
-  /** Prefix length, 0…32. */
-  readonly prefix: number;
-}
+import type { Subnet } from "../spec/network.ts";
 
 /** Docker's default address pools, in its order (moby libnetwork ipamutils): sixteen /16, then sixteen /20. */
-export const POOLS: readonly string[] = [
+const POOLS: readonly Subnet[] = [
   ...Array.from({ length: 15 }, (_, index) => `172.${17 + index}.0.0/16`),
   ...Array.from({ length: 16 }, (_, index) => `192.168.${index * 16}.0/20`),
-];
+].map(parseSubnet);
 
 /** "172.17.0.1" as a number; throws MdkError "invalid-address" for anything that is not four decimal bytes. */
 export function parseAddress(text: string): number {
@@ -51,37 +45,27 @@ export function overlaps(a: Subnet, b: Subnet): boolean {
  * The first pool that overlaps none of `taken` (subnets that the host routes to, addresses of its name servers, networks of
  * others). The default route, 0.0.0.0/0, takes nothing. Throws MdkError "no-free-pool".
  */
-export function choosePool(taken: readonly string[], pools: readonly string[] = POOLS): string {
-  const others = taken.map(parseSubnet).filter(({ prefix }) => prefix > 0);
-  const free = pools.find((pool) => !others.some((other) => overlaps(parseSubnet(pool), other)));
+export function choosePool(taken: readonly Subnet[], pools: readonly Subnet[] = POOLS): Subnet {
+  const free = pools.find((pool) => isFree(pool, taken));
   if (free === undefined) {
     throw new MdkError("no-free-pool", "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network");
   }
   return free;
 }
 
-/** The gateway: the first address. */
-export function gatewayOf(subnet: string): string {
-  return formatAddress(parseSubnet(subnet).address + 1);
+/** Whether the subnet overlaps none of `taken`, the default route left out. */
+export function isFree(subnet: Subnet, taken: readonly Subnet[]): boolean {
+  return !taken.some((other) => other.prefix > 0 && overlaps(subnet, other));
 }
 
-/**
- * The next address after `previous` (empty: from the beginning) that is not in `taken`, round robin, so that an address rests as
- * long as possible: its old owner's namespace may still be dying. Network, gateway and broadcast address are never given.
- * Throws MdkError "no-free-address".
- */
-export function nextAddress(subnet: string, previous: string, taken: ReadonlySet<string>): string {
-  const range = parseSubnet(subnet);
-  const low = first(range) + 2;
-  const high = last(range) - 1;
-  const count = Math.max(0, high - low + 1);
-  const before = previous === "" ? low - 1 : parseAddress(previous);
-  const start = before >= low && before < high ? before + 1 : low;
-  for (let step = 0; step < count && step <= taken.size; step++) {
-    const address = formatAddress(low + ((start - low + step) % count));
-    if (!taken.has(address)) return address;
-  }
-  throw new MdkError("no-free-address", `no available IPv4 addresses on this network's address pool: ${subnet}`);
+/** The gateway: the first address. */
+export function gatewayOf(subnet: Subnet): string {
+  return formatAddress(subnet.address + 1);
+}
+
+/** The addresses that containers can have: not those of network, gateway and broadcast. Empty: `last` is below `first`. */
+export function hostRange(subnet: Subnet): { readonly first: number; readonly last: number } {
+  return { first: first(subnet) + 2, last: last(subnet) - 1 };
 }
 
 /** Docker's rule: 02:42 and the address, so that neighbours' tables never see one address with two hardware addresses. */

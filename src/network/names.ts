@@ -1,4 +1,4 @@
-/** What mdk's network objects are called: pure. Two data roots on one host share nothing but the prefix. */
+/** What mdk's network objects are called: pure. Two stores on one host share nothing but the prefix. */
 import { LINK_NAME_MAX } from "./link.ts";
 
 export interface NetworkNames {
@@ -10,10 +10,19 @@ export interface NetworkNames {
   readonly veth: string;
 }
 
-/** `hash`: six hexadecimal digits of a data root that is not the default; null: the default. */
-export function networkNames(hash: string | null): NetworkNames {
-  if (hash === null) return { bridge: "mdk0", table: "mdk", veth: "mdkv" };
-  return { bridge: `mdk-${hash}`, table: `mdk-${hash}`, veth: `mdk${hash}` };
+const TAG_LENGTH = 6;
+
+/** Six hexadecimal digits that name a network in one network namespace of the host: those of its store, or others at random. */
+export function tagOf(store: string): string {
+  return store.slice(0, TAG_LENGTH);
+}
+
+export function randomTag(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(TAG_LENGTH / 2))).toString("hex");
+}
+
+export function networkNames(tag: string): NetworkNames {
+  return { bridge: `mdk-${tag}`, table: `mdk-${tag}`, veth: `mdk${tag}` };
 }
 
 const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";

@@ -6,7 +6,7 @@ import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import type { NetlinkMessage, NetlinkReply, NetlinkSocket } from "../sys/netlink.ts";
 import { DATA_VALUE, LIST_ELEM, type Expression } from "./expressions.ts";
-import { listAttributes, MessageWriter, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, parseAttributes, toText } from "./netlink.ts";
+import { listAttributes, MessageWriter, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, parseAttributes, toBytes, toText } from "./netlink.ts";
 
 export type Family = "inet" | "ip";
 const FAMILIES: Readonly<Record<Family, number>> = { inet: 1, ip: 2 };
@@ -33,6 +33,10 @@ export interface TableName {
   readonly table: string;
 }
 
+export interface MapName extends TableName {
+  readonly map: string;
+}
+
 export interface ChainName extends TableName {
   readonly chain: string;
 }
@@ -55,9 +59,9 @@ export interface BaseChain extends ChainName {
   readonly priority: number;
 }
 
-/** A base chain with policy accept. */
+/** A base chain with policy accept; EEXIST where it is there. */
 export function newChain({ family, table, chain, type, hook, priority }: BaseChain): NetlinkMessage {
-  return message("NEWCHAIN", family, NLM_F_CREATE)
+  return message("NEWCHAIN", family, NLM_F_CREATE | NLM_F_EXCL)
     .string(1, table)
     .string(3, chain)
     .nest(4, (nest) => nest.be32(1, HOOKS[hook]).be32(2, priority))
@@ -69,8 +73,7 @@ export function newChain({ family, table, chain, type, hook, priority }: BaseCha
 /** Types of nft(8), as it numbers them (src/datatype.h of nftables): only for its listing. */
 const TYPE = { ipv4_addr: 7, inet_proto: 12, inet_service: 13 } as const;
 
-export interface NewMap extends TableName {
-  readonly map: string;
+export interface NewMap extends MapName {
   /** Parts of the key and of the value; each takes 4 bytes. */
   readonly key: readonly (keyof typeof TYPE)[];
   readonly value: readonly (keyof typeof TYPE)[];
@@ -100,7 +103,7 @@ export interface Element {
 /** Adding one that is there with another value is EBUSY, deleting one that is missing ENOENT. */
 export function changeElements(
   change: "add" | "delete",
-  { family, table, map }: TableName & { readonly map: string },
+  { family, table, map }: MapName,
   elements: readonly Element[],
 ): NetlinkMessage[] {
   const messages: NetlinkMessage[] = [];
@@ -143,7 +146,7 @@ export function deleteRule({ family, table, chain }: ChainName, handle: Uint8Arr
   return message("DELRULE", family, 0).string(1, table).string(2, chain).attribute(3, handle).finish("NFT_MSG_DELRULE", `${table} ${chain}`);
 }
 
-/** Sends the messages as one transaction: all or none. Throws the SysError of the first that the kernel refuses. */
+/** Sends the messages as one transaction, however long: all or none. Throws the SysError of the first that the kernel refuses. */
 export function commit(socket: NetlinkSocket, messages: readonly NetlinkMessage[]): void {
   const edge = (type: number, call: string): NetlinkMessage =>
     new MessageWriter(type, 0).raw(Uint8Array.of(0, 0, 0, NFNL_SUBSYS_NFTABLES)).finish(call, "");
@@ -175,18 +178,37 @@ export function readChains(socket: NetlinkSocket): ChainInfo[] {
     .map(({ payload }) => parseChain(payload));
 }
 
-/** Keys of a map's elements, in hexadecimal; ENOENT where the map is missing. */
-export function readKeys(socket: NetlinkSocket, { family, table, map }: TableName & { readonly map: string }): Set<string> {
+/** Elements of a map, keys and values in hexadecimal; ENOENT where the map is missing. */
+export function readElements(socket: NetlinkSocket, { family, table, map }: MapName): Map<string, string> {
   const request = message("GETSETELEM", family, NLM_F_DUMP).string(1, table).string(2, map).finish("NFT_MSG_GETSETELEM", map);
-  const keys = new Set<string>();
-  for (const { payload } of socket.dump(request)) {
+  return parseElements(socket.dump(request));
+}
+
+/**
+ * The same of the given keys only, whatever else the map holds: few of them, since each is an answer of its own. ENOENT where one
+ * of them, or the map, is missing.
+ */
+export function findElements(socket: NetlinkSocket, { family, table, map }: MapName, keys: readonly Uint8Array[]): Map<string, string> {
+  const writer = message("GETSETELEM", family, 0).string(1, table).string(2, map);
+  writer.nest(3, (list) => {
+    for (const key of keys) list.nest(LIST_ELEM, (element) => element.nest(1, (data) => data.attribute(DATA_VALUE, key)));
+  });
+  return parseElements(socket.request([writer.finish("NFT_MSG_GETSETELEM", map)]));
+}
+
+export const toHex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex");
+
+function parseElements(replies: readonly NetlinkReply[]): Map<string, string> {
+  const elements = new Map<string, string>();
+  for (const { payload } of replies) {
     const list = parseAttributes(payload, GENERIC_HEADER).get(3);
     for (const [, element] of list === undefined ? [] : listAttributes(list, 0)) {
-      const key = parseAttributes(element, 0).get(1);
-      if (key !== undefined) keys.add(Buffer.from(bytesOf(parseAttributes(key, 0).get(DATA_VALUE))).toString("hex"));
+      const attributes = parseAttributes(element, 0);
+      const [key, value] = [attributes.get(1), attributes.get(2)].map((data) => (data === undefined ? undefined : parseAttributes(data, 0).get(DATA_VALUE)));
+      if (key !== undefined) elements.set(toHex(toBytes(key)), value === undefined ? "" : toHex(toBytes(value)));
     }
   }
-  return keys;
+  return elements;
 }
 
 export interface RuleInfo {

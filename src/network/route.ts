@@ -1,6 +1,7 @@
 /** IPv4 routes by rtnetlink: a container's default route, and the host's routes, which a new subnet must avoid. */
 import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
-import { formatSubnet, parseAddress } from "./ipam.ts";
+import type { Subnet } from "../spec/network.ts";
+import { parseAddress } from "./ipam.ts";
 import { be32, MessageWriter, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, parseAttributes } from "./netlink.ts";
 
 const RTM_NEWROUTE = 24;
@@ -24,20 +25,18 @@ export function addDefaultRoute(gateway: string, index: number): NetlinkMessage 
     .finish("RTM_NEWROUTE", `default via ${gateway}`);
 }
 
-/** Subnets that the host routes to, in every table ("10.0.0.0/8"), the default route and those through `except` left out. */
-export function readRoutes(socket: NetlinkSocket, except: number | null): string[] {
+/** Subnets that the host routes to, in every table, addresses of the host itself among them. */
+export function readRoutes(socket: NetlinkSocket): Subnet[] {
   const message = new MessageWriter(RTM_GETROUTE, NLM_F_DUMP)
     .raw(Uint8Array.of(AF_INET, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
     .finish("RTM_GETROUTE", "");
-  const subnets = new Set<string>();
+  const subnets: Subnet[] = [];
   for (const { type, payload } of socket.dump(message)) {
     if (type !== RTM_NEWROUTE || payload.getUint8(0) !== AF_INET) continue;
     const kind = payload.getUint8(7);
-    const attributes = parseAttributes(payload, 12);
-    const destination = attributes.get(RTA_DST);
+    const destination = parseAttributes(payload, 12).get(RTA_DST);
     if ((kind !== RTN_UNICAST && kind !== RTN_LOCAL) || destination === undefined) continue;
-    if (except !== null && attributes.get(RTA_OIF)?.getUint32(0, true) === except) continue;
-    subnets.add(formatSubnet({ address: destination.getUint32(0), prefix: payload.getUint8(1) }));
+    subnets.push({ address: destination.getUint32(0), prefix: payload.getUint8(1) });
   }
-  return [...subnets];
+  return subnets;
 }

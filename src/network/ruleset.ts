@@ -1,14 +1,15 @@
 /**
- * The table `inet mdk`: masquerading, published ports and who may reach what. Pure: a list of messages.
+ * The table of a network, `inet mdk-1a2b3c`: masquerading, published ports and who may reach what. Pure: a list of messages.
  *
  *   raw          packets with a loopback address from any other link: dropped
  *   prerouting   ┐ published_at (protocol . address . port), then published (protocol . port, any address of the host)
  *   output       ┘ say which container's address and port becomes the destination
  *   forward      from the bridge: yes; to it: answers and published ports only
+ *   guard        where mdk itself switched forwarding on: nothing between physical links
  *   postrouting  what leaves the bridge, or comes to it from loopback or by a published port, takes the host's address
  */
 import type { NetlinkMessage } from "../sys/netlink.ts";
-import type { Subnet } from "./ipam.ts";
+import type { Subnet } from "../spec/network.ts";
 import type { NetworkNames } from "./names.ts";
 import { be32, u32 } from "./netlink.ts";
 import {
@@ -38,22 +39,20 @@ const CHAINS = [
   { chain: "forward", type: "filter", hook: "forward", priority: 0 },
   { chain: "postrouting", type: "nat", hook: "postrouting", priority: 100 },
 ] as const satisfies readonly Omit<BaseChain, "family" | "table">[];
+const GUARD = { chain: "guard", type: "filter", hook: "forward", priority: 1 } as const;
 
 type Chain = (typeof CHAINS)[number]["chain"];
 
-/**
- * The whole table, to be committed at once; EEXIST where somebody else was faster. `guard`: mdk itself switched forwarding on,
- * and the host must not become a router between its physical links by that. Virtual links (bridges, tunnels, other
- * engines' veths) are left alone.
- */
-export function ruleset({ bridge, table }: NetworkNames, subnet: Subnet, guard: boolean): NetlinkMessage[] {
+const STATE_IS_KNOWN = [loadConnection("state"), mask(STATE_KNOWN), compare("!=", u32(0))];
+
+/** The whole table, to be committed at once, without the guard; EEXIST where somebody else was faster. */
+export function ruleset({ bridge, table }: NetworkNames, subnet: Subnet): NetlinkMessage[] {
   const at = { family: "inet", table } as const;
   const rule = (chain: Chain, ...expressions: Expression[][]): NetlinkMessage =>
     newRule({ ...at, chain }, expressions.flat());
   const from = linkIs("iifname", "==", bridge);
   const to = linkIs("oifname", "==", bridge);
   const foreign = linkIs("iifname", "!=", "lo");
-  const known = [loadConnection("state"), mask(STATE_KNOWN), compare("!=", u32(0))];
   const published = [loadConnection("status"), mask(STATUS_DNAT), compare("!=", u32(0))];
   const accept = [verdict("accept")];
   const drop = [verdict("drop")];
@@ -70,15 +69,28 @@ export function ruleset({ bridge, table }: NetworkNames, subnet: Subnet, guard: 
       rule(chain, ipv4(), [loadDestinationType(), compare("==", RTN_LOCAL)], [loadMeta("l4proto"), loadPayload(2, 2, 2, REGISTER[1])], translate(PUBLISHED)),
     ]),
     rule("forward", from, accept),
-    rule("forward", to, known, accept),
+    rule("forward", to, STATE_IS_KNOWN, accept),
     rule("forward", to, published, accept),
     rule("forward", to, drop),
-    ...(guard ? [rule("forward", isVirtual("iifkind"), accept), rule("forward", isVirtual("oifkind"), accept), rule("forward", known, accept), rule("forward", drop)] : []),
     rule("postrouting", ipv4(), from, linkIs("oifname", "!=", bridge), [masquerade()]),
     // A container that reaches another, or itself, by a port of the host: else the answer would take the short way back. By
     // source, since there is no incoming link where br_netfilter calls from within the bridge.
     rule("postrouting", ipv4(), to, source(subnet), published, [masquerade()]),
     rule("postrouting", ipv4(), to, loopback(IP_SOURCE), [masquerade()]),
+  ];
+}
+
+/**
+ * The guard of a table that is there, to be committed at once; EEXIST where it has one. Mdk itself switches forwarding on, and the
+ * host must not become a router between its physical links by that. Virtual links (bridges, tunnels, other engines' veths)
+ * are left alone.
+ */
+export function guard({ table }: NetworkNames): NetlinkMessage[] {
+  const at = { family: "inet", table, chain: GUARD.chain } as const;
+  const accept = [verdict("accept")];
+  return [
+    newChain({ ...at, ...GUARD }),
+    ...[[...isVirtual("iifkind"), ...accept], [...isVirtual("oifkind"), ...accept], [...STATE_IS_KNOWN, ...accept], [verdict("drop")]].map((expressions) => newRule(at, expressions)),
   ];
 }
 

@@ -51,6 +51,8 @@ export interface HostConfig {
   NetworkMode: NetworkMode;
   /** By "80/tcp". */
   PortBindings: Record<string, PortBinding[]>;
+  /** Every exposed port without a binding gets a free port of the host. */
+  PublishAllPorts: boolean;
   RestartPolicy: { Name: string; MaximumRetryCount: number };
   AutoRemove: boolean;
   CapAdd: string[] | null;
@@ -99,22 +101,4 @@ export interface CreateRequest {
   readonly name: string | null;
   readonly config: ContainerConfig;
   readonly host: HostConfig;
-}
-
-/** How a container is on the network, since it was started. Stored so that the next command can take it down. */
-export interface NetworkState {
-  readonly mode: "bridge" | "none" | "host";
-  readonly address: string;
-  readonly prefix: number;
-  readonly gateway: string;
-  readonly mac: string;
-  readonly ports: readonly PublishedPort[];
-}
-
-export interface PublishedPort {
-  readonly protocol: "tcp" | "udp";
-  readonly containerPort: number;
-  /** "0.0.0.0" or one of the host's addresses. */
-  readonly hostAddress: string;
-  readonly hostPort: number;
 }

@@ -60,7 +60,7 @@ export function decodeHostConfig(value: unknown): HostConfig {
   const host = new Members(value, "HostConfig");
   return {
     Binds: host.list("Binds"), LogConfig: host.read("LogConfig", logOf, { Type: "json-file", Config: {} }),
-    NetworkMode: parseNetworkMode(host.text("NetworkMode")), PortBindings: host.read("PortBindings", bindingsOf, {}),
+    NetworkMode: parseNetworkMode(host.text("NetworkMode")), PortBindings: host.read("PortBindings", bindingsOf, {}), PublishAllPorts: host.flag("PublishAllPorts"),
     RestartPolicy: host.read("RestartPolicy", restartOf, { Name: "no", MaximumRetryCount: 0 }), AutoRemove: host.flag("AutoRemove"),
     CapAdd: host.list("CapAdd"), CapDrop: host.list("CapDrop"), GroupAdd: host.list("GroupAdd"),
     Dns: host.list("Dns") ?? [], DnsOptions: host.list("DnsOptions") ?? [], DnsSearch: host.list("DnsSearch") ?? [], ExtraHosts: host.list("ExtraHosts"),

@@ -1,40 +1,156 @@
-/** Published ports as the engine carries them out: Docker's PortBindings, flattened and checked. Pure. */
-import { MdkError } from "../error.ts";
-import type { PortBinding } from "./container.ts";
+/**
+ * Ports in Docker's words, the one grammar of them: `-p [[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]` with ranges, `--expose`, EXPOSE of
+ * an image, and PortBindings of the API. Pure.
+ */
+import { MdkError, EXIT } from "../error.ts";
+import type { ContainerConfig, HostConfig, PortBinding } from "./container.ts";
+import type { PortRange } from "./network.ts";
 
-/** One port to publish. */
+const invalid = (message: string): MdkError => new MdkError("invalid-port", message, { status: EXIT.engine });
+
+const PORT_MAX = 65535;
+const ANY = "0.0.0.0";
+
+interface Range {
+  readonly first: number;
+  readonly last: number;
+}
+
+type Protocol = PortRange["protocol"];
+
+/** One port, or neighbours, to publish. */
 export interface PortRequest {
-  readonly protocol: "tcp" | "udp";
+  readonly protocol: Protocol;
   readonly containerPort: number;
   /** "0.0.0.0": every address. */
   readonly hostAddress: string;
-  /** Candidates, tried in order; [0]: any free port. */
-  readonly hostPorts: readonly number[];
+  /** How many neighbours from `containerPort` and `host.first` on; more than 1 only where `host` is one port. */
+  readonly length: number;
+  /** Candidates, tried in order; 0: any free port. */
+  readonly host: Range;
 }
 
-const PORTS_MAX = 65535;
+/** "80", "80-90"; throws MdkError "invalid-port". */
+function parseRange(text: string, what: string): Range {
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2] ?? match?.[1]);
+  if (match === null || first > PORT_MAX || last > PORT_MAX || last < first) throw invalid(`invalid ${what}: ${text}`);
+  return { first, last };
+}
 
-/** Throws MdkError for what no port is. */
-export function parsePorts(bindings: Readonly<Record<string, readonly PortBinding[]>>): PortRequest[] {
+function parseProtocol(text: string | undefined): Protocol {
+  const protocol = (text ?? "tcp").toLowerCase();
+  if (protocol === "sctp") throw invalid("sctp ports are not supported by this version of mdk");
+  if (protocol !== "tcp" && protocol !== "udp") throw invalid(`invalid proto: ${text}`);
+  return protocol;
+}
+
+/** "80/udp", "80", "80-90/tcp": what EXPOSE and a key of PortBindings say. */
+function parseContainerPorts(text: string, what: string): Range & { readonly protocol: Protocol } {
+  const [ports = "", protocol, extra] = text.split("/");
+  if (extra !== undefined) throw invalid(`invalid proto: ${text}`);
+  return { ...parseRange(ports, what), protocol: parseProtocol(protocol) };
+}
+
+function sequence({ first, last }: Range): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+/** `--expose 80`, `8000-8010/udp`: "80/tcp" each. */
+export function parseExpose(text: string): string[] {
+  const range = parseContainerPorts(text, "range format for --expose");
+  return sequence(range).map((port) => `${port}/${range.protocol}`);
+}
+
+/** All `-p` of a command line, by container port ("80/tcp"). Throws MdkError "invalid-port" in Docker's words. */
+export function parsePublish(specifications: readonly string[]): Record<string, PortBinding[]> {
+  const bindings: Record<string, PortBinding[]> = {};
+  for (const text of specifications) {
+    for (const [port, binding] of parseOne(text)) (bindings[port] ??= []).push(binding);
+  }
+  return bindings;
+}
+
+function parseOne(text: string): [string, PortBinding][] {
+  const [left = "", protocolText, extra] = text.split("/");
+  if (extra !== undefined) throw invalid(`invalid proto: ${text}`);
+  const protocol = parseProtocol(protocolText);
+  const { address, host, container } = splitAddress(left);
+  if (container === "") throw invalid(`no port specified: ${text}<empty>`);
+  const inside = parseRange(container, "containerPort");
+  if (inside.first === 0) throw invalid(`invalid containerPort: ${container}`);
+  if (host === "") return sequence(inside).map((port) => [`${port}/${protocol}`, { HostIp: address, HostPort: "" }]);
+  const outside = parseRange(host, "hostPort");
+  const size = inside.last - inside.first;
+  if (outside.last - outside.first !== size) {
+    // A range of host ports for one container port: any of them.
+    if (size === 0) return [[`${inside.first}/${protocol}`, { HostIp: address, HostPort: host }]];
+    throw invalid(`invalid ranges specified for container and host Ports: ${container} and ${host}`);
+  }
+  return sequence(inside).map((port, index) => [`${port}/${protocol}`, { HostIp: address, HostPort: String(outside.first + index) }]);
+}
+
+function splitAddress(text: string): { address: string; host: string; container: string } {
+  if (text.startsWith("[")) {
+    throw invalid(`${text}: publishing on an IPv6 address comes with user-defined networks, which this version of mdk does not have`);
+  }
+  const parts = text.split(":");
+  if (parts.length > 3) throw invalid(`invalid IP address: ${text}`);
+  const [container = "", host = "", address = ""] = parts.toReversed();
+  if (address !== "" && !isAddress(address)) throw invalid(`invalid IP address: ${address}`);
+  return { address, host, container };
+}
+
+function isAddress(text: string): boolean {
+  const parts = text.split(".");
+  return parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) <= 255);
+}
+
+/** What of a container says which ports are published. */
+export interface Publishing {
+  readonly config: Pick<ContainerConfig, "ExposedPorts">;
+  readonly host: Pick<HostConfig, "PortBindings" | "PublishAllPorts">;
+}
+
+/** Ports to publish, neighbours joined; `-P`: each exposed port that no binding has gets a free one of the host. Throws MdkError "invalid-port" for what no port is. */
+export function parsePorts({ config, host }: Publishing): PortRequest[] {
   const requests: PortRequest[] = [];
-  for (const [key, list] of Object.entries(bindings)) {
-    const match = /^(\d{1,5})\/(tcp|udp)$/.exec(key);
-    if (match === null || Number(match[1]) === 0 || Number(match[1]) > PORTS_MAX) throw new MdkError("invalid-port", `invalid containerPort: ${key}`);
-    for (const binding of list) {
-      requests.push({
-        protocol: match[2] as "tcp" | "udp", containerPort: Number(match[1]),
-        hostAddress: binding.HostIp === "" ? "0.0.0.0" : binding.HostIp, hostPorts: candidates(binding.HostPort),
+  for (const [key, list] of Object.entries(host.PortBindings)) {
+    const { first, last, protocol } = parseContainerPorts(key, "containerPort");
+    if (first === 0 || first !== last) throw invalid(`invalid containerPort: ${key}`);
+    for (const { HostIp, HostPort } of list) {
+      append(requests, {
+        protocol, containerPort: first, hostAddress: HostIp === "" ? ANY : HostIp, length: 1,
+        host: HostPort === "" ? { first: 0, last: 0 } : parseRange(HostPort, "hostPort"),
       });
     }
+  }
+  if (!host.PublishAllPorts) return requests;
+  for (const port of Object.keys(config.ExposedPorts ?? {}).flatMap(parseExpose)) {
+    const { first, protocol } = parseContainerPorts(port, "containerPort");
+    if ((host.PortBindings[port]?.length ?? 0) === 0) requests.push({ protocol, containerPort: first, hostAddress: ANY, length: 1, host: { first: 0, last: 0 } });
   }
   return requests;
 }
 
-function candidates(text: string): number[] {
-  if (text === "" || text === "0") return [0];
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
-  const first = Number(match?.[1]);
-  const last = Number(match?.[2] ?? match?.[1]);
-  if (match === null || first > PORTS_MAX || last > PORTS_MAX || last < first) throw new MdkError("invalid-port", `invalid hostPort: ${text}`);
-  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+/** Joins it to the last one, where it is its neighbour on both sides. */
+function append(requests: PortRequest[], request: PortRequest): void {
+  const before = requests.at(-1);
+  const isNeighbour = before !== undefined && request.host.first === request.host.last && before.host.first === before.host.last && before.host.first !== 0
+    && request.protocol === before.protocol && request.hostAddress === before.hostAddress
+    && request.host.first === before.host.first + before.length && request.containerPort === before.containerPort + before.length;
+  if (isNeighbour) requests[requests.length - 1] = { ...before, length: before.length + 1 };
+  else requests.push(request);
+}
+
+/** Each port of a range by itself: [port of the container, port of the host]. */
+export function portPairs({ containerPort, hostPort, length }: PortRange): [container: number, host: number][] {
+  return Array.from({ length }, (_, index) => [containerPort + index, hostPort + index]);
+}
+
+/** "0.0.0.0:8000-8001->80-81/tcp", as `docker ps` writes neighbours. */
+export function formatPorts({ protocol, hostAddress, hostPort, containerPort, length }: PortRange): string {
+  const range = (first: number): string => (length === 1 ? String(first) : `${first}-${first + length - 1}`);
+  return `${hostAddress}:${range(hostPort)}->${range(containerPort)}/${protocol}`;
 }

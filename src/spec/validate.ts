@@ -18,6 +18,7 @@ export function validateRequest({ name, config, host }: CreateRequest, cpus: num
   if (name !== null) checkName(name);
   checkConfig(config);
   checkHost(host, cpus);
+  parsePorts({ config, host });
 }
 
 /** moby daemon/names/names.go. */
@@ -43,7 +44,6 @@ function checkHost(host: HostConfig, cpus: number): void {
   checkSysctls(host.Sysctls ?? {}, host.NetworkMode);
   if ("" in (host.Annotations ?? {})) throw invalid("invalid Annotation: the empty string is not permitted as an annotation key");
   parseSecurityOptions(host.SecurityOpt ?? []);
-  parsePorts(host.PortBindings);
   resolveMounts(host);
 }
 

@@ -44,15 +44,16 @@ CREATE TABLE layers (
   size INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE leases (
-  namespace TEXT NOT NULL, network TEXT NOT NULL, address TEXT NOT NULL, container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
-  PRIMARY KEY (namespace, network, address)) STRICT;
+  namespace TEXT NOT NULL, network TEXT NOT NULL, address INTEGER NOT NULL, container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+  PRIMARY KEY (namespace, network, address)) STRICT, WITHOUT ROWID;
 CREATE TABLE networks (
-  namespace TEXT NOT NULL, name TEXT NOT NULL, bridge TEXT NOT NULL, subnet TEXT NOT NULL, last TEXT NOT NULL,
+  namespace TEXT NOT NULL, name TEXT NOT NULL, tag TEXT NOT NULL, address INTEGER NOT NULL, prefix INTEGER NOT NULL, last INTEGER NOT NULL,
   PRIMARY KEY (namespace, name)) STRICT;
 CREATE TABLE ports (
-  namespace TEXT NOT NULL, protocol TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL,
+  namespace TEXT NOT NULL, protocol TEXT NOT NULL, host TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL CHECK (last >= first),
   container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
-  PRIMARY KEY (namespace, protocol, host, port)) STRICT;
+  PRIMARY KEY (namespace, protocol, host, first)) STRICT, WITHOUT ROWID;
+CREATE TABLE store (id TEXT NOT NULL) STRICT;
 CREATE TABLE sysctls (namespace TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (namespace, name)) STRICT;
 CREATE INDEX containers_active ON containers(phase, id) WHERE phase IN ('started', 'removing');
 CREATE INDEX containers_image ON containers(image);

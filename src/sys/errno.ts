@@ -15,6 +15,7 @@ const TABLE = {
   ERANGE: [34, "numerical result out of range"], EDEADLK: [35, "resource deadlock avoided"],
   ENAMETOOLONG: [36, "file name too long"], ENOSYS: [38, "function not implemented"],
   ENOTEMPTY: [39, "directory not empty"], ELOOP: [40, "too many levels of symbolic links"],
+  EXFULL: [54, "exchange full"],
   ENODATA: [61, "no data available"], EOVERFLOW: [75, "value too large for defined data type"],
   ENOTSOCK: [88, "socket operation on non-socket"], EMSGSIZE: [90, "message too long"],
   EPROTONOSUPPORT: [93, "protocol not supported"], EOPNOTSUPP: [95, "operation not supported"],

@@ -17,6 +17,7 @@ const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_ATTACH_FILTER = 26;
 const SOCKADDR_IN = 16;
+const ON = new Int32Array([1]);
 
 export interface PortAddress {
   readonly protocol: "tcp" | "udp";
@@ -31,20 +32,33 @@ export interface PortAddress {
  * connections of an earlier server in TIME_WAIT do not count; a listening socket of others is EADDRINUSE all the same. Returns
  * the descriptor (close-on-exec) and the port. Throws SysError.
  */
-export function bindPort({ protocol, address, port }: PortAddress): { fd: number; port: number } {
+export function bindPort(wanted: PortAddress): { fd: number; port: number } {
+  const fd = openPort(wanted, dropEverything);
+  if (wanted.port !== 0) return { fd, port: wanted.port };
+  try {
+    const name = new Uint8Array(SOCKADDR_IN);
+    check(symbols().getsockname(fd, name, new Uint32Array([SOCKADDR_IN])), "getsockname");
+    return { fd, port: new DataView(name.buffer).getUint16(2) };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/** Whether the port could be bound now; throws the SysError that says why not. */
+export function checkPort(wanted: PortAddress): void {
+  closeSync(openPort(wanted, () => {}));
+}
+
+/** A bound socket, `prepare`d before it is. */
+function openPort({ protocol, address, port }: PortAddress, prepare: (fd: number) => void): number {
   const fd = check(symbols().socket(AF_INET, SOCK[protocol] | SOCK_CLOEXEC, 0), "socket", protocol);
   try {
-    if (protocol === "tcp") check(symbols().setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, new Int32Array([1]), 4), "setsockopt");
-    dropEverything(fd);
-    const name = new Uint8Array(SOCKADDR_IN);
-    const view = new DataView(name.buffer);
-    view.setUint16(0, AF_INET, true);
-    view.setUint16(2, port);
-    name.set(address, 4);
-    check(symbols().bind(fd, name, name.length), "bind", `${address.join(".")}:${port}`);
-    if (port !== 0) return { fd, port };
-    check(symbols().getsockname(fd, name, new Uint32Array([SOCKADDR_IN])), "getsockname");
-    return { fd, port: view.getUint16(2) };
+    if (protocol === "tcp") check(symbols().setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ON, 4), "setsockopt");
+    prepare(fd);
+    const name = Uint8Array.of(AF_INET, 0, port >>> 8, port, ...address, 0, 0, 0, 0, 0, 0, 0, 0);
+    if (symbols().bind(fd, name, name.length) === -1) throw new SysError("bind", errno(), `${address.join(".")}:${port}`);
+    return fd;
   } catch (error) {
     closeSync(fd);
     throw error;

@@ -19,7 +19,7 @@ export interface NetlinkMessage {
   readonly bytes: Uint8Array;
   /** "RTM_NEWLINK". */
   readonly call: string;
-  /** "mdk0". */
+  /** "mdk-1a2b3c". */
   readonly object: string;
 }
 
@@ -39,6 +39,10 @@ const NLM_F_DUMP_INTR = 0x10;
 const NLM_F_CAPPED = 0x100;
 const NLM_F_ACK_TLVS = 0x200;
 const NLMSGERR_ATTR_MSG = 1;
+const SOL_SOCKET = 1;
+const SO_SNDBUFFORCE = 32;
+/** Less than any kernel has for a socket (net.core.wmem_default). */
+const SEND_BYTES = 64 * 1024;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
@@ -132,6 +136,8 @@ export class NetlinkSocket {
       view.setUint32(offset + 8, ++this.sequence, true);
       offset += message.bytes.length;
     }
+    // What waits in a socket's buffer must fit into it (netlink_sendmsg): a long transaction needs a larger one.
+    if (bytes.length > SEND_BYTES) symbols().setsockopt(this.fd, SOL_SOCKET, SO_SNDBUFFORCE, new Int32Array([bytes.length]), 4);
     const sent = check(symbols().send(this.fd, bytes, bytes.length, 0), messages[0]?.call ?? "send", messages[0]?.object);
     if (sent !== bytes.length) throw new SysError("send", E.EMSGSIZE, "netlink");
     return first;

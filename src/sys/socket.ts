@@ -162,3 +162,17 @@ export function connectUnix(dirFd: number, name: string): number {
   }
   return fd;
 }
+
+/**
+ * Takes an abstract name of the caller's network namespace (unix(7)), which is held as long as the descriptor is open: a lock
+ * among those who share the network and perhaps no file. Null: somebody has it.
+ */
+export function takeAbstractName(name: string): number | null {
+  const bytes = Buffer.concat([Uint8Array.of(AF_UNIX, 0, 0), Buffer.from(name)]);
+  const fd = check(c().socket(AF_UNIX, SOCK_SEQPACKET_CLOEXEC, 0), "socket", name);
+  if (address().bind(fd, bytes, bytes.length) === 0) return fd;
+  const code = errno();
+  closeSync(fd);
+  if (code === E.EADDRINUSE) return null;
+  throw new SysError("bind", code, name);
+}

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { ago, humanStatus } from "../../src/cli/output/human.ts";
 import { parseDetachKeys } from "../../src/cli/container/joining.ts";
 import { printable, table } from "../../src/cli/output/text.ts";
-import { parseExpose, parsePublish } from "../../src/cli/container/ports.ts";
+import { parseExpose, parsePublish } from "../../src/spec/ports.ts";
 import { renderTemplate } from "../../src/cli/output/template.ts";
 
 describe("templates", () => {

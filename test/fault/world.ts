@@ -82,7 +82,7 @@ function names(path: string): string[] {
   return existsSync(path) ? readdirSync(path).sort() : [];
 }
 
-/** The first digits of the root's digest, as src/engine/host/identity.ts has them: names on the host carry them. */
+/** The first digits of the root's digest, as src/engine/host/identity.ts has them: control groups carry them. */
 function hash(world: World): string {
   return new Bun.CryptoHasher("sha256").update(world.root).digest("hex").slice(0, 8);
 }
@@ -99,18 +99,33 @@ function groups(world: World): string[] {
 
 /** A dying network namespace takes its veth along late (kernel-traps 9): waited for. */
 function links(world: World): string[] {
-  const prefix = `mdk${hash(world).slice(0, 6)}`;
-  const there = (): string[] => readdirSync("/sys/class/net").filter((name) => name.startsWith(prefix));
+  const names = tags(world);
+  const there = (): string[] => readdirSync("/sys/class/net").filter((name) => names.some((tag) => name.startsWith(`mdk${tag}`)));
   for (let tries = 0; tries < 100 && there().length > 0; tries++) Bun.sleepSync(20);
   return there().map((name) => `link ${name}`);
 }
 
 /** Elements of the firewall's maps: published ports. */
 function elements(world: World): string[] {
-  const { code, out } = execute(["nft", "-j", "list", "table", "inet", `mdk-${hash(world).slice(0, 6)}`]);
-  if (code !== 0) return [];
-  const { nftables } = JSON.parse(out) as { nftables: Record<string, { name?: string; elem?: unknown[] }>[] };
-  return nftables.flatMap((item) => Object.values(item)).filter(({ elem }) => (elem?.length ?? 0) > 0).map(({ name, elem }) => `nft ${name}: ${JSON.stringify(elem)}`);
+  return tags(world).flatMap((tag) => {
+    const { code, out } = execute(["nft", "-j", "list", "table", "inet", `mdk-${tag}`]);
+    if (code !== 0) return [];
+    const { nftables } = JSON.parse(out) as { nftables: Record<string, { name?: string; elem?: unknown[] }>[] };
+    return nftables.flatMap((item) => Object.values(item)).filter(({ elem }) => (elem?.length ?? 0) > 0).map(({ name, elem }) => `nft ${name}: ${JSON.stringify(elem)}`);
+  });
+}
+
+/** What names the bridge and the table of the world's store. */
+function tags(world: World): string[] {
+  const path = join(world.root, "mdk.db");
+  if (!existsSync(path)) return [];
+  const database = new Database(path, { readonly: true });
+  try {
+    if (database.query("SELECT 1 FROM sqlite_master WHERE name = 'networks'").get() === null) return [];
+    return (database.query("SELECT tag FROM networks").all() as { tag: string }[]).map(({ tag }) => tag);
+  } finally {
+    database.close();
+  }
 }
 
 function rows(world: World): string[] {

@@ -4,12 +4,13 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { dlopen } from "bun:ffi";
-import { ensureBridge, findBridgeSubnet, openFirewall, removeBridge, MTU, type ChangedSysctl } from "../../src/network/bridge.ts";
+import { ensureBridge, openFirewall, removeBridge, MTU, type ChangedSysctl } from "../../src/network/bridge.ts";
 import { attachContainer } from "../../src/network/container.ts";
-import { choosePool } from "../../src/network/ipam.ts";
+import { choosePool, formatSubnet, parseSubnet } from "../../src/network/ipam.ts";
 import { networkNames, vethName } from "../../src/network/names.ts";
-import { holdPorts, publishPorts, releasePorts, removePublished, type HeldPorts, type PublishedPort } from "../../src/network/publish.ts";
+import { HELD_MAX, holdPorts, publishPorts, releasePorts, removePublished, type HeldPorts } from "../../src/network/publish.ts";
 import { readRoutes } from "../../src/network/route.ts";
+import type { PortRange } from "../../src/spec/network.ts";
 import { NETLINK_ROUTE, NetlinkSocket, openNetlink } from "../../src/sys/netlink.ts";
 
 const CLONE_NEWNET = 0x40000000;
@@ -25,13 +26,12 @@ function openIn(namespace: number): NetlinkSocket {
 }
 
 type Command =
-  | { do: "ensure"; hash: string | null; subnet: string }
-  | { do: "attach"; namespace: string; hash: string | null; address: string; subnet: string }
-  | { do: "publish"; hash: string | null; ports: PublishedPort[]; address: string }
-  | { do: "unpublish"; hash: string | null; ports: PublishedPort[] }
-  | { do: "remove"; hash: string | null }
-  | { do: "pool" }
-  | { do: "subnet"; hash: string | null };
+  | { do: "ensure"; tag: string; subnet: string; switchedOn?: boolean }
+  | { do: "attach"; namespace: string; tag: string; address: string; subnet: string }
+  | { do: "publish"; tag: string; ports: PortRange[]; address: string }
+  | { do: "unpublish"; tag: string; ports: PortRange[]; address: string }
+  | { do: "remove"; tag: string }
+  | { do: "pool" };
 
 const route = openNetlink(NETLINK_ROUTE);
 const firewall = openFirewall();
@@ -40,11 +40,11 @@ const held: HeldPorts[] = [];
 function attach(command: Extract<Command, { do: "attach" }>): unknown {
   const namespace = openSync(`/var/run/netns/${command.namespace}`, "r");
   const container = openIn(namespace);
-  const names = networkNames(command.hash);
-  const bridge = ensureBridge(route, firewall, { names, subnet: command.subnet, mtu: MTU, remember: () => {} }).index;
+  const names = networkNames(command.tag);
+  const bridge = ensureBridge(route, firewall, { names, subnet: parseSubnet(command.subnet), mtu: MTU, remember: () => {}, switchedOn: () => false }).index;
   const veth = vethName(names);
   const start = Bun.nanoseconds();
-  attachContainer(route, container, { veth, bridge, address: command.address, subnet: command.subnet, namespace });
+  attachContainer(route, container, { veth, bridge, address: command.address, subnet: parseSubnet(command.subnet), namespace });
   const ms = (Bun.nanoseconds() - start) / 1e6;
   container.close();
   closeSync(namespace);
@@ -56,34 +56,33 @@ function perform(command: Command): unknown {
     case "ensure": {
       const changed: ChangedSysctl[] = [];
       const start = Bun.nanoseconds();
-      const names = networkNames(command.hash);
-      const bridge = ensureBridge(route, firewall, { names, subnet: command.subnet, mtu: MTU, remember: (sysctl) => changed.push(sysctl) });
+      const names = networkNames(command.tag);
+      const bridge = ensureBridge(route, firewall, { names, subnet: parseSubnet(command.subnet), mtu: MTU, remember: (sysctl) => changed.push(sysctl), switchedOn: () => command.switchedOn ?? false });
       return { ...bridge, changed, ms: (Bun.nanoseconds() - start) / 1e6 };
     }
     case "attach":
       return attach(command);
     case "publish": {
       const start = Bun.nanoseconds();
-      const ports = holdPorts(command.ports, "web (0123)");
+      const ports: HeldPorts[] = [];
       try {
-        publishPorts(firewall, networkNames(command.hash), { held: ports, address: command.address, endpoint: "web (0123)" });
+        for (const range of command.ports) ports.push(holdPorts(range, HELD_MAX, "web (0123)"));
+        publishPorts(firewall, networkNames(command.tag), { held: ports, address: command.address, endpoint: "web (0123)" });
       } catch (error) {
-        releasePorts(ports);
+        ports.forEach(releasePorts);
         throw error;
       }
-      held.push(ports);
-      return { ports: ports.ports, descriptors: ports.descriptors.length, ms: (Bun.nanoseconds() - start) / 1e6 };
+      held.push(...ports);
+      return { ports: ports.map(({ range }) => range), descriptors: ports.flatMap(({ descriptors }) => descriptors).length, ms: (Bun.nanoseconds() - start) / 1e6 };
     }
     case "unpublish":
-      removePublished(firewall, networkNames(command.hash), command.ports);
+      removePublished(firewall, networkNames(command.tag), command.ports, command.address);
       for (const ports of held.splice(0)) releasePorts(ports);
       return {};
     case "remove":
-      return removeBridge(route, firewall, networkNames(command.hash));
+      return removeBridge(route, firewall, networkNames(command.tag));
     case "pool":
-      return choosePool(readRoutes(route, null));
-    case "subnet":
-      return findBridgeSubnet(route, networkNames(command.hash));
+      return formatSubnet(choosePool(readRoutes(route)));
   }
 }
 

@@ -1,10 +1,8 @@
 /** Netlink messages, byte by byte, and the names in them. */
 import { expect, test } from "bun:test";
 import { be16, be32, listAttributes, MessageWriter, parseAttributes, toText, u32 } from "../../src/network/netlink.ts";
-import { networkNames, vethName } from "../../src/network/names.ts";
+import { networkNames, randomTag, tagOf, vethName } from "../../src/network/names.ts";
 import { changeElements, newMap } from "../../src/network/nftables.ts";
-import { ruleset } from "../../src/network/ruleset.ts";
-import { parseSubnet } from "../../src/network/ipam.ts";
 
 const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
@@ -55,18 +53,14 @@ test("map types are numbered so that nft can list them", () => {
   expect(attributes.get(5)?.getUint32(0)).toBe(8);
 });
 
-test("data roots share no name, and every name fits a link", () => {
-  const names = [networkNames(null), networkNames("1a2b3c")];
-  expect(names.map(({ bridge, table }) => [bridge, table])).toEqual([["mdk0", "mdk"], ["mdk-1a2b3c", "mdk-1a2b3c"]]);
+test("networks share no name, and every name fits a link", () => {
+  const names = [networkNames(tagOf("00ff00aabbccddee")), networkNames(randomTag())];
+  expect(names[0]).toEqual({ bridge: "mdk-00ff00", table: "mdk-00ff00", veth: "mdk00ff00" });
+  expect(names[1]?.bridge).toMatch(/^mdk-[0-9a-f]{6}$/);
   for (const name of names) {
     const veths = Array.from({ length: 100 }, () => vethName(name));
     expect(new Set(veths).size).toBe(100);
     for (const veth of veths) expect(veth.length).toBeLessThanOrEqual(15);
     for (const veth of veths) expect(veth).toStartWith(name.veth);
   }
-});
-
-test("the guard against routing between physical links is there only when asked for", () => {
-  const size = (guard: boolean) => ruleset(networkNames(null), parseSubnet("172.17.0.0/16"), guard).length;
-  expect(size(true) - size(false)).toBe(4);
 });

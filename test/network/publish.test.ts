@@ -1,20 +1,21 @@
 /** Ports that are held on loopback; no root is needed for it. */
 import { expect, test } from "bun:test";
-import { closeSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { holdPorts, releasePorts, type PublishedPort } from "../../src/network/publish.ts";
+import { HELD_MAX, holdPorts, releasePorts } from "../../src/network/publish.ts";
+import type { PortRange } from "../../src/spec/network.ts";
 
-const tcp = (hostPort: number): PublishedPort => ({ protocol: "tcp", hostAddress: "127.0.0.1", hostPort, containerPort: 80 });
+const tcp = (hostPort: number, length = 1): PortRange => ({ protocol: "tcp", hostAddress: "127.0.0.1", hostPort, containerPort: 80, length });
 
 test("free ports are chosen by the kernel, told, and free again when released", () => {
-  const held = holdPorts([tcp(0), { ...tcp(0), protocol: "udp" }], "a");
-  expect(held.ports.every(({ hostPort }) => hostPort > 1023)).toBe(true);
-  expect(held.descriptors).toHaveLength(2);
-  expect(held.listeners).toEqual([held.descriptors[0] as number]);
-  releasePorts(held);
-  const again = holdPorts(held.ports, "a");
-  expect(again.ports).toEqual(held.ports);
-  releasePorts(again);
+  for (const wanted of [tcp(0), { ...tcp(0), protocol: "udp" as const }]) {
+    const held = holdPorts(wanted, HELD_MAX, "a");
+    expect(held.range.hostPort).toBeGreaterThan(1023);
+    expect(held.descriptors).toHaveLength(1);
+    releasePorts(held);
+    const again = holdPorts(held.range, HELD_MAX, "a");
+    expect(again.range).toEqual(held.range);
+    releasePorts(again);
+  }
 });
 
 test("a port that something listens on is refused in Docker's words, and what was bound before is released", async () => {
@@ -22,18 +23,24 @@ test("a port that something listens on is refused in Docker's words, and what wa
     const listening: Server = createServer().listen(0, "127.0.0.1", () => done(listening));
   });
   const { port } = server.address() as { port: number };
-  const first = holdPorts([tcp(0)], "x");
-  const free = first.ports[0] as PublishedPort;
-  releasePorts(first);
-  expect(() => holdPorts([free, tcp(port)], "web (0123)")).toThrow(
-    `driver failed programming external connectivity on endpoint web (0123): Bind for 127.0.0.1:${port} failed: port is already allocated`,
-  );
-  const held = holdPorts([free], "x");
-  for (const fd of held.descriptors) closeSync(fd);
+  const taken = `driver failed programming external connectivity on endpoint web (0123): Bind for 127.0.0.1:${port} failed: port is already allocated`;
+  expect(() => holdPorts(tcp(port - 2, 3), HELD_MAX, "web (0123)")).toThrow(taken);
+  // A range that is only looked at.
+  expect(() => holdPorts(tcp(port - 2, 4), 3, "web (0123)")).toThrow(taken);
+  const held = holdPorts(tcp(port - 2, 2), HELD_MAX, "x");
+  expect(held.descriptors).toHaveLength(2);
+  releasePorts(held);
   server.close();
 });
 
+test("a range longer than the room is looked at and not held, a chosen port without room neither", () => {
+  const { range } = holdPorts(tcp(0), 0, "a");
+  expect(range.hostPort).toBeGreaterThan(1023);
+  const first = holdPorts(range, 0, "a");
+  expect([first.descriptors, first.range]).toEqual([[], range]);
+  });
+
 test("an address that the host does not have is told", () => {
-  expect(() => holdPorts([{ ...tcp(0), hostAddress: "192.0.2.77" }], "web (0)")).toThrow(/listen tcp4 192\.0\.2\.77:0: bind: cannot assign requested address/);
-  expect(() => holdPorts([{ ...tcp(0), hostAddress: "::1" }], "web (0)")).toThrow("::1 is not an IPv4 address");
+  expect(() => holdPorts({ ...tcp(0), hostAddress: "192.0.2.77" }, HELD_MAX, "web (0)")).toThrow(/listen tcp4 192\.0\.2\.77:0: bind: cannot assign requested address/);
+  expect(() => holdPorts({ ...tcp(0), hostAddress: "::1" }, HELD_MAX, "web (0)")).toThrow("::1 is not an IPv4 address");
 });

@@ -1,8 +1,9 @@
 /** Docker's JSON of a container (`docker inspect`, GET /containers/ID/json): pure, from the row and what its files say. */
 import type { Container } from "../../store/containers.ts";
 import type { Status } from "../../engine/end/status.ts";
-import type { PublishedPort } from "../../spec/container.ts";
 import type { UserMount } from "../../spec/mount-words.ts";
+import { bridgedOf, type PortRange } from "../../spec/network.ts";
+import { portPairs } from "../../spec/ports.ts";
 
 /** Go's zero time: what Docker shows for "never". */
 const NEVER = "0001-01-01T00:00:00Z";
@@ -55,17 +56,18 @@ function mountOf(mount: UserMount): Record<string, unknown>[] {
 }
 
 /** `Ports` of NetworkSettings: "80/tcp" → bindings, null for a port that is exposed only. */
-function portMapOf(exposed: readonly string[], published: readonly PublishedPort[]): Record<string, { HostIp: string; HostPort: string }[] | null> {
+function portMapOf(exposed: readonly string[], published: readonly PortRange[]): Record<string, { HostIp: string; HostPort: string }[] | null> {
   const map: Record<string, { HostIp: string; HostPort: string }[] | null> = {};
   for (const port of exposed) map[port] = null;
   for (const port of published) {
-    (map[`${port.containerPort}/${port.protocol}`] ??= []).push({ HostIp: port.hostAddress, HostPort: String(port.hostPort) });
+    for (const [inside, outside] of portPairs(port)) (map[`${inside}/${port.protocol}`] ??= []).push({ HostIp: port.hostAddress, HostPort: String(outside) });
   }
   return map;
 }
 
 function networkOf({ container, status }: InspectFacts): Record<string, unknown> {
-  const network = status.word === "running" ? container.network : null;
+  const running = status.word === "running" && container.network !== null;
+  const network = running ? bridgedOf(container.network) : null;
   const mode = container.host.NetworkMode;
   const exposed = Object.keys(container.config.ExposedPorts ?? {});
   const address = {
@@ -74,7 +76,7 @@ function networkOf({ container, status }: InspectFacts): Record<string, unknown>
   };
   return {
     Bridge: "", SandboxID: "", SandboxKey: status.pid === 0 ? "" : `/proc/${status.pid}/ns/net`,
-    Ports: network === null ? {} : portMapOf(exposed, network.ports),
+    Ports: running ? portMapOf(exposed, network?.ports ?? []) : {},
     ...address,
     Networks: { [mode]: { IPAMConfig: null, Links: null, Aliases: null, DriverOpts: null, NetworkID: "", EndpointID: "", ...address } },
   };

@@ -1,11 +1,13 @@
 /** `mdk create`. */
 import { EXIT } from "../../error.ts";
 import { createContainer } from "../../engine/container/create.ts";
+import { networkWarnings } from "../../spec/network.ts";
 import { createCidFile } from "./cid-file.ts";
 import { CONTAINER_FLAGS } from "./flags.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { attachedStreams } from "./joining.ts";
 import { obtainImage } from "./obtain-image.ts";
+import { warn } from "../output/warn.ts";
 import { print } from "../output/text.ts";
 import { requestOf } from "./request.ts";
 
@@ -30,6 +32,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   try {
     const id = createContainer(context, request, await obtainImage(context, flags, image));
     cidFile.write(id);
+    await warn(networkWarnings(request.host));
     print(id);
     return 0;
   } finally {

@@ -1,6 +1,8 @@
 /** `mdk ps`. */
 import { listRunning, listSummaries, readDetails, type Summary } from "../../engine/container/list.ts";
 import type { Container } from "../../store/containers.ts";
+import { bridgedOf } from "../../spec/network.ts";
+import { formatPorts, portPairs } from "../../spec/ports.ts";
 import { ago, humanStatus } from "../output/human.ts";
 import type { Command, Invocation, Values } from "../grammar/flags.ts";
 import { json, print, printable, table } from "../output/text.ts";
@@ -117,11 +119,11 @@ function commandOf({ container }: Summary, { full }: Telling): string {
 
 function portsOf({ exposed, network }: Summary["container"], running: boolean): string {
   if (!running) return "";
-  const published = network?.ports ?? [];
+  const published = bridgedOf(network)?.ports ?? [];
   if (published.length === 0) return exposed;
-  const taken = new Set(published.map((port) => `${port.containerPort}/${port.protocol}`));
+  const taken = new Set(published.flatMap((port) => portPairs(port).map(([inside]) => `${inside}/${port.protocol}`)));
   const others = exposed.split(", ").filter((port) => port !== "" && !taken.has(port));
-  return [...published.map((port) => `${port.hostAddress}:${port.hostPort}->${port.containerPort}/${port.protocol}`), ...others].join(", ");
+  return [...published.map(formatPorts), ...others].join(", ");
 }
 
 interface Filter {

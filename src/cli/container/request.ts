@@ -6,9 +6,9 @@ import type { ContainerConfig, CreateRequest, HostConfig } from "../../spec/cont
 import { cpuCount } from "../../engine/host/facts.ts";
 import { decodeHostConfig } from "../../spec/decode.ts";
 import { parseUlimit } from "../../spec/limits.ts";
+import { parseExpose, parsePublish } from "../../spec/ports.ts";
 import { validateRequest } from "../../spec/validate.ts";
 import type { Values } from "../grammar/flags.ts";
-import { parsePublish, parseExpose } from "./ports.ts";
 
 const refuse = (message: string, hint?: string): MdkError =>
   new MdkError("invalid-flag", message, { status: EXIT.engine, ...(hint === undefined ? {} : { hint }) });
@@ -63,9 +63,10 @@ function configOf(input: RequestInput): ContainerConfig {
 
 function hostOf(flags: Values, config: ContainerConfig): HostConfig {
   const ports = parsePublish(flags.list("publish"));
-  for (const port of Object.keys(ports)) config.ExposedPorts = { ...config.ExposedPorts, [port]: {} };
+  for (const port of Object.keys(ports)) (config.ExposedPorts ??= {})[port] = {};
   return decodeHostConfig({
     Binds: listOf(flags, "volume")?.map(absoluteSource), LogConfig: logOf(flags), NetworkMode: networkOf(flags), PortBindings: ports,
+    PublishAllPorts: flags.bool("publish-all"),
     RestartPolicy: { Name: flags.string("restart") ?? "no", MaximumRetryCount: 0 }, AutoRemove: flags.bool("rm"),
     CapAdd: listOf(flags, "cap-add"), CapDrop: listOf(flags, "cap-drop"), GroupAdd: listOf(flags, "group-add"),
     Dns: flags.list("dns"), DnsOptions: [...flags.list("dns-option"), ...flags.list("dns-opt")], DnsSearch: flags.list("dns-search"),

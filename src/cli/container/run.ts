@@ -7,6 +7,7 @@ import { runForeground } from "../../engine/session/foreground.ts";
 import { detachedStreaming } from "../../engine/start/monitor-plan.ts";
 import { reconcile } from "../../engine/end/settle.ts";
 import { startBegun } from "../../engine/start/start.ts";
+import { networkWarnings } from "../../spec/network.ts";
 import { RUN_FLAGS } from "./flags.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { endStatus, parseDetachKeys, streamsOf } from "./joining.ts";
@@ -32,6 +33,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const detachKeys = parseDetachKeys(flags.string("detach-keys"));
   const request = requestOf({ flags, image, arguments: rest, attachment: streams, interactive: streams.interactive, environment: context.environment });
   const warnings = new Warnings();
+  networkWarnings(request.host).forEach(warnings.tell);
   const cidFile = createCidFile(flags.string("cidfile"));
   try {
     const draft = draftContainer(context, request, await obtainImage(context, flags, image));

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import type { CreateRequest } from "../../spec/container.ts";
 import { joinConfig } from "../../spec/join.ts";
 import { resolveMounts } from "../../spec/mount-words.ts";
+import { parsePorts } from "../../spec/ports.ts";
 import { validateRequest } from "../../spec/validate.ts";
 import { checkpoint, transaction } from "../../store/database.ts";
 import { insertDraft, type Draft } from "../start/begin.ts";
@@ -20,6 +21,7 @@ export function draftContainer(context: Context, request: CreateRequest, image: 
   const hostname = host.NetworkMode === "host" ? readFileSync("/proc/sys/kernel/hostname", "utf8").trim() : id.slice(0, 12);
   const config = joinConfig(request.config, image.config, hostname);
   if (config.StopSignal !== undefined) parseSignal(config.StopSignal);
+  parsePorts({ config, host });
   return {
     id, image: image.id, createdMs: context.now().getTime(), config, host, mounts: resolveMounts(host),
     name: request.name ?? newName(0), named: request.name !== null,

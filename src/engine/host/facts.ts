@@ -1,10 +1,11 @@
 /** Facts of this host that shape a container: what this process may hand on, which kernel files are there. */
-import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import type { Cgroups } from "../../cgroup/detect.ts";
 import { MASKED_PATHS, READONLY_PATHS } from "../../spec/defaults.ts";
 import type { HostFacts } from "../../spec/generate.ts";
 import { UNLIMITED } from "../../spec/limits.ts";
 import type { LinuxDevice } from "../../spec/types.ts";
+import { bootId } from "../../runtime/state.ts";
 import type { CgroupLayout, PathKind } from "../../runtime/mount-steps.ts";
 
 /** What generateSpec asks of the host. `privileged`: devices are listed only then. */
@@ -110,7 +111,43 @@ export function cpuCount(): number {
   return navigator.hardwareConcurrency;
 }
 
-/** Identity of this process's network namespace on this boot: rows about networks are keyed by it. */
+/** Identity of this process's network namespace: rows about networks are keyed by it. Its number may be another's after a boot. */
 export function networkNamespace(): string {
-  return readlinkSync("/proc/self/ns/net");
+  return `${readlinkSync("/proc/self/ns/net")} ${bootId()}`;
+}
+
+/**
+ * Opens the network namespace of that identity: one that a process has, or a mount of our mount namespace (ip-netns(8)). Null:
+ * it is gone, or nothing here leads to it. Costs a look at every process.
+ */
+export function openNetworkNamespace(identity: string): number | null {
+  const [name = "", boot] = identity.split(" ");
+  if (boot !== bootId()) return null;
+  for (const path of namespacePaths(name)) {
+    try {
+      const descriptor = openSync(path, constants.O_RDONLY);
+      // Who had it may have ended meanwhile, and its number be another's.
+      if (readlinkSync(`/proc/self/fd/${descriptor}`) === name) return descriptor;
+      closeSync(descriptor);
+    } catch {
+      // A process that ended, or one of a namespace of users that we have no power over.
+    }
+  }
+  return null;
+}
+
+function* namespacePaths(name: string): Generator<string> {
+  for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
+    const [, , , root, target = ""] = line.split(" ");
+    if (root === name) yield target.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+  }
+  for (const pid of readdirSync("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    const path = `/proc/${pid}/ns/net`;
+    try {
+      if (readlinkSync(path) === name) yield path;
+    } catch {
+      // Ended.
+    }
+  }
 }

@@ -3,7 +3,7 @@ import { DEFAULT_ROOT, DEFAULT_RUN_ROOT } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
 
 /** Hexadecimal digits of a data root's path; null: the default root, whose names carry none. */
-export function rootHash({ root }: Pick<Context, "root">): string | null {
+function rootHash({ root }: Pick<Context, "root">): string | null {
   if (root === DEFAULT_ROOT) return null;
   return new Bun.CryptoHasher("sha256").update(root).digest("hex").slice(0, 8);
 }

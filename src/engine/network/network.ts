@@ -1,60 +1,73 @@
 /**
  * A container on the network: its share of the default bridge (address, ports) reserved before it has a row, leased with it,
- * attached when its namespace is there, given back when it ends. The files that tell it so, too.
+ * attached when its namespace is there, given back when it ends.
  */
-import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { ensureBridge, findBridgeSubnet, MTU, openFirewall, type Bridge } from "../../network/bridge.ts";
+import { closeSync } from "node:fs";
+import { ensureBridge, MTU, openFirewall, type Bridge } from "../../network/bridge.ts";
 import { attachContainer, isolateContainer } from "../../network/container.ts";
-import { choosePool, formatHardwareAddress, gatewayOf, hardwareAddress, nextAddress, parseSubnet } from "../../network/ipam.ts";
-import { networkNames, vethName, type NetworkNames } from "../../network/names.ts";
-import { addElements, holdPorts, portTaken, publishPorts, removePublished, type HeldPorts } from "../../network/publish.ts";
-import { generateHosts, generateResolvConf, RESOLV_CONF, SYSTEMD_RESOLV_CONF } from "../../network/resolv.ts";
-import { readRoutes } from "../../network/route.ts";
-import type { NetworkState } from "../../spec/container.ts";
+import { formatAddress, formatHardwareAddress, formatSubnet, gatewayOf, hardwareAddress, hostRange } from "../../network/ipam.ts";
+import { networkNames, vethName } from "../../network/names.ts";
+import { addElements, HELD_MAX, holdPorts, portTaken, publishPorts, releasePorts, removePublished, type HeldPorts } from "../../network/publish.ts";
+import { openNetfilterIn } from "../../runtime/netlink.ts";
+import { bridgedOf, type NetworkState } from "../../spec/network.ts";
 import { parsePorts, type PortRequest } from "../../spec/ports.ts";
 import { listContainers, type Container } from "../../store/containers.ts";
-import { isUniqueViolation, transaction, type Database } from "../../store/database.ts";
-import { leaseAddress, leasedAddresses, leasePort, readNetwork, rememberSysctl, writeNetwork, type PortLease } from "../../store/leases.ts";
+import { transaction } from "../../store/database.ts";
+import { leaseAddress, leasePorts, rememberedSysctl, rememberSysctl, type NetworkRow } from "../../store/leases.ts";
 import { MdkError } from "../../error.ts";
 import { NETLINK_ROUTE, NetlinkSocket, openNetlink } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
-import { networkNamespace } from "../host/facts.ts";
-import { rootHash } from "../host/identity.ts";
+import { networkNamespace, openNetworkNamespace } from "../host/facts.ts";
+import { BRIDGE, ensureNetwork } from "./subnet.ts";
 
-/** A mark below the run root. */
-export const NAME_SERVERS_TOLD = "name-servers-told";
-
-/** The network that containers are on by default. */
-const BRIDGE = "bridge";
-
-/** What a container will have, before it is leased. `holds` belongs to whoever reserved. */
+/** What a container will have, before it is leased. */
 export interface Reservation {
-  readonly mode: NetworkState["mode"];
+  /** The bound sockets of published ports; they belong to whoever reserved. */
   readonly holds: readonly number[];
+  /** Null: not on a bridge. */
   readonly bridged: Bridged | null;
 }
 
 interface Bridged {
   readonly namespace: string;
-  readonly subnet: string;
-  readonly held: HeldPorts;
+  readonly network: NetworkRow;
+  readonly requests: readonly PortRequest[];
+  /** Of each request; another port of the same request may take its place until it is leased. */
+  readonly held: HeldPorts[];
   readonly endpoint: string;
 }
 
-export function namesOf(context: Context): NetworkNames {
-  return networkNames(rootHash(context)?.slice(0, 6) ?? null);
+/** Sees to a bridge with a subnet and binds the published ports. Throws MdkError "port-taken" and others in Docker's words. */
+export function reserveNetwork(context: Context, container: Pick<Container, "id" | "name" | "config" | "host">): Reservation {
+  const requests = parsePorts(container);
+  if (container.host.NetworkMode !== "bridge") return { holds: [], bridged: null };
+  const namespace = networkNamespace();
+  const network = ensureNetwork(context, namespace);
+  const endpoint = `${container.name} (${container.id})`;
+  const held: HeldPorts[] = [];
+  try {
+    for (const request of requests) held.push(holdFirst(request, request.host.first, held, endpoint));
+  } catch (error) {
+    held.forEach(releasePorts);
+    throw error;
+  }
+  return { get holds() { return held.flatMap(({ descriptors }) => descriptors); }, bridged: { namespace, network, requests, held, endpoint } };
 }
 
-/** Chooses the subnet if need be and binds the published ports. Throws MdkError "port-taken" and others in Docker's words. */
-export function reserveNetwork(context: Context, container: Pick<Container, "id" | "name" | "host">): Reservation {
-  const mode = container.host.NetworkMode as NetworkState["mode"];
-  const ports = parsePorts(container.host.PortBindings);
-  if (mode !== "bridge") return { mode, holds: [], bridged: null };
-  const namespace = networkNamespace();
-  const subnet = readNetwork(context.database(), namespace, BRIDGE)?.subnet ?? chooseSubnet(context, namespace);
-  const endpoint = `${container.name} (${container.id})`;
-  const held = holdAll(ports, endpoint);
-  return { mode, holds: held.descriptors, bridged: { namespace, subnet, held, endpoint } };
+/** The first of the request's candidates, from `from` on, that can be bound. */
+function holdFirst({ host, ...port }: PortRequest, from: number, others: readonly HeldPorts[], endpoint: string): HeldPorts {
+  const room = HELD_MAX - others.reduce((sum, { descriptors }) => sum + descriptors.length, 0);
+  for (let hostPort = from; ; hostPort++) {
+    // Two requests of one container: neither listens yet, and both could be bound.
+    const isOwn = hostPort !== 0 && others.some(({ range }) => range.protocol === port.protocol && range.hostAddress === port.hostAddress
+      && hostPort < range.hostPort + range.length && range.hostPort < hostPort + port.length);
+    if (isOwn && hostPort < host.last) continue;
+    try {
+      return holdPorts({ ...port, hostPort }, room, endpoint);
+    } catch (error) {
+      if (!(error instanceof MdkError) || error.code !== "port-taken" || hostPort >= host.last) throw error;
+    }
+  }
 }
 
 /** The host's side, ready to be joined. */
@@ -70,13 +83,16 @@ export interface Raised {
  */
 export function raiseNetwork(context: Context, { bridged }: Reservation): Raised | null {
   if (bridged === null) return null;
-  const { namespace, subnet } = bridged;
+  const { namespace, network } = bridged;
   const route = openNetlink(NETLINK_ROUTE);
   const firewall = openFirewall();
   try {
-    const remember = ({ name, old }: { name: string; old: string }): void => transaction(context.database(), (database) => rememberSysctl(database, namespace, name, old));
-    const bridge = ensureBridge(route, firewall, { names: namesOf(context), subnet, mtu: MTU, remember });
-    if (bridge.tableIsNew) publishAgain(context, firewall);
+    const bridge = ensureBridge(route, firewall, {
+      names: networkNames(network.tag), subnet: network.subnet, mtu: MTU,
+      remember: ({ name, old }) => transaction(context.database(), (database) => rememberSysctl(database, namespace, name, old)),
+      switchedOn: (name) => rememberedSysctl(context.database(), namespace, name) !== null,
+    });
+    if (bridge.tableIsNew) publishAgain(context, firewall, namespace);
     return { route, firewall, bridge };
   } catch (error) {
     closeSync(route.fd);
@@ -85,76 +101,49 @@ export function raiseNetwork(context: Context, { bridged }: Reservation): Raised
   }
 }
 
-/** The first pool that collides with no route of the host; remembered, since running containers depend on it. */
-function chooseSubnet(context: Context, namespace: string): string {
-  const names = namesOf(context);
-  const route = openNetlink(NETLINK_ROUTE);
-  let subnet: string;
-  try {
-    subnet = findBridgeSubnet(route, names) ?? choosePool(readRoutes(route, null));
-  } finally {
-    closeSync(route.fd);
-  }
-  return transaction(context.database(), (database) => {
-    const known = readNetwork(database, namespace, BRIDGE);
-    if (known !== null) return known.subnet;
-    writeNetwork(database, namespace, { name: BRIDGE, bridge: names.bridge, subnet, last: "" });
-    return subnet;
-  });
-}
-
 /** Somebody flushed the firewall while containers run: their ports lead to them again. */
-function publishAgain(context: Context, firewall: NetlinkSocket): void {
-  for (const { phase, network } of listContainers(context.database(), "active")) {
-    if (phase === "started" && network !== null && network.ports.length > 0) addElements(firewall, namesOf(context), network.ports, network.address);
+function publishAgain(context: Context, firewall: NetlinkSocket, namespace: string): void {
+  for (const { phase, network: state } of listContainers(context.database(), "active")) {
+    const network = bridgedOf(state);
+    if (phase !== "started" || network === null || network.namespace !== namespace || network.ports.length === 0) continue;
+    addElements(firewall, networkNames(network.tag), network.ports, network.address);
   }
 }
 
-/** Each request takes the first of its candidates that can be bound. */
-function holdAll(requests: readonly PortRequest[], endpoint: string): HeldPorts {
-  const ports = requests.map(({ protocol, containerPort, hostAddress, hostPorts }) => ({ protocol, containerPort, hostAddress, hostPort: hostPorts[0]! }));
-  const choices = requests.findIndex(({ hostPorts }) => hostPorts.length > 1);
-  if (choices === -1) return holdPorts(ports, endpoint);
-  const { hostPorts } = requests[choices]!;
-  let last: unknown;
-  for (const port of hostPorts) {
-    const fixed = requests.map((request, index) => (index === choices ? { ...request, hostPorts: [port] } : request));
-    try {
-      return holdAll(fixed, endpoint);
-    } catch (error) {
-      if (!(error instanceof MdkError) || error.code !== "port-taken") throw error;
-      last = error;
-    }
-  }
-  throw last;
-}
-
-/** Inside the transaction that makes the row: address and ports become the container's. */
-export function leaseNetwork(context: Context, id: string, reservation: Reservation): NetworkState {
-  const { mode, bridged } = reservation;
-  if (bridged === null) return { mode, address: "", prefix: 0, gateway: "", mac: "", ports: [] };
-  const database = context.database();
-  const { namespace, subnet, held } = bridged;
-  const known = readNetwork(database, namespace, BRIDGE);
-  const address = nextAddress(subnet, known?.last ?? "", leasedAddresses(database, namespace, BRIDGE));
-  leaseAddress(database, namespace, { network: BRIDGE, address, container: id });
-  writeNetwork(database, namespace, { name: BRIDGE, bridge: namesOf(context).bridge, subnet, last: address });
-  for (const port of held.ports) leaseOne(database, namespace, { protocol: port.protocol, host: port.hostAddress, port: port.hostPort, container: id }, bridged.endpoint);
+/** Inside the transaction that makes the row: address and ports become the container's. Throws MdkError "no-free-address", "port-taken". */
+export function leaseNetwork(context: Context, { id, host }: Pick<Container, "id" | "host">, { bridged }: Reservation): NetworkState {
+  if (bridged === null) return { mode: host.NetworkMode === "host" ? "host" : "none" };
+  const { namespace, network: { tag, subnet } } = bridged;
+  const number = leaseAddress(context.database(), namespace, { network: BRIDGE, container: id, ...hostRange(subnet) });
+  if (number === null) throw new MdkError("no-free-address", `no available IPv4 addresses on this network's address pool: ${formatSubnet(subnet)}`);
+  bridged.requests.forEach((request, index) => leaseRequest(context, id, bridged, request, index));
+  const address = formatAddress(number);
   return {
-    mode, address, prefix: parseSubnet(subnet).prefix, gateway: gatewayOf(subnet),
-    mac: formatHardwareAddress(hardwareAddress(address)), ports: [...held.ports],
+    mode: "bridge", namespace, tag, address, prefix: subnet.prefix, gateway: gatewayOf(subnet),
+    mac: formatHardwareAddress(hardwareAddress(address)), ports: bridged.held.map(({ range }) => range),
   };
 }
 
-/** Two that start at once can both bind a port, since neither listens yet: the row says whose it is. */
-function leaseOne(database: Database, namespace: string, lease: PortLease, endpoint: string): void {
-  try {
-    leasePort(database, namespace, lease);
-  } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
-    throw portTaken({ hostAddress: lease.host, hostPort: lease.port }, endpoint, error);
+/**
+ * Two that start at once can both bind a port, since neither listens yet: the row says whose it is, and the other one takes the
+ * next of its candidates.
+ */
+function leaseRequest(context: Context, id: string, { namespace, held, endpoint }: Bridged, request: PortRequest, index: number): void {
+  for (let tries = 1; ; tries++) {
+    const { range } = held[index]!;
+    const { protocol, hostAddress, hostPort, length } = range;
+    const taken = leasePorts(context.database(), namespace, { protocol, host: hostAddress, first: hostPort, last: hostPort + length - 1, container: id });
+    if (taken === null) return;
+    const isLast = request.host.first === 0 ? tries === CHOICES_OF_KERNEL : hostPort >= request.host.last;
+    if (isLast) throw portTaken({ hostAddress, hostPort: taken }, endpoint, null);
+    const next = holdFirst(request, request.host.first === 0 ? 0 : hostPort + 1, held, endpoint);
+    releasePorts(held[index]!);
+    held[index] = next;
   }
 }
+
+/** The kernel may choose a port once more that is bound and not listened on. */
+const CHOICES_OF_KERNEL = 20;
 
 /** Descriptors that init sent: its network namespace and a netlink socket of it. */
 export interface NamespaceDescriptors {
@@ -163,61 +152,40 @@ export interface NamespaceDescriptors {
 }
 
 /** Joins the new namespace to the bridge and publishes the ports; about 1 ms. `raised` is null without a bridge. */
-export function attachNetwork(context: Context, begun: { readonly container: Container; readonly reservation: Reservation }, raised: Raised | null, { namespace, netlink }: NamespaceDescriptors): void {
+export function attachNetwork(begun: { readonly container: Container; readonly reservation: Reservation }, raised: Raised | null, { namespace, netlink }: NamespaceDescriptors): void {
   const inside = new NetlinkSocket(netlink);
   const { bridged } = begun.reservation;
-  if (bridged === null || raised === null) return isolateContainer(inside);
-  const names = namesOf(context);
-  const address = begun.container.network!.address;
-  attachContainer(raised.route, inside, { veth: vethName(names), bridge: raised.bridge.index, address, subnet: bridged.subnet, namespace });
-  if (bridged.held.ports.length > 0) publishPorts(raised.firewall, names, { held: bridged.held, address, endpoint: bridged.endpoint });
+  const network = bridgedOf(begun.container.network);
+  if (bridged === null || network === null || raised === null) return isolateContainer(inside);
+  const names = networkNames(network.tag);
+  attachContainer(raised.route, inside, { veth: vethName(names), bridge: raised.bridge.index, address: network.address, subnet: bridged.network.subnet, namespace });
+  publishPorts(raised.firewall, names, { held: bridged.held, address: network.address, endpoint: bridged.endpoint });
 }
 
-/** The ports lead nowhere any more. The veth died with its namespace; the lease is the row's. */
+/**
+ * The ports lead nowhere any more, in the network namespace that they were published in; where that is gone, so are they. The
+ * veth died with the container's namespace; the lease is the row's.
+ */
 export function detachNetwork(context: Context, container: Container): void {
-  const ports = container.network?.ports ?? [];
-  if (ports.length === 0) return;
-  const firewall = openFirewall();
+  const network = bridgedOf(container.network);
+  if (network === null || network.ports.length === 0) return;
+  const firewall = network.namespace === networkNamespace() ? openFirewall() : openFirewallIn(context, network.namespace);
+  if (firewall === null) return;
   try {
-    removePublished(firewall, namesOf(context), ports);
+    removePublished(firewall, networkNames(network.tag), network.ports, network.address);
   } finally {
     closeSync(firewall.fd);
   }
 }
 
-/** Writes hosts, hostname and resolv.conf into the container's directory. Returns warnings. */
-export function writeNetworkFiles(context: Context, container: Container, directory: string): string[] {
-  const { config, host, network } = container;
-  const gateway = network === null || network.gateway === "" ? null : network.gateway;
-  const resolv = generateResolvConf({
-    host: readText(RESOLV_CONF), systemd: () => readText(SYSTEMD_RESOLV_CONF),
-    servers: host.Dns, search: host.DnsSearch, options: host.DnsOptions, sharesHost: host.NetworkMode === "host",
-  });
-  const hosts = generateHosts({
-    hostname: config.Hostname, domainname: config.Domainname, address: network === null || network.address === "" ? null : network.address,
-    extra: host.ExtraHosts ?? [], gateway,
-  });
-  for (const [name, text] of [["hosts", hosts], ["hostname", `${config.Hostname}\n`], ["resolv.conf", resolv.text]] as const) {
-    writeFileSync(`${directory}/${name}`, text, { mode: 0o644 });
-  }
-  return resolv.warning === null || isToldAlready(context) ? [] : [resolv.warning];
-}
-
-/** The host's missing name servers are told of once, not at every start: until the next boot, or `clean`. */
-function isToldAlready(context: Context): boolean {
+/** Null: the namespace is gone, or nothing leads there. */
+function openFirewallIn(context: Context, identity: string): NetlinkSocket | null {
+  const namespace = openNetworkNamespace(identity);
+  if (namespace === null) return null;
   try {
-    closeSync(openSync(`${context.runRoot}/${NAME_SERVERS_TOLD}`, "wx", 0o600));
-    return false;
-  } catch (error) {
-    if ((error as { code?: string }).code === "EEXIST") return true;
-    throw error;
-  }
-}
-
-function readText(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return null;
+    const socket = openNetfilterIn(context.runRoot, namespace);
+    return socket === null ? null : new NetlinkSocket(socket);
+  } finally {
+    closeSync(namespace);
   }
 }

@@ -59,7 +59,7 @@ export function beginNew(context: Context, draft: Draft): Begun {
     return withReservation(context, draft, (reservation) =>
       transaction(context.database(), () => {
         insertDraft(context, draft, { phase: "started", transient: true });
-        return lease(context, draft.id, { opLock, reservation });
+        return lease(context, draft, { opLock, reservation });
       }),
     );
   } catch (error) {
@@ -85,7 +85,7 @@ export function beginExisting(context: Context, id: string): Begun | null {
     return withReservation(context, container, (reservation) =>
       transaction(context.database(), () => {
         markStarted(context.database(), id, cgroupPath(context, id));
-        return lease(context, id, { opLock, reservation });
+        return lease(context, container, { opLock, reservation });
       }),
     );
   } catch (error) {
@@ -94,18 +94,18 @@ export function beginExisting(context: Context, id: string): Begun | null {
   }
 }
 
-function lease(context: Context, id: string, held: { readonly opLock: number; readonly reservation: Reservation }): Begun {
+function lease(context: Context, container: Pick<Container, "id" | "host">, held: { readonly opLock: number; readonly reservation: Reservation }): Begun {
   const database = context.database();
-  const network = leaseNetwork(context, id, held.reservation);
-  setNetwork(database, id, network);
-  return { container: readContainer(database, id)!, opLock: held.opLock, reservation: held.reservation };
+  const network = leaseNetwork(context, container, held.reservation);
+  setNetwork(database, container.id, network);
+  return { container: readContainer(database, container.id)!, opLock: held.opLock, reservation: held.reservation };
 }
 
 /**
  * Reserves, works, and closes the reservation's sockets when the work fails. A port or address that only a dead container
  * still has is freed by one reconcile, then it is tried once more: who was told of an end (`wait`) may have what it held.
  */
-function withReservation<T>(context: Context, container: Pick<Container, "id" | "name" | "host">, work: (reservation: Reservation) => T): T {
+function withReservation<T>(context: Context, container: Pick<Container, "id" | "name" | "config" | "host">, work: (reservation: Reservation) => T): T {
   for (let attempt = 0; ; attempt++) {
     let reservation: Reservation | null = null;
     try {

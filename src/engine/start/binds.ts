@@ -1,5 +1,4 @@
 /** What bind mounts show, opened as detached mounts that travel to the shim; sources that are missing are made. */
-/** What bind mounts show, opened as detached mounts that travel to the shim; sources that are missing are made. */
 import { chmodSync, closeSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { MdkError } from "../../error.ts";

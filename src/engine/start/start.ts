@@ -22,7 +22,8 @@ import type { Begun } from "./begin.ts";
 import type { Context } from "../context.ts";
 import { rootLayers } from "../image/layers.ts";
 import type { Streaming } from "./monitor-plan.ts";
-import { attachNetwork, raiseNetwork, writeNetworkFiles } from "../network/network.ts";
+import { writeNetworkFiles } from "../network/files.ts";
+import { attachNetwork, raiseNetwork } from "../network/network.ts";
 import { prepareRoot } from "./prepare.ts";
 import { makeRunPlan } from "./run-plan.ts";
 import { clearRunDirectory, settleLocked } from "../end/settle.ts";
@@ -168,7 +169,7 @@ function join(context: Context, begun: Begun, talk: Conversation): CreatedInit {
     const created = awaitCreated(talk.report, talk.launcher);
     try {
       const [namespace, netlink] = created.descriptors;
-      if (namespace !== undefined && netlink !== undefined) attachNetwork(context, begun, raised, { namespace, netlink });
+      if (namespace !== undefined && netlink !== undefined) attachNetwork(begun, raised, { namespace, netlink });
     } finally {
       for (const descriptor of created.descriptors) closeSync(descriptor);
     }

@@ -7,14 +7,16 @@ import { messageOf } from "../../error.ts";
 import { killGroup, listGroups, removeGroup } from "../../cgroup/group.ts";
 import { removeParent } from "../../cgroup/parent.ts";
 import { openFirewall, removeBridge, restoreSysctl } from "../../network/bridge.ts";
+import { networkNames } from "../../network/names.ts";
 import { listContainers } from "../../store/containers.ts";
 import { checkpoint, transaction } from "../../store/database.ts";
-import { takeSysctls } from "../../store/leases.ts";
+import { readNetwork, takeSysctls } from "../../store/leases.ts";
 import { NETLINK_ROUTE, openNetlink } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
 import { networkNamespace } from "../host/facts.ts";
 import { cgroupParent } from "../host/identity.ts";
-import { NAME_SERVERS_TOLD, namesOf } from "../network/network.ts";
+import { NAME_SERVERS_TOLD } from "../network/files.ts";
+import { BRIDGE } from "../network/subnet.ts";
 import { removeContainer } from "../container/remove.ts";
 import { reconcile } from "../end/settle.ts";
 
@@ -52,8 +54,9 @@ function cleanNetwork(context: Context): string[] {
   const route = openNetlink(NETLINK_ROUTE);
   const firewall = openFirewall();
   try {
-    const problems = removeBridge(route, firewall, namesOf(context));
     const namespace = networkNamespace();
+    const network = readNetwork(context.database(), namespace, BRIDGE);
+    const problems = network === null ? [] : removeBridge(route, firewall, networkNames(network.tag));
     for (const { name, value } of transaction(context.database(), (database) => takeSysctls(database, namespace))) restoreSysctl(name, value);
     return problems;
   } finally {

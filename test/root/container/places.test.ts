@@ -1,5 +1,6 @@
 /** Where mdk runs and what it leaves: many at once, two roots, noexec, a root with glibc's files only, no helper programs. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { imageLayout } from "../../helpers/fixtures.ts";
@@ -22,7 +23,7 @@ afterAll(async () => {
   await registry?.stop();
 });
 
-/** The name that the root's control groups carry: "mdk-1a2b3c4d"; bridge and table have its first ten letters. */
+/** The name that the root's control groups carry: "mdk-1a2b3c4d". */
 function tagOf(of: World): string {
   const id = of.ok("run", "-d", busybox, "sleep", "1000");
   const path = /^\d+:(?:memory|pids|):(.*)$/m.exec(readFileSync(`/proc/${of.pid(id)}/cgroup`, "utf8"))?.[1] ?? "";
@@ -33,8 +34,17 @@ function tagOf(of: World): string {
 
 const lines = (...command: string[]): string[] => Bun.spawnSync(command).stdout.toString().split("\n").filter((line) => line !== "");
 const groups = (tag: string): string[] => lines("find", "/sys/fs/cgroup", "-type", "d", "-path", `*/${tag}/*`, "-name", "?".repeat(64));
-const portElements = (tag: string): number => (Bun.spawnSync(["nft", "-j", "list", "table", "inet", tag.slice(0, 10)]).stdout.toString().match(/"concat"/g) ?? []).length;
-const veths = (tag: string): string[] => lines("sh", "-c", `ls /sys/class/net/${tag.slice(0, 10)}/brif`);
+/** What bridge and table of its network are called: "mdk-1a2b3c". */
+function bridgeOf(of: World): string {
+  const database = new Database(join(of.root, "mdk.db"), { readonly: true });
+  try {
+    return `mdk-${(database.query("SELECT tag FROM networks").get() as { tag: string }).tag}`;
+  } finally {
+    database.close();
+  }
+}
+const portElements = (bridge: string): number => (Bun.spawnSync(["nft", "-j", "list", "table", "inet", bridge]).stdout.toString().match(/"concat"/g) ?? []).length;
+const veths = (bridge: string): string[] => lines("sh", "-c", `ls /sys/class/net/${bridge}/brif`);
 
 function commandLines(): string[] {
   const read = (pid: string): string => {
@@ -49,7 +59,8 @@ function commandLines(): string[] {
 
 testIf(hasTool("nft"), "nft is not installed")("200 runs, 8 at a time, all succeed and leave nothing", async () => {
   const tag = tagOf(world);
-  const elements = portElements(tag);
+  const bridge = bridgeOf(world);
+  const elements = portElements(bridge);
   const run = async (index: number): Promise<void> => {
     const publish = index % 4 === 0 ? ["-p", "127.0.0.1::80"] : [];
     const child = world.spawn(["run", "--rm", ...publish, busybox, "echo", `number ${index}`], "ignore");
@@ -63,8 +74,8 @@ testIf(hasTool("nft"), "nft is not installed")("200 runs, 8 at a time, all succe
   expect(readdirSync(join(world.root, "containers"))).toEqual([]);
   expect(readdirSync(world.runRoot).filter((name) => name.length === 64)).toEqual([]);
   expect(groups(tag)).toEqual([]);
-  expect(portElements(tag)).toBe(elements);
-  await until(() => veths(tag).length === 0, "the links are gone", 20_000);
+  expect(portElements(bridge)).toBe(elements);
+  await until(() => veths(bridge).length === 0, "the links are gone", 20_000);
   expect(commandLines().filter((line) => line.includes(world.folder))).toEqual([]);
   expect(lines("grep", "-c", world.folder, "/proc/self/mountinfo")).toEqual(["0"]);
 }, 90_000);
@@ -74,7 +85,9 @@ test("two roots on one host keep apart, and clean of one leaves the other", asyn
   try {
     other.ok("pull", "-q", busybox);
     const tags = [tagOf(world), tagOf(other)];
+    const bridges = [bridgeOf(world), bridgeOf(other)];
     expect(tags[0]).not.toBe(tags[1]!);
+    expect(bridges[0]).not.toBe(bridges[1]!);
     for (const one of [world, other]) one.ok("run", "-d", "--name", "same", "-p", "127.0.0.1::80", busybox, "httpd", "-f", "-h", "/etc");
     expect(world.ok("ps", "--format", "{{.Names}}")).toBe("same");
     const kept = world.pid("same");
@@ -84,9 +97,9 @@ test("two roots on one host keep apart, and clean of one leaves the other", asyn
     await until(() => !alive(lost), "the end of the other's container");
     expect(groups(tags[1]!)).toEqual([]);
     expect(lines("find", "/sys/fs/cgroup", "-type", "d", "-name", tags[1]!)).toEqual([]);
-    expect(readdirSync("/sys/class/net")).not.toContain(tags[1]!.slice(0, 10));
+    expect(readdirSync("/sys/class/net")).not.toContain(bridges[1]!);
     expect(alive(kept)).toBe(true);
-    expect(readdirSync("/sys/class/net")).toContain(tags[0]!.slice(0, 10));
+    expect(readdirSync("/sys/class/net")).toContain(bridges[0]!);
     const port = /HostPort:(\d+)/.exec(world.inspect("same", ".NetworkSettings.Ports"))?.[1];
     expect(await (await fetch(`http://127.0.0.1:${port}/passwd`)).text()).toContain("root:x:0:0");
     expect(other.ok("images", "-q").length).toBeGreaterThan(0);

@@ -1,0 +1,50 @@
+/** How a container is on the network: subnets, published ports, its place since it was started. Pure. */
+import type { HostConfig } from "./container.ts";
+
+/** An IPv4 subnet: `address` is its first address as an unsigned 32-bit number. */
+export interface Subnet {
+  readonly address: number;
+  /** Prefix length, 0…32. */
+  readonly prefix: number;
+}
+
+/** Neighbouring ports that are published on neighbouring ports of the host, one for one. */
+export interface PortRange {
+  readonly protocol: "tcp" | "udp";
+  /** "0.0.0.0" (every address) or one of the host's. */
+  readonly hostAddress: string;
+  /** The first of them. */
+  readonly hostPort: number;
+  readonly containerPort: number;
+  /** How many, at least 1. */
+  readonly length: number;
+}
+
+/** A container on a bridge: all that whoever takes it down must know, written when it was started. */
+export interface BridgedNetwork {
+  readonly mode: "bridge";
+  /** Identity of the host's network namespace that bridge and ports are in (engine/host/facts.ts). */
+  readonly namespace: string;
+  /** What names bridge and table there (network/names.ts). */
+  readonly tag: string;
+  readonly address: string;
+  readonly prefix: number;
+  readonly gateway: string;
+  /** "02:42:ac:11:00:02". */
+  readonly mac: string;
+  readonly ports: readonly PortRange[];
+}
+
+/** How a container is on the network, since it was started. */
+export type NetworkState = BridgedNetwork | { readonly mode: "none" | "host" };
+
+/** Its place on the bridge; null for one that has none, or does not run. */
+export function bridgedOf(network: NetworkState | null): BridgedNetwork | null {
+  return network?.mode === "bridge" ? network : null;
+}
+
+/** What Docker's engine warns of when a container is made with this network. */
+export function networkWarnings({ NetworkMode, PortBindings }: Pick<HostConfig, "NetworkMode" | "PortBindings">): string[] {
+  const discarded = NetworkMode === "host" && Object.keys(PortBindings).length > 0;
+  return discarded ? ["Published ports are discarded when using host network mode"] : [];
+}

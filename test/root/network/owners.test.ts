@@ -1,0 +1,118 @@
+/** Whose network it is: several network namespaces with one store, several stores in one network namespace. */
+import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { cpSync, existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { hasTool, isRoot, testIf } from "../../helpers/requires.ts";
+import { baseLayer, openStage, type Ended, type Stage } from "../../helpers/stage.ts";
+
+const able = isRoot && existsSync("dist/mdk") && ["ip", "nft", "curl", "unshare"].every(hasTool);
+const rootTest = testIf(able, "needs root, a built dist/mdk and iproute2, nft, curl, unshare");
+
+let stage: Stage;
+let image = "";
+let second = "";
+
+beforeAll(async () => {
+  if (!able) return;
+  stage = openStage();
+  image = await stage.image([baseLayer()]);
+  second = stage.namespace("second");
+});
+afterAll(async () => await stage?.end());
+
+type Mdk = (...args: string[]) => Promise<Ended>;
+const here: Mdk = (...args) => stage.mdk(...args);
+const there: Mdk = (...args) => stage.inside(stage.command(...args), second);
+
+async function serve(mdk: Mdk, name: string, ...flags: string[]): Promise<string> {
+  const script = `mkdir -p /www; echo ${name} >/www/index.html; exec httpd -f -p 80 -h /www`;
+  const { code, err } = await mdk("run", "-d", "--name", name, ...flags, image, "sh", "-c", script);
+  if (code !== 0 || err !== "") throw new Error(err);
+  return (await mdk("inspect", "-f", "{{.NetworkSettings.IPAddress}}", name)).out.trim();
+}
+async function page(address: string, namespace = stage.host): Promise<string> {
+  for (let tries = 0; ; tries++) {
+    const { code, out } = await stage.inside(["curl", "-s", "-m", "2", `http://${address}/`], namespace);
+    if (code !== 7 || tries > 8) return code === 0 ? out.trim() : `curl ${code}`;
+    await Bun.sleep(50);
+  }
+}
+const elements = async (namespace = stage.host): Promise<string[]> => (await stage.inside(["nft", "list", "ruleset"], namespace)).out.match(/(tcp|udp) \. \d+ : [\d.]+/g) ?? [];
+const bridges = async (): Promise<string[]> => (await stage.inside(["ip", "-o", "link", "show", "type", "bridge"])).out.match(/mdk-[0-9a-f]{6}/g) ?? [];
+
+describe("one store, two network namespaces of the host", () => {
+  rootTest("who removes a container from the other one takes away that one's elements, not those of the living one here", async () => {
+    const [a] = [await serve(here, "aa", "-p", "8080:80", "-p", "8081:80"), await serve(there, "bb", "-p", "8080:80")];
+    expect([await page("127.0.0.1:8080"), await page("127.0.0.1:8080", second)]).toEqual(["aa", "bb"]);
+    expect(await elements()).toEqual([`tcp . 8080 : ${a}`, `tcp . 8081 : ${a}`]);
+    expect((await there("rm", "-f", "aa")).err).toBe("");
+    expect(await elements()).toEqual([]);
+    expect(await page("127.0.0.1:8080", second)).toBe("bb");
+    // Nor does the end that a monitor sees.
+    expect((await here("kill", "bb")).code).toBe(0);
+    expect((await here("wait", "bb")).code).toBe(0);
+    for (let tries = 0; tries < 40 && (await elements(second)).length > 0; tries++) await Bun.sleep(50);
+    expect(await elements(second)).toEqual([]);
+    expect((await here("rm", "bb")).err).toBe("");
+  });
+
+  rootTest("a namespace that is gone takes its elements along, and nothing here is touched", async () => {
+    const gone = stage.namespace("gone");
+    const inGone: Mdk = (...args) => stage.inside(stage.command(...args), gone);
+    await serve(inGone, "gg", "-p", "8080:80");
+    await serve(here, "hh", "-p", "8080:80");
+    expect((await stage.inside(["ip", "netns", "del", gone])).code).toBe(0);
+    expect((await here("rm", "-f", "gg")).err).toBe("");
+    expect(await page("127.0.0.1:8080")).toBe("hh");
+    expect((await here("rm", "-f", "hh")).err).toBe("");
+  });
+
+  rootTest("a bridge that is gone comes with another subnet where the host has come to route the old one elsewhere", async () => {
+    const old = await serve(here, "old");
+    expect((await here("rm", "-f", "old")).err).toBe("");
+    const [bridge = ""] = await bridges();
+    expect(old).toMatch(/^172\.17\./);
+    for (const words of [["del", bridge], ["add", "other0", "type", "bridge"], ["set", "other0", "up"]]) expect((await stage.inside(["ip", "link", ...words])).err).toBe("");
+    expect((await stage.inside(["ip", "route", "add", "172.17.0.0/16", "dev", "other0"])).err).toBe("");
+    expect(await serve(here, "new", "-p", "8080:80")).toMatch(/^172\.18\.0\.2$/);
+    expect(await page("127.0.0.1:8080")).toBe("new");
+    expect((await here("rm", "-f", "new")).err).toBe("");
+  });
+});
+
+describe("two stores at one path, in mount namespaces of their own", () => {
+  rootTest("have names and addresses of their own in one network namespace, one a copy of the other and both begun at once", async () => {
+    const [root, runRoot] = [join(stage.folder, "shared"), join(stage.folder, "shared-run")];
+    const stores = ["one", "two"].map((name): Mdk => {
+      const own = join(stage.folder, name);
+      for (const path of [root, runRoot, `${own}-run`]) mkdirSync(path, { recursive: true });
+      // As an image of a CI container with pulled images in it.
+      cpSync(stage.root, own, { recursive: true, verbatimSymlinks: true });
+      return (...args) => {
+        const words = stage.command(...args).map((word) => (word === stage.root ? root : word === stage.runRoot ? runRoot : word));
+        return stage.inside(["unshare", "-m", "sh", "-ec", `mount --bind ${own} ${root}; mount --bind ${own}-run ${runRoot}; exec "$@"`, "sh", ...words], fresh);
+      };
+    });
+    const fresh = stage.namespace("fresh");
+    const [one, two] = stores as [Mdk, Mdk];
+    const addresses = await Promise.all([serve(one, "one", "-p", "8081:80"), serve(two, "two", "-p", "8082:80")]);
+    expect(new Set(addresses.map((address) => address.split(".").slice(0, 2).join("."))).size).toBe(2);
+    expect([await page("127.0.0.1:8081", fresh), await page("127.0.0.1:8082", fresh)]).toEqual(["one", "two"]);
+    expect(await Promise.all(addresses.map((address) => page(address, fresh)))).toEqual(["one", "two"]);
+    expect((await two("rm", "-f", "two")).err).toBe("");
+    expect([await page("127.0.0.1:8081", fresh), await page("127.0.0.1:8082", fresh)]).toEqual(["one", "curl 7"]);
+    const { err } = await two("run", "-d", "-p", "8081:80", image, "sleep", "1000");
+    expect(err).toContain("port is already allocated");
+    expect((await one("rm", "-f", "one")).err).toBe("");
+  });
+});
+
+describe("umask 077", () => {
+  rootTest("hosts, hostname, resolv.conf and a made source of -v are for everybody in the container", async () => {
+    const source = join(stage.folder, "made", "deep");
+    const command = stage.command("run", "--rm", "-u", "1000", "-v", `${source}:/data`, image, "stat", "-c", "%a %n", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/data");
+    const { out, err } = await stage.inside(["sh", "-c", 'umask 077; exec "$@"', "sh", ...command]);
+    expect([err, out]).toEqual(["", "644 /etc/hosts\n644 /etc/hostname\n644 /etc/resolv.conf\n755 /data\n"]);
+    expect((await stage.inside(["stat", "-c", "%a", join(stage.folder, "made")])).out).toBe("755\n");
+  });
+});
