@@ -29,18 +29,15 @@ export function addAddress({ address, prefix, index }: LinkAddress): NetlinkMess
     .finish("RTM_NEWADDR", `${address}/${prefix}`);
 }
 
-/** Every IPv4 address of the socket's namespace. */
-export function readAddresses(socket: NetlinkSocket): LinkAddress[] {
-  const message = new MessageWriter(RTM_GETADDR, NLM_F_DUMP).raw(addressHeader(0, 0)).finish("RTM_GETADDR", "");
+/** IPv4 addresses of the link: asked of the kernel for it alone, which looks at every link before Linux 4.20. */
+export function readAddresses(socket: NetlinkSocket, link: number): LinkAddress[] {
+  const message = new MessageWriter(RTM_GETADDR, NLM_F_DUMP).raw(addressHeader(0, link)).finish("RTM_GETADDR", "");
   const addresses: LinkAddress[] = [];
   for (const { type, payload } of socket.dump(message)) {
     const local = parseAttributes(payload, 8).get(IFA_LOCAL);
     if (type !== RTM_NEWADDR || payload.getUint8(0) !== AF_INET || local === undefined) continue;
-    addresses.push({
-      address: formatAddress(local.getUint32(0)),
-      prefix: payload.getUint8(1),
-      index: payload.getUint32(4, true),
-    });
+    const index = payload.getUint32(4, true);
+    if (index === link) addresses.push({ address: formatAddress(local.getUint32(0)), prefix: payload.getUint8(1), index });
   }
   return addresses;
 }

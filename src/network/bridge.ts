@@ -109,14 +109,18 @@ function readyBridge(route: NetlinkSocket, { bridge }: NetworkNames, subnet: Sub
     throw new MdkError("bridge-name-taken", `the network interface ${bridge} exists and is not a bridge`, { hint: "rename it: mdk needs the name" });
   }
   if (!link.up) return null;
-  return readAddresses(route).some(({ index, address }) => index === link.index && address === gatewayOf(subnet)) ? link : null;
+  return readAddresses(route, link.index).some(({ address }) => address === gatewayOf(subnet)) ? link : null;
 }
 
-/** Bridge, address, sysctls, up; what is there already stays. */
+/** Bridge, address, sysctls, up; what is there already stays. Throws MdkError "no-net-admin", "sysctl", or SysError. */
 export function makeBridge(route: NetlinkSocket, { bridge }: NetworkNames, subnet: Subnet, mtu: number): Link {
   const hardwareAddress = crypto.getRandomValues(new Uint8Array(6));
   hardwareAddress.set([0x02, 0x42]);
-  unlessThere(route, createBridge(bridge, hardwareAddress, mtu));
+  try {
+    unlessThere(route, createBridge(bridge, hardwareAddress, mtu));
+  } catch (error) {
+    throw error instanceof SysError && error.errno === E.EPERM ? withoutPower(error) : error;
+  }
   const link = findLink(route, bridge);
   if (link === null) throw new SysError("RTM_GETLINK", E.ENODEV, bridge);
   const gateway = gatewayOf(subnet);
@@ -164,6 +168,12 @@ function unlessThere(route: NetlinkSocket, message: NetlinkMessage): void {
   } catch (error) {
     if (!(error instanceof SysError) || error.errno !== E.EEXIST) throw error;
   }
+}
+
+function withoutPower(cause: SysError): MdkError {
+  return new MdkError("no-net-admin", `set up the network: ${cause.message}`, {
+    hint: "mdk needs CAP_NET_ADMIN in the network namespace that it is in; --network host and --network none do without", cause,
+  });
 }
 
 function withoutFirewall(error: unknown): unknown {

@@ -104,14 +104,16 @@ export interface Element {
 export function changeElements(
   change: "add" | "delete",
   { family, table, map }: MapName,
-  elements: readonly Element[],
+  elements: Iterable<Element>,
 ): NetlinkMessage[] {
   const messages: NetlinkMessage[] = [];
   const kind = change === "add" ? "NEWSETELEM" : "DELSETELEM";
-  for (let at = 0; at < elements.length; at += ELEMENTS_MAX) {
+  const source = elements[Symbol.iterator]();
+  for (let next = source.next(); next.done !== true; ) {
     const writer = message(kind, family, change === "add" ? NLM_F_CREATE : 0).string(1, table).string(2, map);
     writer.nest(3, (list) => {
-      for (const { key, value } of elements.slice(at, at + ELEMENTS_MAX)) {
+      for (let count = 0; count < ELEMENTS_MAX && next.done !== true; count++, next = source.next()) {
+        const { key, value } = next.value;
         list.nest(LIST_ELEM, (element) => {
           element.nest(1, (data) => data.attribute(DATA_VALUE, key));
           if (change === "add") element.nest(2, (data) => data.attribute(DATA_VALUE, value));
@@ -188,7 +190,7 @@ export function readElements(socket: NetlinkSocket, { family, table, map }: MapN
  * The same of the given keys only, whatever else the map holds: few of them, since each is an answer of its own. ENOENT where one
  * of them, or the map, is missing.
  */
-export function findElements(socket: NetlinkSocket, { family, table, map }: MapName, keys: readonly Uint8Array[]): Map<string, string> {
+export function findElements(socket: NetlinkSocket, { family, table, map }: MapName, keys: Iterable<Uint8Array>): Map<string, string> {
   const writer = message("GETSETELEM", family, 0).string(1, table).string(2, map);
   writer.nest(3, (list) => {
     for (const key of keys) list.nest(LIST_ELEM, (element) => element.nest(1, (data) => data.attribute(DATA_VALUE, key)));

@@ -13,7 +13,7 @@ import type { NetlinkSocket } from "../sys/netlink.ts";
 import { forgetUdpConnections } from "./conntrack.ts";
 import { parseAddress } from "./ipam.ts";
 import type { NetworkNames } from "./names.ts";
-import { be16, be32 } from "./netlink.ts";
+import { be32 } from "./netlink.ts";
 import { changeElements, commit, findElements, readElements, toHex, type Element, type MapName } from "./nftables.ts";
 import { PUBLISHED, PUBLISHED_AT } from "./ruleset.ts";
 
@@ -92,7 +92,7 @@ export function publishPorts(
 /** The maps' elements again, where the table was lost while the container ran: nothing is bound. */
 export function addElements(socket: NetlinkSocket, names: NetworkNames, ports: readonly PortRange[], address: string): void {
   const elements = toElements(names, ports, address);
-  const add = elements.flatMap((map) => changeElements("add", map, map.elements));
+  const add = elements.flatMap((map) => changeElements("add", map, map.elements()));
   try {
     commit(socket, add);
   } catch (error) {
@@ -100,7 +100,7 @@ export function addElements(socket: NetlinkSocket, names: NetworkNames, ports: r
     // Left over from a container whose end nobody saw: the ports are leased to this one now.
     const stale = elements.flatMap((map) => {
       const there = readElements(socket, map);
-      return changeElements("delete", map, map.elements.filter(({ key }) => there.has(toHex(key))));
+      return changeElements("delete", map, keep(map.elements(), ({ key }) => there.has(toHex(key))));
     });
     commit(socket, [...stale, ...add]);
   }
@@ -114,7 +114,7 @@ export function removePublished(socket: NetlinkSocket, names: NetworkNames, port
   try {
     const messages = toElements(names, ports, address).flatMap((map) => {
       const there = presentElements(socket, map);
-      return changeElements("delete", map, map.elements.filter(({ key, value }) => there.get(toHex(key)) === toHex(value)));
+      return changeElements("delete", map, keep(map.elements(), ({ key, value }) => there.get(toHex(key)) === toHex(value)));
     });
     if (messages.length > 0) commit(socket, messages);
   } catch (error) {
@@ -127,9 +127,9 @@ const ASKED_MAX = 16;
 
 /** What the map holds, of the elements at least. */
 function presentElements(socket: NetlinkSocket, map: MapElements): ReadonlyMap<string, string> {
-  if (map.elements.length <= ASKED_MAX) {
+  if (map.count <= ASKED_MAX) {
     try {
-      return findElements(socket, map, map.elements.map(({ key }) => key));
+      return findElements(socket, map, Array.from(map.elements(), ({ key }) => key));
     } catch (error) {
       // One that is missing hides the others.
       if (!(error instanceof SysError) || error.errno !== E.ENOENT) throw error;
@@ -138,25 +138,34 @@ function presentElements(socket: NetlinkSocket, map: MapElements): ReadonlyMap<s
   return readElements(socket, map);
 }
 
+/** What a map is to hold: made one by one when it is asked for, since a container may publish every port that there is. */
 interface MapElements extends MapName {
-  readonly elements: readonly Element[];
+  readonly count: number;
+  elements(): Iterable<Element>;
 }
 
 function toElements({ table }: NetworkNames, ports: readonly PortRange[], address: string): MapElements[] {
   const host = be32(parseAddress(address));
-  const elementsOf = ({ protocol, hostAddress, hostPort, containerPort, length }: PortRange): Element[] => {
-    const at = hostAddress === ANY ? [] : be32(parseAddress(hostAddress));
-    return Array.from({ length }, (_, index) => ({
-      key: Uint8Array.of(PROTOCOL[protocol], 0, 0, 0, ...at, ...be16(hostPort + index), 0, 0),
-      value: Uint8Array.of(...host, ...be16(containerPort + index), 0, 0),
-    }));
-  };
-  const all = ports.filter(({ hostAddress }) => hostAddress === ANY).flatMap(elementsOf);
-  const some = ports.filter(({ hostAddress }) => hostAddress !== ANY).flatMap(elementsOf);
-  return [
-    { family: "inet" as const, table, map: PUBLISHED, elements: all },
-    { family: "inet" as const, table, map: PUBLISHED_AT, elements: some },
-  ].filter((map) => map.elements.length > 0);
+  function* elementsOf({ protocol, hostAddress, hostPort, containerPort, length }: PortRange): Generator<Element> {
+    const at = hostAddress === ANY ? [] : [...be32(parseAddress(hostAddress))];
+    for (let index = 0; index < length; index++) {
+      const [from, to] = [hostPort + index, containerPort + index];
+      yield {
+        key: Uint8Array.of(PROTOCOL[protocol], 0, 0, 0, ...at, from >>> 8, from, 0, 0),
+        value: Uint8Array.of(host[0]!, host[1]!, host[2]!, host[3]!, to >>> 8, to, 0, 0),
+      };
+    }
+  }
+  return [PUBLISHED, PUBLISHED_AT].flatMap((map) => {
+    const ranges = ports.filter(({ hostAddress }) => (hostAddress === ANY) === (map === PUBLISHED));
+    if (ranges.length === 0) return [];
+    const count = ranges.reduce((sum, { length }) => sum + length, 0);
+    return [{ family: "inet" as const, table, map, count, *elements() { for (const range of ranges) yield* elementsOf(range); } }];
+  });
+}
+
+function* keep(elements: Iterable<Element>, wanted: (element: Element) => boolean): Generator<Element> {
+  for (const element of elements) if (wanted(element)) yield element;
 }
 
 type HostPort = Pick<PortRange, "protocol" | "hostAddress" | "hostPort">;

@@ -46,6 +46,7 @@ const SEND_BYTES = 64 * 1024;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
+const NETLINK_GET_STRICT_CHK = 12;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const AF_NETLINK = 16;
 const MSG_DONTWAIT_TRUNC = 0x40 | 0x20;
@@ -65,9 +66,11 @@ export class NetlinkSocket {
   constructor(fd: number) {
     this.fd = fd;
     const on = new Int32Array([1]);
-    // Both only better the errors; absent before Linux 4.12.
+    // These only better the errors; absent before Linux 4.12.
     symbols().setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, on, 4);
     symbols().setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, on, 4);
+    // A dump answers to what its header asks for, and not with everything (Linux 4.20).
+    symbols().setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, on, 4);
   }
 
   /**

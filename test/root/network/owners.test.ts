@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { hasTool, isRoot, testIf } from "../../helpers/requires.ts";
 import { baseLayer, openStage, type Ended, type Stage } from "../../helpers/stage.ts";
 
-const able = isRoot && existsSync("dist/mdk") && ["ip", "nft", "curl", "unshare"].every(hasTool);
-const rootTest = testIf(able, "needs root, a built dist/mdk and iproute2, nft, curl, unshare");
+const able = isRoot && existsSync("dist/mdk") && ["ip", "nft", "curl", "unshare", "setpriv"].every(hasTool);
+const rootTest = testIf(able, "needs root, a built dist/mdk and iproute2, nft, curl, util-linux");
 
 let stage: Stage;
 let image = "";
@@ -114,5 +114,15 @@ describe("umask 077", () => {
     const { out, err } = await stage.inside(["sh", "-c", 'umask 077; exec "$@"', "sh", ...command]);
     expect([err, out]).toEqual(["", "644 /etc/hosts\n644 /etc/hostname\n644 /etc/resolv.conf\n755 /data\n"]);
     expect((await stage.inside(["stat", "-c", "%a", join(stage.folder, "made")])).out).toBe("755\n");
+  });
+});
+
+describe("without CAP_NET_ADMIN", () => {
+  rootTest("the bridge is refused in a sentence, and the host's network works", async () => {
+    const bare = stage.namespace("bare");
+    const without = (...args: string[]): Promise<Ended> => stage.inside(["setpriv", "--bounding-set=-net_admin", ...stage.command("run", "--rm", ...args, image, "echo", "on")], bare);
+    const refused = await without();
+    expect([refused.code, refused.err]).toEqual([125, expect.stringMatching(/set up the network: .*operation not permitted[^]*CAP_NET_ADMIN/)]);
+    expect((await without("--network", "host")).out).toBe("on\n");
   });
 });
