@@ -29,8 +29,8 @@ export function writeNetwork(database: Database, namespace: string, name: string
     .run(namespace, name, tag, subnet.address, subnet.prefix);
 }
 
-/** Forgets networks and sysctls of namespaces that no longer are: those whose identity has another end, the boot id's. */
-export function forgetOtherBoots(database: Database, end: string): void {
+/** Forgets networks and sysctls of earlier boots and of the store that this one is a copy of: whose identity ends otherwise. */
+export function forgetElsewhere(database: Database, end: string): void {
   for (const table of ["networks", "sysctls"]) database.query(`DELETE FROM ${table} WHERE substr(namespace, -length(?1)) <> ?1`).run(end);
 }
 

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDatabase } from "../../src/store/database.ts";
-import { forgetOtherBoots, leaseAddress, leasePorts, readNetwork, rememberedSysctl, rememberSysctl, storeId, writeNetwork } from "../../src/store/leases.ts";
+import { forgetElsewhere, leaseAddress, leasePorts, readNetwork, rememberedSysctl, rememberSysctl, storeId, writeNetwork } from "../../src/store/leases.ts";
 
 const HERE = "net:[1] boot";
 const folder = mkdtempSync(join(tmpdir(), "mdk-leases-"));
@@ -83,7 +83,7 @@ test("what was true of an earlier boot is forgotten", () => {
   rememberSysctl(database, "net:[1] before", "x", "0");
   rememberSysctl(database, HERE, "x", "0");
   rememberSysctl(database, HERE, "x", "1");
-  forgetOtherBoots(database, " boot");
+  forgetElsewhere(database, " boot");
   expect([readNetwork(database, "net:[1] before", "bridge"), rememberedSysctl(database, "net:[1] before", "x")]).toEqual([null, null]);
   expect([readNetwork(database, HERE, "bridge")?.tag, rememberedSysctl(database, HERE, "x"), rememberedSysctl(database, HERE, "y")]).toEqual(["aaaaaa", "0", null]);
 });

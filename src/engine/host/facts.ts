@@ -5,6 +5,7 @@ import { MASKED_PATHS, READONLY_PATHS } from "../../spec/defaults.ts";
 import type { HostFacts } from "../../spec/generate.ts";
 import { UNLIMITED } from "../../spec/limits.ts";
 import type { LinuxDevice } from "../../spec/types.ts";
+import type { Context } from "../context.ts";
 import { bootId } from "../../runtime/state.ts";
 import type { CgroupLayout, PathKind } from "../../runtime/mount-steps.ts";
 
@@ -111,18 +112,27 @@ export function cpuCount(): number {
   return navigator.hardwareConcurrency;
 }
 
-/** Identity of this process's network namespace: rows about networks are keyed by it. Its number may be another's after a boot. */
-export function networkNamespace(): string {
-  return `${readlinkSync("/proc/self/ns/net")} ${bootId()}`;
+/**
+ * Identity of this process's network namespace as this store knows it: "net:[4026531840] <boot id> <inode>". Rows about networks are
+ * keyed by it: a namespace's number may be another's after a boot, and what a copy of the store says of the namespace is the
+ * original's, of which the copy's database has another inode.
+ */
+export function networkNamespace(context: Context): string {
+  return `${readlinkSync("/proc/self/ns/net")} ${namespaceEnd(context)}`;
+}
+
+/** What all identities end with that are of this boot and this store. */
+export function namespaceEnd(context: Context): string {
+  return `${bootId()} ${statSync(context.database().filename, { bigint: true }).ino}`;
 }
 
 /**
  * Opens the network namespace of that identity: one that a process has, or a mount of our mount namespace (ip-netns(8)). Null:
- * it is gone, or nothing here leads to it. Costs a look at every process.
+ * it is gone, nothing here leads to it, or it is another store's business. Costs a look at every process.
  */
-export function openNetworkNamespace(identity: string): number | null {
-  const [name = "", boot] = identity.split(" ");
-  if (boot !== bootId()) return null;
+export function openNetworkNamespace(context: Context, identity: string): number | null {
+  const [name = ""] = identity.split(" ", 1);
+  if (identity !== `${name} ${namespaceEnd(context)}`) return null;
   for (const path of namespacePaths(name)) {
     try {
       const descriptor = openSync(path, constants.O_RDONLY);

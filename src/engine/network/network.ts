@@ -41,7 +41,7 @@ interface Bridged {
 export function reserveNetwork(context: Context, container: Pick<Container, "id" | "name" | "config" | "host">): Reservation {
   const requests = parsePorts(container);
   if (container.host.NetworkMode !== "bridge") return { holds: [], bridged: null };
-  const namespace = networkNamespace();
+  const namespace = networkNamespace(context);
   const network = ensureNetwork(context, namespace);
   const endpoint = `${container.name} (${container.id})`;
   const held: HeldPorts[] = [];
@@ -169,7 +169,7 @@ export function attachNetwork(begun: { readonly container: Container; readonly r
 export function detachNetwork(context: Context, container: Container): void {
   const network = bridgedOf(container.network);
   if (network === null || network.ports.length === 0) return;
-  const firewall = network.namespace === networkNamespace() ? openFirewall() : openFirewallIn(context, network.namespace);
+  const firewall = network.namespace === networkNamespace(context) ? openFirewall() : openFirewallIn(context, network.namespace);
   if (firewall === null) return;
   try {
     removePublished(firewall, networkNames(network.tag), network.ports, network.address);
@@ -178,9 +178,9 @@ export function detachNetwork(context: Context, container: Container): void {
   }
 }
 
-/** Null: the namespace is gone, or nothing leads there. */
+/** Null: the namespace is gone, nothing leads there, or it is another store's. */
 function openFirewallIn(context: Context, identity: string): NetlinkSocket | null {
-  const namespace = openNetworkNamespace(identity);
+  const namespace = openNetworkNamespace(context, identity);
   if (namespace === null) return null;
   try {
     const socket = openNetfilterIn(context.runRoot, namespace);

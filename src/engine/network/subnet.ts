@@ -7,12 +7,12 @@ import { hasBridge, makeBridge, MTU } from "../../network/bridge.ts";
 import { choosePool, isFree } from "../../network/ipam.ts";
 import { networkNames, randomTag, tagOf } from "../../network/names.ts";
 import { readRoutes } from "../../network/route.ts";
-import { bootId } from "../../runtime/state.ts";
 import { transaction } from "../../store/database.ts";
-import { forgetOtherBoots, readNetwork, storeId, writeNetwork, type NetworkRow } from "../../store/leases.ts";
+import { forgetElsewhere, readNetwork, storeId, writeNetwork, type NetworkRow } from "../../store/leases.ts";
 import { NETLINK_ROUTE, openNetlink } from "../../sys/netlink.ts";
 import { takeAbstractName } from "../../sys/socket.ts";
 import type { Context } from "../context.ts";
+import { namespaceEnd } from "../host/facts.ts";
 
 /** The network that containers are on by default. */
 export const BRIDGE = "bridge";
@@ -43,7 +43,7 @@ function makeNetwork(context: Context, namespace: string): NetworkRow {
     const subnet = known !== null && isFree(known.subnet, taken) ? known.subnet : choosePool(taken);
     const network = { tag: known?.tag ?? freeTag(storeId(database)), subnet };
     transaction(database, () => {
-      forgetOtherBoots(database, bootId());
+      forgetElsewhere(database, namespaceEnd(context));
       writeNetwork(database, namespace, BRIDGE, network);
     });
     makeBridge(route, networkNames(network.tag), subnet, MTU);

@@ -54,7 +54,7 @@ function cleanNetwork(context: Context): string[] {
   const route = openNetlink(NETLINK_ROUTE);
   const firewall = openFirewall();
   try {
-    const namespace = networkNamespace();
+    const namespace = networkNamespace(context);
     const network = readNetwork(context.database(), namespace, BRIDGE);
     const problems = network === null ? [] : removeBridge(route, firewall, networkNames(network.tag));
     for (const { name, value } of transaction(context.database(), (database) => takeSysctls(database, namespace))) restoreSysctl(name, value);

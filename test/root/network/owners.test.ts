@@ -80,21 +80,21 @@ describe("one store, two network namespaces of the host", () => {
   });
 });
 
-describe("two stores at one path, in mount namespaces of their own", () => {
+describe("stores at one path, in mount namespaces of their own", () => {
   rootTest("have names and addresses of their own in one network namespace, one a copy of the other and both begun at once", async () => {
     const [root, runRoot] = [join(stage.folder, "shared"), join(stage.folder, "shared-run")];
-    const stores = ["one", "two"].map((name): Mdk => {
+    const storeOf = (name: string, from: string): Mdk => {
       const own = join(stage.folder, name);
       for (const path of [root, runRoot, `${own}-run`]) mkdirSync(path, { recursive: true });
-      // As an image of a CI container with pulled images in it.
-      cpSync(stage.root, own, { recursive: true, verbatimSymlinks: true });
+      cpSync(from, own, { recursive: true, verbatimSymlinks: true });
       return (...args) => {
         const words = stage.command(...args).map((word) => (word === stage.root ? root : word === stage.runRoot ? runRoot : word));
         return stage.inside(["unshare", "-m", "sh", "-ec", `mount --bind ${own} ${root}; mount --bind ${own}-run ${runRoot}; exec "$@"`, "sh", ...words], fresh);
       };
-    });
+    };
     const fresh = stage.namespace("fresh");
-    const [one, two] = stores as [Mdk, Mdk];
+    // As two CI containers of an image with pulled images in it.
+    const [one, two] = [storeOf("one", stage.root), storeOf("two", stage.root)];
     const addresses = await Promise.all([serve(one, "one", "-p", "8081:80"), serve(two, "two", "-p", "8082:80")]);
     expect(new Set(addresses.map((address) => address.split(".").slice(0, 2).join("."))).size).toBe(2);
     expect([await page("127.0.0.1:8081", fresh), await page("127.0.0.1:8082", fresh)]).toEqual(["one", "two"]);
@@ -104,6 +104,14 @@ describe("two stores at one path, in mount namespaces of their own", () => {
     const { err } = await two("run", "-d", "-p", "8081:80", image, "sleep", "1000");
     expect(err).toContain("port is already allocated");
     expect((await one("rm", "-f", "one")).err).toBe("");
+    // What a copy's rows say of the network is the original's.
+    const three = storeOf("three", join(stage.folder, "one"));
+    const [again, copied] = [await serve(one, "again", "-p", "8081:80"), await serve(three, "copied", "-p", "8083:80")];
+    expect(again.split(".")[1]).not.toBe(copied.split(".")[1]);
+    expect([await page("127.0.0.1:8081", fresh), await page("127.0.0.1:8083", fresh)]).toEqual(["again", "copied"]);
+    expect((await three("rm", "-f", "copied")).err).toBe("");
+    expect(await page("127.0.0.1:8081", fresh)).toBe("again");
+    expect((await one("rm", "-f", "again")).err).toBe("");
   });
 });
 
