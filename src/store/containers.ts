@@ -6,8 +6,8 @@ import type { Database, Statement } from "bun:sqlite";
 import type { ContainerConfig, HostConfig } from "../spec/container.ts";
 import { decodeConfig, decodeHostConfig } from "../spec/decode.ts";
 import { resolveMounts, type UserMount } from "../spec/mount-words.ts";
-import { releasing, transaction } from "./database.ts";
 import type { NetworkState } from "../spec/network.ts";
+import { releasing, transaction } from "./database.ts";
 
 /**
  * `created` never started · `started` a start was begun and its end is not yet noted: lock, state file and exit record
