@@ -147,12 +147,18 @@ function waitedOf(report: Report | null): Waited {
   return "exited" in report ? report.exited : "cut";
 }
 
-/** Tells the monitor that the container's end is dealt with: it ends. A monitor that is gone already is no error. */
-export function sayCleaned(channel: number): void {
+/**
+ * Tells the monitor that the container's end is dealt with: it ends. A monitor that is gone already is no error. `late`: descriptors
+ * whose last close takes long, which is the monitor's then; they are closed here in any case.
+ */
+export function sayCleaned(channel: number, late: readonly number[] = []): void {
   try {
-    sendWithDescriptors(channel, Buffer.from("d"), []);
+    sendWithDescriptors(channel, Buffer.from("d"), late);
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
+  } finally {
+    // At once: from now on the message holds them, until the monitor has read it.
+    for (const descriptor of late) closeSync(descriptor);
   }
 }
 

@@ -40,18 +40,21 @@ export function takeOpLock(context: Context, id: string, wait: boolean): number 
   }
 }
 
+/** Closes a descriptor, or lets somebody else close it: detachNetwork's socket takes the kernel 10 ms. */
+type Close = (descriptor: number) => void;
+
 /** Settles one container, waiting for who works on it. A running one, or one that is gone, is left alone. */
-export function settle(context: Context, id: string): void {
+export function settle(context: Context, id: string, close: Close = closeSync): void {
   const lock = takeOpLock(context, id, true)!;
   try {
-    settleLocked(context, id);
+    settleLocked(context, id, close);
   } finally {
     closeSync(lock);
   }
 }
 
 /** The same for who holds the op lock: its own set-up has failed, or it is about to start or remove the container. */
-export function settleLocked(context: Context, id: string): void {
+export function settleLocked(context: Context, id: string, close: Close = closeSync): void {
   const container = readContainer(context.database(), id);
   if (container === null) return removeRunDirectory(context, id);
   if (container.phase === "removing") return removeLocked(context, container);
@@ -60,8 +63,8 @@ export function settleLocked(context: Context, id: string): void {
   const condition = readCondition(runPaths(context.runRoot).container(id), { ownOpLock: true });
   if (condition.kind === "running" || condition.kind === "starting") return;
   const vanishes = condition.kind === "ended" || condition.kind === "lost" ? container.host.AutoRemove : container.transient;
-  if (vanishes) return removeLocked(context, container);
-  releaseHost(context, container, condition);
+  if (vanishes) return removeLocked(context, container, close);
+  releaseHost(context, container, condition, close);
   const end = endOf(context, container, condition);
   markEnded(context.database(), id, end.started === null ? "created" : "exited", end);
   checkpoint(context.database());
@@ -78,8 +81,9 @@ function endOf(context: Context, container: Container, condition: Condition): Pa
 }
 
 /** Gives back what the container holds of the kernel: published ports, cgroups. Its veth died with its namespace. */
-function releaseHost(context: Context, container: Container, condition: Condition): void {
-  detachNetwork(context, container);
+function releaseHost(context: Context, container: Container, condition: Condition, close: Close): void {
+  const firewall = detachNetwork(context, container);
+  if (firewall !== null) close(firewall);
   const cgroups = context.cgroups();
   // A monitor that wrote its record saw the last process go.
   if (condition.kind !== "ended") killGroup(cgroups, container.cgroup);
@@ -90,10 +94,10 @@ function releaseHost(context: Context, container: Container, condition: Conditio
  * Removes a container that does not run: under its op lock, its mounts released. First it is marked, so that a removal
  * that is cut off is finished by the next command; then everything goes, the row last.
  */
-export function removeLocked(context: Context, container: Container): void {
+export function removeLocked(context: Context, container: Container, close: Close = closeSync): void {
   if (container.phase !== "removing" && !container.transient && !container.host.AutoRemove) mark(context, container.id);
   awaitReleased(context, container.id);
-  releaseHost(context, container, readCondition(runPaths(context.runRoot).container(container.id), { ownOpLock: true }));
+  releaseHost(context, container, readCondition(runPaths(context.runRoot).container(container.id), { ownOpLock: true }), close);
   removeTree(storePaths(context.root).container(container.id));
   deleteContainer(context.database(), container.id);
   removeRunDirectory(context, container.id);

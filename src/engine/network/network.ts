@@ -164,17 +164,20 @@ export function attachNetwork(begun: { readonly container: Container; readonly r
 
 /**
  * The ports lead nowhere any more, in the network namespace that they were published in; where that is gone, so are they. The
- * veth died with the container's namespace; the lease is the row's.
+ * veth died with the container's namespace; the lease is the row's. Returns the socket that the ports were taken away by, for
+ * the caller to close, null without one: its last close waits until no packet looks at them (nft_rcv_nl_event), 10 ms.
  */
-export function detachNetwork(context: Context, container: Container): void {
+export function detachNetwork(context: Context, container: Container): number | null {
   const network = bridgedOf(container.network);
-  if (network === null || network.ports.length === 0) return;
+  if (network === null || network.ports.length === 0) return null;
   const firewall = network.namespace === networkNamespace(context) ? openFirewall() : openFirewallIn(context, network.namespace);
-  if (firewall === null) return;
+  if (firewall === null) return null;
   try {
     removePublished(firewall, networkNames(network.tag), network.ports, network.address);
-  } finally {
+    return firewall.fd;
+  } catch (error) {
     closeSync(firewall.fd);
+    throw error;
   }
 }
 

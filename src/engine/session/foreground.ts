@@ -75,8 +75,9 @@ export async function runForeground(context: Context, begun: Begun, joining: Joi
 /** What cannot be cleaned up now (a full disk) does not change how the program ended: the monitor, left alone, tries, and then the next command. */
 function cleanUp(context: Context, id: string, channel: number): void {
   try {
-    settle(context, id);
-    sayCleaned(channel);
+    const late: number[] = [];
+    settle(context, id, (descriptor) => void late.push(descriptor));
+    sayCleaned(channel, late);
     reconcile(context);
   } catch {
     closeSync(channel);
