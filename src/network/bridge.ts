@@ -10,10 +10,11 @@ import { NETLINK_NETFILTER, openNetlink, type NetlinkMessage, type NetlinkSocket
 import type { Subnet } from "../spec/network.ts";
 import { addAddress, readAddresses } from "./address.ts";
 import { passForeignFirewalls, removeForeignRules } from "./foreign.ts";
-import { gatewayOf } from "./ipam.ts";
-import { createBridge, deleteLink, findLink, setUp, type Link } from "./link.ts";
-import type { NetworkNames } from "./names.ts";
+import { formatSubnet, gatewayOf, isFree } from "./ipam.ts";
+import { createBridge, deleteLink, findLink, listLinks, setUp, type Link } from "./link.ts";
+import { networkNames, parseBridgeName, type NetworkNames } from "./names.ts";
 import { commit, deleteTable, hasTable } from "./nftables.ts";
+import { readRoutes } from "./route.ts";
 import { guard, ruleset } from "./ruleset.ts";
 
 /** A sysctl as it was before mdk changed it. */
@@ -35,6 +36,8 @@ export interface BridgeOptions {
   /** The bridge has its first address. */
   readonly subnet: Subnet;
   readonly mtu: number;
+  /** Whose bridge it is, noted on one that is made: at most ALIAS_BYTES_MAX bytes. */
+  readonly owner: () => string;
   /** Called before a sysctl of the host is changed, so that `clean` can put it back whatever happens in between. */
   readonly remember: (sysctl: ChangedSysctl) => void;
   /** Whether mdk changed the sysctl earlier: asked where the table is new, and forwarding on. */
@@ -57,7 +60,7 @@ export function openFirewall(): NetlinkSocket {
  * Makes what is missing of bridge, sysctls and table; about 0.1 ms where all is there. Safe against others that do the same at
  * once. What a failure leaves is completed by the next call. Throws MdkError or SysError.
  */
-export function ensureBridge(route: NetlinkSocket, firewall: NetlinkSocket, { names, subnet, mtu, remember, switchedOn }: BridgeOptions): Bridge {
+export function ensureBridge(route: NetlinkSocket, firewall: NetlinkSocket, { names, subnet, mtu, owner, remember, switchedOn }: BridgeOptions): Bridge {
   const forwarding = readSysctl(IP_FORWARD);
   const tableIsNew = ensureTable(firewall, names, subnet);
   // Before forwarding is on: the guard must be there first, in a table that stood already as well.
@@ -67,7 +70,11 @@ export function ensureBridge(route: NetlinkSocket, firewall: NetlinkSocket, { na
     remember({ name: IP_FORWARD, old: forwarding });
     writeSysctl(IP_FORWARD, "1");
   }
-  const index = (readyBridge(route, names, subnet) ?? makeBridge(route, names, subnet, mtu)).index;
+  const ready = readyBridge(route, names, subnet);
+  if (ready === null && !hasBridge(names) && !isFree(subnet, readRoutes(route))) {
+    throw new MdkError("subnet-taken", `the bridge ${names.bridge} was removed, and its subnet ${formatSubnet(subnet)} is used otherwise by now`, { hint: "try again" });
+  }
+  const { index } = ready ?? makeBridge(route, { names, subnet, mtu, owner });
   return { index, tableIsNew, warnings };
 }
 
@@ -96,6 +103,20 @@ export function removeBridge(route: NetlinkSocket, firewall: NetlinkSocket, name
   return problems;
 }
 
+/** Takes networks away that no container is on and whose owner is `unwanted`. */
+export function removeIdleBridges(route: NetlinkSocket, unwanted: (owner: string) => boolean): void {
+  const links = listLinks(route);
+  const idle = links.filter(({ index, kind, alias }) => kind === "bridge" && unwanted(alias) && !links.some(({ master }) => master === index));
+  const tags = idle.flatMap(({ name }) => parseBridgeName(name) ?? []);
+  if (tags.length === 0) return;
+  const firewall = openFirewall();
+  try {
+    for (const tag of tags) removeBridge(route, firewall, networkNames(tag));
+  } finally {
+    firewall.close();
+  }
+}
+
 /** Puts a sysctl back. */
 export function restoreSysctl(name: string, value: string): void {
   writeSysctl(name, value);
@@ -113,7 +134,7 @@ function readyBridge(route: NetlinkSocket, { bridge }: NetworkNames, subnet: Sub
 }
 
 /** Bridge, address, sysctls, up; what is there already stays. Throws MdkError "no-net-admin", "sysctl", or SysError. */
-export function makeBridge(route: NetlinkSocket, { bridge }: NetworkNames, subnet: Subnet, mtu: number): Link {
+export function makeBridge(route: NetlinkSocket, { names: { bridge }, subnet, mtu, owner }: Pick<BridgeOptions, "names" | "subnet" | "mtu" | "owner">): Link {
   const hardwareAddress = crypto.getRandomValues(new Uint8Array(6));
   hardwareAddress.set([0x02, 0x42]);
   try {
@@ -132,7 +153,7 @@ export function makeBridge(route: NetlinkSocket, { bridge }: NetworkNames, subne
     writeSysctl(`net.ipv6.conf.${bridge}.accept_ra`, "0");
     writeSysctl(`net.ipv6.conf.${bridge}.disable_ipv6`, "1");
   }
-  route.request([setUp(bridge)]);
+  route.request([setUp(bridge, { alias: owner() })]);
   return link;
 }
 

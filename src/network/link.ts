@@ -2,10 +2,13 @@
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
-import { fixedPart, MessageWriter, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, parseAttributes, toBytes, toText } from "./netlink.ts";
+import { fixedPart, MessageWriter, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, parseAttributes, toBytes, toText } from "./netlink.ts";
 
 /** IFNAMSIZ without the NUL. */
 export const LINK_NAME_MAX = 15;
+
+/** IFALIASZ without the NUL. */
+export const ALIAS_BYTES_MAX = 255;
 
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
@@ -16,6 +19,7 @@ const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
+const IFLA_IFALIAS = 20;
 const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
 const IFLA_EXT_MASK = 29;
@@ -44,6 +48,8 @@ export interface Link {
   readonly hardwareAddress: Uint8Array;
   /** Index of the bridge it belongs to; 0: none. */
   readonly master: number;
+  /** What its maker noted; empty: nothing. */
+  readonly alias: string;
 }
 
 /** The link of that name in the socket's namespace, or null. */
@@ -62,6 +68,12 @@ export function findLink(socket: NetlinkSocket, name: string): Link | null {
   }
 }
 
+/** Every link of the socket's namespace. */
+export function listLinks(socket: NetlinkSocket): Link[] {
+  const message = new MessageWriter(RTM_GETLINK, NLM_F_DUMP).raw(linkHeader()).u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS).finish("RTM_GETLINK", "");
+  return socket.dump(message).filter(({ type }) => type === RTM_NEWLINK).map(({ payload }) => parseLink(payload));
+}
+
 function parseLink(payload: DataView): Link {
   const attributes = parseAttributes(payload, 16);
   const info = attributes.get(IFLA_LINKINFO);
@@ -73,6 +85,7 @@ function parseLink(payload: DataView): Link {
     kind: info === undefined ? "" : toText(parseAttributes(info, 0).get(IFLA_INFO_KIND)),
     hardwareAddress: address === undefined ? new Uint8Array() : toBytes(address).slice(),
     master: attributes.get(IFLA_MASTER)?.getUint32(0, true) ?? 0,
+    alias: toText(attributes.get(IFLA_IFALIAS)),
   };
 }
 
@@ -131,14 +144,17 @@ export interface UpOptions {
    * port. Needed where br_netfilter translates the address within the bridge.
    */
   readonly hairpin?: boolean;
+  /** Note on the link, at most ALIAS_BYTES_MAX bytes: what only a link that exists takes (rtnl_create_link). */
+  readonly alias?: string;
 }
 
 /** By name, so that it can travel in one datagram with the message that creates the link. */
-export function setUp(name: string, { withoutLinkLocal = false, hairpin = false }: UpOptions = {}): NetlinkMessage {
+export function setUp(name: string, { withoutLinkLocal = false, hairpin = false, alias }: UpOptions = {}): NetlinkMessage {
   // Not RTM_SETLINK, which leaves what belongs to a bridge port out without a word.
   const writer = new MessageWriter(RTM_NEWLINK, NLM_F_ACK)
     .raw(linkHeader(IFF_UP))
     .string(IFLA_IFNAME, name);
+  if (alias !== undefined) writer.string(IFLA_IFALIAS, alias);
   if (withoutLinkLocal) {
     writer.nest(IFLA_AF_SPEC, (spec) =>
       spec.nest(AF_INET6, (inet6) => inet6.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)),

@@ -25,6 +25,11 @@ export function networkNames(tag: string): NetworkNames {
   return { bridge: `mdk-${tag}`, table: `mdk-${tag}`, veth: `mdk${tag}` };
 }
 
+/** The tag in the name of a network's bridge, or null for any other name. */
+export function parseBridgeName(name: string): string | null {
+  return /^mdk-([0-9a-f]{6})$/.exec(name)?.[1] ?? null;
+}
+
 const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
 
 /** A new name at every start, since the link of a dead container can outlive it by 70 ms: at least 36^6 of them. */

@@ -41,7 +41,7 @@ function attach(command: Extract<Command, { do: "attach" }>): unknown {
   const namespace = openSync(`/var/run/netns/${command.namespace}`, "r");
   const container = openIn(namespace);
   const names = networkNames(command.tag);
-  const bridge = ensureBridge(route, firewall, { names, subnet: parseSubnet(command.subnet), mtu: MTU, remember: () => {}, switchedOn: () => false }).index;
+  const bridge = ensureBridge(route, firewall, { names, subnet: parseSubnet(command.subnet), mtu: MTU, owner: () => "", remember: () => {}, switchedOn: () => false }).index;
   const veth = vethName(names);
   const start = Bun.nanoseconds();
   attachContainer(route, container, { veth, bridge, address: command.address, subnet: parseSubnet(command.subnet), namespace });
@@ -57,7 +57,7 @@ function perform(command: Command): unknown {
       const changed: ChangedSysctl[] = [];
       const start = Bun.nanoseconds();
       const names = networkNames(command.tag);
-      const bridge = ensureBridge(route, firewall, { names, subnet: parseSubnet(command.subnet), mtu: MTU, remember: (sysctl) => changed.push(sysctl), switchedOn: () => command.switchedOn ?? false });
+      const bridge = ensureBridge(route, firewall, { names, subnet: parseSubnet(command.subnet), mtu: MTU, owner: () => "", remember: (sysctl) => changed.push(sysctl), switchedOn: () => command.switchedOn ?? false });
       return { ...bridge, changed, ms: (Bun.nanoseconds() - start) / 1e6 };
     }
     case "attach":

@@ -18,7 +18,7 @@ import { MdkError } from "../../error.ts";
 import { NETLINK_ROUTE, NetlinkSocket, openNetlink } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
 import { networkNamespace, openNetworkNamespace } from "../host/facts.ts";
-import { BRIDGE, ensureNetwork } from "./subnet.ts";
+import { BRIDGE, ensureNetwork, ownerOf } from "./subnet.ts";
 
 /** What a container will have, before it is leased. */
 export interface Reservation {
@@ -88,7 +88,7 @@ export function raiseNetwork(context: Context, { bridged }: Reservation): Raised
   const firewall = openFirewall();
   try {
     const bridge = ensureBridge(route, firewall, {
-      names: networkNames(network.tag), subnet: network.subnet, mtu: MTU,
+      names: networkNames(network.tag), subnet: network.subnet, mtu: MTU, owner: () => ownerOf(context),
       remember: ({ name, old }) => transaction(context.database(), (database) => rememberSysctl(database, namespace, name, old)),
       switchedOn: (name) => rememberedSysctl(context.database(), namespace, name) !== null,
     });

@@ -2,14 +2,16 @@
  * Where the default network is in this network namespace of the host: its names, its subnet, its bridge. Chosen at the first use
  * there, by what the kernel has: other stores, other engines and other machines' routes may be in the namespace too.
  */
-import { closeSync } from "node:fs";
-import { hasBridge, makeBridge, MTU } from "../../network/bridge.ts";
+import { closeSync, readlinkSync, statSync } from "node:fs";
+import { hasBridge, makeBridge, MTU, removeIdleBridges } from "../../network/bridge.ts";
 import { choosePool, isFree } from "../../network/ipam.ts";
+import { ALIAS_BYTES_MAX } from "../../network/link.ts";
 import { networkNames, randomTag, tagOf } from "../../network/names.ts";
 import { readRoutes } from "../../network/route.ts";
+import type { Subnet } from "../../spec/network.ts";
 import { transaction } from "../../store/database.ts";
 import { forgetElsewhere, readNetwork, storeId, writeNetwork, type NetworkRow } from "../../store/leases.ts";
-import { NETLINK_ROUTE, openNetlink } from "../../sys/netlink.ts";
+import { NETLINK_ROUTE, openNetlink, type NetlinkSocket } from "../../sys/netlink.ts";
 import { takeAbstractName } from "../../sys/socket.ts";
 import type { Context } from "../context.ts";
 import { namespaceEnd } from "../host/facts.ts";
@@ -39,19 +41,49 @@ function makeNetwork(context: Context, namespace: string): NetworkRow {
   try {
     const known = readNetwork(database, namespace, BRIDGE);
     if (known !== null && hasBridge(networkNames(known.tag))) return known;
-    const taken = readRoutes(route);
-    const subnet = known !== null && isFree(known.subnet, taken) ? known.subnet : choosePool(taken);
-    const network = { tag: known?.tag ?? freeTag(storeId(database)), subnet };
+    // Of our own inode and path, but not in a row: of a store that was here before.
+    if (known === null) removeIdleBridges(route, (owner) => owner === ownerOf(context) || isDeadOwner(owner));
+    const network = { tag: known?.tag ?? freeTag(storeId(database)), subnet: freeSubnet(route, known) };
     transaction(database, () => {
       forgetElsewhere(database, namespaceEnd(context));
       writeNetwork(database, namespace, BRIDGE, network);
     });
-    makeBridge(route, networkNames(network.tag), subnet, MTU);
+    makeBridge(route, { names: networkNames(network.tag), subnet: network.subnet, mtu: MTU, owner: () => ownerOf(context) });
     return network;
   } finally {
     closeSync(route.fd);
   }
 }
+
+/** The known one where nothing else is routed there, or a pool. Where all are taken, those of idle networks are: their stores get others. */
+function freeSubnet(route: NetlinkSocket, known: NetworkRow | null): Subnet {
+  const taken = readRoutes(route);
+  if (known !== null && isFree(known.subnet, taken)) return known.subnet;
+  try {
+    return choosePool(taken);
+  } catch (error) {
+    removeIdleBridges(route, () => true);
+    const freed = readRoutes(route);
+    if (freed.length === taken.length) throw error;
+    return choosePool(freed);
+  }
+}
+
+/** "<mount namespace> <inode of the database> <its path>" is noted on a bridge; empty where that is too long. */
+export function ownerOf(context: Context): string {
+  const { filename } = context.database();
+  const owner = `${mountNamespace()} ${statSync(filename, { bigint: true }).ino} ${filename}`;
+  return Buffer.byteLength(owner) > ALIAS_BYTES_MAX ? "" : owner;
+}
+
+/** Whether the store is gone for certain: its path means the same here, and another database or none is there. */
+function isDeadOwner(owner: string): boolean {
+  const [, namespace, inode, filename] = /^(\d+) (\d+) (\/[^]*)$/.exec(owner) ?? [];
+  if (namespace !== mountNamespace() || filename === undefined) return false;
+  return statSync(filename, { bigint: true, throwIfNoEntry: false })?.ino !== BigInt(inode!);
+}
+
+const mountNamespace = (): string => readlinkSync("/proc/self/ns/mnt").replace(/\D/g, "");
 
 function freeTag(store: string): string {
   let tag = tagOf(store);

@@ -1,6 +1,6 @@
 /** Whose network it is: several network namespaces with one store, several stores in one network namespace. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { cpSync, existsSync, mkdirSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { hasTool, isRoot, testIf } from "../../helpers/requires.ts";
 import { baseLayer, openStage, type Ended, type Stage } from "../../helpers/stage.ts";
@@ -112,6 +112,44 @@ describe("stores at one path, in mount namespaces of their own", () => {
     expect((await three("rm", "-f", "copied")).err).toBe("");
     expect(await page("127.0.0.1:8081", fresh)).toBe("again");
     expect((await one("rm", "-f", "again")).err).toBe("");
+  });
+});
+
+describe("bridges that nobody needs", () => {
+  rootTest("one of a store that is gone goes when the next store comes; one of a living store stays", async () => {
+    const host = stage.namespace("lonely");
+    const root = join(stage.folder, "lonely");
+    const run = async (): Promise<string> => {
+      cpSync(stage.root, root, { recursive: true, verbatimSymlinks: true });
+      const words = stage.command("run", "--rm", image, "hostname", "-i").map((word) => (word === stage.root ? root : word));
+      return (await stage.inside(words, host)).out.trim();
+    };
+    const names = async (): Promise<string[]> => (await stage.inside(["ip", "-o", "link", "show", "type", "bridge"], host)).out.match(/mdk-[0-9a-f]{6}/g) ?? [];
+    expect(await run()).toBe("172.17.0.2");
+    expect((await stage.inside(stage.command("run", "--rm", image, "hostname", "-i"), host)).out).toBe("172.18.0.2\n");
+    const [lonely, living] = await names();
+    rmSync(root, { recursive: true });
+    // A dying namespace takes its link along late, and the bridge counts as used until then.
+    for (let tries = 0; tries < 100 && (await stage.inside(["ip", "-o", "link", "show", "type", "veth"], host)).out !== ""; tries++) await Bun.sleep(20);
+    expect(await run()).toBe("172.17.0.2");
+    const left = await names();
+    expect(left).toContain(living!);
+    expect(left).toHaveLength(2);
+    expect((await stage.inside(["nft", "list", "tables"], host)).out.match(/mdk-/g)).toHaveLength(2);
+    expect(lonely).not.toBe(living!);
+  });
+
+  rootTest("where all pools are taken those of idle networks are used, whosever they are; those in use are not", async () => {
+    const host = stage.namespace("full");
+    const pools = [...Array.from({ length: 15 }, (_, index) => `172.${17 + index}.0.1/16`), ...Array.from({ length: 16 }, (_, index) => `192.168.${index * 16}.1/20`)];
+    const nameOf = (index: number): string => (index === 3 ? "other0" : `mdk-0000${index.toString(16).padStart(2, "0")}`);
+    const batch = pools.flatMap((address, index) => [`link add ${nameOf(index)} type bridge`, `addr add ${address} dev ${nameOf(index)}`, `link set ${nameOf(index)} up`]);
+    batch.push("link add a0 type veth peer name b0", `link set a0 master ${nameOf(0)}`);
+    expect(Bun.spawnSync(["ip", "-n", host, "-batch", "-"], { stdin: Buffer.from(batch.join("\n")) }).stderr.toString()).toBe("");
+    const ended = await stage.inside(stage.command("run", "--rm", image, "hostname", "-i"), host);
+    expect(ended).toEqual({ code: 0, out: "172.18.0.2\n", err: "" });
+    const links = (await stage.inside(["ip", "-o", "link", "show", "type", "bridge"], host)).out;
+    expect([nameOf(0), nameOf(3), nameOf(1)].map((name) => links.includes(`${name}:`))).toEqual([true, true, false]);
   });
 });
 
