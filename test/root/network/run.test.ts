@@ -182,7 +182,10 @@ describe("nginx of Debian", () => {
     await stage.mdk("exec", "web-nginx", "sh", "-c", "echo new >/var/www/html/new");
     expect(readFileSync(join(upper.trim(), "var/www/html/new"), "utf8")).toBe("new\n");
     expect(await page(neighbour, "10.99.0.1:8080", "new")).toBe("new");
-    expect((await stage.mdk("logs", "web-nginx")).out).toMatch(/^10\.99\.0\.2 - - .*"GET \/new HTTP\/1\.1" 200/m);
+    // It answers first and logs then.
+    const logged = /^10\.99\.0\.2 - - .*"GET \/new HTTP\/1\.1" 200/m;
+    for (let tries = 0; tries < 40 && !logged.test((await stage.mdk("logs", "web-nginx")).out); tries++) await Bun.sleep(25);
+    expect((await stage.mdk("logs", "web-nginx")).out).toMatch(logged);
     await remove("nginx");
   });
 });
