@@ -2,25 +2,34 @@
 import { MdkError } from "../error.ts";
 import type { Context } from "../engine/context.ts";
 import { findContainer } from "../engine/container/find.ts";
+import { ownBytes } from "../engine/container/size.ts";
 import { inspectImage } from "../engine/image/inspect.ts";
-import { layerDirectories } from "../engine/image/layers.ts";
+import { imageBytes, layerDirectories } from "../engine/image/layers.ts";
 import { logName } from "../engine/start/monitor-plan.ts";
 import { readStatus } from "../engine/end/status.ts";
 import { storePaths } from "../store/paths.ts";
 import { inspectContainer } from "./json/container.ts";
+import { imageJson } from "./json/image.ts";
 
-/** Containers come before images of the same name. Null: there is neither. */
-export function readInspect(context: Context, word: string, type: "container" | "image" | null): object | null {
-  return (type === "image" ? null : orNull(() => readContainerJson(context, word), MISSING)) ??
-    (type === "container" ? null : orNull(() => inspectImage(context, word), type === "image" ? MISSING : NO_NAME));
+export interface InspectHow {
+  readonly type: "container" | "image" | null;
+  /** With what a container takes on disk. */
+  readonly size: boolean;
 }
 
-function readContainerJson(context: Context, word: string): object {
+/** Containers come before images of the same name. Null: there is neither. */
+export function readInspect(context: Context, word: string, { type, size }: InspectHow): object | null {
+  return (type === "image" ? null : orNull(() => readContainerJson(context, word, size), MISSING)) ??
+    (type === "container" ? null : orNull(() => imageJson(inspectImage(context, word)), type === "image" ? MISSING : NO_NAME));
+}
+
+function readContainerJson(context: Context, word: string, size: boolean): object {
   const container = findContainer(context, word);
   const directory = storePaths(context.root).container(container.id);
   return inspectContainer({
     container, status: readStatus(context, container), layers: layerDirectories(context, container.image),
     directory, logPath: `${directory}/${logName(container.id)}`,
+    size: size ? { own: ownBytes(context, container.id), image: imageBytes(context, container.image) } : null,
   });
 }
 

@@ -22,6 +22,7 @@ export function createContext(globals: Values, { needsRoot }: { readonly needsRo
     throw new MdkError("not-root", "mdk must run as root", { hint: "try: sudo mdk …" });
   }
   refuseOldKernel();
+  for (const name of ["root", "run-root"]) if (globals.given(name) && globals.string(name) === null) throw new MdkError("empty-path", `--${name} must not be empty`);
   const root = directory(globals.string("root") ?? environment.MDK_ROOT ?? DEFAULT_ROOT);
   return create({
     root,

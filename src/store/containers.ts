@@ -159,12 +159,6 @@ export function containersOfImage(database: Database, image: string): Container[
   return select(database, "WHERE image = ? ORDER BY rowid DESC").all(image);
 }
 
-/** How many containers each image has. */
-export function countByImage(database: Database): Map<string, number> {
-  const rows = database.query("SELECT image, count(*) AS count FROM containers GROUP BY image").all() as { image: string; count: number }[];
-  return new Map(rows.map(({ image, count }) => [image, count]));
-}
-
 /** Who has the name, or null. */
 export function nameHolder(database: Database, name: string): string | null {
   return (database.query("SELECT id FROM containers WHERE name = ?").get(name) as { id: string } | null)?.id ?? null;

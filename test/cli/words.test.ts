@@ -4,29 +4,6 @@ import { ago, humanStatus } from "../../src/cli/output/human.ts";
 import { parseDetachKeys } from "../../src/cli/container/joining.ts";
 import { printable, table } from "../../src/cli/output/text.ts";
 import { parseExpose, parsePublish } from "../../src/spec/ports.ts";
-import { renderTemplate } from "../../src/cli/output/template.ts";
-
-describe("templates", () => {
-  const data = { State: { Pid: 7, Running: true }, Names: ["a", "b"], Labels: { z: "1", a: "x.y" }, Nothing: null };
-
-  test("show values as Go does", () => {
-    expect(renderTemplate("{{.State.Pid}} {{.State.Running}} {{.Names}} {{.Labels}} {{.Nothing}}", data)).toBe("7 true [a b] map[a:x.y z:1] <no value>");
-  });
-
-  test("know json, index and len", () => {
-    expect(renderTemplate('{{json .Names}}|{{index .Labels "a"}}|{{len .Names}}|{{index .Names 1}}', data)).toBe('["a","b"]|x.y|2|b');
-  });
-
-  test("turn escapes of the shell into tabs and newlines", () => {
-    expect(renderTemplate("{{.State.Pid}}\\t{{.State.Pid}}\\n", data)).toBe("7\t7\n");
-  });
-
-  test("name a field that is not there, and what they do not know", () => {
-    expect(() => renderTemplate("{{.State.Pidd}}", data)).toThrow('map has no entry for key "Pidd"');
-    expect(() => renderTemplate("{{template \"x\"}}", data)).toThrow("template parsing error");
-    expect(() => renderTemplate("{{.State.constructor}}", data)).toThrow('no entry for key "constructor"');
-  });
-});
 
 describe("ports", () => {
   test("are bindings by container port", () => {
@@ -72,8 +49,9 @@ describe("times", () => {
   });
 });
 
-test("a table pads all columns but the last", () => {
-  expect(table([["A", "BB"], ["long", "x"]])).toBe("A      BB\nlong   x");
+test("a table pads all columns but the last, to ten characters at least and three between, as Docker's tabwriter", () => {
+  expect(table([["A", "BB"], ["long", "x"]])).toBe("A         BB\nlong      x");
+  expect(table([["REPOSITORY", "TAG"], ["a", "b"]])).toBe("REPOSITORY   TAG\na            b");
 });
 
 test("escape sequences of others are shown, not sent", () => {

@@ -1,6 +1,8 @@
 /** Docker's JSON of a container (`docker inspect`, GET /containers/ID/json): pure, from the row and what its files say. */
 import type { Container } from "../../store/containers.ts";
 import type { Status } from "../../engine/end/status.ts";
+import type { HostConfig } from "../../spec/container.ts";
+import { MASKED_PATHS, READONLY_PATHS } from "../../spec/defaults.ts";
 import type { UserMount } from "../../spec/mount-words.ts";
 import { bridgedOf, type PortRange } from "../../spec/network.ts";
 import { portPairs } from "../../spec/ports.ts";
@@ -16,6 +18,8 @@ export interface InspectFacts {
   /** The container's directory in the store. */
   readonly directory: string;
   readonly logPath: string;
+  /** `--size`: bytes of the container's own layer, and of its image; null: not asked for. */
+  readonly size: { readonly own: number; readonly image: number } | null;
 }
 
 /** The whole answer. */
@@ -29,16 +33,41 @@ export function inspectContainer(facts: InspectFacts): Record<string, unknown> {
     ResolvConfPath: `${directory}/resolv.conf`, HostnamePath: `${directory}/hostname`, HostsPath: `${directory}/hosts`,
     LogPath: container.host.LogConfig.Type === "json-file" ? facts.logPath : "",
     Name: `/${container.name}`, RestartCount: 0, Driver: "overlay2", Platform: "linux",
-    MountLabel: "", ProcessLabel: "", AppArmorProfile: "", ExecIDs: null, HostConfig: container.host,
+    MountLabel: "", ProcessLabel: "", AppArmorProfile: "", ExecIDs: null, HostConfig: hostOf(container.host),
     GraphDriver: {
-      Name: "overlay2",
       Data: {
         LowerDir: facts.layers.join(":"), UpperDir: `${directory}/upper`, WorkDir: `${directory}/work`,
         ...(status.pid === 0 ? {} : { MergedDir: `/proc/${status.pid}/root` }),
       },
+      Name: "overlay2",
     },
-    Mounts: container.mounts.flatMap(mountOf), Config: config, NetworkSettings: networkOf(facts),
+    ...(facts.size === null ? {} : { SizeRw: facts.size.own, SizeRootFs: facts.size.own + facts.size.image }),
+    Mounts: container.mounts.flatMap(mountOf), Config: { ...CONFIG, ...config }, NetworkSettings: networkOf(facts),
   };
+}
+
+/** Members of `Config` in Docker's order, with the value of what nobody can ask mdk for. */
+const CONFIG = {
+  Hostname: "", Domainname: "", User: "", AttachStdin: false, AttachStdout: false, AttachStderr: false, Tty: false, OpenStdin: false, StdinOnce: false,
+  Env: [], Cmd: null, Image: "", Volumes: null, WorkingDir: "", Entrypoint: null, OnBuild: null, Labels: {},
+};
+
+/** The same of `HostConfig`. */
+const HOST = {
+  Binds: null, ContainerIDFile: "", LogConfig: { Type: "json-file", Config: {} }, NetworkMode: "bridge", PortBindings: {},
+  RestartPolicy: { Name: "no", MaximumRetryCount: 0 }, AutoRemove: false, VolumeDriver: "", VolumesFrom: null, ConsoleSize: [0, 0],
+  CapAdd: null, CapDrop: null, CgroupnsMode: "private", Dns: [], DnsOptions: [], DnsSearch: [], ExtraHosts: null, GroupAdd: null,
+  IpcMode: "private", Cgroup: "", Links: null, OomScoreAdj: 0, PidMode: "", Privileged: false, PublishAllPorts: false, ReadonlyRootfs: false,
+  SecurityOpt: null, UTSMode: "", UsernsMode: "", ShmSize: 0, Runtime: "runc", Isolation: "",
+  CpuShares: 0, Memory: 0, NanoCpus: 0, CgroupParent: "", BlkioWeight: 0, BlkioWeightDevice: [], BlkioDeviceReadBps: [], BlkioDeviceWriteBps: [],
+  BlkioDeviceReadIOps: [], BlkioDeviceWriteIOps: [], CpuPeriod: 0, CpuQuota: 0, CpuRealtimePeriod: 0, CpuRealtimeRuntime: 0, CpusetCpus: "", CpusetMems: "",
+  Devices: [], DeviceCgroupRules: null, DeviceRequests: null, MemoryReservation: 0, MemorySwap: 0, MemorySwappiness: null, OomKillDisable: null,
+  PidsLimit: null, Ulimits: [], CpuCount: 0, CpuPercent: 0, IOMaximumIOps: 0, IOMaximumBandwidth: 0,
+};
+
+function hostOf(host: HostConfig): Record<string, unknown> {
+  const paths = host.Privileged ? { MaskedPaths: null, ReadonlyPaths: null } : { MaskedPaths: MASKED_PATHS, ReadonlyPaths: READONLY_PATHS };
+  return { ...HOST, ...host, Ulimits: host.Ulimits ?? [], ...paths };
 }
 
 function stateOf({ container, status }: InspectFacts): Record<string, unknown> {
@@ -71,13 +100,17 @@ function networkOf({ container, status }: InspectFacts): Record<string, unknown>
   const mode = container.host.NetworkMode;
   const exposed = Object.keys(container.config.ExposedPorts ?? {});
   const address = {
-    Gateway: network?.gateway ?? "", IPAddress: network?.address ?? "", IPPrefixLen: network?.prefix ?? 0,
-    IPv6Gateway: "", GlobalIPv6Address: "", GlobalIPv6PrefixLen: 0, MacAddress: network?.mac ?? "",
+    EndpointID: "", Gateway: network?.gateway ?? "", GlobalIPv6Address: "", GlobalIPv6PrefixLen: 0, IPAddress: network?.address ?? "",
+    IPPrefixLen: network?.prefix ?? 0, IPv6Gateway: "", MacAddress: network?.mac ?? "",
   };
+  const { EndpointID, MacAddress, ...numbers } = address;
   return {
     Bridge: "", SandboxID: "", SandboxKey: status.pid === 0 ? "" : `/proc/${status.pid}/ns/net`,
     Ports: running ? portMapOf(exposed, network?.ports ?? []) : {},
+    HairpinMode: false, LinkLocalIPv6Address: "", LinkLocalIPv6PrefixLen: 0, SecondaryIPAddresses: null, SecondaryIPv6Addresses: null,
     ...address,
-    Networks: { [mode]: { IPAMConfig: null, Links: null, Aliases: null, DriverOpts: null, NetworkID: "", EndpointID: "", ...address } },
+    Networks: {
+      [mode]: { IPAMConfig: null, Links: null, Aliases: null, MacAddress, DriverOpts: null, GwPriority: 0, NetworkID: "", EndpointID, ...numbers, DNSNames: null },
+    },
   };
 }

@@ -41,7 +41,8 @@ export function requestOf(input: RequestInput): CreateRequest {
 
 function configOf(input: RequestInput): ContainerConfig {
   const { flags, attachment } = input;
-  const entrypoint = flags.string("entrypoint");
+  // An empty one is one: it clears the image's.
+  const entrypoint = flags.given("entrypoint") ? (flags.string("entrypoint") ?? "") : null;
   const exposed = flags.list("expose").flatMap(parseExpose);
   const config: ContainerConfig = {
     Hostname: flags.string("hostname") ?? "", Domainname: flags.string("domainname") ?? "", User: flags.string("user") ?? "",

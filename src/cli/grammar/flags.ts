@@ -64,8 +64,9 @@ export class Values {
     return value === null ? otherwise : TRUE.has(value);
   }
 
+  /** An empty value is none: `--name ''` is no name. Where Docker tells the two apart, given() does. */
   string(name: string): string | null {
-    return this.#values.get(name)?.at(-1) ?? null;
+    return this.#values.get(name)?.at(-1) || null;
   }
 
   list(name: string): readonly string[] {
@@ -93,10 +94,15 @@ export class Values {
 const TRUE = new Set(["1", "t", "T", "true", "TRUE", "True"]);
 const FALSE = new Set(["0", "f", "F", "false", "FALSE", "False"]);
 
+/** Go's strconv.ParseBool; null: neither. */
+export function isTrue(value: string): boolean | null {
+  return TRUE.has(value) ? true : FALSE.has(value) ? false : null;
+}
+
 function problemOf(flag: Flag, value: string): string | null {
   switch (flag.type) {
     case "bool":
-      return TRUE.has(value) || FALSE.has(value) ? null : `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`;
+      return isTrue(value) !== null ? null : `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`;
     case "int":
       return /^[+-]?\d+$/.test(value) && Number.isSafeInteger(Number(value))
         ? null
@@ -185,7 +191,7 @@ function parseShort(table: readonly Flag[], word: string, flags: Values, next: N
       throw new UsageError(`unknown shorthand flag: '${letter}' in ${word}`);
     }
     const rest = word.slice(at + 1);
-    if (rest.startsWith("=")) return flags.add(flag, rest.slice(1));
+    if (rest.startsWith("=") && rest.length > 1) return flags.add(flag, rest.slice(1));
     if (flag.type !== "bool") return flags.add(flag, rest !== "" ? rest : next(`'${letter}' in ${word}`));
     flags.add(flag, "true");
   }

@@ -31,3 +31,8 @@ export function humanStatus(status: Status, now: Date): string {
   if (status.word === "removing") return "Removal In Progress";
   return `Exited (${status.code}) ${status.finished === null ? "" : ago(Date.parse(status.finished), now)}`.trimEnd();
 }
+
+/** "2026-01-02 03:04:05 +0000 UTC": Go's time.Time, in UTC. */
+export function dockerDate(date: Date): string {
+  return `${date.toISOString().slice(0, 19).replace("T", " ")} +0000 UTC`;
+}

@@ -1,23 +1,33 @@
 /** What the three inspect commands share: finding, Docker's JSON array or a template, and one error for each missing name. */
 import { EXIT, MdkError } from "../../error.ts";
 import { readInspect } from "../../api/inspect.ts";
+import { INSPECT_SHAPE } from "../../api/json/shape.ts";
 import type { Invocation } from "../grammar/flags.ts";
+import { openTemplate } from "./format.ts";
 import { json, print, printable, printError } from "./text.ts";
-import { renderTemplate } from "./template.ts";
 
-/** `type`: "container", "image", or null for either. Prints what it found; status 1 when something is missing. */
-export function inspectWith({ context, flags, operands }: Invocation, type: string | null): number {
-  if (type !== null && type !== "container" && type !== "image") throw new MdkError("invalid-type", `"${type}" is not a valid value for --type`, { hint: "mdk knows container and image" });
-  const found: unknown[] = [];
+const TYPES = ["container", "image"] as const;
+type Type = (typeof TYPES)[number];
+
+/** A word of --type. Throws MdkError in Docker's words. */
+export function inspectType(word: string): Type {
+  if ((TYPES as readonly string[]).includes(word)) return word as Type;
+  throw new MdkError("invalid-type", `${word === "" ? "type is empty" : `unknown type: ${JSON.stringify(word)}`}: must be one of "container", "image"`, { status: EXIT.failure });
+}
+
+/** `type`: null for either. Prints what it found; status 1 when something is missing. */
+export async function inspectWith({ context, flags, operands }: Invocation, type: Type | null, size = false): Promise<number> {
+  const format = flags.string("format");
+  const template = format === null || format === "json" ? null : await openTemplate(format, "inspect");
+  const found: object[] = [];
   const errors: string[] = [];
   for (const word of operands) {
-    const object = readInspect(context, word, type);
+    const object = readInspect(context, word, { type, size });
     if (object === null) errors.push(`mdk: No such ${type ?? "object"}: ${word}`);
     else found.push(object);
   }
-  const format = flags.string("format");
-  if (format === null) print(found.length === 0 ? "[]" : json(found, 4));
-  else for (const object of found) print(format === "json" ? json(object) : renderTemplate(format, object));
+  if (template === null) print(found.length === 0 ? "[]" : json(found, format === null ? 4 : 0));
+  else for (const object of found) print(template.document(object, INSPECT_SHAPE, { lenient: true }));
   for (const error of errors) printError(printable(error));
   return errors.length === 0 ? 0 : EXIT.failure;
 }

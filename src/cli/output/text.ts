@@ -42,16 +42,20 @@ export function printError(text: string): void {
   writeAll(2, encoder.encode(`${text}\n`));
 }
 
-/** Columns padded as Docker pads them: three blanks between, the last as it is. Joined once: hundreds of lines cost a millisecond. */
+/** Docker's tabwriter: the least width of a column, and what is at least between two. */
+const CELL_MIN = 10;
+const GAP = 3;
+
+/** Columns padded as Docker pads them, the last as it is. Joined once: hundreds of lines cost a millisecond. */
 export function table(rows: readonly (readonly string[])[]): string {
   const cellWidths = rows.map((row) => row.map((cell) => Bun.stringWidth(cell)));
   const widths: number[] = [];
-  for (const row of cellWidths) for (let column = 0; column < row.length; column++) widths[column] = Math.max(widths[column] ?? 0, row[column]!);
-  const blanks = " ".repeat(Math.max(0, ...widths) + 3);
+  for (const row of cellWidths) for (let column = 0; column < row.length; column++) widths[column] = Math.max(widths[column] ?? CELL_MIN, row[column]! + GAP);
+  const blanks = " ".repeat(Math.max(0, ...widths));
   const parts: string[] = [];
   for (const [index, row] of rows.entries()) {
     const last = row.length - 1;
-    for (let column = 0; column < last; column++) parts.push(row[column]!, blanks.slice(0, widths[column]! - cellWidths[index]![column]! + 3));
+    for (let column = 0; column < last; column++) parts.push(row[column]!, blanks.slice(0, widths[column]! - cellWidths[index]![column]!));
     parts.push(row[last] ?? "", "\n");
   }
   parts.pop();

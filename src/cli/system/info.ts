@@ -1,28 +1,39 @@
 /** `mdk info`. */
-import { readInfo } from "../../engine/system/info.ts";
+import { infoJson } from "../../api/json/info.ts";
+import { INFO_SHAPE } from "../../api/json/shape.ts";
+import { versionJson } from "../../api/json/version.ts";
+import { readSystem } from "../../engine/system/info.ts";
 import type { Command } from "../grammar/flags.ts";
-import { print, printable } from "../output/text.ts";
+import { openTemplate } from "../output/format.ts";
+import { json, print, printable, printError } from "../output/text.ts";
 import { humanMemory } from "../output/size.ts";
-import { renderTemplate } from "../output/template.ts";
 import { versionFacts } from "./version-line.ts";
-import { warn } from "../output/warn.ts";
 
-/** Docker's lines, which scripts look for, and mdk's own. */
-const LINES: readonly (readonly [label: string, field: string])[] = [
-  ["Containers", "Containers"], [" Running", "ContainersRunning"], [" Paused", "ContainersPaused"], [" Stopped", "ContainersStopped"], ["Images", "Images"],
-  ["Server Version", "ServerVersion"], ["Storage Driver", "Driver"], ["Logging Driver", "LoggingDriver"], ["Cgroup Driver", "CgroupDriver"],
-  ["Cgroup Version", "CgroupVersion"], ["Cgroup Mode", "CgroupMode"], ["Cgroup Parent", "CgroupParent"], ["Security Options", "SecurityOptions"],
-  ["Kernel Version", "KernelVersion"], ["Operating System", "OperatingSystem"], ["OSType", "OSType"], ["Architecture", "Architecture"], ["CPUs", "NCPU"],
-  ["Total Memory", "MemTotal"], ["Name", "Name"], ["Docker Root Dir", "DockerRootDir"], ["Run Root", "RunRoot"],
+type Info = Readonly<Record<string, unknown>>;
+
+/** Docker's lines behind "Server:", which scripts look for, and mdk's own; the depth is that of the label. */
+const LINES: readonly (readonly [label: string, text: (info: Info) => unknown])[] = [
+  [" Containers", ({ Containers }) => Containers], ["  Running", ({ ContainersRunning }) => ContainersRunning], ["  Paused", ({ ContainersPaused }) => ContainersPaused],
+  ["  Stopped", ({ ContainersStopped }) => ContainersStopped], [" Images", ({ Images }) => Images], [" Server Version", ({ ServerVersion }) => ServerVersion],
+  [" Storage Driver", ({ Driver }) => Driver], ["", ({ DriverStatus }) => (DriverStatus as string[][]).map(([name, value]) => `  ${name}: ${value}`).join("\n")],
+  [" Logging Driver", ({ LoggingDriver }) => LoggingDriver], [" Cgroup Driver", ({ CgroupDriver }) => CgroupDriver], [" Cgroup Version", ({ CgroupVersion }) => CgroupVersion],
+  [" Cgroup Mode", ({ CgroupMode }) => CgroupMode], [" Cgroup Parent", ({ CgroupParent }) => CgroupParent],
+  [" Plugins", () => ""], ["  Volume", ({ Plugins }) => words((Plugins as Info).Volume)], ["  Network", ({ Plugins }) => words((Plugins as Info).Network)], ["  Log", ({ Plugins }) => words((Plugins as Info).Log)],
+  [" Swarm", ({ Swarm }) => (Swarm as Info).LocalNodeState], [" Runtimes", ({ Runtimes }) => words(Object.keys(Runtimes as object))], [" Default Runtime", ({ DefaultRuntime }) => DefaultRuntime],
+  [" Init Binary", ({ InitBinary }) => InitBinary], [" Security Options", () => ""], ["", ({ SecurityOptions }) => (SecurityOptions as string[]).map(securityOption).join("\n")],
+  [" Kernel Version", ({ KernelVersion }) => KernelVersion], [" Operating System", ({ OperatingSystem }) => OperatingSystem], [" OSType", ({ OSType }) => OSType],
+  [" Architecture", ({ Architecture }) => Architecture], [" CPUs", ({ NCPU }) => NCPU], [" Total Memory", ({ MemTotal }) => humanMemory(Number(MemTotal))], [" Name", ({ Name }) => Name],
+  [" ID", ({ ID }) => ID], [" Docker Root Dir", ({ DockerRootDir }) => DockerRootDir], [" Run Root", ({ RunRoot }) => RunRoot], [" Debug Mode", () => false],
+  [" Experimental", () => false], [" Insecure Registries", () => ""], ["", ({ RegistryConfig }) => ((RegistryConfig as Info).InsecureRegistryCIDRs as string[]).map((range) => `  ${range}`).join("\n")],
+  [" Live Restore Enabled", ({ LiveRestoreEnabled }) => LiveRestoreEnabled],
 ];
 
-const WARNINGS: readonly (readonly [field: string, warning: string])[] = [
-  ["MemoryLimit", "No memory limit support"], ["CpuCfsQuota", "No cpu cfs quota support"], ["PidsLimit", "No pids limit support"], ["CPUSet", "No cpuset support"],
-];
+const words = (list: unknown): string => (list as readonly string[]).join(" ");
 
-function shown(value: unknown, field: string): string {
-  if (field === "MemTotal") return humanMemory(Number(value));
-  return printable(Array.isArray(value) ? value.join(" ") : String(value));
+/** "name=seccomp,profile=builtin": its name, and below it what else is said. */
+function securityOption(option: string): string {
+  const [name = "", ...more] = option.split(",").map((pair) => pair.split("=") as [string, string]);
+  return [`  ${name[1]}`, ...more.map(([key, value]) => `   ${key[0]!.toUpperCase()}${key.slice(1)}: ${value}`)].join("\n");
 }
 
 export const command: Command = {
@@ -31,14 +42,19 @@ export const command: Command = {
   flags: [{ name: "format", short: "f", type: "string", help: "Format output using a Go template: fields, json" }],
   operands: [0, 0],
   run: async ({ context, flags }) => {
-    const info: Readonly<Record<string, unknown>> = { ...(await readInfo(context)), ServerVersion: versionFacts().version };
     const format = flags.string("format");
-    if (format !== null) {
-      print(format === "json" ? JSON.stringify(info) : renderTemplate(format, info));
-      return 0;
+    const template = format === null || format === "json" ? null : await openTemplate(format, "info");
+    const facts = await readSystem(context);
+    const version = versionFacts();
+    const { Client } = versionJson({ ...version, kernel: facts.kernel });
+    const info: Info = { ...infoJson(facts, version.version), ClientInfo: { Debug: false, ...Client, Plugins: [], Warnings: null } };
+    if (template !== null) print(template.document(info, INFO_SHAPE));
+    else if (format === "json") print(json(info));
+    else {
+      const server = LINES.map(([label, text]) => (label === "" ? String(text(info)) : `${label}: ${text(info)}`.trimEnd()));
+      print(printable(["Client: mdk", ` Version:    ${version.version}`, " Context:    default", " Debug Mode: false", "", "Server:", ...server, ""].join("\n")));
+      for (const warning of (info.Warnings as string[] | null) ?? []) printError(warning);
     }
-    print(LINES.map(([label, field]) => ` ${label}: ${shown(info[field], field)}`).join("\n"));
-    await warn(WARNINGS.filter(([field]) => info[field] === false).map(([, warning]) => warning));
     return 0;
   },
 };

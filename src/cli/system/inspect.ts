@@ -1,5 +1,5 @@
 /** `mdk inspect`: containers and images. */
-import { inspectWith } from "../output/inspect-with.ts";
+import { inspectType, inspectWith } from "../output/inspect-with.ts";
 import type { Command } from "../grammar/flags.ts";
 
 export const command: Command = {
@@ -8,8 +8,11 @@ export const command: Command = {
   flags: [
     { name: "format", short: "f", type: "string", help: "Format output using a Go template: fields, json" },
     { name: "type", type: "string", help: "Only inspect objects of the given type (container, image)" },
-    { name: "size", short: "s", type: "bool", help: "Display total file sizes if the type is container", missing: true },
+    { name: "size", short: "s", type: "bool", help: "Display total file sizes if the type is container" },
   ],
   operands: [1, Infinity],
-  run: (invocation) => inspectWith(invocation, invocation.flags.string("type")),
+  run: (invocation) => {
+    const { flags } = invocation;
+    return inspectWith(invocation, flags.given("type") ? inspectType(flags.string("type") ?? "") : null, flags.bool("size"));
+  },
 };

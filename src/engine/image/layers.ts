@@ -28,6 +28,11 @@ export function findPlatform(context: Context, word: string): string | null {
   return found === null ? null : platformName(normalizePlatform(found.image));
 }
 
+/** Bytes of an image's files; 0 for one that is gone. */
+export function imageBytes(context: Context, imageId: string): number {
+  return findRow(context.database(), imageId)?.image.size ?? 0;
+}
+
 /** Directories of an image's layers, the uppermost first. */
 export function layerDirectories(context: Context, imageId: string): string[] {
   const paths = storePaths(context.root);

@@ -1,12 +1,16 @@
 /** The images of the store as a list: one line a tag, as Docker counts them. */
-import { parseReference, repositoryOf, familiarRepository } from "../../image/reference.ts";
-import { listDigests, listImages, listTags, type ImageName, type ImageRow } from "../../store/images.ts";
-import { countByImage } from "../../store/containers.ts";
+import { parseConfig } from "../../image/config.ts";
+import type { Digest } from "../../image/digest.ts";
+import { familiarRepository } from "../../image/reference.ts";
+import { MdkError } from "../../error.ts";
+import { readBlob } from "../../store/blobs.ts";
+import { findImage, listDigests, listImages, listTags, noSuchImage, type ImageName, type ImageRow } from "../../store/images.ts";
+import { storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
 
 export interface ImageSummary {
   /** "sha256:…" */
-  readonly id: string;
+  readonly id: Digest;
   /** "ubuntu"; null: "<none>". */
   readonly repository: string | null;
   readonly tag: string | null;
@@ -16,35 +20,46 @@ export interface ImageSummary {
   readonly created: string;
   /** Bytes. */
   readonly size: number;
-  /** Containers that were made of it. */
-  readonly containers: number;
 }
 
-/** `name`: only this repository, or this tag of it ("ubuntu", "ubuntu:22.04"); null: all. The newest first. */
-export function listSummaries(context: Context, name: string | null = null): ImageSummary[] {
+/** The newest first. */
+export function listSummaries(context: Context): ImageSummary[] {
   const database = context.database();
   const tags = groupById(listTags(database));
   const digests = groupById(listDigests(database));
-  const used = countByImage(database);
-  const all = listImages(database).flatMap((image) => summarize(image, {
-    tags: tags.get(image.id) ?? [], digests: digests.get(image.id) ?? [], containers: used.get(image.id) ?? 0,
-  }));
-  if (name === null) return all;
-  const wanted = parseReference(name);
-  const repository = familiarRepository(repositoryOf(wanted));
-  return all.filter((summary) =>
-    summary.repository === repository && (wanted.tag === null || summary.tag === wanted.tag) && (wanted.digest === null || summary.digest === wanted.digest));
+  return listImages(database).flatMap((image) => summarize(image, { tags: tags.get(image.id) ?? [], digests: digests.get(image.id) ?? [] }));
+}
+
+/** Labels of the image of this id, from its config. */
+export function readLabels(context: Context, id: Digest): Readonly<Record<string, string>> {
+  return parseConfig(readBlob(storePaths(context.root), id), id).config.Labels;
+}
+
+/** When the image that a word means was made, in milliseconds since 1970. Throws "no-such-image". */
+export function readCreated(context: Context, word: string): number {
+  const found = findImage(context.database(), word);
+  if (found === null) throw noSuchImage(word);
+  return Date.parse(found.image.created) || 0;
+}
+
+/** The id that a word means; null: it means no image here. */
+export function findImageId(context: Context, word: string): string | null {
+  try {
+    return findImage(context.database(), word)?.image.id ?? null;
+  } catch (error) {
+    if (error instanceof MdkError) return null;
+    throw error;
+  }
 }
 
 interface Names {
   readonly tags: readonly ImageName[];
   readonly digests: readonly ImageName[];
-  readonly containers: number;
 }
 
-function summarize(image: ImageRow, { tags, digests, containers }: Names): ImageSummary[] {
+function summarize(image: ImageRow, { tags, digests }: Names): ImageSummary[] {
   const { id, created, size } = image;
-  const common = { id, created, size, containers };
+  const common = { id, created, size };
   const rows = tags.map(({ repository, tag }): ImageSummary => ({
     ...common, repository: familiarRepository(repository), tag, digest: digests.find((name) => name.repository === repository)?.digest ?? null,
   }));

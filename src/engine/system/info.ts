@@ -1,5 +1,5 @@
-/** What `info` says of host and store, in the field names of Docker's API (GET /info). */
-import { readFileSync } from "node:fs";
+/** What is known of this host and this store. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { findController } from "../../cgroup/detect.ts";
 import { kernelRelease } from "../../sys/kernel.ts";
 import { listImages } from "../../store/images.ts";
@@ -7,29 +7,78 @@ import type { Context } from "../context.ts";
 import { cgroupParent } from "../host/identity.ts";
 import { listSummaries } from "../container/list.ts";
 
-export async function readInfo(context: Context): Promise<Record<string, unknown>> {
+export interface SystemFacts {
+  /** Of this store on this host, the same at every call: a UUID. */
+  readonly id: string;
+  readonly containers: number;
+  readonly running: number;
+  readonly images: number;
+  readonly root: string;
+  readonly runRoot: string;
+  /** Kind of the file system that the store is on ("ext4"). */
+  readonly fileSystem: string;
+  readonly cgroups: { readonly mode: string; readonly parent: string; readonly controllers: Readonly<Record<"memory" | "cpu" | "pids" | "cpuset", boolean>> };
+  /** Limits of swap can be set. */
+  readonly swapLimit: boolean;
+  readonly forwarding: boolean;
+  readonly descriptors: number;
+  readonly cpus: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly kernel: string;
+  /** As uname(2) says it: "x86_64". */
+  readonly machine: string;
+  readonly system: { readonly name: string; readonly version: string };
+  readonly hostname: string;
+  readonly now: Date;
+  readonly environment: Context["environment"];
+}
+
+export async function readSystem(context: Context): Promise<SystemFacts> {
   const containers = await listSummaries(context, { all: true });
-  const count = (word: string): number => containers.filter(({ status }) => status.word === word).length;
   const cgroups = context.cgroups();
-  const memory = Number(/^MemTotal:\s+(\d+) kB/m.exec(readFileSync("/proc/meminfo", "latin1"))?.[1] ?? 0) * 1024;
+  const has = (name: string): boolean => findController(cgroups, name) !== null;
+  const memory = findController(cgroups, "memory");
   return {
-    Containers: containers.length, ContainersRunning: count("running"), ContainersPaused: 0,
-    ContainersStopped: containers.length - count("running"), Images: listImages(context.database()).length,
-    Driver: "overlay2", LoggingDriver: "json-file", CgroupDriver: "cgroupfs", CgroupVersion: cgroups.mode === "v2" ? "2" : "1", CgroupMode: cgroups.mode,
-    CgroupParent: cgroupParent(context), MemoryLimit: findController(cgroups, "memory") !== null, CpuCfsQuota: findController(cgroups, "cpu") !== null,
-    PidsLimit: findController(cgroups, "pids") !== null, CPUSet: findController(cgroups, "cpuset") !== null,
-    NCPU: navigator.hardwareConcurrency, MemTotal: memory,
-    KernelVersion: kernelRelease(), OSType: "linux",
-    Architecture: process.arch === "x64" ? "x86_64" : "aarch64", OperatingSystem: operatingSystem(),
-    Name: readFileSync("/proc/sys/kernel/hostname", "utf8").trim(), DockerRootDir: context.root, RunRoot: context.runRoot,
-    SecurityOptions: ["name=seccomp,profile=builtin"],
+    id: identity(context), containers: containers.length, running: containers.filter(({ status }) => status.word === "running").length,
+    images: listImages(context.database()).length, root: context.root, runRoot: context.runRoot, fileSystem: fileSystemOf(context.root),
+    cgroups: { mode: cgroups.mode, parent: cgroupParent(context), controllers: { memory: has("memory"), cpu: has("cpu"), pids: has("pids"), cpuset: has("cpuset") } },
+    swapLimit: memory !== null && (memory.kind === "v2" || existsSync(`${memory.mountpoint}/memory.memsw.limit_in_bytes`)),
+    forwarding: text("/proc/sys/net/ipv4/ip_forward") === "1", descriptors: readdirSync("/proc/self/fd").length,
+    cpus: navigator.hardwareConcurrency, memory: Number(/^MemTotal:\s+(\d+) kB/m.exec(text("/proc/meminfo"))?.[1] ?? 0) * 1024,
+    kernel: kernelRelease(), machine: process.arch === "x64" ? "x86_64" : "aarch64", system: operatingSystem(),
+    hostname: text("/proc/sys/kernel/hostname"), now: context.now(), environment: context.environment,
   };
 }
 
-function operatingSystem(): string {
+/** "" for a file that is not there. */
+function text(path: string): string {
   try {
-    return /^PRETTY_NAME="?([^"\n]*)/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "Linux";
+    return readFileSync(path, "utf8").trim();
   } catch {
-    return "Linux";
+    return "";
   }
+}
+
+/** machine-id(5) must not be told as it is: hashed with the store's path. */
+function identity({ root }: Context): string {
+  const hex = new Bun.CryptoHasher("sha256").update(`mdk\0${text("/etc/machine-id")}\0${root}`).digest("hex");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, "$1-$2-$3-$4-$5");
+}
+
+function operatingSystem(): SystemFacts["system"] {
+  const release = text("/etc/os-release");
+  const field = (name: string): string | undefined => new RegExp(`^${name}="?([^"\\n]*)`, "m").exec(release)?.[1];
+  return { name: field("PRETTY_NAME") ?? "Linux", version: field("VERSION_ID") ?? "" };
+}
+
+/** By the mount that is nearest above the path (proc(5), mountinfo). */
+function fileSystemOf(path: string): string {
+  let [best, kind] = ["", ""];
+  for (const line of text("/proc/self/mountinfo").split("\n")) {
+    const [left = "", right = ""] = line.split(" - ");
+    const mountpoint = left.split(" ")[4] ?? "";
+    if ((mountpoint === "/" || path === mountpoint || path.startsWith(`${mountpoint}/`)) && mountpoint.length >= best.length) [best, kind] = [mountpoint, right.split(" ")[0] ?? ""];
+  }
+  return kind;
 }

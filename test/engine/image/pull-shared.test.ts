@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { gzipSync } from "node:zlib";
 import { join } from "node:path";
 import { createContext, type Context } from "../../../src/engine/context.ts";
+import { imageJson } from "../../../src/api/json/image.ts";
 import { inspectImage } from "../../../src/engine/image/inspect.ts";
 import { pull } from "../../../src/engine/image/pull.ts";
 import { digestOf } from "../../../src/image/digest.ts";
@@ -35,7 +36,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function modeOfTmp(name: string): string {
-  const { GraphDriver } = inspectImage(context, `${registry.host}/${name}`) as { GraphDriver: { Data: { LowerDir?: string; UpperDir: string } } };
+  const { GraphDriver } = imageJson(inspectImage(context, `${registry.host}/${name}`)) as { GraphDriver: { Data: { LowerDir?: string; UpperDir: string } } };
   const empty = join(folder, "empty");
   mkdirSync(empty, { recursive: true });
   const view = mountLayers([GraphDriver.Data.UpperDir, ...(GraphDriver.Data.LowerDir?.split(":") ?? [])], empty);

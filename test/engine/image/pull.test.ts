@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createContext, type Context } from "../../../src/engine/context.ts";
 import { listSummaries } from "../../../src/engine/image/list.ts";
+import { imageJson } from "../../../src/api/json/image.ts";
 import { inspectImage } from "../../../src/engine/image/inspect.ts";
 import { pull } from "../../../src/engine/image/pull.ts";
 import { removeImage } from "../../../src/engine/image/remove.ts";
@@ -32,7 +33,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function layersOf(name: string): string[] {
-  const { GraphDriver } = inspectImage(context, name) as { GraphDriver: { Data: { LowerDir?: string; UpperDir: string } } };
+  const { GraphDriver } = imageJson(inspectImage(context, name)) as { GraphDriver: { Data: { LowerDir?: string; UpperDir: string } } };
   return [GraphDriver.Data.UpperDir, ...(GraphDriver.Data.LowerDir?.split(":") ?? [])];
 }
 
@@ -125,10 +126,10 @@ describe("an image in the store", () => {
     expect(statuses[0]).toBe("1");
     expect(statuses.filter((status) => status === "Pull complete")).toHaveLength(2);
     expect((await pull(context, name)).upToDate).toBe(true);
-    expect(listSummaries(context)).toMatchObject([{ repository: `${registry.host}/known`, tag: "1", digest: first.digest, size: 8, containers: 0 }]);
+    expect(listSummaries(context)).toMatchObject([{ repository: `${registry.host}/known`, tag: "1", digest: first.digest, size: 8 }]);
     const byDigest = `${registry.host}/known@${first.digest}`;
     for (const word of [name, byDigest, first.id, first.id.slice(7, 19)]) {
-      expect(inspectImage(context, word)).toMatchObject({ Id: first.id, RepoTags: [name], RepoDigests: [byDigest], Config: { Cmd: ["/bin/true"], Env: expect.arrayContaining(["A=b"]) } });
+      expect(imageJson(inspectImage(context, word))).toMatchObject({ Id: first.id, RepoTags: [name], RepoDigests: [byDigest], Config: { Cmd: ["/bin/true"], Env: expect.arrayContaining(["A=b"]) } });
     }
     expect(removeImage(context, name, { force: false }).map(({ kind }) => kind)).toEqual(["untagged", "untagged", "deleted", "deleted", "deleted"]);
     expect(leftovers()).toEqual([]);

@@ -57,7 +57,7 @@ test("one of several names goes alone; an id with several repositories needs for
   add("1", "docker.io/user/other", "3", ["aaa"]);
   expect(remove("one:2")).toEqual(["untagged one:2"]);
   expect(() => remove(hex("1"))).toThrow("conflict: unable to delete 111111111111 (must be forced) - image is referenced in multiple repositories");
-  expect(listSummaries(context, "user/other")).toMatchObject([{ tag: "3" }]);
+  expect(listSummaries(context).filter(({ repository }) => repository === "user/other")).toMatchObject([{ tag: "3" }]);
   expect(remove(hex("1"), true).at(-1)).toContain("deleted");
   expect(listSummaries(context)).toEqual([]);
 });
@@ -69,7 +69,7 @@ test("a container keeps its image; with force its names go, and it stays nameles
   expect(() => remove("1111")).toThrow("conflict: unable to delete 111111111111 (must be forced) - image is being used by stopped container cccccccccccc");
   expect(() => remove("1111", true)).toThrow("cannot be forced");
   expect(remove("one", true)).toEqual(["untagged one:latest", "untagged one@sha256:ddddddddddddddddddd"]);
-  expect(listSummaries(context)).toMatchObject([{ repository: null, tag: null, containers: 1 }]);
+  expect(listSummaries(context)).toMatchObject([{ repository: null, tag: null }]);
   expect(layersLeft()).toEqual(["aaa"]);
 });
 

@@ -1,0 +1,34 @@
+/** Docker's JSON of `info` (GET /info, SystemInfo). Pure. */
+import type { SystemFacts } from "../../engine/system/info.ts";
+
+/** Sentences of the daemon for what this host cannot limit. */
+const WARNINGS = {
+  memory: "WARNING: No memory limit support", swap: "WARNING: No swap limit support", cpu: "WARNING: No cpu cfs quota support",
+  pids: "WARNING: No pids limit support", cpuset: "WARNING: No cpuset support", forwarding: "WARNING: IPv4 forwarding is disabled",
+} as const;
+
+/** `version`: mdk's own. Beyond Docker's members: CgroupMode, CgroupParent and RunRoot. */
+export function infoJson(facts: SystemFacts, version: string): Record<string, unknown> {
+  const { memory, cpu, pids, cpuset } = facts.cgroups.controllers;
+  const supported = { memory, swap: facts.swapLimit || !memory, cpu, pids, cpuset, forwarding: facts.forwarding };
+  const warnings = Object.entries(WARNINGS).filter(([name]) => !supported[name as keyof typeof WARNINGS]).map(([, warning]) => warning);
+  const proxy = (name: string): string => facts.environment[name] ?? facts.environment[name.toLowerCase()] ?? "";
+  return {
+    ID: facts.id, Containers: facts.containers, ContainersRunning: facts.running, ContainersPaused: 0, ContainersStopped: facts.containers - facts.running,
+    Images: facts.images, Driver: "overlay2",
+    DriverStatus: [["Backing Filesystem", facts.fileSystem], ["Supports d_type", "true"], ["Using metacopy", "false"], ["Native Overlay Diff", "true"], ["userxattr", "false"]],
+    Plugins: { Volume: ["local"], Network: ["bridge", "host", "null"], Authorization: null, Log: ["json-file", "none"] },
+    MemoryLimit: memory, SwapLimit: facts.swapLimit, CpuCfsPeriod: cpu, CpuCfsQuota: cpu, CPUShares: cpu, CPUSet: cpuset, PidsLimit: pids,
+    IPv4Forwarding: facts.forwarding, Debug: false, NFd: facts.descriptors, OomKillDisable: false, NGoroutines: 1, SystemTime: facts.now.toISOString(),
+    LoggingDriver: "json-file", CgroupDriver: "cgroupfs", CgroupVersion: facts.cgroups.mode === "v2" ? "2" : "1", CgroupMode: facts.cgroups.mode, CgroupParent: facts.cgroups.parent,
+    NEventsListener: 0, KernelVersion: facts.kernel, OperatingSystem: facts.system.name, OSVersion: facts.system.version, OSType: "linux", Architecture: facts.machine,
+    IndexServerAddress: "https://index.docker.io/v1/",
+    RegistryConfig: { IndexConfigs: { "docker.io": { Mirrors: [], Name: "docker.io", Official: true, Secure: true } }, InsecureRegistryCIDRs: ["::1/128", "127.0.0.0/8"], Mirrors: null },
+    NCPU: facts.cpus, MemTotal: facts.memory, GenericResources: null, DockerRootDir: facts.root, RunRoot: facts.runRoot,
+    HttpProxy: proxy("HTTP_PROXY"), HttpsProxy: proxy("HTTPS_PROXY"), NoProxy: proxy("NO_PROXY"), Name: facts.hostname, Labels: [], ExperimentalBuild: false,
+    ServerVersion: version, Runtimes: { runc: { path: "mdk-shim" } }, DefaultRuntime: "runc",
+    Swarm: { NodeID: "", NodeAddr: "", LocalNodeState: "inactive", ControlAvailable: false, Error: "", RemoteManagers: null },
+    LiveRestoreEnabled: true, Isolation: "", InitBinary: "docker-init", ContainerdCommit: { ID: "" }, RuncCommit: { ID: "" }, InitCommit: { ID: "" },
+    SecurityOptions: ["name=seccomp,profile=builtin", "name=cgroupns"], CDISpecDirs: null, Warnings: warnings.length === 0 ? null : warnings,
+  };
+}

@@ -1,0 +1,20 @@
+/** --filter of every list: "key=value", in Docker's words for what is none (docker/cli, opts.FilterOpt). */
+import { EXIT, MdkError } from "../../error.ts";
+import { UsageError } from "./flags.ts";
+
+export interface Filter<Key extends string> {
+  readonly key: Key;
+  readonly value: string;
+}
+
+/** An empty text is no filter. Throws UsageError for a text without "=", MdkError for a key that is none of `keys`. */
+export function parseFilters<Key extends string>(texts: readonly string[], keys: readonly Key[]): readonly Filter<Key>[] {
+  return texts.filter((text) => text !== "").map((text) => {
+    const equals = text.indexOf("=");
+    if (equals === -1) throw new UsageError(`invalid argument ${JSON.stringify(text)} for "-f, --filter" flag: bad format of filter (expected name=value)`);
+    const key = text.slice(0, equals).trim().toLowerCase();
+    const known = keys.find((candidate) => candidate === key);
+    if (known === undefined) throw new MdkError("invalid-filter", `invalid filter '${key}'`, { status: EXIT.failure, hint: `mdk knows ${keys.join(", ")}` });
+    return { key: known, value: text.slice(equals + 1).trim() };
+  });
+}
