@@ -160,6 +160,7 @@ pub const Log = struct {
         log.file = -1;
         var from: [280]u8 = undefined;
         var to: [280]u8 = undefined;
+        log.markLost(&from, if (log.max_files <= 1) log.name else log.numbered(&to, log.max_files - 1));
         var number = log.max_files;
         while (number > 1) : (number -= 1) {
             const older = log.numbered(&to, number - 1);
@@ -168,6 +169,14 @@ pub const Log = struct {
         }
         if (log.max_files <= 1) _ = sys.unlinkat(log.directory, log.name, 0);
         log.open() catch {};
+    }
+
+    /// Where the oldest file is full too, its lines go now: a link "name.lost" says so to who reads the log.
+    fn markLost(log: *const Log, buffer: *[280]u8, oldest: [:0]const u8) void {
+        if (sys.errno(sys.faccessat(log.directory, oldest, 0, 0)) != .SUCCESS) return;
+        @memcpy(buffer[0..log.name.len], log.name);
+        @memcpy(buffer[log.name.len..][0..6], ".lost\x00");
+        _ = sys.symlinkat("-", log.directory, buffer[0 .. log.name.len + 5 :0]);
     }
 
     fn numbered(log: *const Log, buffer: *[280]u8, number: u32) [:0]const u8 {

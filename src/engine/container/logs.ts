@@ -2,7 +2,7 @@
  * Reading Docker's json-file log: rotated files first, then the current one; with `follow` until the container ends. A
  * million lines are common, so lines are cut out of the bytes by position and parsed only where they hold an escape.
  */
-import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, lstatSync, openSync, readSync, statSync } from "node:fs";
 import type { Container } from "../../store/containers.ts";
 import { storePaths } from "../../store/paths.ts";
 import { SysError } from "../../sys/ffi.ts";
@@ -19,10 +19,16 @@ export interface LogSelection {
   readonly since: string | null;
   readonly until: string | null;
   readonly timestamps: boolean;
+  /** With what the logging options noted of each line, before it. */
+  readonly details: boolean;
   readonly follow: boolean;
 }
 
-export type LogSink = (stream: "stdout" | "stderr", bytes: Uint8Array) => void;
+export interface LogSink {
+  write(stream: "stdout" | "stderr", bytes: Uint8Array): void;
+  /** Here lines were asked for that went with a file that was rotated away. Once at most. */
+  lost(): void;
+}
 
 const CHUNK_BYTES = 1 << 20;
 /** A line of the log: 16 KiB of text, escaped at worst six for one. */
@@ -30,17 +36,20 @@ const LINE_BYTES_MAX = 256 * 1024;
 const FOLLOW_POLL_MS = 50;
 const ROTATED_MAX = 1000;
 
-/** Writes the selected lines in order. Returns at the end of the log, with `follow` when the container has ended too. */
+/**
+ * Writes the selected lines in order. Returns at the end of the log; with `follow` when the container has ended too, or the
+ * moment of `until` is past.
+ */
 export function followLog(context: Context, container: Container, selection: LogSelection, sink: LogSink): void {
   const path = `${storePaths(context.root).container(container.id)}/${logName(container.id)}`;
-  const output = new Output(selection, sink);
+  const output = new Output(selection, sink, lstatSync(`${path}.lost`, { throwIfNoEntry: false }) !== undefined);
   // Before reading: an end that comes while the file is read must not be missed.
   const monitor = selection.follow ? subscribe(context, container) : null;
   const files = openFiles(path);
   try {
     for (const file of files) readOn(file, output);
     output.finish();
-    if (monitor !== null) followFile(path, files.pop() ?? null, output, monitor);
+    if (monitor !== null) followFile(path, files.pop() ?? null, output, { monitor, isOver: () => selection.until !== null && nineDigits(context.now().toISOString()) > selection.until });
   } finally {
     for (const file of files) closeSync(file);
     if (monitor !== null) closeSync(monitor);
@@ -114,18 +123,25 @@ function readOn(file: number, output: Output): void {
   }
 }
 
+interface Following {
+  /** Readable when the container ends. */
+  readonly monitor: number;
+  /** Nothing that comes now is wanted. */
+  readonly isOver: () => boolean;
+}
+
 /** `newest`: the file to go on with, closed in the end; null: there is none yet. */
-function followFile(path: string, newest: number | null, output: Output, monitor: number): void {
+function followFile(path: string, newest: number | null, output: Output, { monitor, isOver }: Following): void {
   let file = newest;
   while (file === null) {
-    if (pollReadable([monitor], FOLLOW_POLL_MS) !== null) return;
+    if (pollReadable([monitor], FOLLOW_POLL_MS) !== null || isOver()) return;
     file = openLog(path);
   }
   try {
     for (;;) {
       readOn(file, output);
       output.flush();
-      const ended = pollReadable([monitor], FOLLOW_POLL_MS) !== null;
+      const ended = pollReadable([monitor], FOLLOW_POLL_MS) !== null || isOver();
       // Rotated: what was written to the old file before is read first.
       const current = inodeOf(path);
       if (current !== null && current !== fstatSync(file).ino) file = followRotation(path, file, output);
@@ -147,7 +163,9 @@ function followRotation(path: string, file: number, output: Output): number {
   const files = rotated(path);
   const [last, current] = [fstatSync(file).ino, fstatSync(next).ino];
   closeSync(file);
-  for (const name of files.slice(files.findIndex((older) => inodeOf(older) === last) + 1)) {
+  const at = files.findIndex((older) => inodeOf(older) === last);
+  if (at === -1) output.tellLost();
+  for (const name of files.slice(at + 1)) {
     if (inodeOf(name) === current) break;
     readFile(name, output);
   }
@@ -172,11 +190,23 @@ class Output {
   #stream: "stdout" | "stderr" = "stdout";
   #parts: string[] = [];
   #size = 0;
+  /** What was before the first line is gone, and nobody was told yet. */
+  #lost: boolean;
+  #first: string | null = null;
+  #told = false;
 
-  constructor(selection: LogSelection, sink: LogSink) {
+  constructor(selection: LogSelection, sink: LogSink, lost: boolean) {
     this.#selection = selection;
     this.#sink = sink;
     this.#tail = selection.tail === null ? null : [];
+    this.#lost = lost;
+  }
+
+  /** What comes next does not follow on what was written. */
+  tellLost(): void {
+    this.flush();
+    if (!this.#told) this.#sink.lost();
+    this.#told = true;
   }
 
   add(chunk: Buffer): void {
@@ -194,24 +224,35 @@ class Output {
   /** The backlog is complete: what --tail kept is written, and from here on everything is. */
   finish(): void {
     const kept = this.#tail === null ? [] : this.#tail.slice(Math.max(0, this.#tail.length - this.#selection.tail!));
+    if (this.#tail !== null && kept.length < this.#selection.tail!) this.#reachesBack();
     this.#tail = null;
     for (const { stream, text } of kept) this.#put(stream, text);
     this.flush();
   }
 
   flush(): void {
-    if (this.#parts.length > 0) this.#sink(this.#stream, Buffer.from(this.#parts.join("")));
+    if (this.#parts.length > 0) this.#sink.write(this.#stream, Buffer.from(this.#parts.join("")));
     this.#parts = [];
     this.#size = 0;
+  }
+
+  /** Lines from before the first one were asked for. */
+  #reachesBack(): void {
+    const { since } = this.#selection;
+    if (this.#lost && this.#first !== null && (since === null || since < this.#first)) this.tellLost();
+    this.#lost = false;
   }
 
   #line(bytes: Buffer, start: number, end: number): void {
     const entry = parseLine(bytes, start, end);
     if (entry === null) return;
-    const { since, until, timestamps } = this.#selection;
+    const { since, until, timestamps, details } = this.#selection;
     const time = nineDigits(entry.time);
+    this.#first ??= time;
+    if (this.#lost && this.#tail === null) this.#reachesBack();
     if ((since !== null && time < since) || (until !== null && time > until)) return;
-    const text = timestamps ? `${time} ${entry.log}` : entry.log;
+    const log = details ? `${detailsOf(entry)} ${entry.log}` : entry.log;
+    const text = timestamps ? `${time} ${log}` : log;
     if (this.#tail === null) return this.#put(entry.stream, text);
     this.#tail.push({ stream: entry.stream, text });
     if (this.#tail.length > this.#selection.tail! * 2 + 64) this.#tail.splice(0, this.#tail.length - this.#selection.tail!);
@@ -230,6 +271,13 @@ interface Entry {
   readonly log: string;
   readonly stream: "stdout" | "stderr";
   readonly time: string;
+  /** What --log-opt labels, env and tag noted. */
+  readonly attrs?: Readonly<Record<string, string>>;
+}
+
+/** "a=1,b=2", in the order of the names and safe from commas. */
+function detailsOf({ attrs }: Entry): string {
+  return Object.entries(attrs ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)).map((pair) => pair.map(encodeURIComponent).join("=")).join(",");
 }
 
 const DATE_AND_DOT = "2026-01-02T03:04:05.".length;
@@ -272,7 +320,7 @@ function parseAny(text: string): Entry | null {
   try {
     const entry = JSON.parse(text) as Partial<Entry>;
     if (typeof entry.log !== "string" || typeof entry.time !== "string") return null;
-    return { log: entry.log, stream: entry.stream === "stderr" ? "stderr" : "stdout", time: entry.time };
+    return { log: entry.log, stream: entry.stream === "stderr" ? "stderr" : "stdout", time: entry.time, ...(typeof entry.attrs === "object" ? { attrs: entry.attrs } : {}) };
   } catch {
     return null;
   }

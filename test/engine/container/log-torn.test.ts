@@ -16,8 +16,8 @@ test("a torn line, with the next one right behind it, keeps no other line from b
     writeFileSync(join(folder, "containers", id, `${id}-json.log`), `${line("first\n")}{"log":"to${line("a\ttab\n")}${line("la\tst\n")}{"log":"cut`);
     const context = createContext({ root: folder, runRoot: join(folder, "run"), environment: {}, now: () => new Date() });
     let shown = "";
-    const all = { tail: null, since: null, until: null, timestamps: false, follow: false };
-    followLog(context, { id } as Container, all, (_stream, bytes) => void (shown += Buffer.from(bytes).toString()));
+    const all = { tail: null, since: null, until: null, timestamps: false, details: false, follow: false };
+    followLog(context, { id } as Container, all, { write: (_stream, bytes) => void (shown += Buffer.from(bytes).toString()), lost: () => {} });
     expect(shown).toBe("first\nla\tst\n");
   } finally {
     rmSync(folder, { recursive: true, force: true });

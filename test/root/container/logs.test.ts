@@ -32,7 +32,10 @@ test("--tail, --since, --until and -t choose and mark lines", async () => {
   expect(world.ok("logs", "--since", seconds, "lines")).toBe("6\n7\n8\n9\n10");
   expect(world.ok("logs", "--since", "1h", "-n", "1", "lines")).toBe("10");
   expect(world.ok("logs", "--since", "2100-01-01T00:00:00Z", "lines")).toBe("");
-  expect(world.mdk(["logs", "--since", "yesterday", "lines"]).status).toBe(1);
+  expect(world.ok("logs", "--since", "", "--until", "", "--tail", "", "lines").split("\n")).toHaveLength(10);
+  expect(world.mdk(["logs", "--since", "yesterday", "lines"])).toMatchObject({ status: 1, stderr: 'mdk: invalid value for "since": failed to parse value as time or duration: "yesterday"\n' });
+  expect(world.ok("logs", "--details", "-n", "1", "lines")).toBe(" 10");
+  expect(world.ok("logs", "--details", "-t", "-n", "1", "lines")).toMatch(/Z  10$/);
 });
 
 test("-f with --tail shows the last lines there are, and all that come", async () => {
@@ -51,10 +54,36 @@ test("-f shows what comes until the end, and across a rotation", async () => {
   expect(lines).toEqual(Array.from({ length: 800 }, (_, index) => index + 1));
 });
 
+test("-f ends when --until is past, though the container goes on", async () => {
+  world.ok("run", "-d", "--name", "on", busybox, "sh", "-c", "i=0; while :; do echo $i; i=$((i+1)); sleep 0.1; done");
+  const now = new Date();
+  const follower = world.spawn(["logs", "-f", "--until", new Date(now.getTime() + 900).toISOString(), "on"], "ignore");
+  const text = await new Response(follower.stdout).text();
+  expect(await follower.exited).toBe(0);
+  expect(Date.now() - now.getTime()).toBeLessThan(5_000);
+  expect(text).toStartWith("0\n1\n");
+  expect(world.inspect("on", ".State.Running")).toBe("true");
+});
+
+const MISSING = "mdk: earlier lines are missing: the log was rotated and its oldest file removed (--log-opt max-size, max-file)\n";
+
+test("logs tells of lines that were rotated away to who asks for them, and to nobody else", () => {
+  ended("whole", "seq 1 1000", "--log-opt", "max-size=64k", "--log-opt", "max-file=4");
+  expect(world.mdk(["logs", "whole"]).stderr).toBe("");
+  ended("cut", "seq 1 3000", "--log-opt", "max-size=64k", "--log-opt", "max-file=2");
+  const all = world.mdk(["logs", "cut"]);
+  expect(all.stderr).toBe(MISSING);
+  expect(Number(all.stdout.split("\n")[0])).toBeGreaterThan(1);
+  expect(world.mdk(["logs", "--tail", "5", "cut"])).toEqual({ status: 0, stdout: "2996\n2997\n2998\n2999\n3000\n", stderr: "" });
+  expect(world.mdk(["logs", "--tail", "5000", "cut"]).stderr).toBe(MISSING);
+  const first = world.ok("logs", "-t", "cut").split(" ")[0]!;
+  expect(world.mdk(["logs", "--since", first, "cut"]).stderr).toBe("");
+});
+
 test("the log is rotated by --log-opt, and logs reads all its files in order", () => {
   ended("rotated", "seq 1 3000", "--log-opt", "max-size=64k", "--log-opt", "max-file=2");
   const path = world.inspect("rotated", ".LogPath");
-  const files = readdirSync(dirname(path)).filter((name) => name.includes("-json.log")).sort();
+  const files = readdirSync(dirname(path)).filter((name) => /-json\.log(\.\d+)?$/.test(name)).sort();
   expect(files).toHaveLength(2);
   for (const name of files) expect(statSync(join(dirname(path), name)).size).toBeLessThanOrEqual(65_536 + 200);
   expect(statSync(path).mode & 0o777).toBe(0o640);
