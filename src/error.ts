@@ -29,7 +29,18 @@ export class MdkError extends Error {
   }
 }
 
-/** The text of anything that was thrown: messages never hold stacks. */
+/** Of node's errors: "ENOENT: no such file or directory, open '/x'", a copy's or rename's with a second path. */
+const NODE_MESSAGE = /^E[A-Z0-9]+: ([^,]+), (\w+)(?: '(.*?)')?(?: -> '(.*)')?$/s;
+
+/** The text of anything that was thrown: messages never hold stacks, and what a system call refused reads as Go tells it. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const [, problem = "", call = "", path, second] = NODE_MESSAGE.exec(error.message) ?? [];
+  if (problem === "") return error.message;
+  return `${[call, path, second].filter((part) => part !== undefined).join(" ")}: ${problem}`;
+}
+
+/** A fact of the world, or what the kernel, the disk or the database refused (such errors carry its code): not a mistake of mdk's own. */
+export function isOfTheWorld(error: unknown): error is Error {
+  return error instanceof MdkError || (error instanceof Error && typeof (error as { code?: unknown }).code === "string");
 }

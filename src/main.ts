@@ -2,7 +2,7 @@
  * argv to exit status: finds the command, hands it the context (environment and clock included) and prints the one
  * line of an error. The only place that ends the process.
  */
-import { EXIT, MdkError, messageOf } from "./error.ts";
+import { EXIT, isOfTheWorld, MdkError, messageOf } from "./error.ts";
 import { HelpRequest, parseFlags, UsageError, type Command, type Flag } from "./cli/grammar/flags.ts";
 import { resolveCommand } from "./cli/grammar/resolve.ts";
 import { printable, printError, READER_GONE } from "./cli/output/text.ts";
@@ -61,6 +61,9 @@ async function showHelp(command: { readonly name: string; readonly command: Comm
   return 0;
 }
 
+/** What a mistake of mdk's own is called: JavaScript's words for it are of no use to who met it. */
+const INTERNAL = "internal error: this is a mistake in mdk, and -D shows where";
+
 interface Reporting {
   readonly debug: boolean;
   /** The grammar refused the line: Docker then shows the usage and no program name. */
@@ -71,7 +74,8 @@ async function report(error: unknown, called: { readonly name: string; readonly 
   const known = error instanceof MdkError ? error : null;
   if (known?.code === READER_GONE) return known.status ?? EXIT.failure;
   const name = called === null ? "mdk" : `mdk ${called.name}`;
-  const lines = [how.usage ? printable(messageOf(error)) : `mdk: ${printable(messageOf(error))}`];
+  const message = isOfTheWorld(error) || how.debug ? messageOf(error) : INTERNAL;
+  const lines = [how.usage ? printable(message) : `mdk: ${printable(message)}`];
   if (known?.hint) lines.push(printable(known.hint));
   if (how.debug && error instanceof Error) lines.push(String(error.stack), ...(error.cause === undefined ? [] : [`caused by: ${String((error.cause as Error)?.stack ?? error.cause)}`]));
   if (how.usage || known?.code === "usage-operands") {

@@ -40,6 +40,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   info: { summary: "Display system-wide information", load: () => import("./system/info.ts") },
   attach, create, export: exportContainer, inspect, kill, logs, rm, rmi, start, stop, wait,
   clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./system/clean.ts") },
+  completion: { summary: "Generate the autocompletion script for the specified shell", load: () => import("./system/completion.ts") },
 };
 
 export const GROUPS: Readonly<Record<string, Group>> = {
@@ -57,11 +58,23 @@ export const GROUPS: Readonly<Record<string, Group>> = {
  */
 export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
-    "build", "builder", "buildx", "checkpoint", "commit", "compose", "config", "context", "cp", "diff", "events", "history", "import", "load",
-    "login", "logout", "manifest", "network", "node", "pause", "plugin", "port", "push", "rename", "restart", "save", "search", "secret", "service",
-    "stack", "stats", "swarm", "tag", "top", "trust", "unpause", "update", "volume",
+    "build", "builder", "buildx", "checkpoint", "commit", "compose", "cp", "diff", "events", "history", "import", "load",
+    "login", "logout", "manifest", "network", "pause", "port", "push", "rename", "restart", "save", "search",
+    "stats", "tag", "top", "unpause", "update", "volume",
   ],
   container: ["commit", "cp", "diff", "pause", "port", "prune", "rename", "restart", "stats", "top", "unpause", "update"],
   image: ["build", "history", "import", "load", "prune", "push", "save", "tag"],
   system: ["df", "dial-stdio", "events", "prune"],
+};
+
+const DESKTOP = "comes with Docker Desktop, and mdk does not have it";
+const SWARM = "is for clusters: mdk runs containers on one host";
+
+/** Docker's commands that mdk will not have, and why, as the end of a sentence that begins with the command. */
+export const NEVER: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(["ai", "app", "cloud", "debug", "desktop", "dev", "extension", "feedback", "init", "mcp", "model", "offload", "pass", "sandbox", "sbom", "scout"].map((name) => [name, DESKTOP])),
+  ...Object.fromEntries(["config", "node", "secret", "service", "stack", "swarm"].map((name) => [name, SWARM])),
+  context: "chooses a daemon: mdk has none and works on this host",
+  plugin: "is for the daemon's plugins: mdk has no daemon",
+  trust: "is for Docker Content Trust, which Docker gives up: name an image by its digest",
 };

@@ -27,16 +27,28 @@ export function normalizePlatform(platform: Platform): Platform {
   return { os: platform.os, architecture, variant };
 }
 
-/** Parses `--platform`: OS/ARCH[/VARIANT], or one of the two. `host` fills what is left out. */
+const SYSTEMS: ReadonlySet<string> = new Set([
+  "aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js", "linux", "nacl", "netbsd", "openbsd", "plan9", "solaris", "windows", "zos",
+]);
+const KNOWN_ARCHITECTURES: ReadonlySet<string> = new Set([
+  "386", "amd64", "amd64p32", "arm", "armbe", "arm64", "arm64be", "loong64", "mips", "mips64", "mips64le", "mips64p32", "mips64p32le", "mipsle", "ppc",
+  "ppc64", "ppc64le", "riscv", "riscv64", "s390", "s390x", "sparc", "sparc64", "wasm",
+]);
+
+/** Parses `--platform`: OS/ARCH[/VARIANT], or one of the two. `host` fills what is left out. Throws "platform-invalid" in containerd's words. */
 export function parsePlatform(text: string, host: Platform): Platform {
+  const invalid = (problem: string): MdkError => new MdkError("platform-invalid", `${problem}: invalid argument`);
+  if (text.includes("*")) throw invalid(`"${text}": wildcards not yet supported`);
+  const bad = text.split("/").find((part) => !/^[A-Za-z0-9_.-]+$/.test(part));
+  if (bad !== undefined) throw invalid(`"${bad}" is an invalid component of "${text}": platform specifier component must match "^[A-Za-z0-9_.-]+$"`);
   const parts = text.toLowerCase().split("/");
-  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part))) {
-    throw new MdkError("platform-invalid", `"${text}" is an invalid component of "${text}": platform specifier component must match "^[A-Za-z0-9_.-]+$"`);
-  }
+  if (parts.length > 3) throw invalid(`"${text}": cannot parse platform specifier`);
   const [first = "", architecture, variant = ""] = parts;
   if (architecture !== undefined) return normalizePlatform({ os: first, architecture, variant });
-  if (["linux", "windows", "darwin", "freebsd"].includes(first)) return { ...host, os: first };
-  return normalizePlatform({ os: host.os, architecture: first, variant: "" });
+  if (SYSTEMS.has(first)) return { ...host, os: first };
+  const platform = normalizePlatform({ os: host.os, architecture: first, variant: "" });
+  if (!KNOWN_ARCHITECTURES.has(platform.architecture)) throw invalid(`"${text}": unknown operating system or architecture`);
+  return platform;
 }
 
 /** The platform of the process: `architecture` and as node's process.arch says it. */

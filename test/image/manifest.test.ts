@@ -74,7 +74,12 @@ describe("platforms", () => {
 
   test("an entry without a platform, or with one of Object.prototype, is never chosen and never crashes", () => {
     expect(choosePlatform([{ platform: null }, { platform: { os: "linux", architecture: "constructor", variant: "" } }], hostPlatform("x64"))).toBeNull();
-    expect(() => parsePlatform("linux/amd64/v1/x", hostPlatform("x64"))).toThrow("invalid component");
+    const refused = (text: string) => expect(() => parsePlatform(text, hostPlatform("x64")));
+    refused("linux/amd64/v1/x").toThrow('"linux/amd64/v1/x": cannot parse platform specifier: invalid argument');
+    refused("linux/!").toThrow('"!" is an invalid component of "linux/!": platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid argument');
+    refused("foo").toThrow('"foo": unknown operating system or architecture: invalid argument');
+    refused("linux/*").toThrow('"linux/*": wildcards not yet supported: invalid argument');
+    expect(platformName(parsePlatform("aarch64", hostPlatform("x64")))).toBe("linux/arm64");
     expect(platformName(hostPlatform("arm64"))).toBe("linux/arm64");
   });
 });

@@ -1,6 +1,6 @@
 /** --cidfile: refused when it is there, removed again when no container came of it. */
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
-import { EXIT, MdkError } from "../../error.ts";
+import { EXIT, MdkError, messageOf } from "../../error.ts";
 
 export interface CidFile {
   write(id: string): void;
@@ -14,8 +14,8 @@ export function createCidFile(path: string | null): CidFile {
   try {
     descriptor = openSync(path, "wx", 0o644);
   } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
-    const text = code === "EEXIST" ? `container ID file found, make sure the other container isn't running or delete ${path}` : `failed to create the container ID file: ${message}`;
+    const { code } = error as { code?: string };
+    const text = code === "EEXIST" ? `container ID file found, make sure the other container isn't running or delete ${path}` : `failed to create the container ID file: ${messageOf(error)}`;
     throw new MdkError("cidfile", text, { status: EXIT.engine, cause: error });
   }
   let written = false;

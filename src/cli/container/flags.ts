@@ -27,7 +27,7 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: "cpuset-mems", type: "string", help: "MEMs in which to allow execution (0-3, 0,1)" },
   { name: "dns", type: "list", check: (value) => (isAddress(value) ? null : `IP address is not correctly formatted: ${value}`), help: "Set custom DNS servers" },
   { name: "dns-option", type: "list", help: "Set DNS options" },
-  { name: "dns-opt", type: "list", help: "Set DNS options" },
+  { name: "dns-opt", type: "list", hidden: true, help: "Set DNS options" },
   { name: "dns-search", type: "list", help: "Set custom DNS search domains" },
   { name: "domainname", type: "string", help: "Container NIS domain name" },
   { name: "entrypoint", type: "string", help: "Overwrite the default ENTRYPOINT of the image" },
@@ -48,7 +48,7 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: "memory-swap", type: "bytes", help: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap" },
   { name: "name", type: "string", help: "Assign a name to the container" },
   { name: "network", type: "list", help: "Connect a container to a network (bridge, none, host)" },
-  { name: "net", type: "list", help: "Connect a container to a network (bridge, none, host)" },
+  { name: "net", type: "list", hidden: true, help: "Connect a container to a network (bridge, none, host)" },
   { name: "oom-score-adj", type: "int", help: "Tune host's OOM preferences (-1000 to 1000)" },
   { name: "pids-limit", type: "int", help: "Tune container pids limit (set -1 for unlimited)" },
   { name: "platform", type: "string", help: "Set platform if the image is multi-platform capable" },
@@ -76,7 +76,7 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   ...missing("bytes", "kernel-memory"),
   ...missing("bool", "no-healthcheck", "oom-kill-disable", "use-api-socket"),
   ...missing("list", "blkio-weight-device", "device", "device-cgroup-rule", "device-read-bps", "device-read-iops", "device-write-bps", "device-write-iops", "link", "link-local-ip", "network-alias", "storage-opt", "volumes-from"),
-  { name: "disable-content-trust", type: "bool", help: "Skip image verification (default true)" },
+  { name: "disable-content-trust", type: "bool", hidden: true, help: "Skip image verification (default true)" },
 ];
 
 /** What `run` has beyond `create`. */

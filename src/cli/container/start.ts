@@ -9,7 +9,7 @@ import { startBegun } from "../../engine/start/start.ts";
 import { forEach } from "../grammar/each.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { endStatus, parseDetachKeys } from "./joining.ts";
-import { print } from "../output/text.ts";
+import { print, printable, printError } from "../output/text.ts";
 import { Warnings } from "../output/warn.ts";
 
 export const command: Command = {
@@ -30,6 +30,7 @@ export const command: Command = {
 async function run(invocation: Invocation): Promise<number> {
   const { context, flags, operands } = invocation;
   if (flags.bool("attach") || flags.bool("interactive")) return await startAttached(invocation);
+  const started = new Set<string>();
   const status = await forEach(operands, async (word) => {
     const begun = beginExisting(context, findContainer(context, word).id);
     if (begun !== null) {
@@ -37,8 +38,10 @@ async function run(invocation: Invocation): Promise<number> {
       await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: warnings.tell });
       await warnings.show();
     }
+    started.add(word);
     print(word);
   });
+  if (status !== 0) printError(printable(`mdk: failed to start containers: ${operands.filter((word) => !started.has(word)).join(", ")}`));
   reconcile(context);
   return status;
 }

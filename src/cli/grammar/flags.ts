@@ -15,6 +15,8 @@ export interface Flag {
   readonly help: string;
   /** Docker has it, mdk does not yet: using it is an error that says so. */
   readonly missing?: boolean;
+  /** Another name of a flag, or one without effect: taken, but not in the help. */
+  readonly hidden?: boolean;
   /** What is wrong with a value, in Docker's words; null when nothing is. */
   readonly check?: (value: string) => string | null;
 }

@@ -47,10 +47,14 @@ function section(text: string): string {
   return rows.map(([name, help]) => `  ${name.padEnd(width)}   ${help}`.trimEnd()).join("\n");
 }
 
+/** Those that the help tells of, by their names. */
+export function shownFlags(flags: readonly Flag[]): readonly Flag[] {
+  return flags.filter(({ missing, hidden }) => missing !== true && hidden !== true).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 function argsOf(flags: readonly Flag[]): ArgsDef {
   const args: ArgsDef = {};
-  for (const flag of flags) {
-    if (flag.missing === true) continue;
+  for (const flag of shownFlags(flags)) {
     const alias = flag.short === undefined ? {} : { alias: flag.short };
     args[flag.name] = flag.type === "bool"
       ? { type: "boolean", description: flag.help, ...alias }

@@ -1,6 +1,6 @@
 /** From operands to a command: groups, unknown names, names that Docker has and mdk does not yet. */
 import { EXIT } from "../../error.ts";
-import { COMMANDS, GROUPS, MISSING, type Entry } from "../commands.ts";
+import { COMMANDS, GROUPS, MISSING, NEVER, type Entry } from "../commands.ts";
 import { nearest, type Command, type Flag } from "./flags.ts";
 import { print, printable, printError } from "../output/text.ts";
 
@@ -49,8 +49,13 @@ function unknown(word: string, group: string | null, entries: Readonly<Record<st
     printError(`mdk: '${prefix} ${word}' is not supported by this version of mdk`);
     return EXIT.failure;
   }
-  const near = nearest(word, Object.keys(entries));
-  const hint = near === null ? "" : `\n\nDid you mean '${prefix} ${near}'?`;
+  if (group === null && own(NEVER, word) !== undefined) {
+    printError(`mdk: 'mdk ${word}' ${NEVER[word]}`);
+    return EXIT.failure;
+  }
+  const missing = MISSING[group ?? ""] ?? [];
+  const near = nearest(word, [...Object.keys(entries).filter((name) => entries[name]!.hidden !== true), ...(group === null ? Object.keys(GROUPS) : []), ...missing]);
+  const hint = near === null ? "" : `\n\nDid you mean '${prefix} ${near}'?${missing.includes(near) ? " It is not supported by this version of mdk." : ""}`;
   printError(`mdk: unknown command: ${prefix} ${printable(word)}${hint}\n\nRun '${prefix} --help' for more information`);
   return EXIT.failure;
 }

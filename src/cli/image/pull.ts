@@ -9,7 +9,7 @@ export const command: Command = {
   summary: "Download an image from a registry",
   flags: [
     { name: "all-tags", short: "a", type: "bool", help: "Download all tagged images in the repository", missing: true },
-    { name: "disable-content-trust", type: "bool", help: "Skip image verification (default true)" },
+    { name: "disable-content-trust", type: "bool", hidden: true, help: "Skip image verification (default true)" },
     { name: "insecure-registry", type: "list", help: "Registry that may be reached without TLS, or with a certificate nobody vouches for" },
     { name: "platform", type: "string", help: "Set platform if server is multi-platform capable" },
     { name: "quiet", short: "q", type: "bool", help: "Suppress verbose output" },

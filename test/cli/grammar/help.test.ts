@@ -10,12 +10,13 @@ test("names stand at the left, with their types", async () => {
   expect(text).toMatch(/^      --rm +Automatically remove the container when it exits$/m);
 });
 
-test("every flag and command that is there has its line, and nothing else has one", async () => {
+test("every flag and command that is there has its line, once and by its name, and nothing else has one", async () => {
   for (const entry of Object.values(COMMANDS)) {
     const { command } = await entry.load();
     const text = await commandHelp(command);
     const told = [...text.matchAll(/^(?:  -\w, |      )--([\w-]+)/gm)].map((match) => match[1]!);
-    expect(told).toEqual(command.flags.filter((flag) => flag.missing !== true).map((flag) => flag.name));
+    expect(told).toEqual(command.flags.filter((flag) => flag.missing !== true && flag.hidden !== true).map((flag) => flag.name).sort());
+    expect(new Set(told).size).toBe(told.length);
   }
   const program = await programHelp([]);
   for (const name of Object.keys(COMMANDS)) expect(program).toMatch(new RegExp(`^  ${name} +\\S`, "m"));

@@ -1,0 +1,19 @@
+/** `mdk completion SHELL`. */
+import { EXIT, MdkError } from "../../error.ts";
+import type { Command } from "../grammar/flags.ts";
+import { print } from "../output/text.ts";
+
+export const command: Command = {
+  usage: "completion SHELL",
+  summary: "Generate the autocompletion script for the specified shell (bash, fish, zsh)",
+  flags: [],
+  operands: [1, 1],
+  anyUser: true,
+  run: async ({ operands }) => {
+    const { completionScript, SHELLS } = await import("../grammar/completion.ts");
+    const shell = SHELLS.find((name) => name === operands[0]);
+    if (shell === undefined) throw new MdkError("unknown-shell", `unsupported shell ${JSON.stringify(operands[0])}: must be one of ${SHELLS.join(", ")}`, { status: EXIT.failure });
+    print(await completionScript(shell));
+    return 0;
+  },
+};
