@@ -5,6 +5,7 @@
 import { EXIT, isOfTheWorld, MdkError, messageOf } from "./error.ts";
 import { HelpRequest, parseFlags, UsageError, type Command, type Flag } from "./cli/grammar/flags.ts";
 import { resolveCommand } from "./cli/grammar/resolve.ts";
+import { hintOf } from "./cli/output/hint.ts";
 import { printable, printError, READER_GONE } from "./cli/output/text.ts";
 import { versionLine } from "./cli/system/version-line.ts";
 import { exitNow } from "./sys/exit.ts";
@@ -76,7 +77,8 @@ async function report(error: unknown, called: { readonly name: string; readonly 
   const name = called === null ? "mdk" : `mdk ${called.name}`;
   const message = isOfTheWorld(error) || how.debug ? messageOf(error) : INTERNAL;
   const lines = [how.usage ? printable(message) : `mdk: ${printable(message)}`];
-  if (known?.hint) lines.push(printable(known.hint));
+  const hint = hintOf(error);
+  if (hint !== null) lines.push(printable(hint));
   if (how.debug && error instanceof Error) lines.push(String(error.stack), ...(error.cause === undefined ? [] : [`caused by: ${String((error.cause as Error)?.stack ?? error.cause)}`]));
   if (how.usage || known?.code === "usage-operands") {
     if (called !== null) lines.push("", `Usage:  mdk ${called.command.usage}`);

@@ -1,5 +1,6 @@
 /** Commands that take several containers: one failure does not keep the others from being dealt with. */
-import { EXIT, isOfTheWorld, MdkError, messageOf } from "../../error.ts";
+import { EXIT, isOfTheWorld, messageOf } from "../../error.ts";
+import { hintOf } from "../output/hint.ts";
 import { printable, printError } from "../output/text.ts";
 
 /** Calls `work` with each; errors are printed as they come, and make the status 1. */
@@ -10,7 +11,7 @@ export async function forEach<T>(items: readonly T[], work: (item: T) => void | 
       await work(item);
     } catch (error) {
       if (!isOfTheWorld(error)) throw error;
-      const hint = error instanceof MdkError ? error.hint : null;
+      const hint = hintOf(error);
       printError(printable(`mdk: ${messageOf(error)}`) + (hint === null ? "" : `\n${printable(hint)}`));
       status = EXIT.failure;
     }

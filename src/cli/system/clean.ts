@@ -4,7 +4,8 @@ import { EXIT, MdkError } from "../../error.ts";
 import { cleanHost } from "../../engine/system/clean.ts";
 import { isTerminal } from "../../sys/terminal.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
-import { print, printError, writeAll } from "../output/text.ts";
+import { hintFor } from "../output/hint.ts";
+import { print, printable, printError, writeAll } from "../output/text.ts";
 
 export const command: Command = {
   usage: "clean [OPTIONS]",
@@ -22,7 +23,9 @@ function run({ context, flags }: Invocation): number {
   }
   const { containers, problems } = cleanHost(context);
   for (const id of containers) print(id);
-  for (const problem of problems) printError(`mdk: ${problem}`);
+  for (const problem of problems) printError(printable(`mdk: ${problem}`));
+  const [hint = null] = problems.map(hintFor).filter((text) => text !== null);
+  if (hint !== null) printError(hint);
   return problems.length === 0 ? 0 : EXIT.failure;
 }
 

@@ -60,7 +60,7 @@ test("unknown flags and commands name the near one", () => {
   expect(world.mdk(["run", "--port", "80:80", busybox])).toMatchObject({ status: 125, stderr: expect.stringMatching(/^unknown flag: --port\n.*--publish/) });
   expect(world.mdk(["run", "--detatch", busybox])).toMatchObject({ status: 125, stderr: expect.stringMatching(/^unknown flag: --detatch\n.*--detach\?/) });
   expect(world.mdk(["rnu"])).toMatchObject({ status: 1, stderr: expect.stringMatching(/unknown command: mdk rnu[^]*mdk run/) });
-  expect(world.mdk(["swarm"])).toMatchObject({ status: 1, stderr: expect.stringContaining("not supported by this version of mdk") });
+  expect(world.mdk(["volume"])).toMatchObject({ status: 1, stderr: expect.stringContaining("not supported by this version of mdk") });
   expect(world.mdk(["container", "frob"]).status).toBe(1);
   expect(world.mdk(["image", "prune"])).toMatchObject({ status: 1, stderr: "mdk: 'mdk image prune' is not supported by this version of mdk\n" });
   expect(world.mdk(["constructor"])).toMatchObject({ status: 1, stderr: expect.stringContaining("unknown command: mdk constructor") });
@@ -68,8 +68,7 @@ test("unknown flags and commands name the near one", () => {
 
 test("names and ports that are taken", () => {
   const id = world.ok("run", "-d", "--name", "taken", "-p", "127.0.0.1::80", busybox, "sleep", "1000");
-  const port = world.inspect("taken", '(index .NetworkSettings.Ports "80/tcp")'.replace(/^.*$/, ".NetworkSettings.Ports"));
-  const number = /HostPort:(\d+)/.exec(port)?.[1] ?? "";
+  const number = world.inspect("taken", '(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort');
   expect(refused("run", "-d", "--name", "taken", busybox, "true")).toEqual([125, `mdk: Conflict. The container name "/taken" is already in use by container "${id}". You have to remove (or rename) that container to be able to reuse that name.`]);
   const [status, text] = refused("run", "-d", "-p", `127.0.0.1:${number}:80`, busybox, "true");
   expect(status).toBe(125);
@@ -171,3 +170,33 @@ if (client.startsWith("Docker version 28.")) {
     }
   });
 }
+
+test("a file that is not there is told in Go's words, not in JavaScript's", () => {
+  expect(refused("run", "--rm", "--cidfile", "/no/such/cid", busybox, "true")).toEqual([125, "mdk: failed to create the container ID file: open /no/such/cid: no such file or directory"]);
+  world.ok("create", "--name", "out", busybox);
+  expect(refused("export", "-o", "/no/such/tar", "out")[1]).toMatch(/^mdk: open \/no\/such\/tar\S*: no such file or directory$/);
+  world.ok("rm", "out");
+});
+
+test("commands that Docker has and mdk has not, or will not have, get their word", () => {
+  const word = (...args: string[]): string => world.mdk(args).stderr;
+  expect(word("buidl")).toBe("mdk: unknown command: mdk buidl\n\nDid you mean 'mdk build'? It is not supported by this version of mdk.\n\nRun 'mdk --help' for more information\n");
+  expect(word("inspct")).toContain("Did you mean 'mdk inspect'?\n");
+  expect(word("scout")).toBe("mdk: 'mdk scout' comes with Docker Desktop, and mdk does not have it\n");
+  expect(word("init")).toBe("mdk: 'mdk init' comes with Docker Desktop, and mdk does not have it\n");
+  expect(word("swarm", "init")).toBe("mdk: 'mdk swarm' is for clusters: mdk runs containers on one host\n");
+  expect(word("completion", "tcsh")).toBe('mdk: unsupported shell "tcsh": must be one of bash, fish, zsh\n');
+});
+
+test("an empty value of a flag is none", () => {
+  const empty = ["--name", "", "--cidfile", "", "--platform", "", "--pull", "", "--restart", "", "--user", "", "--workdir", "", "--stop-signal", "", "--detach-keys", "", "--log-driver", ""];
+  expect(world.ok("run", "--rm", "--network", "none", ...empty, busybox, "echo", "ran")).toBe("ran");
+  expect(world.mdk(["ps", "--filter", "", "--format", ""])).toMatchObject({ status: 0, stdout: expect.stringMatching(/^CONTAINER ID/) });
+  expect(world.mdk(["images", "--filter", "", "--format", ""])).toMatchObject({ status: 0, stdout: expect.stringMatching(/^REPOSITORY/) });
+});
+
+test("without CAP_NET_ADMIN the refusal says what is missing", () => {
+  const lacking = (...args: string[]): string => Bun.spawnSync(["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin", ...world.words(...args)], { stdin: "ignore" }).stderr.toString();
+  const hint = "bridges, addresses and port rules need CAP_NET_ADMIN in this network namespace: without it there is --network host\n";
+  expect(lacking("run", "--rm", busybox, "true")).toEndWith(`: operation not permitted\n${hint}`);
+});

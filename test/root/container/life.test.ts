@@ -52,7 +52,7 @@ test("ps lists, filters and formats", () => {
   expect(names("-n", "1")).toBe("second");
   expect(names("-l")).toBe("second");
   expect(world.ok("ps", "-q", "--no-trunc")).toBe(first);
-  expect(world.ok("ps", "--format", "table {{.Names}}\\t{{.State}}")).toBe("NAMES   STATE\nfirst   running");
+  expect(world.ok("ps", "--format", "table {{.Names}}\\t{{.State}}")).toBe("NAMES     STATE\nfirst     running");
   expect(world.ok("ps", "--format", '{{.Label "kind"}}')).toBe("x");
   expect(JSON.parse(world.ok("ps", "--format", "json"))).toMatchObject({ Names: "first", State: "running", Labels: "kind=x", Image: busybox });
 });
