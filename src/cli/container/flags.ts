@@ -10,6 +10,10 @@ function extraHostProblem(value: string): string | null {
   return address === "host-gateway" || isAddress(address) ? null : `invalid IP address in add-host: ${JSON.stringify(address)}`;
 }
 
+/** opts.ValidateEnv, opts.ValidateLabel: a name has to be there. */
+const variableProblem = (value: string): string | null => (/^(=|$)/.test(value) ? `invalid environment variable: ${value}` : null);
+const labelProblem = (value: string): string | null => (/^(=|$)/.test(value) ? `invalid label '${value}': empty name` : null);
+
 const missing = (type: Flag["type"], ...names: readonly string[]): readonly Flag[] => names.map((name) => ({ name, type, help: "", missing: true }));
 
 export const CONTAINER_FLAGS: readonly Flag[] = [
@@ -31,7 +35,7 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: "dns-search", type: "list", help: "Set custom DNS search domains" },
   { name: "domainname", type: "string", help: "Container NIS domain name" },
   { name: "entrypoint", type: "string", help: "Overwrite the default ENTRYPOINT of the image" },
-  { name: "env", short: "e", type: "list", help: "Set environment variables" },
+  { name: "env", short: "e", type: "list", check: variableProblem, help: "Set environment variables" },
   { name: "env-file", type: "list", help: "Read in a file of environment variables" },
   { name: "expose", type: "list", help: "Expose a port or a range of ports" },
   { name: "group-add", type: "list", help: "Add additional groups to join" },
@@ -39,7 +43,7 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: "init", type: "bool", help: "Run an init inside the container that forwards signals and reaps processes" },
   { name: "insecure-registry", type: "list", help: "Registry that may be pulled from without TLS" },
   { name: "interactive", short: "i", type: "bool", help: "Keep STDIN open even if not attached" },
-  { name: "label", short: "l", type: "list", help: "Set meta data on a container" },
+  { name: "label", short: "l", type: "list", check: labelProblem, help: "Set meta data on a container" },
   { name: "label-file", type: "list", help: "Read in a line delimited file of labels" },
   { name: "log-driver", type: "string", help: "Logging driver for the container (json-file, none)" },
   { name: "log-opt", type: "list", help: "Log driver options (max-size, max-file)" },

@@ -1,9 +1,11 @@
 /** `mdk kill`. */
 import { MdkError } from "../../error.ts";
 import { killNow, signalContainer } from "../../engine/end/end.ts";
+import type { Context } from "../../engine/context.ts";
 import { findContainer } from "../../engine/container/find.ts";
 import { parseSignal } from "../../runtime/signals.ts";
 import { forEach } from "../grammar/each.ts";
+import type { Container } from "../../store/containers.ts";
 import type { Command } from "../grammar/flags.ts";
 import { print } from "../output/text.ts";
 
@@ -17,10 +19,20 @@ export const command: Command = {
   run: ({ context, flags, operands }) => {
     const signal = parseSignal(flags.string("signal") ?? "KILL");
     return forEach(operands, (word) => {
-      const container = findContainer(context, word);
+      const container = found(context, word);
       // Scripts remove it next.
       if (!(signal === SIGKILL ? killNow(context, container) : signalContainer(context, container, signal))) throw new MdkError("not-running", `cannot kill container: ${word}: container ${container.id} is not running`);
       print(word);
     });
   },
 };
+
+/** Docker's kill puts its own words before those of the search. */
+function found(context: Context, word: string): Container {
+  try {
+    return findContainer(context, word);
+  } catch (error) {
+    if (error instanceof MdkError) throw new MdkError(error.code, `cannot kill container: ${word}: ${error.message}`);
+    throw error;
+  }
+}

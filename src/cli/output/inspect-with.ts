@@ -2,6 +2,7 @@
 import { EXIT, MdkError } from "../../error.ts";
 import { readInspect } from "../../api/inspect.ts";
 import { INSPECT_SHAPE } from "../../api/json/shape.ts";
+import { noSuchImage } from "../../store/images.ts";
 import type { Invocation } from "../grammar/flags.ts";
 import { openTemplate } from "./format.ts";
 import { json, print, printable, printError } from "./text.ts";
@@ -23,7 +24,7 @@ export async function inspectWith({ context, flags, operands }: Invocation, type
   const errors: string[] = [];
   for (const word of operands) {
     const object = readInspect(context, word, { type, size });
-    if (object === null) errors.push(`mdk: No such ${type ?? "object"}: ${word}`);
+    if (object === null) errors.push(`mdk: ${type === "image" ? noSuchImage(word).message : `No such ${type ?? "object"}: ${word}`}`);
     else found.push(object);
   }
   if (template === null) print(found.length === 0 ? "[]" : json(found, format === null ? 4 : 0));

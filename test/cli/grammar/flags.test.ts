@@ -74,6 +74,8 @@ describe("refusals", () => {
     expect(refusal("--memory", "xx", "x")).toBe('invalid argument "xx" for "-m, --memory" flag: invalid size: \'xx\'');
     expect(refusal("--cpus", "abc", "x")).toBe('invalid argument "abc" for "--cpus" flag: failed to parse abc as a rational number');
     expect(refusal("-it=maybe", "x")).toBe('invalid argument "maybe" for "-t, --tty" flag: strconv.ParseBool: parsing "maybe": invalid syntax');
+    expect(refusal("-e", "=x", "x")).toBe('invalid argument "=x" for "-e, --env" flag: invalid environment variable: =x');
+    expect(refusal("-l", "", "x")).toBe('invalid argument "" for "-l, --label" flag: invalid label \'\': empty name');
     expect(refusal("--name")).toBe("flag needs an argument: --name");
     expect(refusal("-Z", "x")).toBe("unknown shorthand flag: 'Z' in -Z");
   });

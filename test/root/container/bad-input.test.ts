@@ -99,7 +99,7 @@ test("DOCKER_HOST is refused, and whoever is not root is told so", () => {
 
 test("objects that are not there", () => {
   for (const command of ["start", "stop", "kill", "rm", "wait", "logs", "attach", "export"]) {
-    expect([command, ...refused(command, "missing")]).toEqual([command, 1, "mdk: No such container: missing"]);
+    expect([command, ...refused(command, "missing")]).toEqual([command, 1, `mdk: ${command === "kill" ? "cannot kill container: missing: " : ""}No such container: missing`]);
   }
   expect(refused("exec", "missing", "true")).toEqual([1, "mdk: No such container: missing"]);
   expect(refused("inspect", "missing")).toMatchObject([1, expect.stringMatching(/no such object: missing/i)]);

@@ -100,7 +100,7 @@ test("two roots on one host keep apart, and clean of one leaves the other", asyn
     expect(readdirSync("/sys/class/net")).not.toContain(bridges[1]!);
     expect(alive(kept)).toBe(true);
     expect(readdirSync("/sys/class/net")).toContain(bridges[0]!);
-    const port = /HostPort:(\d+)/.exec(world.inspect("same", ".NetworkSettings.Ports"))?.[1];
+    const port = world.inspect("same", '(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort');
     expect(await (await fetch(`http://127.0.0.1:${port}/passwd`)).text()).toContain("root:x:0:0");
     expect(other.ok("images", "-q").length).toBeGreaterThan(0);
     expect(other.ok("run", "--rm", busybox, "echo", "again")).toBe("again");
@@ -161,6 +161,20 @@ test("it runs in a root that has glibc's files, /proc, /sys and /dev only: a pul
   const done = Bun.spawnSync(["unshare", "--mount", "--propagation", "private", "sh", file], { stdin: "ignore", timeout: 30_000, killSignal: "SIGKILL", env: { PATH: process.env["PATH"] } });
   expect({ machine, status: done.exitCode, out: done.stdout.toString().replace(/Deleted.*\n/g, ""), err: done.stderr.toString().replace(/^([0-9a-f]{64}|WARNING: no name server .*)\n/gm, "") })
     .toEqual({ machine, status: 0, out: `${busybox}:latest\nran\nexecuted\nlife\n`, err: "" });
+});
+
+test("in a chroot whose root is no mount point, a start says what is wrong and what to do", () => {
+  const root = join(world.folder, "jail");
+  for (const name of ["world", "proc", "sys", "dev"]) mkdirSync(join(root, name), { recursive: true });
+  const script = `
+    for d in proc sys dev bin lib lib64 usr etc; do [ -e /$d ] || continue; mkdir -p ${root}/$d; mount --rbind /$d ${root}/$d; done
+    mount --bind ${world.folder} ${root}/world; cp ${MDK} ${root}/mdk
+    chroot ${root} /mdk --root /world/root --run-root /world/run-jail run --rm --network none ${busybox} true || echo $?`;
+  const done = Bun.spawnSync(["unshare", "--mount", "--propagation", "private", "sh", "-euc", script], { stdin: "ignore", timeout: 30_000, killSignal: "SIGKILL" });
+  expect(done.stderr.toString()).toEndWith(`unable to start container process: mount: /: invalid argument: unknown
+the root directory of mdk is no mount point, as in a chroot: mount it on itself first (mount --rbind DIR DIR, then chroot DIR)\n`);
+  expect(done.stdout.toString()).toBe("125\n");
+  expect(world.ok("ps", "-aq")).toBe("");
 });
 
 testIf(hasTool("strace"), "strace is not installed")("a pull and a run execute mdk, the shim and the container's program, and nothing else", () => {

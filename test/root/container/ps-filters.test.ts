@@ -86,6 +86,11 @@ rootTest("formats: raw, json with Docker's members, a table's heads, and a word 
   expect(await stage.mdk("ps", "-q", "--format", "{{.Names}}")).toEqual({ code: 0, out: "", err: "WARNING: Ignoring custom format, because both --format and --quiet are set.\n" });
 });
 
+rootTest("kill and image inspect of what is not there say so as Docker does", async () => {
+  expect(await stage.mdk("kill", "nope")).toEqual({ code: 1, out: "", err: "mdk: cannot kill container: nope: No such container: nope\n" });
+  expect(await stage.mdk("image", "inspect", "nope")).toEqual({ code: 1, out: "[]\n", err: "mdk: No such image: nope:latest\n" });
+});
+
 rootTest("start tells which containers it could not start", async () => {
   expect(await stage.mdk("start", "nope", "nada")).toEqual({ code: 1, out: "", err: "mdk: No such container: nope\nmdk: No such container: nada\nmdk: failed to start containers: nope, nada\n" });
 });
