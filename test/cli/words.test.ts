@@ -4,6 +4,7 @@ import { ago, humanStatus } from "../../src/cli/output/human.ts";
 import { parseDetachKeys } from "../../src/cli/container/joining.ts";
 import { printable, table } from "../../src/cli/output/text.ts";
 import { parseExpose, parsePublish } from "../../src/spec/ports.ts";
+import { shownPorts } from "../../src/cli/container/shown-ports.ts";
 
 describe("ports", () => {
   test("are bindings by container port", () => {
@@ -16,6 +17,16 @@ describe("ports", () => {
     expect(Object.keys(parsePublish(["8000-8002:80-82"]))).toEqual(["80/tcp", "81/tcp", "82/tcp"]);
     expect(parsePublish(["8000-8010:80"])).toEqual({ "80/tcp": [{ HostIp: "", HostPort: "8000-8010" }] });
     expect(parseExpose("90-91/udp")).toEqual(["90/udp", "91/udp"]);
+  });
+
+  test("are shown in ranges, as docker 28.2.2 shows these", () => {
+    const at = (hostPort: number, containerPort = hostPort, protocol: "tcp" | "udp" = "tcp") => ({ protocol, containerPort, hostPort, hostAddress: "127.0.0.1", length: 1 });
+    const published = [at(9000, 90), at(80), at(82), at(81), at(84), at(54, 54, "udp")];
+    expect(shownPorts("100/tcp, 101/tcp, 102/tcp, 53/udp, 103/udp, 80/tcp", published)).toBe(
+      "127.0.0.1:80-82->80-82/tcp, 53/udp, 103/udp, 127.0.0.1:54->54/udp, 127.0.0.1:84->84/tcp, 100-102/tcp, 127.0.0.1:9000->90/tcp",
+    );
+    expect(shownPorts("8000-8002/tcp, 8003/tcp", [])).toBe("8000-8003/tcp");
+    expect(shownPorts("", [])).toBe("");
   });
 
   test("that are none are refused in Docker's words", () => {

@@ -2,9 +2,9 @@
 import { listRunning, listSummaries, readDetails, type Summary } from "../../engine/container/list.ts";
 import type { Container } from "../../store/containers.ts";
 import { bridgedOf } from "../../spec/network.ts";
-import { formatPorts, portPairs } from "../../spec/ports.ts";
 import { ago, dockerDate, humanStatus } from "../output/human.ts";
 import type { Context } from "../../engine/context.ts";
+import { shownPorts } from "./shown-ports.ts";
 import type { Command, Invocation, Values } from "../grammar/flags.ts";
 import { printRows, type Row } from "../output/rows.ts";
 import { humanSize } from "../output/size.ts";
@@ -46,7 +46,7 @@ const COLUMNS: Readonly<Record<string, readonly [head: string, column: Column]>>
   Command: ["COMMAND", commandOf],
   RunningFor: ["CREATED", ({ container }, { now }) => ago(container.createdMs, now)],
   Status: ["STATUS", ({ status }, { now }) => humanStatus(status, now)],
-  Ports: ["PORTS", ({ container, status }) => portsOf(container, status.word === "running")],
+  Ports: ["PORTS", ({ container, status }) => (status.word === "running" ? shownPorts(container.exposed, bridgedOf(container.network)?.ports ?? []) : "")],
   Names: ["NAMES", ({ container }) => container.name],
   CreatedAt: ["CREATED AT", ({ container }) => dockerDate(new Date(container.createdMs))],
   State: ["STATE", ({ status }) => status.word],
@@ -137,13 +137,4 @@ function mountsOf(summary: Summary, { details, full }: Telling): string {
 function commandOf({ container }: Summary, { full }: Telling): string {
   const words = container.command;
   return json(full || words.length <= 20 ? words : `${words.slice(0, 19)}…`);
-}
-
-function portsOf({ exposed, network }: Summary["container"], running: boolean): string {
-  if (!running) return "";
-  const published = bridgedOf(network)?.ports ?? [];
-  if (published.length === 0) return exposed;
-  const taken = new Set(published.flatMap((port) => portPairs(port).map(([inside]) => `${inside}/${port.protocol}`)));
-  const others = exposed.split(", ").filter((port) => port !== "" && !taken.has(port));
-  return [...published.map(formatPorts), ...others].join(", ");
 }
