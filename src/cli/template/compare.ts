@@ -29,6 +29,7 @@ export function equal(value: Value, others: readonly Value[]): boolean {
     }
     if (kind !== null) return plain(value) == plain(other); // a number and a bigint may be one
     if (isNil(value) || isNil(other)) return isNil(value) === isNil(other);
+    if (value!.constructor !== other!.constructor) throw new Problem(`non-comparable types ${show(value)}: ${typeOf(value)}, ${typeOf(other)}: ${show(other)}`);
     throw new Problem(`non-comparable type ${show(other)}: ${typeOf(other)}`);
   });
 }

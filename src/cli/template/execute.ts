@@ -1,7 +1,7 @@
 /** A parsed template carried out on a value (text/template/exec.go). Pure. */
 import { MdkError } from "../../error.ts";
 import { showInner } from "./format.ts";
-import { functionOf, suits, type Parameter } from "./functions.ts";
+import { CALLEE, functionOf, suits, type Parameter } from "./functions.ts";
 import type { Branch, Call, Node, Operand, Pipeline, Templates } from "./nodes.ts";
 import { Float, GoMap, Nil, Problem, Slice, Struct, truth, typeOf, type Value } from "./value.ts";
 
@@ -127,7 +127,7 @@ class Execution {
       empty = false;
       const given = variables.length === 2 ? [key, item] : [item];
       for (const [index, name] of variables.entries()) {
-        if (assigns) this.#assign(name, given[index]);
+        if (assigns) this.#variable(name).value = given[index];
         else this.#variables[this.#variables.length - variables.length + index]!.value = given[index];
       }
       const jump = this.#scoped(() => this.#walk(node.body, item));
@@ -146,10 +146,11 @@ class Execution {
     else if (value instanceof Nil && value.kind === "pointer") this.#fail("range can't iterate over <nil>");
   }
 
-  #assign(name: string, value: Value): void {
+  /** The parser knows of it, but it may not be set yet: `{{$x := $x}}`. */
+  #variable(name: string): Variable {
     const variable = this.#variables.findLast((candidate) => candidate.name === name);
     if (variable === undefined) this.#fail(`undefined variable: ${name}`);
-    variable.value = value;
+    return variable;
   }
 
   #pipeline(pipeline: Pipeline, dot: Value): Value {
@@ -159,7 +160,7 @@ class Execution {
     for (const call of pipeline.calls) value = this.#call(call, dot, value) ?? undefined;
     const result = value === MISSING ? undefined : value;
     for (const name of pipeline.variables) {
-      if (pipeline.assigns) this.#assign(name, result);
+      if (pipeline.assigns) this.#variable(name).value = result;
       else this.#variables.push({ name, value: result });
     }
     return result;
@@ -182,7 +183,7 @@ class Execution {
       default:
         this.#here = first;
     }
-    if (call.words.length > 1 || piped !== MISSING) this.#fail(`can't give argument to non-function ${first.kind === "pipeline" ? `(${first.text})` : first.text}`);
+    if (call.words.length > 1 || piped !== MISSING) this.#fail(`can't give argument to non-function ${first.text}`);
     if (first.kind === "nil") this.#fail("nil is not a command");
     return this.#operand(first, dot);
   }
@@ -203,7 +204,7 @@ class Execution {
       case "identifier":
         return this.#function(operand, dot, { call: operand, words: [operand], piped: MISSING });
       case "variable":
-        if (operand.path.length === 0) return this.#variables.findLast(({ name }) => name === operand.name)?.value;
+        if (operand.path.length === 0) return this.#variable(operand.name).value;
         return this.#path(operand, dot, { words: [operand], piped: MISSING });
       default:
         return this.#path(operand, dot, { words: [operand], piped: MISSING });
@@ -214,7 +215,7 @@ class Execution {
   #path(operand: Extract<Operand, { kind: "field" | "variable" | "chain" }>, dot: Value, given: { readonly words: readonly Operand[]; readonly piped: Piped }): Value {
     this.#here = operand;
     let value: Value = dot;
-    if (operand.kind === "variable") value = this.#variables.findLast(({ name }) => name === operand.name)?.value;
+    if (operand.kind === "variable") value = this.#variable(operand.name).value;
     if (operand.kind === "chain") {
       if (operand.of.kind === "nil") this.#fail(`indirection through explicit nil in ${operand.text}`);
       value = this.#operand(operand.of, dot);
@@ -273,8 +274,7 @@ class Execution {
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       this.#here = given.call;
-      const said = name === "call" ? error.message.replace(/^non-function .* of type/s, `non-function ${words[0]?.text ?? "value"} of type`) : error.message;
-      this.#fail(`error calling ${name}: ${said}`);
+      this.#fail(`error calling ${name}: ${name === "call" ? error.message.replace(CALLEE, () => words[0]?.text ?? calleeOf(values[0])) : error.message}`);
     }
   }
 
@@ -313,4 +313,9 @@ class Execution {
     if (value === undefined) this.#fail(`invalid value; expected ${parameter}`);
     this.#fail(`wrong type for value; expected ${parameter}; got ${value === null ? "interface {}" : typeOf(value)}`);
   }
+}
+
+/** reflect.Value's String. */
+function calleeOf(value: Value): string {
+  return typeof value === "string" ? value : `<${typeOf(value)} Value>`;
 }

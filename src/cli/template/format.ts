@@ -128,10 +128,10 @@ class Printing {
 function formatValue(value: Value, verb: string, flags: Flags, inner = false): string {
   if (verb === "T" && !inner) return padded(typeOf(value), flags);
   if (value === null || value === undefined) return verb === "v" ? padded(inner && flags.sharpV ? "interface {}(nil)" : "<nil>", flags) : `%!${verb}(<nil>)`;
-  if (typeof value === "boolean") return verb === "v" || verb === "t" ? padded(String(value), flags) : wrong(value, verb);
-  if (typeof value === "string" || value instanceof JsonNumber) return formatText(typeof value === "string" ? value : value.text, verb, flags) ?? wrong(value, verb);
-  if (typeof value === "number" || typeof value === "bigint") return formatInteger(BigInt(value), verb, flags) ?? wrong(value, verb);
-  if (value instanceof Float) return formatFloat(value.value, verb, flags) ?? wrong(value, verb);
+  if (typeof value === "boolean") return verb === "v" || verb === "t" ? padded(String(value), flags) : wrong(value, verb, flags);
+  if (typeof value === "string" || value instanceof JsonNumber) return formatText(typeof value === "string" ? value : value.text, verb, flags) ?? wrong(value, verb, flags);
+  if (typeof value === "number" || typeof value === "bigint") return formatInteger(BigInt(value), verb, flags) ?? wrong(value, verb, flags);
+  if (value instanceof Float) return formatFloat(value.value, verb, flags) ?? wrong(value, verb, flags);
   return (!inner && value instanceof Struct && value.type.startsWith("*") ? "&" : "") + formatComposite(value, verb, flags);
 }
 
@@ -153,6 +153,6 @@ function formatComposite(value: Slice | GoMap | Struct | Nil, verb: string, flag
 }
 
 /** A verb that the value has not. */
-function wrong(value: Value, verb: string): string {
-  return `%!${verb}(${typeOf(value)}=${show(value)})`;
+function wrong(value: Value, verb: string, flags: Flags): string {
+  return `%!${verb}(${typeOf(value)}=${formatValue(value, "v", flags, true)})`;
 }

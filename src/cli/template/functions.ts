@@ -77,8 +77,11 @@ function length(item: Value): Value {
   throw new Problem(item === null || item instanceof Nil ? "len of nil pointer" : `len of type ${pointee(item)}`);
 }
 
+/** Stands for the word that was called, which only its caller knows. */
+export const CALLEE = "\0callee";
+
 function call(target: Value): never {
-  throw new Problem(target === null || target === undefined ? "call of nil" : `non-function ${show(target)} of type ${typeOf(target)}`);
+  throw new Problem(target === null || target === undefined ? "call of nil" : `non-function ${CALLEE} of type ${typeOf(target)}`);
 }
 
 /** What several values are for html, js and urlquery. */
@@ -96,7 +99,15 @@ function split(value: Value, separator: Value): Value {
   return new Slice(separator === "" ? [...text(value)] : text(value).split(text(separator)), "[]string");
 }
 
+/** Bytes, as Docker cuts; of a character that is cut nothing stays. */
+function truncate(value: Value, most: Value): Value {
+  const bytes = Buffer.from(text(value));
+  if (Number(most) < 0) throw new Problem(`runtime error: slice bounds out of range [:${most}]`);
+  return bytes.length <= Number(most) ? text(value) : bytes.toString("utf8", 0, Number(most)).replace(/\ufffd$/, "");
+}
+
 function pad(value: Value, before: Value, after: Value): Value {
+  if (value !== "" && (Number(before) < 0 || Number(after) < 0)) throw new Problem("strings: negative Repeat count");
   return value === "" ? "" : `${" ".repeat(Number(before))}${text(value)}${" ".repeat(Number(after))}`;
 }
 
@@ -128,7 +139,7 @@ const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   lower: { parameters: ["string"], call: (value) => text(value).toLowerCase() },
   upper: { parameters: ["string"], call: (value) => text(value).toUpperCase() },
   pad: { parameters: ["string", "int", "int"], call: pad },
-  truncate: { parameters: ["string", "int"], call: (value, most) => [...text(value)].slice(0, Number(most)).join("") },
+  truncate: { parameters: ["string", "int"], call: truncate },
 };
 
 export function isFunction(name: string): boolean {

@@ -132,7 +132,7 @@ class Lexer {
     if (c === '"') return this.#quoted("string", QUOTED, "unterminated quoted string");
     if (c === "`") return this.#quoted("raw", RAW, "unterminated raw quoted string");
     if (c === "'") return this.#quoted("rune", RUNE, "unterminated character constant");
-    if (c === "$" || (c === "." && !/\d/.test(this.#input[this.#at + 1] ?? ""))) return this.#fieldOrVariable(c);
+    if (c === "$" || (c === "." && /\D/.test(this.#input[this.#at + 1] ?? ""))) return this.#fieldOrVariable(c);
     if (/[.+\-\d]/.test(c)) return this.#number();
     if (/[\p{L}\p{Nd}_]/u.test(c)) return this.#word();
     this.#at += c.length;

@@ -55,6 +55,9 @@ const INSPECTED: readonly (readonly [template: string, answer: string])[] = [
   ["{{upper .State.Pid}}", 'ERR template: :1:14: executing "" at <.State.Pid>: wrong type for value; expected string; got json.Number'],
   ["{{join .Config.Cmd 1}}", 'ERR template: :1:14: executing "" at <.Config.Cmd>: wrong type for value; expected []string; got []interface {}'],
   ['{{join .Config.Labels ","}}', 'ERR template: :1:14: executing "" at <.Config.Labels>: wrong type for value; expected []string; got map[string]interface {}'],
+  ['{{truncate "éa" 2}}|{{truncate "éa" 3}}|{{truncate "abc" 9}}|{{pad .Name 1 2}}|', "é|éa|abc| /c1  |"],
+  ['{{truncate "abc" -1}}', 'ERR template: :1:2: executing "" at <truncate "abc" -1>: error calling truncate: runtime error: slice bounds out of range [:-1]'],
+  ['{{pad "x" -1 1}}', 'ERR template: :1:2: executing "" at <pad "x" -1 1>: error calling pad: strings: negative Repeat count'],
   ['{{printf "%T %v" .State.Pid .HostConfig.CapAdd}}', "int []"],
 ];
 
