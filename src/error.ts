@@ -30,14 +30,20 @@ export class MdkError extends Error {
 }
 
 /** Of node's errors: "ENOENT: no such file or directory, open '/x'", a copy's or rename's with a second path. */
-const NODE_MESSAGE = /^E[A-Z0-9]+: ([^,]+), (\w+)(?: '(.*?)')?(?: -> '(.*)')?$/s;
+const NODE_MESSAGE = /^(E[A-Z0-9]+): ([^,]+), (\w+)(?: '(.*?)')?(?: -> '(.*)')?$/s;
+
+/** strerror(3) where node's words are others. */
+const WORDS: Readonly<Record<string, string>> = {
+  EBUSY: "device or resource busy", EEXIST: "file exists", EIO: "input/output error", EISDIR: "is a directory", ELOOP: "too many levels of symbolic links",
+  ENAMETOOLONG: "file name too long", EXDEV: "invalid cross-device link",
+};
 
 /** The text of anything that was thrown: messages never hold stacks, and what a system call refused reads as Go tells it. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const [, problem = "", call = "", path, second] = NODE_MESSAGE.exec(error.message) ?? [];
-  if (problem === "") return error.message;
-  return `${[call, path, second].filter((part) => part !== undefined).join(" ")}: ${problem}`;
+  const [, code = "", problem = "", call = "", path, second] = NODE_MESSAGE.exec(error.message) ?? [];
+  if (code === "") return error.message;
+  return `${[call, path, second].filter((part) => part !== undefined).join(" ")}: ${WORDS[code] ?? problem}`;
 }
 
 /** A fact of the world, or what the kernel, the disk or the database refused (such errors carry its code): not a mistake of mdk's own. */

@@ -16,7 +16,8 @@ export async function resolveCommand(words: readonly string[], globals: readonly
   const [first, second] = words;
   if (first === undefined || (first === "help" && second === undefined)) {
     const { programHelp } = await import("./help.ts");
-    print(await programHelp(globals));
+    // Docker's: who asks gets it on standard output.
+    (first === undefined ? printError : print)(await programHelp(globals));
     return 0;
   }
   if (first === "help") return await resolveCommand([...words.slice(1), "--help"], globals);
@@ -27,7 +28,7 @@ export async function resolveCommand(words: readonly string[], globals: readonly
   }
   if (second === undefined || second === "--help" || second === "-h") {
     const { groupHelp } = await import("./help.ts");
-    print(await groupHelp(first, group));
+    (second === undefined ? printError : print)(await groupHelp(first, group));
     return 0;
   }
   const entry = own(group.commands, second);

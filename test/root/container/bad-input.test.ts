@@ -188,6 +188,13 @@ test("commands that Docker has and mdk has not, or will not have, get their word
   expect(word("completion", "tcsh")).toBe('mdk: unsupported shell "tcsh": must be one of bash, fish, zsh\n');
 });
 
+test("the help goes to standard output for who asked, and to standard error where a command is missing", () => {
+  for (const [words, asked] of [[[], false], [["container"], false], [["help"], true], [["--help"], true], [["container", "--help"], true]] as const) {
+    const { status, stdout, stderr } = world.mdk(words);
+    expect([words, status, stdout.startsWith("Usage:"), stderr.startsWith("Usage:")]).toEqual([words, 0, asked, !asked]);
+  }
+});
+
 test("an empty value of a flag is none", () => {
   const empty = ["--name", "", "--cidfile", "", "--platform", "", "--pull", "", "--restart", "", "--user", "", "--workdir", "", "--stop-signal", "", "--detach-keys", "", "--log-driver", ""];
   expect(world.ok("run", "--rm", "--network", "none", ...empty, busybox, "echo", "ran")).toBe("ran");

@@ -70,6 +70,21 @@ test("a container has every member of Docker's", () => {
   expect(world.ok("inspect", "--format", "json", "plain")).toStartWith('[{"Id":"');
 });
 
+/** `docker image inspect` of docker 28.2.2. */
+const IMAGE: Kinds = {
+  ...kinds("string", "Architecture Author Comment Created DockerVersion Id Os Parent"), ...kinds("list", "RepoDigests RepoTags"), ...kinds("map", "Config GraphDriver Metadata RootFS"), Size: "number",
+};
+const IMAGE_CONFIG: Kinds = {
+  ...kinds("string", "Domainname Hostname Image User WorkingDir"), ...kinds("boolean", "AttachStderr AttachStdin AttachStdout OpenStdin StdinOnce Tty"),
+  Env: "list", Cmd: "list", Entrypoint: "null", Labels: "null", OnBuild: "null", Volumes: "null",
+};
+
+test("an image has every member of Docker's", () => {
+  const [image] = JSON.parse(world.ok("image", "inspect", busybox));
+  expect([wrong(image, IMAGE), wrong(image.Config, IMAGE_CONFIG)]).toEqual([[], []]);
+  expect(world.ok("inspect", "-f", "{{.RootFS.Type}} {{.Config.Cmd}} {{.Config.Labels}} {{.Config.OnBuild}} {{len .RepoTags}} {{.ID}}", busybox)).toBe(`layers [sh] map[] [] 1 ${image.Id}`);
+});
+
 test("--size tells what the container wrote, and that with its image", () => {
   world.ok("run", "--name", "wrote", "--network", "none", busybox, "sh", "-c", "dd if=/dev/zero of=/a bs=1000 count=5; ln /a /b; mkdir -p /d/e; ln -s / /d/root; dd if=/dev/zero of=/d/e/f bs=1000 count=2");
   const image = Number(world.ok("image", "inspect", "-f", "{{.Size}}", busybox));
