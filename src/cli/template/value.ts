@@ -104,9 +104,14 @@ export function typed(document: unknown, shape: Shape, name = "", parent = ""): 
     return new GoMap(entries.map(([key, value]) => [key, value === null ? new Nil("slice", NIL_TYPES.slice) : typed(value, shape, ITEM)]), type);
   }
   const members = new Map(entries.map(([key, value]) => [key, typed(value, shape, key, name)]));
-  const hidden = (shape.omitted[name] ?? []).filter((key) => !members.has(key));
+  const hidden = (own(shape.omitted, name) ?? []).filter((key) => !members.has(key));
   for (const key of hidden) members.set(key, new Nil("pointer", NIL_TYPES.pointer));
-  return new Struct(shape.types[name] ?? "struct", members, { names: shape.names, hidden });
+  return new Struct(own(shape.types, name) ?? "struct", members, { names: shape.names, hidden });
+}
+
+/** A member may be called "constructor". */
+function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
 }
 
 export const NIL_TYPES = { slice: "[]string", map: "map[string]string", pointer: "*struct" } as const;

@@ -67,6 +67,14 @@ test("inspect: Docker's types first, the document itself where they lack somethi
   }
 });
 
+test("members and labels with the names of Object.prototype are members and labels", () => {
+  const document = JSON.parse('{"constructor":{"toString":{"a":1}},"Config":{"Labels":{"__proto__":"x","constructor":"y"}}}');
+  const render = (template: string): string => compileTemplate(template).document(document, INSPECT_SHAPE, { lenient: true });
+  expect(render('{{.constructor.toString}} {{index .Config.Labels "__proto__"}} {{.Config.Labels.constructor}} {{json .Config.Labels}}')).toBe('{1} x y {"__proto__":"x","constructor":"y"}');
+  expect(() => render("{{.Config.valueOf}}")).toThrow('map has no entry for key "valueOf"');
+  expect(() => render("{{.Config.Labels.valueOf.x}}{{.hasOwnProperty}}")).toThrow('no entry for key');
+});
+
 test("rows of a list: members take nothing, methods one string, and errors name Docker's type", () => {
   const row = (template: string): string => render(() => compileTemplate(template).row({ ID: "1", Names: "n", Ports: "a->b" }, "*formatter.ContainerContext", { Label: (name) => `<${name}>` }));
   expect(row('{{.Names}} {{.Label "a"}} {{json .Ports}}')).toBe('n <a> "a->b"');
