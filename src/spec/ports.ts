@@ -148,9 +148,3 @@ function append(requests: PortRequest[], request: PortRequest): void {
 export function portPairs({ containerPort, hostPort, length }: PortRange): [container: number, host: number][] {
   return Array.from({ length }, (_, index) => [containerPort + index, hostPort + index]);
 }
-
-/** "0.0.0.0:8000-8001->80-81/tcp", as `docker ps` writes neighbours. */
-export function formatPorts({ protocol, hostAddress, hostPort, containerPort, length }: PortRange): string {
-  const range = (first: number): string => (length === 1 ? String(first) : `${first}-${first + length - 1}`);
-  return `${hostAddress}:${range(hostPort)}->${range(containerPort)}/${protocol}`;
-}

@@ -1,4 +1,6 @@
 /** `ps --filter`: which containers are chosen (moby daemon/list.go), in Docker's words for what is no filter. */
+import { bridgedOf } from "../../spec/network.ts";
+import { portPairs } from "../../spec/ports.ts";
 import { findContainer } from "../../engine/container/find.ts";
 import type { Summary } from "../../engine/container/list.ts";
 import type { Context } from "../../engine/context.ts";
@@ -107,7 +109,9 @@ function holds(value: string, port: string): boolean {
 /** Ports of the host that lead to the container: "8080/tcp"; of one that does not run those that were asked for. */
 function publishedOf(summary: Summary, details: (summary: Summary) => Container | null): readonly string[] {
   const { container, status } = summary;
-  if (status.word === "running" && container.network !== null) return container.network.ports.map(({ hostPort, protocol }) => `${hostPort}/${protocol}`);
+  if (status.word === "running" && container.network !== null) {
+    return (bridgedOf(container.network)?.ports ?? []).flatMap((range) => portPairs(range).map(([, port]) => `${port}/${range.protocol}`));
+  }
   return Object.entries(details(summary)?.host.PortBindings ?? {}).flatMap(([port, bindings]) => bindings.map(({ HostPort }) => `${HostPort}/${port.split("/")[1]}`));
 }
 

@@ -21,7 +21,7 @@ export function shownPorts(exposed: string, ranges: readonly PortRange[]): strin
   const published = ranges.flatMap((range) => portPairs(range).map(([containerPort, hostPort]) => ({ ...range, containerPort, hostPort })));
   const taken = new Set(published.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`));
   const only = exposed.split(", ").filter((text) => text !== "" && !taken.has(text)).flatMap((text): Shown[] => {
-    const [, first = "", last = first, protocol = ""] = /^(\d{1,5})(?:-(\d{1,5}))?\/(.*)$/.exec(text) ?? [];
+    const [, first = "", last = first, protocol = "tcp"] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(.*))?$/.exec(text) ?? [];
     if (first === "") return [];
     return Array.from({ length: Math.max(1, Number(last) - Number(first) + 1) }, (_, index) => ({ port: Number(first) + index, protocol, host: null }));
   });

@@ -2,7 +2,7 @@
 import { printError } from "./text.ts";
 
 /** "WARNING: text", as Docker's command prints what the engine warns of. */
-async function warn(texts: readonly string[]): Promise<void> {
+export async function warn(texts: readonly string[]): Promise<void> {
   if (texts.length === 0) return;
   const { createConsola } = await import("consola/core");
   const reporter = { log: (entry: { args: unknown[] }) => printError(`WARNING: ${entry.args.join(" ")}`) };

@@ -107,7 +107,6 @@ test("the nearest word counts swapped neighbours as one mistake and knows when n
 const IDLE: Readonly<Record<string, string>> = {
   "disable-content-trust": "Docker's own default: nothing is verified by Docker Content Trust",
   volumes: "of rm: mdk makes no anonymous volumes that could go along",
-  "publish-all": "not carried out yet",
 };
 
 test("every flag that a command asks for is in its table, and every flag in a table is asked for", async () => {
