@@ -1,5 +1,6 @@
 //! Clients that attach to a container or wait for its end, over SOCK_SEQPACKET: a message is a kind and what belongs to it.
 //!
+//!   monitor → client   'h' protocol      its first message: the version below, u16, little-endian
 //!   client → monitor   'a' flags         attach: 1 writes stdin, 2 takes stdout, 4 takes stderr
 //!                      'x'               wait for the end only
 //!                      'c'               wait for the end, then clean up in the monitor's stead
@@ -12,7 +13,11 @@
 //!                      'x' code oom      it has ended; two bytes, the last message
 //!
 //! A message is at most 32 KiB. Closing detaches. Where stdin_once holds, stdin ends with the first client that attached
-//! with flag 1. A client that does not read holds back the program, not the monitor.
+//! with flag 1. A client that does not read holds back the program, not the monitor, and not for ever
+//! (stream.zig).
+//!
+//! Monitors outlive upgrades. The protocol grows without a new version: either side ignores kinds that it does not know, and
+//! what follows the fields of a message. A change that those before it cannot ignore is a new version.
 const std = @import("std");
 const linux = @import("linux.zig");
 const Monitor = @import("monitor.zig").Monitor;
@@ -20,6 +25,9 @@ const Queue = @import("queue.zig").Queue;
 const socket = @import("socket.zig");
 const watch = @import("watch.zig");
 const sys = linux.sys;
+
+/// The same as PROTOCOL in src/runtime/protocol.ts.
+pub const protocol: u16 = 1;
 
 pub const max_message = 32 << 10;
 pub const max_clients = 32;
@@ -43,7 +51,7 @@ pub const Client = struct {
         return client.watch.fd >= 0 and client.streams >> (@as(u3, 1) + index) & 1 == 1;
     }
 
-    pub fn put(client: *Client, message: []const u8) void {
+    pub noinline fn put(client: *Client, message: []const u8) void {
         if (client.watch.fd < 0) return;
         if (client.queue.empty()) {
             switch (sys.errno(socket.send(client.watch.fd, message))) {
@@ -62,7 +70,7 @@ pub const Client = struct {
         client.queue.free();
     }
 
-    pub fn flush(client: *Client) void {
+    pub noinline fn flush(client: *Client) void {
         while (!client.queue.empty()) {
             const pending = client.queue.pending();
             const length = std.mem.readInt(u32, pending[0..4], .little);
@@ -75,7 +83,7 @@ pub const Client = struct {
         }
     }
 
-    pub fn close(client: *Client) void {
+    pub noinline fn close(client: *Client) void {
         client.watch.close();
         client.queue.free();
         client.streams = 0;
@@ -93,18 +101,23 @@ pub fn accept(m: *Monitor) void {
     if (sys.errno(rc) == .SUCCESS) _ = add(m, place, @intCast(rc));
 }
 
-pub fn add(m: *Monitor, index: usize, fd: i32) *Client {
+pub noinline fn add(m: *Monitor, index: usize, fd: i32) *Client {
     const client = &m.clients[index];
     client.* = .{ .watch = .{ .source = .client, .index = @intCast(index), .fd = fd } };
+    var message: [3]u8 = .{ 'h', 0, 0 };
+    std.mem.writeInt(u16, message[1..3], protocol, .little);
+    client.put(&message);
     return client;
 }
 
-/// Messages of one client, as long as the program takes what it types.
-pub fn read(m: *Monitor, index: u32) void {
+/// Messages of one client. What somebody types waits until the program takes it; one that is gone must not keep its place so
+/// long, and has no more to say than its socket holds.
+pub noinline fn read(m: *Monitor, index: u32, gone: bool) void {
     const client = &m.clients[index];
     for (0..16) |_| {
-        if (client.watch.fd < 0 or !m.input.queue.empty()) return;
-        m.buffers_used = true;
+        const waits = !gone and client.streams & takes_stdin != 0 and !m.input.queue.empty();
+        if (client.watch.fd < 0 or waits) return;
+        m.useBuffers();
         const rc = sys.recvfrom(client.watch.fd, m.buffer.ptr, max_message, sys.MSG.DONTWAIT, null, null);
         switch (sys.errno(rc)) {
             .SUCCESS => if (rc > 0) {
@@ -115,21 +128,27 @@ pub fn read(m: *Monitor, index: u32) void {
             .AGAIN => return,
             else => {},
         }
-        client.close();
-        return m.feederEnded(.{ .client = index });
+        return leave(m, client);
     }
+}
+
+/// A client that is gone, or is to be.
+pub noinline fn leave(m: *Monitor, client: *Client) void {
+    const index = client.watch.index;
+    client.close();
+    m.feederEnded(.{ .client = index });
 }
 
 fn handle(m: *Monitor, index: u32, message: []const u8) void {
     const client = &m.clients[index];
     const rest = message[1..];
     switch (message[0]) {
-        'a' => if (rest.len == 1) hello(m, index, rest[0]),
+        'a' => if (rest.len >= 1) hello(m, index, rest[0]),
         'i' => if (client.streams & takes_stdin != 0 and m.open_stdin) m.input.put(rest),
         'c' => client.cleans = true,
         'd' => m.cleaned = m.cleaned or client.cleans,
         'e' => m.feederEnded(.{ .client = index }),
-        'w' => if (rest.len == 4 and m.input.terminal and m.input.watch.fd >= 0) {
+        'w' => if (rest.len >= 4 and m.input.terminal and m.input.watch.fd >= 0) {
             const size = [4]u16{ std.mem.readInt(u16, rest[0..2], .little), std.mem.readInt(u16, rest[2..4], .little), 0, 0 };
             _ = sys.ioctl(m.input.watch.fd, 0x5414, @intFromPtr(&size)); // TIOCSWINSZ
         },

@@ -51,7 +51,7 @@ pub fn start(request: *const launch.Request, run: *const plan.Run, ends: [2]i32,
 
     const up: i32 = 3; // all that is left, with /dev/null
     if (ends[1] != up) _ = sys.dup3(ends[1], up, linux.CLOSE_ON_EXEC);
-    linux.closeFrom(up + 1, false);
+    linux.closeFrom(up + 1) catch end(up, 125);
     linux.unmapMemory(request.memory);
     reap(up, @intCast(init));
 }

@@ -5,14 +5,14 @@ const sys = @import("linux.zig").sys;
 
 pub const max_length = 30;
 
-pub fn now(buffer: *[max_length]u8) []const u8 {
+pub noinline fn now(buffer: *[max_length]u8) []const u8 {
     var time: sys.timespec = undefined;
     _ = sys.clock_gettime(.REALTIME, &time);
     return format(buffer, @intCast(time.sec), @intCast(time.nsec));
 }
 
 /// Seconds that never jump, for waiting.
-pub fn monotonicMilliseconds() u64 {
+pub noinline fn monotonicMilliseconds() u64 {
     var time: sys.timespec = undefined;
     _ = sys.clock_gettime(.MONOTONIC, &time);
     return @as(u64, @intCast(time.sec)) * 1000 + @as(u64, @intCast(time.nsec)) / 1_000_000;

@@ -9,7 +9,7 @@ pub const Descriptors = struct {
     count: usize = 0,
 
     /// More than a plan can bring (SCM_MAX_FD) are not kept; -1 is none.
-    pub fn add(list: *Descriptors, fd: i32) void {
+    pub noinline fn add(list: *Descriptors, fd: i32) void {
         if (fd < 0 or list.count == list.sorted.len) return;
         var at = list.count;
         while (at > 0 and list.sorted[at - 1] > fd) : (at -= 1) list.sorted[at] = list.sorted[at - 1];
@@ -30,11 +30,11 @@ pub const Descriptors = struct {
         }
     }
 
-    /// What is below the lowest stays, too.
-    pub fn closeOthers(list: *const Descriptors) void {
+    /// What is below the lowest stays, too. Whoever cannot close must not go on: what stays open may be the host's.
+    pub fn closeOthers(list: *const Descriptors) linux.Error!void {
         for (list.sorted[0..list.count], 0..) |fd, index| {
             const next = if (index + 1 < list.count) list.sorted[index + 1] else std.math.maxInt(i32);
-            if (next > fd + 1) _ = sys.syscall3(.close_range, @intCast(fd + 1), @intCast(next - 1), 0);
+            if (next > fd + 1) try linux.closeRange(fd + 1, next - 1);
         }
     }
 };
@@ -48,7 +48,7 @@ test "what is kept stays open, all else above is closed, and a step's descriptor
     list.add(-1);
     list.addStep(.{ .setns = .{ .fd = @fromBackingInt(@as(u32, @bitCast(pipes[2][0]))), .flags = 0 } });
     list.addStep(.{ .umask = .{ .mask = 0 } });
-    list.closeOthers();
+    try list.closeOthers();
     for ([_]i32{ pipes[0][0], pipes[2][0] }) |fd| _ = try linux.check(sys.fcntl(fd, sys.F.GETFD, 0), "fcntl", "");
     for ([_]i32{ pipes[0][1], pipes[1][0], pipes[1][1], pipes[2][1] }) |fd|
         try std.testing.expectEqual(.BADF, sys.errno(sys.fcntl(fd, sys.F.GETFD, 0)));

@@ -1,6 +1,6 @@
 //! The end of a container or an exec'd process, in the order on which crash safety rests: the streams are emptied, the
 //! cgroup is empty, the exit record is there, waiters are told, the client is told, the mount namespace is closed, the run
-//! lock is released, and somebody cleans up.
+//! lock is released, and somebody cleans up. None of that waits for a reader.
 const std = @import("std");
 const attach = @import("attach.zig");
 const clock = @import("clock.zig");
@@ -12,23 +12,28 @@ const sys = linux.sys;
 
 pub const Phase = enum {
     running,
-    /// What a foreground client has not read yet is still being written.
-    flushing,
-    /// The client was told and may say that it has cleaned up.
+    /// The end is recorded and told. Who cleans up is waited for, for a while.
     told,
-    /// Attached clients get their last messages; then the monitor ends.
+    /// The cleanup that the monitor has started is waited for, for a while.
+    cleaning,
+    /// Nothing of the container is held any more. Readers get what is left for them, as long as they take it; then the monitor ends.
     leaving,
 };
 
 /// So long the mounts stay for a client that cleans up: their last unmount keeps the disk busy, and the client writes to it.
-const holding_ms = 2_000;
+const mounts_ms = 2_000;
 
-/// So long a client that takes nothing is waited for at the very end.
-const patience_ms = 10_000;
+/// So long whoever said that it would clean up is waited for; then the monitor does it. No reader is ever waited for.
+const client_ms = 10_000;
+
+/// So long the monitor's own cleanup is waited for: an upper directory may be large.
+const cleanup_ms = 120_000;
 
 pub fn begin(m: *Monitor, code: u8) void {
     if (m.phase != .running) return;
-    m.phase = .flushing;
+    m.phase = .told;
+    m.timers.start(.mounts, mounts_ms);
+    m.timers.start(.cleanup, client_ms);
     m.code = code;
     for ([_]u1{ 0, 1 }) |index| emptyOutput(m, index);
     m.discards = true;
@@ -39,13 +44,18 @@ pub fn begin(m: *Monitor, code: u8) void {
     for (m.kept.hold) |fd| linux.close(fd);
     m.kept.hold.len = 0;
     m.oom = m.oom_events >= 0 and oomKilled(m.oom_events);
-    // Without a record "exited" is the lock's word: it must be free before anybody is told.
-    if (m.ready and m.record >= 0 and !writeRecord(m)) release(m);
+    const recorded = m.ready and m.record >= 0 and writeRecord(m);
+    // Held mounts are closed when the client has cleaned up: an overlay's last unmount writes back its whole upper file
+    // system. Without a record "exited" is the lock's word: it must be free before anybody is told.
+    if (!recorded or !m.hold_mounts) release(m);
+    m.dropEmpty();
     // A container that never ran has no waiters but its own client.
-    if (!m.tell_after_cleanup) return attach.tellAll(m);
-    attach.tellCleaners(m, &m.clients);
-    // The client that cleans up does so when it has learned of the end: the plan's client is the first.
-    if (m.client_cleans and m.clients[0].planned) attach.tell(m, &m.clients[0]);
+    if (m.tell_after_cleanup) {
+        attach.tellCleaners(m, &m.clients);
+        // The client that cleans up does so when it has learned of the end: the plan's client is the first.
+        if (m.client_cleans and m.clients[0].planned) attach.tell(m, &m.clients[0]);
+    } else attach.tellAll(m);
+    tellClient(m);
 }
 
 /// Most reads that empty a pipe: none takes less than a page of it, unless that is the last. A pty has less.
@@ -64,32 +74,30 @@ fn emptyOutput(m: *Monitor, index: u1) void {
     if (m.contains_cage or m.input.terminal) m.outputs[index].close();
 }
 
-/// Goes on as far as it can.
+/// Goes on as far as it can: release and cleanup on one track, bounded by time; what readers have not taken on the other,
+/// bounded by what a queue holds and by the time in which a reader takes nothing (stream.zig).
 pub fn proceed(m: *Monitor) void {
-    if (m.phase == .flushing) {
-        const flushed = m.handed_outputs[0].queue.empty() and m.handed_outputs[1].queue.empty();
-        if (!flushed and m.channel.fd >= 0) return;
-        // Whoever reads the client's output waits for its end too: it must not have to wait for the mounts.
-        for (&m.handed_outputs) |*output| output.drop();
-        tellClient(m);
-        m.phase = .told;
-        m.deadline = clock.monotonicMilliseconds() + holding_ms;
-    }
+    if (m.phase == .running) return;
+    m.dropEmpty();
     if (m.phase == .told) {
-        const awaited = !m.cleaned and (m.channel.fd >= 0 or attach.awaitsCleaner(m));
-        if (awaited and m.run_lock >= 0 and clock.monotonicMilliseconds() < m.deadline) {
-            m.buffers_used = true; // wakes up within a second
-            return;
-        }
+        const somebody = m.channel.fd >= 0 or attach.awaitsCleaner(m);
+        const awaited = !m.cleaned and somebody and m.timers.isSet(.cleanup);
+        if (awaited and m.run_lock >= 0 and m.timers.isSet(.mounts)) return;
         release(m);
         if (awaited) return;
-        if (!m.cleaned and m.kept.cleanup.len > 0) cleanUp(m);
+        m.phase = .cleaning;
+        m.timers.stop(.cleanup);
+        m.timers.start(.cleanup, cleanup_ms);
+        if (!m.cleaned) cleanUp(m);
+    }
+    if (m.phase == .cleaning) {
+        if (m.cleaner.fd >= 0 and m.timers.isSet(.cleanup)) return;
         m.phase = .leaving;
-        m.deadline = clock.monotonicMilliseconds() + patience_ms;
         attach.tellAll(m);
         while (m.listener.fd >= 0 and acceptWaiting(m)) {}
+        m.listener.close();
     }
-    if (m.phase == .leaving) leave(m);
+    leave(m);
 }
 
 /// One of those that no place was free for while the program ran; who has got all of its messages makes room.
@@ -107,29 +115,25 @@ fn acceptWaiting(m: *Monitor) bool {
 }
 
 fn leave(m: *Monitor) void {
-    m.listener.close();
-    const patient = clock.monotonicMilliseconds() < m.deadline;
     for (&m.clients) |*client| {
-        if (!patient or client.queue.empty()) continue;
-        m.buffers_used = true; // wakes up within a second
-        return;
+        if (!client.queue.empty()) return;
+    }
+    for (&m.handed_outputs) |*output| {
+        if (!output.queue.empty()) return;
     }
     if (m.outputs[0].fd >= 0 or m.outputs[1].fd >= 0) return;
     sys.exit_group(0);
 }
 
-/// `exited` is said when nothing that the client may do next stands in the way. Where the mount namespace was held,
-/// closing it may take long (an overlay's last unmount writes back its whole upper file system): then it comes when the
-/// client has cleaned up, and the run lock, which those wait for who mount the upper again, after that.
+/// `exited` is said when nothing that the client may do next stands in the way.
 fn tellClient(m: *Monitor) void {
-    const held = m.hold_mounts and m.ready;
-    if (!held) release(m);
     if (m.channel.fd < 0) return;
-    const rc = report.send(m.channel.fd, .{ .exited = .{ .code = m.code, .oom = m.oom } }, &.{});
+    const pending = !m.handed_outputs[0].queue.empty() or !m.handed_outputs[1].queue.empty();
+    const rc = report.send(m.channel.fd, .{ .exited = .{ .code = m.code, .oom = m.oom, .pending = pending } }, &.{});
     if (sys.errno(rc) != .SUCCESS) m.channel.close(); // no word can reach the client: its end of file must
 }
 
-fn release(m: *Monitor) void {
+noinline fn release(m: *Monitor) void {
     if (m.run_lock < 0) return;
     linux.close(m.mounts);
     linux.close(m.run_lock);
@@ -141,18 +145,21 @@ fn release(m: *Monitor) void {
 fn writeRecord(m: *const Monitor) bool {
     var time: [clock.max_length]u8 = undefined;
     const finished = clock.now(&time);
-    var buffer: [128]u8 = undefined;
+    var buffer: [160]u8 = undefined;
     var length = linux.decimal(&buffer, "{\"version\":1,\"code\":", m.code).len;
-    for ([_][]const u8{ if (m.oom) ",\"oom\":true,\"finished\":\"" else ",\"oom\":false,\"finished\":\"", finished, "\"}\n" }) |part| {
-        @memcpy(buffer[length..][0..part.len], part);
-        length += part.len;
-    }
+    length = linux.decimal(&buffer, append(&buffer, length, if (m.oom) ",\"oom\":true,\"lost\":" else ",\"oom\":false,\"lost\":"), if (m.log) |*log| log.dropped else 0).len;
+    for ([_][]const u8{ ",\"finished\":\"", finished, "\"}\n" }) |part| length = append(&buffer, length, part).len;
     const flags: sys.O = .{ .ACCMODE = .WRONLY, .CREAT = true, .TRUNC = true, .CLOEXEC = true, .NOFOLLOW = true };
     const file = linux.checkFd(sys.openat(m.record, "exit.tmp", flags, 0o600), "openat", "exit") catch return false;
     const rc = sys.write(file, &buffer, length);
     linux.close(file);
     return sys.errno(rc) == .SUCCESS and rc == length and
         sys.errno(sys.renameat(m.record, "exit.tmp", m.record, "exit")) == .SUCCESS;
+}
+
+fn append(buffer: []u8, length: usize, part: []const u8) []u8 {
+    @memcpy(buffer[length..][0..part.len], part);
+    return buffer[0 .. length + part.len];
 }
 
 /// Every process that the file names, until there is none. Bounded: one that hangs in the kernel cannot be waited for.
@@ -189,18 +196,25 @@ fn oomCount(text: []const u8) u64 {
     return 0;
 }
 
-/// Executes the cleanup and waits for it.
+/// Executes the cleanup; its end is an event.
 fn cleanUp(m: *Monitor) void {
-    const rc = sys.fork();
-    if (sys.errno(rc) != .SUCCESS) return;
-    if (rc == 0) {
-        linux.defaultSignals();
-        linux.closeFrom(3, false);
-        _ = sys.execve(m.kept.cleanup[0].?, m.kept.cleanup.ptr, m.kept.cleanup_environment.ptr);
-        sys.exit_group(127); // mdk's file is gone: the next command finds the exit record
+    if (m.kept.cleanup.len == 0) return;
+    const rc = linux.clone(0, null, &m.cleaner.fd);
+    if (sys.errno(rc) != .SUCCESS) {
+        m.cleaner.fd = -1;
+        return;
     }
-    var status: u32 = 0;
-    _ = linux.wait(@intCast(rc), &status, 0);
+    if (rc != 0) return;
+    linux.defaultSignals();
+    linux.closeFrom(3) catch sys.exit_group(127);
+    _ = sys.execve(m.kept.cleanup[0].?, m.kept.cleanup.ptr, m.kept.cleanup_environment.ptr);
+    sys.exit_group(127); // mdk's file is gone: the next command finds the exit record
+}
+
+pub fn cleanedUp(m: *Monitor) void {
+    var info: sys.siginfo_t = undefined;
+    _ = sys.waitid(.PIDFD, m.cleaner.fd, &info, sys.W.EXITED | sys.W.NOHANG, null);
+    m.cleaner.close();
 }
 
 test "the kernel's count of processes killed for memory" {

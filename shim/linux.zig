@@ -34,7 +34,7 @@ pub var failure: Failure = .{};
 pub const Error = error{Failed};
 
 /// Passes a result through, or remembers the failure.
-pub fn check(rc: usize, call: []const u8, object: []const u8) Error!usize {
+pub noinline fn check(rc: usize, call: []const u8, object: []const u8) Error!usize {
     const errno = sys.errno(rc);
     if (errno == .SUCCESS) return rc;
     return fail(errno, call, object);
@@ -55,7 +55,7 @@ pub fn number(fd: plan.Fd) i32 {
     return @bitCast(@backingInt(fd));
 }
 
-pub fn close(fd: i32) void {
+pub noinline fn close(fd: i32) void {
     if (fd >= 0) _ = sys.close(fd);
 }
 
@@ -185,9 +185,14 @@ pub fn nameProcess() void {
     _ = prctl(.SET_NAME, @intFromPtr("mdk-shim"));
 }
 
-/// Closes `first` and everything above, or marks it close-on-exec.
-pub fn closeFrom(first: i32, on_exec: bool) void {
-    _ = sys.syscall3(.close_range, word(first), std.math.maxInt(i32), if (on_exec) 4 else 0);
+/// Closes every descriptor from `first` to `last` (close_range(2), since 5.9).
+pub noinline fn closeRange(first: i32, last: i32) Error!void {
+    _ = try check(sys.syscall3(.close_range, word(first), word(last), 0), "close_range", "");
+}
+
+/// Closes `first` and everything above.
+pub fn closeFrom(first: i32) Error!void {
+    try closeRange(first, std.math.maxInt(i32));
 }
 
 pub fn setNonblocking(fd: i32) void {
@@ -196,7 +201,7 @@ pub fn setNonblocking(fd: i32) void {
 }
 
 /// Zeroed private pages; only those touched are paid for.
-pub fn mapMemory(length: usize) Error![]align(4096) u8 {
+pub noinline fn mapMemory(length: usize) Error![]align(4096) u8 {
     const rc = sys.mmap(null, length, .{ .READ = true, .WRITE = true }, .{ .TYPE = .PRIVATE, .ANONYMOUS = true, .NORESERVE = true }, -1, 0);
     _ = try check(rc, "mmap", "");
     return @as([*]align(4096) u8, @ptrFromInt(rc))[0..length];
@@ -212,7 +217,7 @@ pub fn forgetMemory(memory: []align(4096) u8) void {
 }
 
 /// Decimal text of a number, NUL-terminated, in `buffer`; for /proc/self/fd/N and the like.
-pub fn decimal(buffer: []u8, prefix: []const u8, value: u64) [:0]u8 {
+pub noinline fn decimal(buffer: []u8, prefix: []const u8, value: u64) [:0]u8 {
     if (buffer.ptr != prefix.ptr) @memcpy(buffer[0..prefix.len], prefix); // it may be there already
     var digits: [20]u8 = undefined;
     var at: usize = digits.len;

@@ -93,9 +93,16 @@ pub const Log = struct {
             log.partial_used[kept] = 0;
         }
         log.flush();
+        if (log.dropped > 0) _ = log.tellDropped();
     }
 
-    fn entry(log: *Log, stream: Stream, text: []const u8, newline: bool) void {
+    /// A line of mdk's own, on stderr; `text` needs no escaping.
+    pub fn say(log: *Log, text: []const u8) void {
+        log.time_length = clock.now(&log.time).len;
+        if (log.file < 0 or !log.note(text)) log.dropped += 1;
+    }
+
+    noinline fn entry(log: *Log, stream: Stream, text: []const u8, newline: bool) void {
         if (log.out.len - log.used < 6 * text.len + entry_overhead) log.flush();
         log.put("{\"log\":\"");
         log.used += encode(log.out[log.used..], text);
@@ -108,13 +115,13 @@ pub const Log = struct {
         if (log.max_size > 0 and log.size + log.used >= log.max_size) log.flush();
     }
 
-    fn put(log: *Log, text: []const u8) void {
+    noinline fn put(log: *Log, text: []const u8) void {
         @memcpy(log.out[log.used..][0..text.len], text);
         log.used += text.len;
     }
 
     /// The entries to the file, all or none: half an entry would spoil the next one.
-    fn flush(log: *Log) void {
+    noinline fn flush(log: *Log) void {
         if (log.used == 0) return;
         defer {
             log.used = 0;
@@ -129,7 +136,7 @@ pub const Log = struct {
         if (!log.append(log.out[0..log.used])) log.dropped += log.entries;
     }
 
-    fn append(log: *Log, bytes: []const u8) bool {
+    noinline fn append(log: *Log, bytes: []const u8) bool {
         if (log.file < 0) return false;
         const rc = sys.write(log.file, bytes.ptr, bytes.len);
         if (sys.errno(rc) == .SUCCESS and rc == bytes.len) {
@@ -141,17 +148,23 @@ pub const Log = struct {
     }
 
     fn tellDropped(log: *Log) bool {
-        var buffer: [200]u8 = undefined;
-        const begin = linux.decimal(&buffer, "{\"log\":\"mdk: ", log.dropped).len;
-        const middle = " lines lost: the log could not be written\\n\",\"stream\":\"stderr\",\"time\":\"";
-        @memcpy(buffer[begin..][0..middle.len], middle);
-        const time = log.time[0..log.time_length];
-        @memcpy(buffer[begin + middle.len ..][0..time.len], time);
-        const end = begin + middle.len + time.len;
-        @memcpy(buffer[end..][0..3], "\"}\n");
-        if (!log.append(buffer[0 .. end + 3])) return false;
+        var buffer: [80]u8 = undefined;
+        const text = linux.decimal(&buffer, "", log.dropped);
+        const rest = " lines lost: the log could not be written";
+        @memcpy(buffer[text.len..][0..rest.len], rest);
+        if (!log.note(buffer[0 .. text.len + rest.len])) return false;
         log.dropped = 0;
         return true;
+    }
+
+    noinline fn note(log: *Log, text: []const u8) bool {
+        var buffer: [250]u8 = undefined;
+        var length: usize = 0;
+        for ([_][]const u8{ "{\"log\":\"mdk: ", text, "\\n\",\"stream\":\"stderr\",\"time\":\"", log.time[0..log.time_length], "\"}\n" }) |part| {
+            @memcpy(buffer[length..][0..part.len], part);
+            length += part.len;
+        }
+        return log.append(buffer[0..length]);
     }
 
     /// name.2 → name.3, name.1 → name.2, name → name.1, and a new file. `max_files` counts the current one.

@@ -48,4 +48,5 @@ test {
     _ = @import("socket.zig");
     _ = @import("report.zig");
     _ = @import("stream.zig");
+    _ = @import("timers.zig");
 }

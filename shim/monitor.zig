@@ -13,8 +13,10 @@ const Log = @import("log.zig").Log;
 const plan = @import("plan.zig");
 const process = @import("process.zig");
 const report = @import("report.zig");
+const buffers_ms = @import("serve.zig").buffers_ms;
 const serve = @import("serve.zig").serve;
 const stream = @import("stream.zig");
+const Timers = @import("timers.zig").Timers;
 const watch = @import("watch.zig");
 const check = linux.check;
 const number = linux.number;
@@ -27,7 +29,9 @@ pub const Monitor = struct {
     epoll: i32 = -1,
     /// One read, or one message; the first byte is for a message's kind.
     buffer: []align(4096) u8 = &.{},
-    buffers_used: bool = false,
+    timers: Timers = .{},
+    /// The plan's: so long a reader may take nothing.
+    reader_ms: u64 = 0,
     /// The program has ended: what still comes out of its pipes is nobody's.
     discards: bool = false,
     log: ?Log = null,
@@ -42,8 +46,8 @@ pub const Monitor = struct {
     open_stdin: bool = false,
     stdin_once: bool = false,
     feeder: Feeder = .nobody,
-    /// The pty's other side is closed: looked at again from time to time.
-    terminal_idle: bool = false,
+    /// The pty's master has come: nobody gives another one.
+    terminal_came: bool = false,
 
     listener: watch.Watch = .{ .source = .listener },
     clients: [attach.max_clients]attach.Client = @splat(.{}),
@@ -51,8 +55,10 @@ pub const Monitor = struct {
     up: watch.Watch = .{ .source = .up },
     /// pidfd of our child: the cage, or an exec'd process.
     process: watch.Watch = .{ .source = .process },
-    /// Of an exec: pid of our first child, which says who the process is and ends.
+    /// Of an exec: pid of our first child, which says who the process is and ends; -1: it has.
     forerunner: i32 = -1,
+    /// How often the dead process's status was asked for in vain.
+    tries: u8 = 0,
     contains_cage: bool = false,
 
     run_lock: i32 = -1,
@@ -64,18 +70,28 @@ pub const Monitor = struct {
     client_cleans: bool = false,
     tell_after_cleanup: bool = false,
     kept: Kept = undefined,
+    /// pidfd of the cleanup that we started.
+    cleaner: watch.Watch = .{ .source = .cleaner },
 
     phase: ending.Phase = .running,
     /// The client has said "d".
     cleaned: bool = false,
-    deadline: u64 = 0,
     ready: bool = false,
     told: bool = false,
     code: u8 = 137,
     oom: bool = false,
 
+    pub fn useBuffers(m: *Monitor) void {
+        m.timers.start(.buffers, buffers_ms);
+    }
+
+    /// After the end: whoever has everything learns that no more comes.
+    pub fn dropEmpty(m: *Monitor) void {
+        for (&m.handed_outputs) |*output| if (output.queue.empty()) output.drop();
+    }
+
     /// stdin's source has ended, or said so.
-    pub fn feederEnded(m: *Monitor, who: Feeder) void {
+    pub noinline fn feederEnded(m: *Monitor, who: Feeder) void {
         if (!std.meta.eql(m.feeder, who)) return;
         if (!m.stdin_once) {
             m.feeder = .nobody;
@@ -167,6 +183,7 @@ fn pipe() linux.Error![2]i32 {
 fn settings(m: *Monitor, p: *const plan.Monitor) linux.Error!void {
     m.open_stdin = p.streams.open_stdin or p.streams.handed_stdin != null;
     m.stdin_once = p.streams.stdin_once;
+    m.reader_ms = p.streams.reader_ms;
     m.input.terminal = p.streams.terminal;
     m.client_cleans = p.client_cleans;
     m.tell_after_cleanup = p.tell_after_cleanup;
@@ -200,22 +217,31 @@ fn resident(request: *launch.Request) noreturn {
         attach.add(m, 0, number(fd)).planned = true;
         attach.hello(m, 0, @truncate(p.client_streams));
     }
-    closeOthers(m);
+    closeOthers(m) catch fatal(request);
     linux.unmapMemory(request.memory);
     serve(m);
 }
 
-fn closeOthers(m: *const Monitor) void {
+fn closeOthers(m: *const Monitor) linux.Error!void {
     var list: Descriptors = .{};
-    for ([_]i32{
-        2,                m.epoll,                 m.channel.fd,                 m.listener.fd,                m.up.fd,               m.process.fd,
-        m.run_lock,       m.record,                m.oom_events,                 m.procs,                      m.outputs[0].fd,       m.outputs[1].fd,
-        m.input.watch.fd, m.handed_input.watch.fd, m.handed_outputs[0].watch.fd, m.handed_outputs[1].watch.fd, m.clients[0].watch.fd,
-    }) |fd| list.add(fd);
+    list.add(2);
+    addWatches(&list, m);
+    for ([_]i32{ m.epoll, m.run_lock, m.record, m.oom_events, m.procs }) |fd| list.add(fd);
     if (m.log) |*log| {
         list.add(log.directory);
         list.add(log.file);
     }
     for (m.kept.hold) |fd| list.add(fd);
-    list.closeOthers();
+    try list.closeOthers();
+}
+
+/// Every Watch that there is in a value: a source that comes to the monitor cannot be forgotten here.
+fn addWatches(list: *Descriptors, value: anytype) void {
+    const T = @TypeOf(value.*);
+    if (T == watch.Watch) return list.add(value.fd);
+    switch (@typeInfo(T)) {
+        .array => for (value) |*item| addWatches(list, item),
+        .@"struct" => |info| inline for (info.field_names) |name| addWatches(list, &@field(value, name)),
+        else => {},
+    }
 }

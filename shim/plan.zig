@@ -15,7 +15,7 @@
 //!   report socket  ◀── created + [netns, netlink socket]     init
 //!   (network)      ─── one byte "g" ─────────▶ init          (end of file instead: abort)
 //!   report socket  ◀── ready; end of file: the program runs; failed, even after ready: it does not
-//!   channel        ◀── exited (monitor, after the exit record) ─── "d": cleaned up ──▶ monitor ends
+//!   channel        ◀── exited (monitor, after the exit record) ─── "d": cleaned up ──▶ monitor ends when its readers have everything
 
 /// Index into the descriptors that came with the plan, the plan's own memfd not counted.
 pub const Fd = enum(u32) { _ };
@@ -106,6 +106,8 @@ pub const Streams = struct {
     handed_stdin: ?Fd,
     handed_stdout: ?Fd,
     handed_stderr: ?Fd,
+    /// A reader that takes nothing for so many milliseconds while bytes wait for it is dropped.
+    reader_ms: u32,
 };
 
 /// Docker's json-file log.
@@ -353,12 +355,12 @@ pub const Execve = struct {
     envp: []const [:0]const u8,
 };
 
-/// What the shim says. One datagram each. `cut`: nobody reads the client's output any more; the program goes on.
+/// What the shim says. One datagram each.
 pub const Report = union(enum) {
     created: Pid,
     ready: Nothing,
     failed: Failed,
-    cut: Nothing,
+    cut: Cut,
     exited: Exited,
 };
 
@@ -380,10 +382,18 @@ pub const Failed = struct {
     object: [:0]const u8,
 };
 
+/// Nobody reads the client's output any more; the program goes on.
+pub const Cut = struct {
+    /// The reader is there and takes nothing; false: it is gone.
+    stalled: bool,
+};
+
 /// The container, or the exec'd process, has ended.
 pub const Exited = struct {
     /// As a shell says it: the status, or 128 + signal.
     code: u8,
     /// The kernel's out-of-memory killer acted in the container's cgroup.
     oom: bool,
+    /// The client's readers have not taken everything: the monitor goes on serving them, and its end says that it is through.
+    pending: bool,
 };

@@ -22,8 +22,7 @@ pub const Process = struct {
 
 pub fn start(process: Process) noreturn {
     linux.defaultSignals(); // Bun ignores SIGPIPE and SIGXFSZ, the monitor blocks all
-    closeOthers(&process);
-    linux.closeFrom(3, true);
+    closeOthers(&process) catch launchFailed(&process);
     for (process.request.steps(), 0..) |*s, index| {
         step.run(&process, s) catch |err| {
             if (err == error.Aborted) sys.exit_group(125);
@@ -32,13 +31,17 @@ pub fn start(process: Process) noreturn {
         };
     }
     linux.fail(.INVAL, "plan", "no execve") catch {};
+    launchFailed(&process);
+}
+
+fn launchFailed(process: *const Process) noreturn {
     report.sendFailure(process.report, "launch", 0);
     sys.exit_group(125);
 }
 
 /// Closes what no step needs, directories of the host above all: the container's processes may look into an exec'd one, and
 /// paths of the image lead through /proc/self/fd (CVE-2016-9962, CVE-2024-21626). The op lock stays until execve.
-fn closeOthers(process: *const Process) void {
+fn closeOthers(process: *const Process) linux.Error!void {
     var list: Descriptors = .{};
     for ([_]i32{ 2, process.report, process.up } ++ process.stdio) |fd| list.add(fd);
     switch (process.request.plan) {
@@ -46,7 +49,7 @@ fn closeOthers(process: *const Process) void {
         .exec => {},
     }
     for (process.request.steps()) |s| list.addStep(s);
-    list.closeOthers();
+    try list.closeOthers();
 }
 
 /// Docker's: 127 for a command that is not there, 126 for one that cannot be executed, 125 for anything before it.

@@ -3,7 +3,8 @@
 //!
 //!   0 1 2   the user's streams
 //!   3       the attach socket; hello has been said (attach.zig)
-//!   4       if open, told how it ended: 'x' and the exit status, 'd' detached (and 128 + n: by signal n), 'l' the monitor was lost
+//!   4       if open, told how it ended: 'x' and the exit status, 'd' detached (and 128 + n: by signal n), 'l' the monitor was
+//!           lost, 'h' and a version (u16): the monitor speaks another one
 //!
 //! FLAGS: r raw mode of the terminal 0 · i forward stdin · s signals are the business of who started the pump, as long as
 //! it lives · w tell the window size · d make it draw its screen again.
@@ -180,6 +181,7 @@ fn output(p: *Pump) void {
     switch (received[0]) {
         'o' => write(p, 1, received[1..rc]),
         'r' => write(p, 2, received[1..rc]),
+        'h' => if (rc >= 3 and std.mem.readInt(u16, received[1..3], .little) != attach.protocol) finish(p, 255, received[0..3]),
         'x' => if (rc >= 2) finish(p, received[1], &.{ 'x', received[1] }),
         else => {},
     }

@@ -9,13 +9,13 @@ const max_size = 1400;
 const max_object = 1000;
 
 /// Descriptors travel along (`created` with the network). Returns what sendmsg(2) does.
-pub fn send(fd: i32, report: plan.Report, descriptors: []const i32) usize {
+pub noinline fn send(fd: i32, report: plan.Report, descriptors: []const i32) usize {
     var buffer: [max_size]u8 = undefined;
     return socket.sendDescriptors(fd, encode(&buffer, report), descriptors);
 }
 
 /// `failed` with what `linux.failure` remembers.
-pub fn sendFailure(fd: i32, step: [:0]const u8, index: u32) void {
+pub noinline fn sendFailure(fd: i32, step: [:0]const u8, index: u32) void {
     var buffer: [max_size]u8 = undefined;
     const f = linux.failure;
     _ = socket.sendDescriptors(fd, encodeFailure(&buffer, step, index, f), &.{});
@@ -30,12 +30,13 @@ pub fn encode(buffer: *[max_size]u8, report: plan.Report) []const u8 {
             out.raw("}}");
         },
         .ready => out.raw("{\"ready\":{}}"),
-        .cut => out.raw("{\"cut\":{}}"),
+        .cut => |cut| out.raw(if (cut.stalled) "{\"cut\":{\"stalled\":true}}" else "{\"cut\":{\"stalled\":false}}"),
         .failed => |f| return encodeFailure(buffer, f.step, f.index, .{ .call = f.call, .errno = f.errno, .object = f.object }),
         .exited => |exited| {
             out.raw("{\"exited\":{\"code\":");
             out.number(exited.code);
-            out.raw(if (exited.oom) ",\"oom\":true}}" else ",\"oom\":false}}");
+            out.raw(if (exited.oom) ",\"oom\":true" else ",\"oom\":false");
+            out.raw(if (exited.pending) ",\"pending\":true}}" else ",\"pending\":false}}");
         },
     }
     return buffer[0..out.end];
@@ -98,7 +99,7 @@ test "every report is the contract's JSON" {
     const t = std.testing;
     try t.expectEqualStrings("{\"created\":{\"pid\":42}}", encode(&buffer, .{ .created = .{ .pid = 42 } }));
     try t.expectEqualStrings("{\"ready\":{}}", encode(&buffer, .{ .ready = .{} }));
-    try t.expectEqualStrings("{\"exited\":{\"code\":137,\"oom\":true}}", encode(&buffer, .{ .exited = .{ .code = 137, .oom = true } }));
+    try t.expectEqualStrings("{\"exited\":{\"code\":137,\"oom\":true,\"pending\":false}}", encode(&buffer, .{ .exited = .{ .code = 137, .oom = true, .pending = false } }));
     try t.expectEqualStrings(
         "{\"failed\":{\"step\":\"mkdir\",\"index\":3,\"call\":\"mkdirat\",\"errno\":2,\"object\":\"/a\\\"b\\u000a\"}}",
         encode(&buffer, .{ .failed = .{ .step = "mkdir", .index = 3, .call = "mkdirat", .errno = 2, .object = "/a\"b\n" } }),

@@ -1,4 +1,4 @@
-//! The monitor's loop: says what is to be waited for, waits, and passes each event to the one it concerns.
+//! The monitor's loop: says what is to be waited for, waits, and passes each event and each timer to the one it concerns.
 const std = @import("std");
 const attach = @import("attach.zig");
 const cage = @import("cage.zig");
@@ -7,24 +7,19 @@ const linux = @import("linux.zig");
 const Monitor = @import("monitor.zig").Monitor;
 const socket = @import("socket.zig");
 const stream = @import("stream.zig");
+const Timer = @import("timers.zig").Timer;
 const watch = @import("watch.zig");
 const sys = linux.sys;
-
-/// Buffers that were used are given back when nothing happened for so long.
-const idle_ms = 1000;
-/// How often a pty whose other side is closed is looked at again.
-const retry_ms = 500;
 
 pub fn serve(m: *Monitor) noreturn {
     while (true) {
         const busy = express(m);
-        const timeout: i32 = if (busy) 0 else if (m.terminal_idle) retry_ms else if (m.buffers_used) idle_ms else -1;
         var events: [16]sys.epoll_event = undefined;
-        const rc = sys.epoll_pwait(m.epoll, &events, events.len, timeout, null);
+        const rc = sys.epoll_pwait(m.epoll, &events, events.len, if (busy) 0 else m.timers.timeout(), null);
         const count: usize = if (sys.errno(rc) == .SUCCESS) rc else 0;
         for (events[0..count]) |event| dispatch(m, event);
         if (busy) stream.readHandedInput(m);
-        if (count == 0 and !busy) rest(m);
+        while (m.timers.due()) |timer| expired(m, timer);
         if (m.phase == .running) stream.tellCut(m);
         ending.proceed(m);
     }
@@ -36,18 +31,23 @@ fn express(m: *Monitor) bool {
     const input_free = m.input.queue.empty();
     m.up.want(m.epoll, watch.in);
     m.channel.want(m.epoll, watch.in);
-    m.process.want(m.epoll, if (running) watch.in else 0);
+    m.process.want(m.epoll, if (running and !m.timers.isSet(.status)) watch.in else 0);
+    m.cleaner.want(m.epoll, watch.in);
     var free = false;
     for (&m.clients) |*client| {
         free = free or client.watch.fd < 0;
         const typed = client.streams & attach.takes_stdin == 0 or input_free;
-        client.watch.want(m.epoll, (if (typed) watch.in else 0) | (if (client.queue.empty()) 0 else watch.out));
+        const waits = !client.queue.empty();
+        if (waits) stream.watchReader(m);
+        client.watch.want(m.epoll, (if (typed) watch.in else watch.read_hung_up) | (if (waits) watch.out else 0));
     }
     m.listener.want(m.epoll, if (free) watch.in else 0);
     for (&m.outputs, &m.handed_outputs, 0..) |*output, *handed, index| {
-        const read = m.discards or (!m.terminal_idle and !stream.heldBack(m, @intCast(index)));
+        const read = m.discards or (!m.timers.isSet(.terminal) and !stream.heldBack(m, @intCast(index)));
         output.want(m.epoll, if (read) watch.in else 0);
-        handed.watch.want(m.epoll, if (handed.queue.empty()) 0 else watch.out);
+        const waits = !handed.queue.empty();
+        if (waits) stream.watchReader(m);
+        handed.watch.want(m.epoll, if (waits) watch.out else 0);
     }
     m.input.watch.want(m.epoll, if (input_free) 0 else watch.out);
     const feed = running and input_free and m.input.watch.fd >= 0;
@@ -64,22 +64,36 @@ fn dispatch(m: *Monitor, event: sys.epoll_event) void {
         .listener => attach.accept(m),
         .client => {
             m.clients[index].flush();
-            attach.read(m, index);
+            attach.read(m, index, event.events & (watch.hung_up | watch.read_hung_up) != 0);
         },
         .output => _ = stream.readOutput(m, @intCast(index)),
         .handed_output => m.handed_outputs[index].flush(),
         .input => m.input.flush(),
         .handed_input => stream.readHandedInput(m),
         .process => processEnded(m),
+        .cleaner => ending.cleanedUp(m),
+    }
+}
+
+fn expired(m: *Monitor, timer: Timer) void {
+    switch (timer) {
+        .buffers => giveBack(m),
+        .readers => stream.dropStalled(m),
+        .status => processEnded(m),
+        .terminal, .mounts, .cleanup => {}, // that they are over is looked at where it matters
     }
 }
 
 /// Messages of init and cage. Their end says nothing: it comes at init's execve already (the cage holds the other copy),
 /// and a killed cage closes it before the kernel has killed what is in it.
+///
+/// An exec'd process that the container traces says what the container wants: nothing but that it exists and is ready is
+/// taken from it, once, and a terminal only from what came before it (CVE-2016-9962).
 fn fromBelow(m: *Monitor) void {
     var bytes: [8]u8 = undefined;
     var descriptors: [1]i32 = .{-1};
-    while (m.up.fd >= 0) {
+    for (0..16) |_| {
+        if (m.up.fd < 0) return;
         const got = socket.receive(m.up.fd, &bytes, &descriptors, false) catch |err| switch (err) {
             error.Failed => {
                 if (linux.failure.errno == @backingInt(sys.E.AGAIN)) return;
@@ -88,32 +102,54 @@ fn fromBelow(m: *Monitor) void {
         };
         if (got.length == 0) return m.up.close();
         const came: i32 = if (got.descriptors.len == 1) got.descriptors[0] else -1;
-        switch (bytes[0]) {
-            cage.Up.master => terminalCame(m, came),
-            cage.Up.mounts => m.mounts = came,
-            cage.Up.process => if (came >= 0) {
-                m.process.close();
-                m.process.fd = came;
-                // Its last act was to say so.
-                var status: u32 = 0;
-                _ = linux.wait(m.forerunner, &status, 0);
-            },
-            cage.Up.ready => {
-                m.ready = true;
-                // The command does the same; the container has started even if it is killed now.
-                if (m.record >= 0) _ = sys.renameat(m.record, "state.new", m.record, "state.json");
-                // From here on nobody waits at the other end who would clean up.
-                if (!m.client_cleans) m.channel.close();
-            },
-            cage.Up.status => ending.begin(m, bytes[1]),
-            else => {},
-        }
+        if (!isTaken(m, bytes[0], came)) linux.close(came);
+        if (bytes[0] == cage.Up.status and m.contains_cage) ending.begin(m, bytes[1]);
     }
+}
+
+/// Whether the message's descriptor is the monitor's now.
+fn isTaken(m: *Monitor, kind: u8, came: i32) bool {
+    switch (kind) {
+        cage.Up.master => if (m.input.terminal and !m.terminal_came and came >= 0) {
+            m.terminal_came = true;
+            terminalCame(m, came);
+            return true;
+        },
+        cage.Up.mounts => if (m.contains_cage and m.mounts < 0) {
+            m.mounts = came;
+            return true;
+        },
+        cage.Up.process => if (m.forerunner >= 0 and came >= 0 and isChild(came)) {
+            m.process.close();
+            m.process.fd = came;
+            // Its last act was to say so.
+            var status: u32 = 0;
+            _ = linux.wait(m.forerunner, &status, 0);
+            m.forerunner = -1;
+            return true;
+        },
+        cage.Up.ready => {
+            if (m.ready) return false;
+            m.ready = true;
+            // The command does the same; the container has started even if it is killed now.
+            if (m.record >= 0) _ = sys.renameat(m.record, "state.new", m.record, "state.json");
+            // From here on nobody waits at the other end who would clean up.
+            if (!m.client_cleans) m.channel.close();
+        },
+        else => {},
+    }
+    return false;
+}
+
+/// Whether a pidfd is of a child of ours, dead or alive.
+fn isChild(pidfd: i32) bool {
+    var info: sys.siginfo_t = undefined;
+    const rc = sys.waitid(.PIDFD, pidfd, &info, sys.W.EXITED | sys.W.NOHANG | sys.W.NOWAIT, null);
+    return sys.errno(rc) == .SUCCESS;
 }
 
 /// One descriptor to read from and a duplicate to write to: they are waited for separately.
 fn terminalCame(m: *Monitor, master: i32) void {
-    if (master < 0) return;
     linux.setNonblocking(master);
     m.outputs[0].fd = master;
     const rc = sys.fcntl(master, 1030, 3); // F_DUPFD_CLOEXEC
@@ -137,21 +173,33 @@ fn fromChannel(m: *Monitor) void {
     m.handed_outputs[1].drop();
     m.handed_input.drop();
     m.feederEnded(.handed);
+    // An exec that nobody waits for any more before it has begun: somebody holds it (a tracer, a frozen cgroup).
+    fromBelow(m);
+    if (!m.contains_cage and !m.ready) _ = sys.pidfd_send_signal(m.process.fd, .KILL, null, 0);
 }
+
+/// How often, and how many times, a status is asked for that a tracer withholds: a dead process stays its tracer's.
+const status_ms = 100;
+const status_tries = 50;
 
 /// An exec'd process, or the cage with everything in it, is dead. A cage that has not said how init ended was killed.
 fn processEnded(m: *Monitor) void {
     fromBelow(m);
+    if (m.phase != .running) return;
     var status: u32 = 0;
     const rc = linux.wait(-1, &status, sys.W.NOHANG);
-    if (sys.errno(rc) != .SUCCESS or rc == 0) return;
-    ending.begin(m, if (m.contains_cage) 137 else cage.shellStatus(status));
+    const known = sys.errno(rc) == .SUCCESS and rc != 0;
+    if (!known and m.tries < status_tries) {
+        m.tries += 1;
+        return m.timers.start(.status, status_ms);
+    }
+    ending.begin(m, if (m.contains_cage or !known) 137 else cage.shellStatus(status));
 }
 
-fn rest(m: *Monitor) void {
-    m.terminal_idle = false;
-    if (!m.buffers_used) return;
-    m.buffers_used = false;
+/// Buffers that were used are given back so long after their first use, and filled anew if need be.
+pub const buffers_ms = 1000;
+
+fn giveBack(m: *Monitor) void {
     linux.forgetMemory(m.buffer);
     if (m.log) |*log| log.idle();
     m.input.queue.trim();

@@ -14,7 +14,7 @@ pub fn send(fd: i32, bytes: []const u8) usize {
 }
 
 /// Sends one message with descriptors; waits for room.
-pub fn sendDescriptors(fd: i32, bytes: []const u8, descriptors: []const i32) usize {
+pub noinline fn sendDescriptors(fd: i32, bytes: []const u8, descriptors: []const i32) usize {
     var control: [header_size + 16]u8 align(8) = @splat(0);
     const data = std.mem.sliceAsBytes(descriptors);
     const header: *sys.cmsghdr = @ptrCast(&control);
@@ -39,7 +39,7 @@ pub fn sendDescriptors(fd: i32, bytes: []const u8, descriptors: []const i32) usi
 pub const Received = struct { length: usize, descriptors: []i32 };
 
 /// Receives one message; what came with it is close-on-exec. Zero length and no descriptors: the peer has closed.
-pub fn receive(fd: i32, bytes: []u8, descriptors: []i32, wait: bool) linux.Error!Received {
+pub noinline fn receive(fd: i32, bytes: []u8, descriptors: []i32, wait: bool) linux.Error!Received {
     var control: [header_size + max_descriptors * 4 + 4]u8 align(8) = undefined;
     var vector = [_]std.posix.iovec{.{ .base = bytes.ptr, .len = bytes.len }};
     var message: sys.msghdr = .{

@@ -199,7 +199,7 @@ fn seccomp(a: plan.Seccomp) linux.Error!void {
 fn cloneInside(p: *const Process, a: plan.CloneInside) linux.Error!void {
     var list: Descriptors = .{};
     for ([_]i32{ 2, p.report, p.up }) |fd| list.add(fd);
-    list.closeOthers();
+    try list.closeOthers();
     var pidfd: i32 = -1;
     const rc = sys.syscall5(.clone, linux.CLONE_PARENT | linux.CLONE_PIDFD, 0, @intFromPtr(&pidfd), 0, 0);
     if (try check(rc, "clone", "") != 0) {
@@ -215,7 +215,7 @@ fn cloneInside(p: *const Process, a: plan.CloneInside) linux.Error!void {
 fn execve(p: *const Process, a: plan.Execve) linux.Error!void {
     var list: Descriptors = .{};
     for ([_]i32{ 2, p.report }) |fd| list.add(fd);
-    list.closeOthers();
+    try list.closeOthers();
     var denied: ?[]const u8 = null;
     var last: sys.E = .NOENT;
     var object: []const u8 = if (a.argv.len > 0) a.argv[0] else "";

@@ -1,23 +1,75 @@
 //! The program's standard streams between its pipes (or pty) and those who read and write them: the log, the attached
 //! clients and the descriptors of a foreground client. Nobody is waited for: what a reader does not take is queued, and
-//! while it has a queue the program's pipe is not read.
+//! while it has a queue the program's pipe is not read: a reader that is slow gets everything. One that takes nothing at
+//! all for the plan's `reader_ms` is dropped, while the program runs and after it: the log says so, and the program goes on.
 const std = @import("std");
 const attach = @import("attach.zig");
 const linux = @import("linux.zig");
 const plan = @import("plan.zig");
 const report = @import("report.zig");
 const Monitor = @import("monitor.zig").Monitor;
-const Queue = @import("queue.zig").Queue;
+const queues = @import("queue.zig");
+const Queue = queues.Queue;
 const watch = @import("watch.zig");
 const sys = linux.sys;
 
 /// A client whose output nobody reads is told, as a program would be by SIGPIPE. The container's program goes on.
 pub fn tellCut(m: *Monitor) void {
     for (&m.handed_outputs) |*h| {
-        if (!h.broken) continue;
+        if (h.broken) sayCut(m, false);
         h.broken = false;
-        if (m.client_cleans and m.channel.fd >= 0) _ = report.send(m.channel.fd, .{ .cut = .{} }, &.{});
     }
+}
+
+fn sayCut(m: *Monitor, stalled: bool) void {
+    if (m.phase != .running or !m.client_cleans or m.channel.fd < 0) return;
+    _ = report.send(m.channel.fd, .{ .cut = .{ .stalled = stalled } }, &.{});
+}
+
+/// So soon a reader that has to be waited for is looked at first.
+const first_look_ms = 1000;
+
+/// Some reader has a queue.
+pub fn watchReader(m: *Monitor) void {
+    m.timers.start(.readers, @min(m.reader_ms, first_look_ms));
+}
+
+/// Drops those that have taken nothing for too long, and comes back when the next one may have.
+pub fn dropStalled(m: *Monitor) void {
+    var next: ?u64 = null;
+    for (&m.handed_outputs) |*h| {
+        if (h.queue.empty()) continue;
+        const stalled = h.queue.stalled(h.watch.fd, if (h.socket) queues.unread_of_socket else queues.unread_of_pipe);
+        if (stalled < m.reader_ms) {
+            next = @min(next orelse m.reader_ms, m.reader_ms - stalled);
+            continue;
+        }
+        h.drop();
+        noteStalled(m, true);
+    }
+    for (&m.clients) |*client| {
+        if (client.queue.empty()) continue;
+        const stalled = client.queue.stalled(client.watch.fd, queues.unread_of_socket);
+        if (stalled < m.reader_ms) {
+            next = @min(next orelse m.reader_ms, m.reader_ms - stalled);
+            continue;
+        }
+        const planned = client.planned;
+        attach.leave(m, client);
+        noteStalled(m, planned);
+    }
+    if (next) |milliseconds| m.timers.start(.readers, milliseconds);
+}
+
+/// `own`: the reader was the client's that started the container.
+noinline fn noteStalled(m: *Monitor, own: bool) void {
+    if (own) sayCut(m, true);
+    const log = if (m.log) |*log| log else return;
+    var buffer: [100]u8 = undefined;
+    const text = linux.decimal(&buffer, "a reader that took nothing for ", m.reader_ms / 1000);
+    const rest = " s was dropped: what follows is in the log only";
+    @memcpy(buffer[text.len..][0..rest.len], rest);
+    log.say(buffer[0 .. text.len + rest.len]);
 }
 
 /// A client's descriptor that was handed over with the plan.
@@ -138,13 +190,16 @@ pub const Input = struct {
     }
 };
 
+/// How often a pty whose other side is closed is looked at again.
+const terminal_ms = 500;
+
 pub const ReadResult = enum { data, nothing, end };
 
 /// One read of the program's output, passed on to all.
-pub fn readOutput(m: *Monitor, index: u1) ReadResult {
+pub noinline fn readOutput(m: *Monitor, index: u1) ReadResult {
     const source = &m.outputs[index];
     if (source.fd < 0) return .end;
-    m.buffers_used = true;
+    m.useBuffers();
     const rc = sys.read(source.fd, m.buffer.ptr + 1, m.buffer.len - 1);
     switch (sys.errno(rc)) {
         .SUCCESS => {},
@@ -153,7 +208,7 @@ pub fn readOutput(m: *Monitor, index: u1) ReadResult {
         else => { // EIO of a pty: nobody has its other side open; somebody may open it again
             if (m.input.terminal) {
                 source.want(m.epoll, 0);
-                m.terminal_idle = true;
+                m.timers.start(.terminal, terminal_ms);
             } else source.close();
             return .end;
         },
@@ -189,7 +244,7 @@ pub fn heldBack(m: *const Monitor, index: u1) bool {
 pub fn readHandedInput(m: *Monitor) void {
     const h = &m.handed_input;
     if (h.watch.fd < 0 or !m.input.queue.empty()) return;
-    m.buffers_used = true;
+    m.useBuffers();
     const rc = if (h.socket)
         sys.recvfrom(h.watch.fd, m.buffer.ptr, m.buffer.len, sys.MSG.DONTWAIT, null, null)
     else

@@ -4,8 +4,13 @@ const sys = linux.sys;
 
 pub const in: u32 = 0x1;
 pub const out: u32 = 0x4;
+/// The other end is gone: told whatever is wanted, as long as the descriptor is in the set.
+pub const hung_up: u32 = 0x10;
+/// The other end sends nothing more. Wanted alone it is the least that keeps a descriptor in the set.
+pub const read_hung_up: u32 = 0x2000;
 
-pub const Source = enum(u32) { up, channel, listener, client, output, handed_output, input, handed_input, process };
+/// Kinds of descriptors that are waited for; what each does is in `serve`.
+pub const Source = enum(u32) { up, channel, listener, client, output, handed_output, input, handed_input, process, cleaner };
 
 pub const Watch = struct {
     fd: i32 = -1,
@@ -19,7 +24,7 @@ pub const Watch = struct {
     always: bool = false,
 
     /// Nothing wanted: not in the set at all, since a hangup would be told for ever otherwise.
-    pub fn want(w: *Watch, epoll: i32, events: u32) void {
+    pub noinline fn want(w: *Watch, epoll: i32, events: u32) void {
         if (w.fd < 0 or w.always or events == w.events) return;
         var event: sys.epoll_event = .{
             .events = events,
@@ -33,7 +38,7 @@ pub const Watch = struct {
     }
 
     /// Out of the set first: a copy in another process (init is born with one of each) would keep it there.
-    pub fn close(w: *Watch) void {
+    pub noinline fn close(w: *Watch) void {
         if (w.set >= 0 and w.events != 0 and !w.always) _ = sys.epoll_ctl(w.set, sys.EPOLL.CTL_DEL, w.fd, null);
         linux.close(w.fd);
         w.fd = -1;

@@ -5,7 +5,7 @@ import { findContainer } from "../engine/container/find.ts";
 import { ownBytes } from "../engine/container/size.ts";
 import { inspectImage } from "../engine/image/inspect.ts";
 import { imageBytes, layerDirectories } from "../engine/image/layers.ts";
-import { logName } from "../engine/start/monitor-plan.ts";
+import { logName } from "../engine/end/log-file.ts";
 import { readStatus } from "../engine/end/status.ts";
 import { storePaths } from "../store/paths.ts";
 import { inspectContainer } from "./json/container.ts";

@@ -1,20 +1,21 @@
 /**
  * The conversation with a shim that starts something: spawn, hand over the plan, hear `created`, say go, hear whether the
- * program runs; and later how it ended. The order is drawn in plan.ts.
+ * program runs. The order is drawn in plan.ts; how it ended is heard over the channel (channel.ts).
  */
 import { closeSync } from "node:fs";
 import { MdkError } from "../error.ts";
+import { monotonicMs } from "../sys/clock.ts";
 import { SysError } from "../sys/ffi.ts";
 import { memfd } from "../sys/memfd.ts";
 import { pollReadable } from "../sys/poll.ts";
 import { spawnDescriptor, type Child } from "../sys/process.ts";
 import { MAX_DESCRIPTORS, receiveWithDescriptors, sendWithDescriptors, socketpair } from "../sys/socket.ts";
-import type { Exited, Failed, Plan, Report } from "./plan.ts";
+import { receiveReport } from "./channel.ts";
+import type { Failed, Plan } from "./plan.ts";
 import { openShim } from "./shim.ts";
 
 /** The shim refuses a longer plan. */
 const PLAN_BYTES_MAX = 4 << 20;
-const REPORT_BYTES_MAX = 8192;
 
 /** A shim that waits for its plan: started early, so that its exec runs beside our own work. */
 export interface Launcher {
@@ -68,26 +69,24 @@ export class ShimFailure extends Error {
   }
 }
 
-/** The next report; null at the end. */
-function receive(socket: number, maxFds: number): { report: Report | null; descriptors: number[] } {
-  for (;;) {
-    try {
-      const { bytes, descriptors } = receiveWithDescriptors(socket, REPORT_BYTES_MAX, maxFds);
-      return { report: bytes.length === 0 ? null : (JSON.parse(Buffer.from(bytes).toString("utf8")) as Report), descriptors };
-    } catch (error) {
-      // The far end closed without having read our "go". Told once, and before what it said: that is still in the queue.
-      if (!(error instanceof SysError) || error.code !== "ECONNRESET") throw error;
-    }
+/** No limit, or a point of time by `monotonicMs`: what a container's own processes may hold up is not waited for without one. */
+export type Deadline = number | null;
+
+/** As receiveReport. Throws MdkError "launch-timeout" when the time is over. */
+function receiveBy(socket: number, maxFds: number, deadline: Deadline): ReturnType<typeof receiveReport> {
+  if (deadline !== null && pollReadable([socket], Math.max(0, Math.ceil(deadline - monotonicMs()))) === null) {
+    throw new MdkError("launch-timeout", "the process did not begin in time", { hint: "is it held by a tracer in the container, or is the container's cgroup frozen?" });
   }
+  return receiveReport(socket, maxFds);
 }
 
 /** Waits until the new process exists. Throws ShimFailure, or MdkError when the shim died without a word. */
-export function awaitCreated(report: number, launcher: Launcher): CreatedInit {
-  const { report: message, descriptors } = receive(report, 4);
+export function awaitCreated(report: number, launcher: Launcher, deadline: Deadline = null): CreatedInit {
+  const { report: message, descriptors } = receiveBy(report, 4, deadline);
   if (message !== null && "created" in message) return { pid: message.created.pid, descriptors };
   for (const descriptor of descriptors) closeSync(descriptor);
   if (message !== null && "failed" in message) throw new ShimFailure(message.failed);
-  const { report: last } = receive(launcher.channel, 0);
+  const { report: last } = receiveBy(launcher.channel, 0, deadline);
   if (last !== null && "failed" in last) throw new ShimFailure(last.failed);
   throw new MdkError("shim-died", "the shim ended before the container was made", { hint: "was it killed? try again" });
 }
@@ -102,10 +101,10 @@ export function sayGo(report: number): void {
 }
 
 /** Waits until the program runs: `ready`, then end of file. Throws ShimFailure. Null report: the process was killed. */
-export function awaitRunning(report: number, onReady: () => void): void {
+export function awaitRunning(report: number, onReady: () => void, deadline: Deadline = null): void {
   let ready = false;
   for (;;) {
-    const { report: message } = receive(report, 0);
+    const { report: message } = receiveBy(report, 0, deadline);
     if (message === null) {
       if (ready) return;
       throw new MdkError("container-killed", "the container was killed while it was being set up");
@@ -118,78 +117,56 @@ export function awaitRunning(report: number, onReady: () => void): void {
   }
 }
 
-/** Most short programs end within this: no event loop is set up for them, and a signal is passed on this much later. */
-const BLOCKING_MS = 30;
-
-/** How a wait ended: `cut`, nobody reads what the program writes to this command's output; null, the monitor was killed. */
-export type Waited = Exited | "cut" | null;
-
-/** Waits for the monitor's word that it is over. Leaves the event loop free for signals. */
-export async function awaitExited(channel: number): Promise<Waited> {
-  if (pollReadable([channel], BLOCKING_MS) !== null) return waitedOf(receive(channel, 0).report);
-  const { promise, resolve } = Promise.withResolvers<Waited>();
-  await Bun.connect({
-    // Not in Bun's types: an existing descriptor instead of an address.
-    ...({ fd: channel } as unknown as { unix: string }),
-    socket: {
-      // One message a call, as the socket has them.
-      data: (_socket, bytes) => resolve(waitedOf(JSON.parse(Buffer.from(bytes).toString("utf8")) as Report)),
-      close: () => resolve(null),
-      end: () => resolve(null),
-      error: () => resolve(null),
-    },
-  });
-  return await promise;
-}
-
-function waitedOf(report: Report | null): Waited {
-  if (report === null || !("exited" in report || "cut" in report)) return null;
-  return "exited" in report ? report.exited : "cut";
-}
-
-/**
- * Tells the monitor that the container's end is dealt with: it ends. A monitor that is gone already is no error. `late`: descriptors
- * whose last close takes long, which is the monitor's then; they are closed here in any case.
- */
-export function sayCleaned(channel: number, late: readonly number[] = []): void {
-  try {
-    sendWithDescriptors(channel, Buffer.from("d"), late);
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-  } finally {
-    // At once: from now on the message holds them, until the monitor has read it.
-    for (const descriptor of late) closeSync(descriptor);
-  }
-}
-
 export interface PumpOptions {
   /** Letters of the pump face: r raw terminal, i forward stdin, s signals are ours to pass on, w window size, d a redraw first. */
   readonly flags: string;
   /** Bytes that detach; empty: none do. */
   readonly detachKeys: Uint8Array;
+  /** The user's stdin, stdout and stderr. */
+  readonly streams: readonly [number, number, number];
   /** The attach socket, hello said. */
   readonly socket: number;
 }
 
-/** How an attached session ended. `signalled`: 128 and the number of the signal that ended the client's side, else the keys did. */
-export type PumpEnd = { readonly kind: "exited"; readonly code: number } | { readonly kind: "detached"; readonly signalled: number | null } | { readonly kind: "lost" };
+/**
+ * How an attached session ended. `signalled`: 128 and the number of the signal that ended the client's side, else the keys
+ * did. `lost`: the monitor is gone, or has let this client go. `foreign`: it speaks another version of the protocol.
+ */
+export type PumpEnd =
+  | { readonly kind: "exited"; readonly code: number }
+  | { readonly kind: "detached"; readonly signalled: number | null }
+  | { readonly kind: "foreign"; readonly protocol: number }
+  | { readonly kind: "lost" };
 
-/** Runs the client side of a terminal or attach socket in our own process group until it ends. */
+/** Runs the client side of a terminal or attach socket in our own process group until it ends. Closes none of what it is given. */
 export async function pump(runRoot: string, options: PumpOptions): Promise<PumpEnd> {
   const [mine, theirs] = socketpair();
-  let child: Child;
   try {
-    const keys = Buffer.from(options.detachKeys).toString("hex");
-    child = spawnDescriptor(openShim(runRoot), ["mdk-shim", "pump", options.flags, keys], [0, 1, 2, options.socket, theirs]);
+    let child: Child;
+    try {
+      const keys = Buffer.from(options.detachKeys).toString("hex");
+      child = spawnDescriptor(openShim(runRoot), ["mdk-shim", "pump", options.flags, keys], [...options.streams, options.socket, theirs]);
+    } finally {
+      closeSync(theirs);
+    }
+    await child.exited;
+    return pumpEnd(receiveWithDescriptors(mine, 16, 0).bytes);
   } finally {
-    closeSync(theirs);
+    closeSync(mine);
   }
-  await child.exited;
-  const { bytes } = receiveWithDescriptors(mine, 16, 0);
-  closeSync(mine);
-  const kind = String.fromCharCode(bytes[0] ?? 0);
-  if (kind === "x") return { kind: "exited", code: bytes[1] ?? 255 };
-  return kind === "d" ? { kind: "detached", signalled: bytes[1] ?? null } : { kind: "lost" };
+}
+
+function pumpEnd(told: Uint8Array): PumpEnd {
+  switch (String.fromCharCode(told[0] ?? 0)) {
+    case "x":
+      return { kind: "exited", code: told[1] ?? 255 };
+    case "d":
+      return { kind: "detached", signalled: told[1] ?? null };
+    case "h":
+      return { kind: "foreign", protocol: told[1]! | (told[2]! << 8) };
+    default:
+      return { kind: "lost" };
+  }
 }
 
 /** A monitor that was told to go kills and closes what it has; longer than this and something hangs in the kernel. */
@@ -197,5 +174,5 @@ const DRAIN_MS = 10_000;
 
 /** Reads away what is left on a channel until the monitor has ended. */
 export function drainChannel(channel: number): void {
-  while (pollReadable([channel], DRAIN_MS) !== null && receive(channel, 4).report !== null);
+  while (pollReadable([channel], DRAIN_MS) !== null && receiveReport(channel, 4).report !== null);
 }

@@ -14,7 +14,7 @@
  *   report socket  ◀── created + [netns, netlink socket]     init
  *   (network)      ─── one byte "g" ─────────▶ init          (end of file instead: abort)
  *   report socket  ◀── ready; end of file: the program runs; failed, even after ready: it does not
- *   channel        ◀── exited (monitor, after the exit record) ─── "d": cleaned up ──▶ monitor ends
+ *   channel        ◀── exited (monitor, after the exit record) ─── "d": cleaned up ──▶ monitor ends when its readers have everything
  */
 
 /** Widths are names: a JavaScript number holds 53 bits, so 64-bit values travel as decimal strings. */
@@ -110,6 +110,8 @@ export interface Streams {
   handed_stdin: Fd | null;
   handed_stdout: Fd | null;
   handed_stderr: Fd | null;
+  /** A reader that takes nothing for so many milliseconds while bytes wait for it is dropped. */
+  reader_ms: U32;
 }
 
 /** Docker's json-file log. */
@@ -358,8 +360,8 @@ export interface Execve {
   envp: readonly string[];
 }
 
-/** What the shim says. One datagram each. `cut`: nobody reads the client's output any more; the program goes on. */
-export type Report = { created: Pid } | { ready: Nothing } | { failed: Failed } | { cut: Nothing } | { exited: Exited };
+/** What the shim says. One datagram each. */
+export type Report = { created: Pid } | { ready: Nothing } | { failed: Failed } | { cut: Cut } | { exited: Exited };
 
 export interface Pid {
   /** Pid of init, or of the exec'd process, in the pid namespace of /proc as mdk sees it. */
@@ -379,10 +381,18 @@ export interface Failed {
   object: string;
 }
 
+/** Nobody reads the client's output any more; the program goes on. */
+export interface Cut {
+  /** The reader is there and takes nothing; false: it is gone. */
+  stalled: boolean;
+}
+
 /** The container, or the exec'd process, has ended. */
 export interface Exited {
   /** As a shell says it: the status, or 128 + signal. */
   code: U8;
   /** The kernel's out-of-memory killer acted in the container's cgroup. */
   oom: boolean;
+  /** The client's readers have not taken everything: the monitor goes on serving them, and its end says that it is through. */
+  pending: boolean;
 }

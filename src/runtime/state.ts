@@ -18,6 +18,8 @@ export const STATE_VERSION = 1;
 /** What identifies the processes: pids with their start times (proc_pid_stat(5)), valid in one boot. */
 export interface StateFile {
   readonly version: number;
+  /** Version of the protocol that its monitor speaks (protocol.ts). */
+  readonly protocol: number;
   readonly boot: string;
   readonly pid: number;
   readonly pidStart: string;
@@ -32,6 +34,8 @@ export interface ExitRecord {
   readonly version: number;
   readonly code: number;
   readonly oom: boolean;
+  /** Lines that its log lacks at the end: there was no space for them, nor for saying so. */
+  readonly lost: number;
   /** RFC 3339 with nanoseconds. */
   readonly finished: string;
 }

@@ -3,7 +3,8 @@
  * their taker in an heir of the descriptor, are not lost when another descriptor of the file is closed, and are freed by
  * the kernel with the last descriptor, however the holder ends (kernel-traps 23).
  */
-import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs";
+import { monotonicMs } from "./clock.ts";
 import { E } from "./errno.ts";
 import { check, errno, libc, SysError } from "./ffi.ts";
 
@@ -11,7 +12,6 @@ const c = libc({ fcntl: { args: ["i32", "i32", "ptr"], returns: "i32" } });
 
 const F_OFD_GETLK = 36;
 const F_OFD_SETLK = 37;
-const F_OFD_SETLKW = 38;
 const F_RDLCK = 0;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
@@ -49,14 +49,6 @@ function taken(result: number): boolean {
   const code = errno();
   if (code === E.EAGAIN || code === E.EACCES) return false;
   throw new SysError("fcntl", code, "F_OFD_SETLK");
-}
-
-/** Waits for the exclusive lock on the whole file. Blocks the thread: only for locks that are held for moments. */
-function lock(fd: number): void {
-  for (;;) {
-    if (c().fcntl(fd, F_OFD_SETLKW, wholeFile()) !== -1) return;
-    if (errno() !== E.EINTR) check(-1, "fcntl", "F_OFD_SETLKW");
-  }
 }
 
 /** Whether somebody else holds the lock, without taking it. */
@@ -145,20 +137,54 @@ export class LockProbe {
 
 const O_CLOEXEC = 0o2000000;
 
-/** As tryLockFile, but waits for the holder; null when the directory of `path` is gone. */
-export function lockFile(path: string): number | null {
-  for (;;) {
-    let fd: number;
+/** How long a waiter sleeps before it looks again: at first, and at most. */
+const LOOK_MS = { least: 0.5, most: 10 } as const;
+
+/**
+ * As tryLockFile, but waits for the holder, `timeoutMs` at most ("held"); "gone" when the directory of `path` is. Looks
+ * again and again: fcntl(2) has no wait with an end. Blocks the thread.
+ */
+export function lockFile(path: string, timeoutMs: number): number | "held" | "gone" {
+  const until = monotonicMs() + timeoutMs;
+  for (let pause: number = LOOK_MS.least; ; pause = Math.min(pause * 2, LOOK_MS.most)) {
     try {
-      fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+      const fd = tryLockFile(path);
+      if (fd !== null) return fd;
     } catch (error) {
-      if ((error as { code?: string }).code === "ENOENT") return null;
+      if ((error as { code?: string }).code === "ENOENT") return "gone";
       throw error;
     }
-    lock(fd);
-    const there = statSync(path, { throwIfNoEntry: false });
-    if (there !== undefined && there.ino === fstatSync(fd).ino) return fd;
-    closeSync(fd);
+    if (monotonicMs() >= until) return "held";
+    Bun.sleepSync(pause);
+  }
+}
+
+/** Pids of those in whose descriptors the file's lock is (proc_pid_fdinfo(5): a line "lock:"), as far as this /proc shows them. */
+export function lockHolders(path: string): number[] {
+  const real = realPath(path);
+  if (real === null) return [];
+  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).filter((pid) => holds(pid, real)).map(Number);
+}
+
+function realPath(path: string): string | null {
+  try {
+    return realpathSync(path);
+  } catch {
+    return null;
+  }
+}
+
+function holds(pid: string, path: string): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => {
+      try {
+        return readlinkSync(`/proc/${pid}/fd/${fd}`) === path && /^lock:/m.test(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "latin1"));
+      } catch {
+        return false; // closed meanwhile
+      }
+    });
+  } catch {
+    return false; // ended meanwhile
   }
 }
 

@@ -30,6 +30,20 @@ export function openPidfd(pid: number): number | null {
   throw new SysError("pidfd_open", code, String(pid));
 }
 
+const COMMAND_LENGTH_MAX = 100;
+
+/** The command line, cut, or the name of a process without one; and the letter of its state (proc_pid_stat(5), field 3). Null when it is gone. */
+export function describeProcess(pid: number): { readonly command: string; readonly state: string } | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").join(" ").trim();
+    const command = words === "" ? stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")")) : words;
+    return { command: command.slice(0, COMMAND_LENGTH_MAX), state: stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) };
+  } catch {
+    return null;
+  }
+}
+
 /**
  * A descriptor of the process with this pid *and* this start time; null when that process is gone. The start time is
  * read after the descriptor was opened: what it then belongs to cannot change any more.

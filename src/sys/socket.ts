@@ -16,6 +16,7 @@ const address = libc({
   bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
   connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   listen: { args: ["i32", "i32"], returns: "i32" },
+  setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
   chmod: { args: ["ptr", "u32"], returns: "i32" },
 });
 
@@ -24,6 +25,7 @@ const SOCK_SEQPACKET_CLOEXEC = 5 | 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
+const SO_SNDTIMEO = 21;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 const MSG_TRUNC = 0x20;
@@ -41,8 +43,11 @@ export function socketpair(): [number, number] {
   return [pair[0] as number, pair[1] as number];
 }
 
-/** struct msghdr over one struct iovec; the three buffers must stay referenced during the call. */
-function message(bytes: Uint8Array, control: Uint8Array | null): { header: Buffer; vector: Buffer } {
+/** What the kernel is pointed to during a call: the addresses in a header keep nothing from being collected. */
+const inCall: { buffers: readonly (Uint8Array | null)[] } = { buffers: [] };
+
+/** struct msghdr over one struct iovec. All that it points to stays referenced until the next message. */
+function message(bytes: Uint8Array, control: Uint8Array | null): Buffer {
   const vector = Buffer.alloc(16);
   vector.writeBigUInt64LE(bytes.length === 0 ? 0n : BigInt(ptr(bytes)), 0);
   vector.writeBigUInt64LE(BigInt(bytes.length), 8);
@@ -53,7 +58,8 @@ function message(bytes: Uint8Array, control: Uint8Array | null): { header: Buffe
     header.writeBigUInt64LE(BigInt(ptr(control)), 32);
     header.writeBigUInt64LE(BigInt(control.length), 40);
   }
-  return { header, vector };
+  inCall.buffers = [bytes, control, vector, header];
+  return header;
 }
 
 /**
@@ -69,7 +75,7 @@ export function sendWithDescriptors(fd: number, bytes: Uint8Array, fds: readonly
     control.writeInt32LE(SCM_RIGHTS, 12);
     fds.forEach((descriptor, index) => control?.writeInt32LE(descriptor, CMSGHDR + index * 4));
   }
-  const { header } = message(bytes, control);
+  const header = message(bytes, control);
   while (Number(c().sendmsg(fd, header, MSG_NOSIGNAL)) === -1) {
     const code = errno();
     if (code !== E.EINTR) throw new SysError("sendmsg", code, "");
@@ -88,7 +94,7 @@ export function receiveWithDescriptors(
 ): { bytes: Uint8Array; descriptors: number[] } {
   const bytes = Buffer.alloc(Math.max(maxBytes, 1));
   const control = Buffer.alloc(CMSGHDR + Math.ceil((Math.max(maxFds, 1) * 4) / 8) * 8);
-  const { header } = message(bytes, control);
+  const header = message(bytes, control);
   let length = -1;
   while (length === -1) {
     header.writeBigUInt64LE(BigInt(control.length), 40);
@@ -150,11 +156,16 @@ export function listenUnix(dirFd: number, name: string): number {
   return fd;
 }
 
-/** Connects to a socket that listenUnix made. Throws SysError ENOENT, ECONNREFUSED (its monitor is gone). */
-export function connectUnix(dirFd: number, name: string): number {
+/**
+ * Connects to a socket that listenUnix made. Throws SysError ENOENT, ECONNREFUSED (its monitor is gone), EAGAIN (nobody was
+ * accepted for `timeoutMs`, and many wait). Sending on it fails with EAGAIN, too, when it takes longer.
+ */
+export function connectUnix(dirFd: number, name: string, timeoutMs: number): number {
   const { bytes } = addressOf(dirFd, name);
   const fd = check(c().socket(AF_UNIX, SOCK_SEQPACKET_CLOEXEC, 0), "socket", name);
   try {
+    const timeout = new BigInt64Array([BigInt(Math.floor(timeoutMs / 1000)), BigInt((timeoutMs % 1000) * 1000)]);
+    check(address().setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, timeout, timeout.byteLength), "setsockopt", name);
     check(address().connect(fd, bytes, bytes.length), "connect", name);
   } catch (error) {
     closeSync(fd);

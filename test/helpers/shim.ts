@@ -5,7 +5,8 @@
 import { chmodSync, closeSync, copyFileSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Monitor, Plan, Report, Run, Step } from "../../src/runtime/plan.ts";
+import type { Exited, Monitor, Plan, Report, Run, Step } from "../../src/runtime/plan.ts";
+import { parseTold } from "../../src/runtime/protocol.ts";
 import { check, cstr, libc } from "../../src/sys/ffi.ts";
 import { memfd } from "../../src/sys/memfd.ts";
 import { connectUnix, listenUnix, receiveWithDescriptors, sendWithDescriptors, socketpair } from "../../src/sys/socket.ts";
@@ -61,6 +62,8 @@ export interface Options {
   readonly terminal?: boolean;
   readonly openStdin?: boolean;
   readonly handed?: { stdin?: number; stdout?: number; stderr?: number };
+  /** A reader that takes nothing for so long is dropped. */
+  readonly readerMs?: number;
   readonly clientCleans?: boolean;
   readonly holdMounts?: boolean;
   readonly log?: boolean;
@@ -126,6 +129,7 @@ function monitor(d: Descriptors, o: Options, directory: number): Monitor {
       handed_stdin: o.handed?.stdin === undefined ? null : d.add(o.handed.stdin),
       handed_stdout: o.handed?.stdout === undefined ? null : d.add(o.handed.stdout),
       handed_stderr: o.handed?.stderr === undefined ? null : d.add(o.handed.stderr),
+      reader_ms: o.readerMs ?? 60_000,
     },
     log: o.log === false ? null : { directory: d.add(directory), name: "c-json.log", max_size: "0", max_files: 1 },
     record: d.add(directory),
@@ -209,7 +213,7 @@ export function go(container: Pick<Container, "report" | "next">): number {
 }
 
 /** Waits for `exited` on the channel. */
-export function exited(container: Pick<Container, "channel">): { code: number; oom: boolean } {
+export function exited(container: Pick<Container, "channel">): Exited {
   const { report } = receive(container.channel);
   if (report === null || !("exited" in report)) throw new Error(`expected exited: ${JSON.stringify(report)}`);
   return report.exited;
@@ -222,12 +226,20 @@ export function say(fd: number, text: string | Uint8Array): void {
 export function attach(container: Container, hello: Uint8Array): number {
   const directory = openSync(container.directory, "r");
   try {
-    const fd = connectUnix(directory, "attach");
+    const fd = connectUnix(directory, "attach", 2000);
     say(fd, hello);
+    greeted(fd);
     return fd;
   } finally {
     closeSync(directory);
   }
+}
+
+/** Takes the monitor's first message: the version that it speaks. */
+export function greeted(fd: number): number {
+  const told = parseTold(receiveWithDescriptors(fd, 100, 0).bytes);
+  if (told.kind !== "hello") throw new Error(`expected hello: ${told.kind}`);
+  return told.protocol;
 }
 
 /** A field of /proc/PID/status as text; null when there is no such process. */

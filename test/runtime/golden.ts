@@ -43,7 +43,7 @@ export function goldenSpec(changes: Changes = {}, facts = HOST): Spec {
 
 export const MONITOR: Monitor = {
   cgroup: null, tasks: [3, 4], listener: 5, client: 6, client_streams: 6,
-  streams: { terminal: false, open_stdin: false, stdin_once: false, handed_stdin: null, handed_stdout: 7, handed_stderr: 8 },
+  streams: { terminal: false, open_stdin: false, stdin_once: false, handed_stdin: null, handed_stdout: 7, handed_stderr: 8, reader_ms: 60_000 },
   log: { directory: 9, name: `${ID}-json.log`, max_size: "104857600", max_files: 3 },
   record: 10, oom: 11, procs: null, hold: [], client_cleans: true,
   cleanup: ["/usr/local/bin/mdk", "container", "cleanup", ID], cleanup_env: ["PATH=/usr/bin:/bin"], tell_after_cleanup: true,

@@ -49,11 +49,17 @@ test("a listener in a directory whose path is longer than a socket address is re
   const dir = openSync(deep, "r");
   const listener = listenUnix(dir, "attach");
   expect(statSync(join(deep, "attach")).mode & 0o777).toBe(0o600);
-  const client = connectUnix(dir, "attach");
+  const client = connectUnix(dir, "attach", 2000);
   expect(() => listenUnix(dir, "attach")).toThrow("address already in use");
   closeSync(client);
+  // A listener that accepts nobody: its backlog (64) is filled, then one more is not waited for without end.
+  const waiting = Array.from({ length: 64 }, () => connectUnix(dir, "attach", 50));
+  const began = performance.now();
+  expect(() => waiting.push(connectUnix(dir, "attach", 50), connectUnix(dir, "attach", 50))).toThrow("resource temporarily unavailable");
+  expect(performance.now() - began).toBeLessThan(2000);
+  for (const descriptor of waiting) closeSync(descriptor);
   closeSync(listener);
-  expect(() => connectUnix(dir, "attach")).toThrow("connection refused");
-  expect(() => connectUnix(dir, "absent")).toThrow("no such file");
+  expect(() => connectUnix(dir, "attach", 2000)).toThrow("connection refused");
+  expect(() => connectUnix(dir, "absent", 2000)).toThrow("no such file");
   closeSync(dir);
 });

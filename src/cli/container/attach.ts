@@ -5,6 +5,7 @@ import { attach } from "../../engine/session/foreground.ts";
 import { readStatus } from "../../engine/end/status.ts";
 import { isTerminal } from "../../sys/terminal.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
+import { caller } from "./caller.ts";
 import { endStatus, parseDetachKeys } from "./joining.ts";
 
 export const command: Command = {
@@ -25,8 +26,8 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const stdin = container.config.OpenStdin && !flags.bool("no-stdin");
   if (container.config.Tty && stdin && !isTerminal(0)) throw new MdkError("not-a-terminal", "the input device is not a TTY", { status: EXIT.failure });
   const end = await attach(context, container, {
-    stdin, stdout: true, stderr: true, detachKeys: parseDetachKeys(flags.string("detach-keys")),
-    sigProxy: flags.bool("sig-proxy", true) && !container.config.Tty, warn: () => {},
+    stdin, stdout: true, stderr: true, client: caller(), detachKeys: parseDetachKeys(flags.string("detach-keys")),
+    sigProxy: flags.bool("sig-proxy", true) && !container.config.Tty,
   });
   return endStatus(end, EXIT.failure);
 }

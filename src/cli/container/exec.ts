@@ -4,6 +4,7 @@ import { execInContainer } from "../../engine/session/exec.ts";
 import { findContainer } from "../../engine/container/find.ts";
 import { isTerminal } from "../../sys/terminal.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
+import { caller } from "./caller.ts";
 import { endStatus, parseDetachKeys } from "./joining.ts";
 import { environmentOf } from "./request.ts";
 
@@ -35,6 +36,6 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   if (terminal && interactive && !detach && !isTerminal(0)) throw new MdkError("not-a-terminal", "the input device is not a TTY", { status: EXIT.failure });
   return endStatus(await execInContainer(context, findContainer(context, word), {
     args, env: environmentOf(flags, context.environment), workdir: flags.string("workdir"), user: flags.string("user"),
-    privileged: flags.bool("privileged"), terminal, interactive, detach, detachKeys: parseDetachKeys(flags.string("detach-keys")),
+    privileged: flags.bool("privileged"), terminal, interactive, detach, client: caller(), detachKeys: parseDetachKeys(flags.string("detach-keys")),
   }), EXIT.failure);
 }

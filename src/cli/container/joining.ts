@@ -1,6 +1,6 @@
 /** How a command's own streams are joined to a container: Docker's rules for -a, -d, -i, -t, and mdk's one exception. */
 import { EXIT, MdkError } from "../../error.ts";
-import type { ForegroundEnd } from "../../engine/session/foreground.ts";
+import type { SessionEnd } from "../../engine/session/client.ts";
 import { isTerminal } from "../../sys/terminal.ts";
 import { UsageError, type Values } from "../grammar/flags.ts";
 import { printError } from "../output/text.ts";
@@ -43,7 +43,7 @@ export function streamsOf(flags: Values): Streams {
  * Exit status of an attached session: the program's, or `left` when the user detached. Docker's own: 0 for run and start, 1
  * for attach and exec.
  */
-export function endStatus(end: ForegroundEnd, left: number): number {
+export function endStatus(end: SessionEnd, left: number): number {
   if (end !== null) return end;
   printError("read escape sequence");
   return left;

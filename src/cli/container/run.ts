@@ -14,6 +14,7 @@ import { endStatus, parseDetachKeys, streamsOf } from "./joining.ts";
 import { obtainImage } from "./obtain-image.ts";
 import { print } from "../output/text.ts";
 import { requestOf } from "./request.ts";
+import { caller } from "./caller.ts";
 import { createCidFile } from "./cid-file.ts";
 import { Warnings } from "../output/warn.ts";
 
@@ -54,7 +55,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
     }
     // Docker's: what is attached to no output tells its id instead.
     if (!streams.stdout && !streams.stderr) print(draft.id);
-    const joining = { ...streams, detachKeys, sigProxy: flags.bool("sig-proxy", true), warn: warnings.tell, started: warnings.show };
+    const joining = { ...streams, client: caller(), detachKeys, sigProxy: flags.bool("sig-proxy", true), warn: warnings.tell, started: warnings.show };
     return endStatus(await runForeground(context, begun, joining), 0);
   } finally {
     await warnings.show();

@@ -8,6 +8,7 @@ import { reconcile } from "../../engine/end/settle.ts";
 import { startBegun } from "../../engine/start/start.ts";
 import { forEach } from "../grammar/each.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
+import { caller } from "./caller.ts";
 import { endStatus, parseDetachKeys } from "./joining.ts";
 import { print, printable, printError } from "../output/text.ts";
 import { Warnings } from "../output/warn.ts";
@@ -52,7 +53,7 @@ async function startAttached({ context, flags, operands }: Invocation): Promise<
   const container = findContainer(context, word);
   const warnings = new Warnings();
   const joining = {
-    stdin: flags.bool("interactive") && container.config.OpenStdin, stdout: true, stderr: true,
+    stdin: flags.bool("interactive") && container.config.OpenStdin, stdout: true, stderr: true, client: caller(),
     detachKeys: parseDetachKeys(flags.string("detach-keys")), sigProxy: flags.bool("sig-proxy", true), warn: warnings.tell, started: warnings.show,
   };
   const begun = beginExisting(context, container.id);

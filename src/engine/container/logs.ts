@@ -5,12 +5,9 @@
 import { closeSync, existsSync, fstatSync, lstatSync, openSync, readSync, statSync } from "node:fs";
 import type { Container } from "../../store/containers.ts";
 import { storePaths } from "../../store/paths.ts";
-import { SysError } from "../../sys/ffi.ts";
-import { pollReadable } from "../../sys/poll.ts";
-import { connectMonitor } from "../end/end.ts";
-import { sendWithDescriptors } from "../../sys/socket.ts";
+import { watchEnd, type EndWatch } from "../end/end.ts";
 import type { Context } from "../context.ts";
-import { logName } from "../start/monitor-plan.ts";
+import { logName } from "../end/log-file.ts";
 
 export interface LogSelection {
   /** Lines from the end; null: all. */
@@ -44,15 +41,15 @@ export function followLog(context: Context, container: Container, selection: Log
   const path = `${storePaths(context.root).container(container.id)}/${logName(container.id)}`;
   const output = new Output(selection, sink, lstatSync(`${path}.lost`, { throwIfNoEntry: false }) !== undefined);
   // Before reading: an end that comes while the file is read must not be missed.
-  const monitor = selection.follow ? subscribe(context, container) : null;
+  const end = selection.follow ? watchEnd(context, container, { cleans: false }) : null;
   const files = openFiles(path);
   try {
     for (const file of files) readOn(file, output);
     output.finish();
-    if (monitor !== null) followFile(path, files.pop() ?? null, output, { monitor, isOver: () => selection.until !== null && nineDigits(context.now().toISOString()) > selection.until });
+    if (end !== null) followFile(path, files.pop() ?? null, output, { end, isOver: () => selection.until !== null && nineDigits(context.now().toISOString()) > selection.until });
   } finally {
     for (const file of files) closeSync(file);
-    if (monitor !== null) closeSync(monitor);
+    end?.close();
   }
 }
 
@@ -69,21 +66,6 @@ function openFiles(path: string): number[] {
     else files.set(ino, file);
   }
   return [...files.values()].reverse();
-}
-
-/** A socket that becomes readable at the container's end; null: it does not run. */
-function subscribe(context: Context, container: Container): number | null {
-  const monitor = connectMonitor(context, container);
-  if (monitor === null) return null;
-  try {
-    sendWithDescriptors(monitor, Buffer.from("x"), []);
-    return monitor;
-  } catch (error) {
-    closeSync(monitor);
-    // It ended between the two calls.
-    if (error instanceof SysError) return null;
-    throw error;
-  }
 }
 
 /** The oldest first. */
@@ -124,24 +106,23 @@ function readOn(file: number, output: Output): void {
 }
 
 interface Following {
-  /** Readable when the container ends. */
-  readonly monitor: number;
+  readonly end: EndWatch;
   /** Nothing that comes now is wanted. */
   readonly isOver: () => boolean;
 }
 
 /** `newest`: the file to go on with, closed in the end; null: there is none yet. */
-function followFile(path: string, newest: number | null, output: Output, { monitor, isOver }: Following): void {
+function followFile(path: string, newest: number | null, output: Output, { end, isOver }: Following): void {
   let file = newest;
   while (file === null) {
-    if (pollReadable([monitor], FOLLOW_POLL_MS) !== null || isOver()) return;
+    if (end.wait(FOLLOW_POLL_MS) !== null || isOver()) return;
     file = openLog(path);
   }
   try {
     for (;;) {
       readOn(file, output);
       output.flush();
-      const ended = pollReadable([monitor], FOLLOW_POLL_MS) !== null || isOver();
+      const ended = end.wait(FOLLOW_POLL_MS) !== null || isOver();
       // Rotated: what was written to the old file before is read first.
       const current = inodeOf(path);
       if (current !== null && current !== fstatSync(file).ino) file = followRotation(path, file, output);

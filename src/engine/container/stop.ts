@@ -1,8 +1,9 @@
 /** Bringing a running container's end about, and dealing with it: its monitor need not start anybody who does. */
 import { parseSignal } from "../../runtime/signals.ts";
 import type { Container } from "../../store/containers.ts";
+import { monotonicMs } from "../../sys/clock.ts";
 import type { Context } from "../context.ts";
-import { signalContainer, watchEnd } from "../end/end.ts";
+import { awaitKilled, signalContainer, watchEnd } from "../end/end.ts";
 import { settle } from "../end/settle.ts";
 
 const SIGKILL = 9;
@@ -17,7 +18,7 @@ export interface StopOptions {
 
 /** A container that was told to stop. */
 export interface Stopping {
-  /** Waits for its end, kills it when its time is over, and deals with what it leaves. Once. */
+  /** Waits for its end, kills it when its time is over, and deals with what it leaves. Once. Throws MdkError when SIGKILL does not end it. */
   finish(): void;
 }
 
@@ -27,7 +28,7 @@ export function beginStop(context: Context, container: Container, options: StopO
   const seconds = options.seconds ?? container.config.StopTimeout ?? DEFAULT_STOP_SECONDS;
   const watch = watchEnd(context, container, { cleans: true });
   if (watch === null) return { finish() {} };
-  const deadline = context.now().getTime() + seconds * 1000;
+  const deadline = monotonicMs() + seconds * 1000;
   try {
     if (!signalContainer(context, container, signal)) {
       // It has ended, or is being started: then it hears of it as soon as it can.
@@ -41,9 +42,9 @@ export function beginStop(context: Context, container: Container, options: StopO
   return {
     finish() {
       try {
-        if (watch.wait(seconds < 0 ? -1 : Math.max(0, deadline - context.now().getTime())) === null) {
+        if (watch.wait(seconds < 0 ? -1 : Math.max(0, deadline - monotonicMs())) === null) {
           signalContainer(context, container, SIGKILL);
-          watch.wait(-1);
+          awaitKilled(context, container, watch);
         }
         settle(context, container.id);
         watch.cleaned();
@@ -54,7 +55,7 @@ export function beginStop(context: Context, container: Container, options: StopO
   };
 }
 
-/** Kills a running container and waits for its end. */
+/** Kills a running container and waits for its end. Throws what awaitKilled throws. */
 export function killContainer(context: Context, container: Container): void {
-  beginStop(context, container, { signal: "SIGKILL", seconds: -1 }).finish();
+  beginStop(context, container, { signal: "SIGKILL", seconds: 0 }).finish();
 }

@@ -1,5 +1,7 @@
 /** Hearing of the end of a running container from its monitor, and bringing it about: wait, signals, stop. */
 import { closeSync, constants, openSync } from "node:fs";
+import { MdkError } from "../../error.ts";
+import { MESSAGE_BYTES_MAX, parseTold, PROTOCOL, type Told } from "../../runtime/protocol.ts";
 import { readCondition } from "../../runtime/state.ts";
 import type { Container } from "../../store/containers.ts";
 import { runPaths } from "../../store/paths.ts";
@@ -9,31 +11,46 @@ import { SysError } from "../../sys/ffi.ts";
 import { connectUnix, receiveWithDescriptors, sendWithDescriptors } from "../../sys/socket.ts";
 import { isPathLocked, lockFile } from "../../sys/lock.ts";
 import { runLockPath } from "../../runtime/state.ts";
+import { monotonicMs } from "../../sys/clock.ts";
 import type { Context } from "../context.ts";
+import { holdersOf, livingOf } from "./holders.ts";
 import { readStatus } from "./status.ts";
 
 const SIGKILL = 9;
-/** A message of the monitor's: kind, then at most this much. */
-const MESSAGE_BYTES_MAX = 32 * 1024 + 1;
 
-/** Opens the monitor's socket; null when there is no monitor. */
-export function connectMonitor(context: Context, container: Container): number | null {
+/** A socket of the container's monitor. */
+interface Connection {
+  readonly socket: number;
+  /** Version of the protocol that the monitor speaks. */
+  readonly protocol: number;
+}
+
+/** Connects to the monitor; null when there is none, or one that does not take clients any more. The caller closes the socket. */
+export function connectMonitor(context: Context, container: Pick<Container, "id">): Connection | null {
+  const path = runPaths(context.runRoot).container(container.id);
+  const condition = readCondition(path);
+  const state = "state" in condition ? condition.state : null;
   let directory: number;
   try {
-    directory = openSync(runPaths(context.runRoot).container(container.id), constants.O_RDONLY | constants.O_DIRECTORY);
+    directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   } catch (error) {
     if ((error as { code?: string }).code === "ENOENT") return null;
     throw error;
   }
   try {
-    return connectUnix(directory, "attach");
+    // None yet: its start is this mdk's, or will be looked at when it has come so far.
+    return { socket: connectUnix(directory, "attach", CONNECT_MS), protocol: state === null ? PROTOCOL : (state.protocol ?? 0) };
   } catch (error) {
-    if (error instanceof SysError && (error.code === "ENOENT" || error.code === "ECONNREFUSED")) return null;
+    if (error instanceof SysError && UNANSWERED.has(error.code)) return null;
     throw error;
   } finally {
     closeSync(directory);
   }
 }
+
+/** Nobody listens; EAGAIN: somebody does, and has not accepted anybody for long. */
+const UNANSWERED: ReadonlySet<string> = new Set(["ENOENT", "ECONNREFUSED", "EAGAIN"]);
+const CONNECT_MS = 2_000;
 
 /** A running container's end, subscribed to before anything is done to it. */
 export interface EndWatch {
@@ -44,12 +61,12 @@ export interface EndWatch {
   close(): void;
 }
 
-/** The status that the monitor tells; null when it tells nothing any more. */
-function receiveEnd(socket: number): number | null {
+/** The next message; null: the monitor tells nothing any more. */
+function receiveTold(socket: number): Told | null {
   for (;;) {
     try {
       const { bytes } = receiveWithDescriptors(socket, MESSAGE_BYTES_MAX, 0);
-      return bytes.length > 1 && bytes[0] === "x".charCodeAt(0) ? bytes[1]! : null;
+      return bytes.length === 0 ? null : parseTold(bytes);
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
       // The monitor ended without having read our "x". Told once, and before what it said: that is still in the queue.
@@ -60,11 +77,16 @@ function receiveEnd(socket: number): number | null {
 
 /**
  * Null when the container does not run (any more): its status says how it ended. `cleans`: the caller settles the container
- * when it has ended, so that its monitor starts nobody who would.
+ * when it has ended, so that its monitor starts nobody who would. A monitor of another protocol is not spoken to.
  */
 export function watchEnd(context: Context, container: Container, { cleans }: { readonly cleans: boolean }): EndWatch | null {
-  const socket = connectMonitor(context, container);
-  if (socket === null) return lookForEnd(context, container);
+  const connection = connectMonitor(context, container);
+  if (connection === null) return lookForEnd(context, container);
+  const { socket } = connection;
+  if (connection.protocol !== PROTOCOL) {
+    closeSync(socket);
+    return lookForEnd(context, container);
+  }
   try {
     sendWithDescriptors(socket, Buffer.from(cleans ? "c" : "x"), []);
   } catch (error) {
@@ -74,11 +96,14 @@ export function watchEnd(context: Context, container: Container, { cleans }: { r
   }
   return {
     wait(timeoutMs) {
-      if (pollReadable([socket], timeoutMs) === null) return null;
-      const code = receiveEnd(socket);
-      if (code !== null) return code;
-      // The monitor is gone without a word: what it left tells, after its cage has died too.
-      return readStatus(context, container).code;
+      const until = monotonicMs() + timeoutMs;
+      for (;;) {
+        if (pollReadable([socket], timeoutMs < 0 ? -1 : Math.max(0, Math.ceil(until - monotonicMs()))) === null) return null;
+        const told = receiveTold(socket);
+        if (told?.kind === "exited") return told.code;
+        // The monitor is gone without a word: what it left tells, after its cage has died too.
+        if (told === null) return readStatus(context, container).code;
+      }
     },
     cleaned() {
       try {
@@ -98,10 +123,10 @@ function lookForEnd(context: Context, container: Container): EndWatch | null {
   if (readStatus(context, container).word !== "running") return null;
   return {
     wait(timeoutMs) {
-      for (let waited = 0; ; waited += LOOK_MS) {
+      for (const until = monotonicMs() + timeoutMs; ; ) {
         const { word, code } = readStatus(context, container);
         if (word !== "running") return code;
-        if (timeoutMs >= 0 && waited >= timeoutMs) return null;
+        if (timeoutMs >= 0 && monotonicMs() >= until) return null;
         Bun.sleepSync(LOOK_MS);
       }
     },
@@ -143,22 +168,39 @@ export function signalContainer(context: Context, container: Container, signal: 
 /** Docker's patience after SIGKILL. */
 const KILL_MS = 10_000;
 
-/** SIGKILL, and the end that follows it: waited for, ten seconds at most. False: the container does not run. */
+/** Waits for an end that SIGKILL brings about. Throws MdkError "kill-timeout" with who is in its way. */
+export function awaitKilled(context: Context, container: Container, watch: EndWatch): void {
+  if (watch.wait(KILL_MS) !== null) return;
+  const condition = readCondition(runPaths(context.runRoot).container(container.id));
+  if (condition.kind !== "running") return;
+  throw new MdkError("kill-timeout", `tried to kill container ${container.id}, but it did not end within ${KILL_MS / 1000} seconds: ${livingOf(context.runRoot, container.id, condition.state)}`, {
+    hint: "what is stopped goes on with: kill -CONT PID; what waits in the kernel, or in a frozen cgroup, cannot be killed before that lets go",
+  });
+}
+
+/** SIGKILL, and the end that follows it. False: the container does not run. Throws what awaitKilled throws. */
 export function killNow(context: Context, container: Container): boolean {
   const watch = watchEnd(context, container, { cleans: false });
   try {
     if (!signalContainer(context, container, SIGKILL)) return false;
-    watch?.wait(KILL_MS);
+    if (watch !== null) awaitKilled(context, container, watch);
     return true;
   } finally {
     watch?.close();
   }
 }
 
-/** Waits until nothing of the container lives and its mounts are closed: before its upper directory is touched. */
+/** Closing an overlay writes its whole upper directory to the disk first: that may take long. */
+const RELEASE_MS = 30_000;
+
+/**
+ * Waits until nothing of the container lives and its mounts are closed: before its upper directory is touched. Throws
+ * MdkError "not-released" with who still holds it.
+ */
 export function awaitReleased(context: Context, id: string): void {
   const path = runLockPath(runPaths(context.runRoot).container(id));
   if (!isPathLocked(path)) return;
-  const descriptor = lockFile(path);
-  if (descriptor !== null) closeSync(descriptor);
+  const lock = lockFile(path, RELEASE_MS);
+  if (typeof lock === "number") closeSync(lock);
+  if (lock === "held") throw new MdkError("not-released", `container ${id} still holds its files after ${RELEASE_MS / 1000} seconds: ${holdersOf(path)}`);
 }

@@ -4,7 +4,7 @@
  * command or monitor left (reconcile). Every step can be repeated; the row changes last, so nothing is ever left that no
  * row names.
  */
-import { closeSync, existsSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { closeSync, existsSync, lstatSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { killGroup, removeGroup } from "../../cgroup/group.ts";
 import { isHeld, opLockPath, readCondition, runLockPath, type Condition } from "../../runtime/state.ts";
@@ -15,29 +15,49 @@ import { checkpoint } from "../../store/database.ts";
 import { runPaths, storePaths } from "../../store/paths.ts";
 import { lockFile, tryLockFile } from "../../sys/lock.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
+import { monotonicMs } from "../../sys/clock.ts";
 import type { Context } from "../context.ts";
 import { awaitReleased } from "./end.ts";
+import { holdersOf } from "./holders.ts";
+import { logName, tellLost } from "./log-file.ts";
 import { newId } from "../host/ids.ts";
 import { detachNetwork } from "../network/network.ts";
 import { findOrphans, isContainerId } from "./orphans.ts";
 import { LOST_CODE } from "./status.ts";
 
-/** The op lock of a container, its directory made when it is missing. Null without `wait` when somebody holds it. */
+/** Who works on a container is waited for so long. */
+const OP_LOCK_MS = 10_000;
+
+/**
+ * The op lock of a container, its directory made when it is missing. Null without `wait` when somebody holds it; with it that
+ * one is waited for, not for ever: MdkError "container-busy" says who it is.
+ */
 export function takeOpLock(context: Context, id: string, wait: boolean): number | null {
   const directory = runPaths(context.runRoot).container(id);
+  const path = opLockPath(directory);
+  const until = monotonicMs() + OP_LOCK_MS;
   for (;;) {
     try {
       // Whoever makes it: others may pass through, to what is theirs (store/paths.ts).
       if (!existsSync(context.runRoot)) mkdirSync(context.runRoot, { recursive: true, mode: 0o711 });
       mkdirSync(directory, { recursive: true, mode: 0o700 });
-      const descriptor = wait ? lockFile(opLockPath(directory)) : tryLockFile(opLockPath(directory));
-      if (descriptor !== null || !wait) return descriptor;
+      if (!wait) return tryLockFile(path);
+      const lock = lockFile(path, until - monotonicMs());
+      if (typeof lock === "number") return lock;
+      if (lock === "held") throw new MdkError("container-busy", `container ${id} has been worked on by somebody else for ${OP_LOCK_MS / 1000} seconds: ${holdersOf(path)}`, { hint: "wait for it, or end it, and try again" });
     } catch (error) {
       // Removed meanwhile by who removed the container; EEXIST: between the mkdir(2) and the stat(2) of mkdirSync.
       const { code } = error as { code?: string };
-      if (code !== "ENOENT" && (code !== "EEXIST" || statSync(directory, { throwIfNoEntry: false })?.isDirectory() === false)) throw error;
+      const again = code === "ENOENT" || (code === "EEXIST" && statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== false);
+      if (!again) throw error;
+      if (leadsNowhere(context.runRoot)) throw new MdkError("run-root", `the run root ${context.runRoot} is a symbolic link that leads nowhere`, { cause: error, hint: "make the directory that it names, or choose another one with --run-root" });
+      if (monotonicMs() >= until) throw error;
     }
   }
+}
+
+function leadsNowhere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true && !existsSync(path);
 }
 
 /** Closes a descriptor, or lets somebody else close it: detachNetwork's socket takes the kernel 10 ms. */
@@ -65,6 +85,9 @@ export function settleLocked(context: Context, id: string, close: Close = closeS
   const vanishes = condition.kind === "ended" || condition.kind === "lost" ? container.host.AutoRemove : container.transient;
   if (vanishes) return removeLocked(context, container, close);
   releaseHost(context, container, condition, close);
+  if (condition.kind === "ended" && condition.record.lost > 0) {
+    tellLost(`${storePaths(context.root).container(id)}/${logName(id)}`, { lines: condition.record.lost, time: condition.record.finished });
+  }
   const end = endOf(context, container, condition);
   markEnded(context.database(), id, end.started === null ? "created" : "exited", end);
   checkpoint(context.database());
@@ -95,8 +118,8 @@ function releaseHost(context: Context, container: Container, condition: Conditio
  * that is cut off is finished by the next command; then everything goes, the row last.
  */
 export function removeLocked(context: Context, container: Container, close: Close = closeSync): void {
-  if (container.phase !== "removing" && !container.transient && !container.host.AutoRemove) mark(context, container.id);
   awaitReleased(context, container.id);
+  if (container.phase !== "removing" && !container.transient && !container.host.AutoRemove) mark(context, container.id);
   releaseHost(context, container, readCondition(runPaths(context.runRoot).container(container.id), { ownOpLock: true }), close);
   removeTree(storePaths(context.root).container(container.id));
   deleteContainer(context.database(), container.id);

@@ -7,7 +7,9 @@ import { UNLIMITED } from "../../spec/limits.ts";
 import type { LinuxDevice } from "../../spec/types.ts";
 import type { Context } from "../context.ts";
 import { bootId } from "../../runtime/state.ts";
+import { MdkError } from "../../error.ts";
 import type { CgroupLayout, PathKind } from "../../runtime/mount-steps.ts";
+import { machineOf } from "../../runtime/seccomp.ts";
 
 /** What generateSpec asks of the host. `privileged`: devices are listed only then. */
 export function readHostFacts(privileged: boolean): HostFacts {
@@ -160,4 +162,11 @@ function* namespacePaths(name: string): Generator<string> {
       // Ended.
     }
   }
+}
+
+/** The processor's name as the kernel has it. Throws MdkError where the shim does not run. */
+export function machine(): NonNullable<ReturnType<typeof machineOf>> {
+  const name = machineOf(process.arch);
+  if (name === null) throw new MdkError("unsupported-machine", `mdk does not run on ${process.arch}`);
+  return name;
 }

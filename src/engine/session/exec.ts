@@ -5,26 +5,27 @@ import { EXIT, MdkError } from "../../error.ts";
 import { describe, monitorGroup } from "../../cgroup/group.ts";
 import { failureError } from "../../runtime/failure.ts";
 import { Descriptors } from "../../runtime/descriptors.ts";
-import { awaitCreated, awaitExited, awaitRunning, pump, sayCleaned, sendPlan, ShimFailure, spawnLauncher, type Launcher } from "../../runtime/launch.ts";
+import { Channel } from "../../runtime/channel.ts";
+import { awaitCreated, awaitRunning, pump, sendPlan, ShimFailure, spawnLauncher } from "../../runtime/launch.ts";
 import type { Exec } from "../../runtime/plan.ts";
 import { planExec } from "../../runtime/planner.ts";
+import { attachBits } from "../../runtime/protocol.ts";
 import { seccompFilter } from "../../runtime/seccomp.ts";
 import { generateExec } from "../../spec/exec.ts";
 import type { Process, Spec } from "../../spec/types.ts";
 import type { Container } from "../../store/containers.ts";
 import { storePaths } from "../../store/paths.ts";
 import { errnoText } from "../../sys/errno.ts";
+import { monotonicMs } from "../../sys/clock.ts";
 import { openProcess } from "../../sys/pidfd.ts";
 import { pollReadable } from "../../sys/poll.ts";
 import { socketpair } from "../../sys/socket.ts";
-import { isTerminal, windowSize } from "../../sys/terminal.ts";
 import type { Context } from "../context.ts";
-import { chooseOomScore, readCapabilities } from "../host/facts.ts";
-import { attachBits, type ForegroundEnd } from "./foreground.ts";
+import { chooseOomScore, machine, readCapabilities } from "../host/facts.ts";
+import { descriptorsOf, isTerminalJoined, notRead, type Client, type SessionEnd } from "./client.ts";
 import { planMonitor, type Streaming } from "../start/monitor-plan.ts";
 import { newId } from "../host/ids.ts";
-import { userOf } from "../start/prepare.ts";
-import { machine } from "../start/run-plan.ts";
+import { userOf } from "../start/root.ts";
 import { runPaths } from "../../store/paths.ts";
 import { readCondition, type StateFile } from "../../runtime/state.ts";
 
@@ -39,6 +40,7 @@ export interface ExecOptions {
   readonly interactive: boolean;
   readonly detach: boolean;
   readonly detachKeys: Uint8Array;
+  readonly client: Client;
 }
 
 /** A process that was killed together with its container: as the shell says SIGKILL. */
@@ -47,22 +49,35 @@ const KILLED_CODE = 137;
 const BROKEN_PIPE_CODE = 141;
 /** A cage lets go of its namespaces, and loses its init, a moment before it has ended. */
 const ENDING_MS = 20;
+/**
+ * From the plan to the running program. Inside a container a process is in its power: one with CAP_SYS_PTRACE can hold it
+ * before its execve, and one whose cgroup is frozen never gets there.
+ */
+const BEGIN_MS = 10_000;
 
 /** Runs the command and returns its exit status; 0 at once with `detach`, null when the user detaches. */
-export async function execInContainer(context: Context, container: Container, options: ExecOptions): Promise<ForegroundEnd> {
+export async function execInContainer(context: Context, container: Container, options: ExecOptions): Promise<SessionEnd> {
   const condition = readCondition(runPaths(context.runRoot).container(container.id));
   if (condition.kind !== "running") throw notRunning(container);
   const opened = new Set<number>();
   const keep = (descriptor: number): number => (opened.add(descriptor), descriptor);
+  const release = (descriptor: number): void => {
+    opened.delete(descriptor);
+    closeSync(descriptor);
+  };
   try {
     const cage = openProcess(condition.state.cage, condition.state.cageStart);
     if (cage === null) throw notRunning(container);
     keep(cage);
-    const session = await launch(context, container, { ...options, state: condition.state, cage, keep }).catch((error: unknown) => {
+    const session = await launch(context, container, { ...options, state: condition.state, cage, keep, release }).catch((error: unknown) => {
       // Whatever went wrong: in a container that is ending, everything does. A pidfd is readable when its process has ended.
       throw pollReadable([cage], ENDING_MS) === null ? error : notRunning(container);
     });
-    return options.detach ? 0 : await stay(context, session, options);
+    try {
+      return options.detach ? 0 : await stay(context, container, session, options);
+    } finally {
+      session.channel.close();
+    }
   } finally {
     for (const descriptor of opened) closeSync(descriptor);
   }
@@ -77,43 +92,58 @@ interface Launching extends ExecOptions {
   /** pidfd. */
   readonly cage: number;
   readonly keep: (descriptor: number) => number;
+  /** Closes what was kept. */
+  readonly release: (descriptor: number) => void;
 }
 
 interface Session {
-  readonly launcher: Launcher;
+  readonly channel: Channel;
   /** Our end of the attach socket; null where the monitor serves our descriptors itself. */
   readonly socket: number | null;
 }
 
 async function launch(context: Context, container: Container, work: Launching): Promise<Session> {
-  const { state, keep } = work;
   const launcher = spawnLauncher(context.runRoot, "exec");
-  const init = openProcess(state.pid, state.pidStart);
-  if (init === null) throw notRunning(container);
-  keep(init);
-  const spec = JSON.parse(readFileSync(`${storePaths(context.root).container(container.id)}/config.json`, "utf8")) as Spec;
-  const process = processOf(container, spec, work);
-  const pumped = !work.detach && (work.terminal || (work.interactive && isTerminal(0)) || isTerminal(1) || isTerminal(2));
-  const pair = pumped ? socketpair() : null;
-  if (pair !== null) keep(pair[0]);
-  if (pair !== null) keep(pair[1]);
-  const [report, theirs] = socketpair();
-  keep(report);
-  const descriptors = new Descriptors();
-  const plan = await makePlan(context, container, { ...work, init, report: theirs, descriptors, client: pair?.[1] ?? null, pumped, spec, process });
+  const channel = new Channel(launcher.channel);
   try {
-    sendPlan(launcher, { exec: plan }, descriptors.fds);
-  } finally {
-    closeSync(theirs);
-  }
-  try {
-    awaitCreated(report, launcher);
-    awaitRunning(report, () => {});
+    const { state, keep } = work;
+    const init = openProcess(state.pid, state.pidStart);
+    if (init === null) throw notRunning(container);
+    keep(init);
+    const spec = JSON.parse(readFileSync(`${storePaths(context.root).container(container.id)}/config.json`, "utf8")) as Spec;
+    const process = processOf(container, spec, work);
+    const pair = isPumped(work) ? socketpair() : null;
+    if (pair !== null) pair.forEach(keep);
+    const [report, theirs] = socketpair();
+    keep(report);
+    const descriptors = new Descriptors();
+    let plan: Exec;
+    try {
+      plan = await makePlan(context, container, { ...work, init, report: theirs, descriptors, attached: pair?.[1] ?? null, spec, process });
+      sendPlan(launcher, { exec: plan }, descriptors.fds);
+    } finally {
+      closeSync(theirs);
+    }
+    if (pair !== null) work.release(pair[1]);
+    try {
+      const deadline = monotonicMs() + BEGIN_MS;
+      awaitCreated(report, launcher, deadline);
+      awaitRunning(report, () => {}, deadline);
+    } catch (error) {
+      throw error instanceof ShimFailure ? tell(error, plan, process) : error;
+    }
+    return { channel, socket: pair?.[0] ?? null };
   } catch (error) {
-    sayCleaned(launcher.channel);
-    throw error instanceof ShimFailure ? tell(error, plan, process) : error;
+    // Its monitor kills what has not begun.
+    channel.sayCleaned();
+    channel.close();
+    throw error;
   }
-  return { launcher, socket: pair?.[0] ?? null };
+}
+
+/** The streams go through an attach socket and the pump, not to the monitor itself. */
+function isPumped({ client, detach, terminal, interactive }: ExecOptions): boolean {
+  return !detach && (terminal || isTerminalJoined({ client, stdin: interactive, stdout: true, stderr: true }));
 }
 
 /** The user's names are looked up in the running container's own files. */
@@ -146,8 +176,7 @@ interface PlanInput extends Launching {
   readonly report: number;
   readonly descriptors: Descriptors;
   /** The monitor's end of the attach socket. */
-  readonly client: number | null;
-  readonly pumped: boolean;
+  readonly attached: number | null;
   readonly spec: Spec;
   readonly process: Process;
 }
@@ -157,13 +186,13 @@ async function makePlan(context: Context, container: Container, input: PlanInput
   const cgroups = context.cgroups();
   const group = describe(cgroups, container.cgroup);
   const open = (path: string, flags: number): number => descriptors.add(keep(openSync(path, flags)));
-  const handed = (wanted: boolean, descriptor: number): number | null => (wanted && !input.pumped && !input.detach ? descriptor : null);
-  const attached = !input.detach;
+  const [stdin, stdout, stderr] = descriptorsOf(input.client);
+  const handed = (wanted: boolean, descriptor: number): number | null => (wanted && input.attached === null && !input.detach ? descriptor : null);
   const streaming: Streaming = {
     terminal: input.terminal, openStdin: input.interactive, stdinOnce: true,
-    stdin: handed(input.interactive, 0), stdout: handed(attached, 1), stderr: handed(attached, 2),
-    client: input.client === null ? null : { socket: input.client, streams: attachBits({ stdin: input.interactive, stdout: true, stderr: true }) },
-    clientCleans: attached,
+    stdin: handed(input.interactive, stdin), stdout: handed(true, stdout), stderr: handed(true, stderr),
+    client: input.attached === null ? null : { socket: input.attached, streams: attachBits({ stdin: input.interactive, stdout: true, stderr: true }) },
+    clientCleans: !input.detach,
   };
   const monitor = planMonitor({
     descriptors, keep, streaming, monitorGroup: monitorGroup(cgroups, dirname(container.cgroup)), listener: null, record: null, oomFile: null, holds: [],
@@ -176,7 +205,7 @@ async function makePlan(context: Context, container: Container, input: PlanInput
       v2: group.v2 === null ? null : open(group.v2, constants.O_RDONLY | constants.O_DIRECTORY),
       tasks: group.tasks.map((path) => open(path, constants.O_WRONLY)),
     },
-    keyrings: keyrings(), filter, window: input.terminal ? windowSize(1) : null,
+    keyrings: keyrings(), filter, window: input.terminal ? input.client.window() : null,
   });
 }
 
@@ -194,18 +223,17 @@ function tell(failure: ShimFailure, plan: Exec, process: Process): MdkError {
 }
 
 /** Until the process has ended: its monitor says so, or dies with the container. */
-async function stay(context: Context, { launcher, socket }: Session, options: ExecOptions): Promise<ForegroundEnd> {
+async function stay(context: Context, container: Container, { channel, socket }: Session, options: ExecOptions): Promise<SessionEnd> {
+  const { client, interactive, terminal } = options;
   if (socket !== null) {
-    const raw = options.terminal && options.interactive && isTerminal(0);
-    const flags = `${raw ? "r" : ""}${options.interactive ? "i" : ""}${options.terminal && isTerminal(1) ? "w" : ""}`;
-    const end = await pump(context.runRoot, { flags, detachKeys: options.detachKeys, socket });
+    const flags = `${terminal && interactive && client.stdin.terminal ? "r" : ""}${interactive ? "i" : ""}${terminal && client.stdout.terminal ? "w" : ""}`;
+    const end = await pump(context.runRoot, { flags, detachKeys: options.detachKeys, socket, streams: descriptorsOf(client) });
     if (end.kind === "detached") return end.signalled;
   }
-  const exited = await awaitExited(launcher.channel);
-  if (exited === "cut") {
-    closeSync(launcher.channel);
-    return BROKEN_PIPE_CODE;
-  }
-  sayCleaned(launcher.channel);
+  const exited = await channel.exited();
+  if (exited === "stalled") throw notRead(container.id);
+  if (exited === "cut") return BROKEN_PIPE_CODE;
+  channel.sayCleaned();
+  if (exited?.pending === true) await channel.ended();
   return exited?.code ?? KILLED_CODE;
 }

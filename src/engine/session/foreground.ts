@@ -1,139 +1,126 @@
 /** A client that stays with its container: streams, signals, the end, and the cleanup that follows it. */
 import { closeSync } from "node:fs";
 import { EXIT, MdkError } from "../../error.ts";
-import { awaitExited, pump, sayCleaned, type PumpEnd } from "../../runtime/launch.ts";
+import { Channel } from "../../runtime/channel.ts";
+import { pump, type PumpEnd } from "../../runtime/launch.ts";
+import { attachBits, attachMessage, foreignProtocol, PROTOCOL } from "../../runtime/protocol.ts";
 import type { Container } from "../../store/containers.ts";
-import { sendSignal } from "../../sys/pidfd.ts";
 import { sendWithDescriptors, socketpair } from "../../sys/socket.ts";
-import { isTerminal, windowSize } from "../../sys/terminal.ts";
 import type { Begun } from "../start/begin.ts";
 import type { Context } from "../context.ts";
 import { connectMonitor, openRunning, waitForEnd } from "../end/end.ts";
-import { ATTACH, type Streaming } from "../start/monitor-plan.ts";
+import type { Streaming } from "../start/monitor-plan.ts";
 import { reconcile, settle } from "../end/settle.ts";
 import { startBegun } from "../start/start.ts";
-import { LOST_CODE } from "../end/status.ts";
+import { LOST_CODE, readStatus } from "../end/status.ts";
+import { descriptorsOf, isTerminalJoined, notRead, SignalProxy, type Joining, type SessionEnd } from "./client.ts";
 
-/** Which of the command's streams are joined, and how. */
-export interface Joining {
-  readonly stdin: boolean;
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  /** Bytes that detach from a terminal. */
-  readonly detachKeys: Uint8Array;
-  /** Signals to this command go to the container. */
-  readonly sigProxy: boolean;
+export interface Running extends Joining {
+  /** Takes warnings for the user. */
   readonly warn: (text: string) => void;
   /** Waited for when the program runs. */
   readonly started?: () => Promise<void>;
 }
 
-/** How it went: the program's exit status, or null when the user detached. */
-export type ForegroundEnd = number | null;
-
-/** What goes to the container; SIGCHLD, SIGPIPE, SIGURG and those that cannot be caught never do (docker/cli, signals). */
-const PROXIED = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGCONT", "SIGALRM", "SIGWINCH"] as const;
-const NUMBERS: Readonly<Record<(typeof PROXIED)[number], number>> = {
-  SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGUSR1: 10, SIGUSR2: 12, SIGTERM: 15, SIGCONT: 18, SIGALRM: 14, SIGWINCH: 28,
-};
-
-/** Starts what was begun with this command's streams and stays until it ends or the user detaches. */
-export async function runForeground(context: Context, begun: Begun, joining: Joining): Promise<ForegroundEnd> {
+/** Starts what was begun with the client's streams and stays until it ends or the user detaches. */
+export async function runForeground(context: Context, begun: Begun, joining: Running): Promise<SessionEnd> {
   const { container } = begun;
+  const { client } = joining;
   const { Tty, OpenStdin, StdinOnce } = container.config;
-  const pumped = Tty || joinedTerminal(joining);
+  const pumped = Tty || isTerminalJoined(joining);
   const pair = pumped ? socketpair() : null;
+  const [stdin, stdout, stderr] = descriptorsOf(client);
   const handed = (wanted: boolean, descriptor: number): number | null => (wanted && !pumped ? descriptor : null);
   const streaming: Streaming = {
     terminal: Tty, openStdin: OpenStdin, stdinOnce: StdinOnce,
-    stdin: handed(joining.stdin, 0), stdout: handed(joining.stdout, 1), stderr: handed(joining.stderr, 2),
+    stdin: handed(joining.stdin, stdin), stdout: handed(joining.stdout, stdout), stderr: handed(joining.stderr, stderr),
     client: pair === null ? null : { socket: pair[1], streams: attachBits(joining) }, clientCleans: true,
   };
-  const proxy = new SignalProxy(joining.sigProxy);
-  let channel: number;
+  const proxy = new SignalProxy();
+  let channel: Channel | null = null;
   try {
-    ({ channel } = await startBegun(context, begun, { streaming, window: Tty ? windowSize(1) : null, warn: joining.warn, beforeGo: () => proxy.listen() }));
+    try {
+      const started = await startBegun(context, begun, { streaming, window: Tty ? client.window() : null, warn: joining.warn, beforeGo: () => proxy.listen(joining) });
+      channel = new Channel(started.channel);
+    } finally {
+      if (pair !== null) closeSync(pair[1]);
+    }
+    proxy.target(openRunning(context, container, "init"));
+    await joining.started?.();
+    return await stay(context, container, { channel, socket: pair?.[0] ?? null, joining });
   } finally {
-    if (pair !== null) closeSync(pair[1]);
+    proxy.end();
+    channel?.close();
+    if (pair !== null) closeSync(pair[0]);
   }
-  proxy.target(openRunning(context, container, "init"));
-  await joining.started?.();
-  const end = pair === null ? null : await pump(context.runRoot, { socket: pair[0], flags: pumpFlags(container, joining), detachKeys: joining.detachKeys });
-  if (end?.kind === "detached") {
-    closeSync(channel);
-    return end.signalled;
+}
+
+interface Session {
+  readonly channel: Channel;
+  /** Our end of the attach socket; null where the monitor serves the client's descriptors itself. */
+  readonly socket: number | null;
+  readonly joining: Joining;
+}
+
+async function stay(context: Context, container: Container, { channel, socket, joining }: Session): Promise<SessionEnd> {
+  if (socket !== null) {
+    const end = await pump(context.runRoot, { socket, flags: pumpFlags(container, joining), detachKeys: joining.detachKeys, streams: descriptorsOf(joining.client) });
+    if (end.kind === "detached") return end.signalled;
   }
-  const exited = await awaitExited(channel);
-  if (exited === "cut") {
-    closeSync(channel);
-    throw new MdkError("output-closed", "write /dev/stdout: broken pipe", { status: EXIT.failure });
-  }
+  const exited = await channel.exited();
+  if (exited === "cut") throw new MdkError("output-closed", "write /dev/stdout: broken pipe", { status: EXIT.failure });
+  if (exited === "stalled") throw notRead(container.id);
   cleanUp(context, container.id, channel);
+  // What the monitor still has for the client's readers must not be cut off by our end.
+  if (exited?.pending === true) await channel.ended();
   return exited?.code ?? LOST_CODE;
 }
 
-/** What cannot be cleaned up now (a full disk) does not change how the program ended: the monitor, left alone, tries, and then the next command. */
-function cleanUp(context: Context, id: string, channel: number): void {
+/** What cannot be cleaned up now (a full disk) does not change how the program ended: the monitor tries after a while, and then the next command. */
+function cleanUp(context: Context, id: string, channel: Channel): void {
   try {
     const late: number[] = [];
     settle(context, id, (descriptor) => void late.push(descriptor));
-    sayCleaned(channel, late);
+    channel.sayCleaned(late);
     reconcile(context);
   } catch {
-    closeSync(channel);
+    // The monitor's business now.
   }
 }
 
-/** Joins a running container's monitor as one more client. */
-export async function attach(context: Context, container: Container, joining: Joining): Promise<ForegroundEnd> {
-  const socket = connectMonitor(context, container);
-  if (socket === null) return waitForEnd(context, container);
-  sendWithDescriptors(socket, Buffer.from(["a".charCodeAt(0), attachBits(joining)]), []);
-  const proxy = new SignalProxy(joining.sigProxy);
-  proxy.listen();
-  proxy.target(openRunning(context, container, "init"));
-  const end: PumpEnd = await pump(context.runRoot, { socket, flags: `${pumpFlags(container, joining)}d`, detachKeys: joining.detachKeys });
-  if (end.kind === "detached") return end.signalled;
-  return end.kind === "exited" ? end.code : waitForEnd(context, container);
+/** Joins a running container's monitor as one more client. Throws MdkError "monitor-protocol" for one that this mdk cannot speak to. */
+export async function attach(context: Context, container: Container, joining: Joining): Promise<SessionEnd> {
+  const connection = connectMonitor(context, container);
+  if (connection === null) return waitForEnd(context, container);
+  const { socket, protocol } = connection;
+  const proxy = new SignalProxy();
+  try {
+    if (protocol !== PROTOCOL) throw foreignProtocol(container.id, protocol);
+    sendWithDescriptors(socket, attachMessage(joining), []);
+    proxy.listen(joining);
+    proxy.target(openRunning(context, container, "init"));
+    return endOf(context, container, await pump(context.runRoot, { socket, flags: `${pumpFlags(container, joining)}d`, detachKeys: joining.detachKeys, streams: descriptorsOf(joining.client) }));
+  } finally {
+    proxy.end();
+    closeSync(socket);
+  }
 }
 
-function joinedTerminal(joining: Joining): boolean {
-  return (joining.stdin && isTerminal(0)) || (joining.stdout && isTerminal(1)) || (joining.stderr && isTerminal(2));
+function endOf(context: Context, container: Container, end: PumpEnd): SessionEnd {
+  switch (end.kind) {
+    case "exited":
+      return end.code;
+    case "detached":
+      return end.signalled;
+    case "foreign":
+      throw foreignProtocol(container.id, end.protocol);
+    case "lost":
+      if (readStatus(context, container).word === "running") throw notRead(container.id);
+      return waitForEnd(context, container);
+  }
 }
 
-export function attachBits(joining: Pick<Joining, "stdin" | "stdout" | "stderr">): number {
-  return (joining.stdin ? ATTACH.stdin : 0) | (joining.stdout ? ATTACH.stdout : 0) | (joining.stderr ? ATTACH.stderr : 0);
-}
-
-function pumpFlags(container: Pick<Container, "config">, joining: Joining): string {
-  const terminal = container.config.Tty && isTerminal(0);
-  return `${terminal && joining.stdin ? "r" : ""}${joining.stdin ? "i" : ""}${joining.sigProxy ? "s" : ""}${container.config.Tty && isTerminal(1) ? "w" : ""}`;
-}
-
-/** Signals to this process, passed on once there is somebody to pass them to. */
-class SignalProxy {
-  readonly #enabled: boolean;
-  #target: number | null = null;
-  readonly #pending: number[] = [];
-
-  constructor(enabled: boolean) {
-    this.#enabled = enabled;
-  }
-
-  /** From here on a signal no longer ends this process. */
-  listen(): void {
-    if (!this.#enabled) return;
-    for (const name of PROXIED) process.on(name, () => this.#send(NUMBERS[name]));
-  }
-
-  /** A pidfd; null: there is nobody any more. */
-  target(descriptor: number | null): void {
-    this.#target = descriptor;
-    if (descriptor !== null) for (const signal of this.#pending.splice(0)) sendSignal(descriptor, signal);
-  }
-
-  #send(signal: number): void {
-    if (this.#target === null) this.#pending.push(signal);
-    else sendSignal(this.#target, signal);
-  }
+function pumpFlags(container: Pick<Container, "config">, { client, stdin, sigProxy }: Joining): string {
+  const terminal = container.config.Tty && client.stdin.terminal;
+  return `${terminal && stdin ? "r" : ""}${stdin ? "i" : ""}${sigProxy ? "s" : ""}${container.config.Tty && client.stdout.terminal ? "w" : ""}`;
 }

@@ -5,6 +5,7 @@ import type { Descriptors } from "../../runtime/descriptors.ts";
 import type { Log, Monitor, Streams } from "../../runtime/plan.ts";
 import type { Container } from "../../store/containers.ts";
 import { parseSize } from "../../spec/sizes.ts";
+import { logName } from "../end/log-file.ts";
 
 /** How a client's streams are joined to the process: served by the monitor itself, or by an attach client. */
 export interface Streaming {
@@ -14,14 +15,17 @@ export interface Streaming {
   readonly stdin: number | null;
   readonly stdout: number | null;
   readonly stderr: number | null;
-  /** A connected attach socket (the monitor's end), with the ATTACH bits of what it takes. */
+  /** A connected attach socket (the monitor's end), with the bits of what it takes (attachBits). */
   readonly client: { readonly socket: number; readonly streams: number } | null;
   /** The calling command stays, waits and cleans up. */
   readonly clientCleans: boolean;
 }
 
-/** Bits of the attach hello (shim/attach.zig). */
-export const ATTACH = { stdin: 1, stdout: 2, stderr: 4 } as const;
+/**
+ * A reader of the output that takes nothing for so long is dropped: the log has everything, and the program goes on. Docker
+ * lets it hold the program up for ever. Long enough for somebody who reads a page (`| less`, ctrl-s).
+ */
+const READER_MS = 10 * 60_000;
 
 /** Nobody is joined: what `start` and `run -d` do. */
 export function detachedStreaming(container: Container): Streaming {
@@ -73,7 +77,7 @@ function planStreams(descriptors: Descriptors, streaming: Streaming): Streams {
   return {
     terminal: streaming.terminal, open_stdin: streaming.openStdin, stdin_once: streaming.stdinOnce,
     handed_stdin: descriptors.addOptional(streaming.stdin), handed_stdout: descriptors.addOptional(streaming.stdout),
-    handed_stderr: descriptors.addOptional(streaming.stderr),
+    handed_stderr: descriptors.addOptional(streaming.stderr), reader_ms: READER_MS,
   };
 }
 
@@ -91,5 +95,3 @@ export function planLog(container: Container, directory: number): Log | null {
     max_files: Config["max-file"] === undefined ? LOG_FILES_MAX : Math.max(1, Number(Config["max-file"])),
   };
 }
-
-export const logName = (id: string): string => `${id}-json.log`;

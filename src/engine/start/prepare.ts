@@ -5,13 +5,12 @@ import { openShim } from "../../runtime/shim.ts";
 import { INIT_PATH } from "../../spec/defaults.ts";
 import { generateSpec, type HostFacts } from "../../spec/generate.ts";
 import type { Spec } from "../../spec/types.ts";
-import { resolveUser, type ResolvedUser } from "../../spec/user.ts";
 import type { Container } from "../../store/containers.ts";
 import { AT_EMPTY_PATH, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
 import { ensureSource, openBind, type OpenBind } from "./binds.ts";
 import type { Context } from "../context.ts";
 import { readHostFacts } from "../host/facts.ts";
-import { ensureMountPoint, ensureRootDirectory, mountRoot, readRootText } from "./root.ts";
+import { ensureMountPoint, ensureRootDirectory, mountRoot, userOf } from "./root.ts";
 
 export interface PreparedRoot {
   /** Detached root file system. */
@@ -62,11 +61,6 @@ export function prepareRoot(context: Context, container: Container, options: Pre
 /** Mount points in other mounts of the container are made after those are mounted, by steps of the plan. */
 function isBelowAnother(destination: string, spec: Spec): boolean {
   return spec.mounts.some((other) => other.destination !== destination && destination.startsWith(`${other.destination}/`));
-}
-
-/** -u or USER, resolved with the container's own passwd and group. */
-export function userOf(root: number, user: string, groupAdd: readonly string[]): ResolvedUser {
-  return resolveUser(user, readRootText(root, "etc/passwd"), readRootText(root, "etc/group"), groupAdd);
 }
 
 /** The shim as /sbin/docker-init, from the same mount it is executed from. */

@@ -8,6 +8,7 @@ import {
 } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { mountOverlay, probeOverlay } from "../../layer/overlay.ts";
+import { resolveUser, type ResolvedUser } from "../../spec/user.ts";
 import { chmod, mkdirAt, openInRoot, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY, readlinkAt, RESOLVE } from "../../sys/at.ts";
 import { SysError } from "../../sys/ffi.ts";
 
@@ -25,8 +26,8 @@ export function mountRoot({ directory, layers, volatile }: RootOptions): number 
   const upper = `${directory}/upper`;
   const work = `${directory}/work`;
   ensureUpper(upper, layers[0]);
-  // A work directory that a volatile mount left refuses the next one.
-  if (!volatile) rmSync(`${work}/work/incompat`, { recursive: true, force: true });
+  // A work directory that a volatile mount left refuses the next one: an earlier run's, or a start's that was cut off.
+  rmSync(`${work}/work/incompat`, { recursive: true, force: true });
   mkdirSync(work, { recursive: true, mode: 0o700 });
   try {
     return mountOverlay({ lower: layers, upper, work, volatile });
@@ -57,7 +58,7 @@ const TEXT_BYTES_MAX = 4 << 20;
  * A text file of the root (passwd, group), or null when it is missing or is no regular file. Looked at before it is opened: a
  * container may make a node of any device, and opening one (a watchdog, a tape) is an act of its own that no rule denies us.
  */
-export function readRootText(root: number, path: string): string | null {
+function readRootText(root: number, path: string): string | null {
   let seen: number;
   try {
     seen = openInRoot(root, path, O_PATH, 0, RESOLVE.NO_MAGICLINKS);
@@ -70,6 +71,11 @@ export function readRootText(root: number, path: string): string | null {
   } finally {
     closeSync(seen);
   }
+}
+
+/** -u or USER, resolved with the container's own passwd and group. */
+export function userOf(root: number, user: string, groupAdd: readonly string[]): ResolvedUser {
+  return resolveUser(user, readRootText(root, "etc/passwd"), readRootText(root, "etc/group"), groupAdd);
 }
 
 function readText(file: number): string {

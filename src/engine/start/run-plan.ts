@@ -1,7 +1,6 @@
 /** The plan of a container's start: cgroup, descriptors and monitor, joined to what the planner makes of the spec. */
 import { constants, openSync } from "node:fs";
 import { dirname } from "node:path";
-import { MdkError } from "../../error.ts";
 import { createGroup, monitorGroup } from "../../cgroup/group.ts";
 import { ensureParent } from "../../cgroup/parent.ts";
 import type { Descriptors } from "../../runtime/descriptors.ts";
@@ -9,13 +8,13 @@ import type { Run } from "../../runtime/plan.ts";
 import { planRun } from "../../runtime/planner.ts";
 import type { Window } from "../../runtime/process-steps.ts";
 import { runLockPath } from "../../runtime/state.ts";
-import { machineOf, seccompFilter } from "../../runtime/seccomp.ts";
+import { seccompFilter } from "../../runtime/seccomp.ts";
 import { runPaths } from "../../store/paths.ts";
 import { openLock } from "../../sys/lock.ts";
 import { listenUnix } from "../../sys/socket.ts";
 import type { Begun } from "./begin.ts";
 import type { Context } from "../context.ts";
-import { cgroupLayout, readPathKinds } from "../host/facts.ts";
+import { cgroupLayout, machine, readPathKinds } from "../host/facts.ts";
 import { planLog, planMonitor, type Streaming } from "./monitor-plan.ts";
 import type { PreparedRoot } from "./prepare.ts";
 
@@ -61,11 +60,4 @@ export async function makeRunPlan(context: Context, begun: Begun, input: RunPlan
     binds: new Map([...root.binds].map(([destination, { fd, kind }]) => [destination, { fd: descriptors.add(fd), kind }])),
     kinds: readPathKinds(root.host.thermalThrottle), cgroups: cgroupLayout(cgroups),
   });
-}
-
-/** The processor's name as the kernel has it. Throws MdkError where the shim does not run. */
-export function machine(): NonNullable<ReturnType<typeof machineOf>> {
-  const name = machineOf(process.arch);
-  if (name === null) throw new MdkError("unsupported-machine", `mdk does not run on ${process.arch}`);
-  return name;
 }

@@ -7,9 +7,11 @@ import { EXIT, MdkError, messageOf } from "../../error.ts";
 import { Descriptors } from "../../runtime/descriptors.ts";
 import { failureError } from "../../runtime/failure.ts";
 import {
-  awaitCreated, awaitRunning, drainChannel, sayCleaned, sayGo, sendPlan, ShimFailure, spawnLauncher, type CreatedInit, type Launcher,
+  awaitCreated, awaitRunning, drainChannel, sayGo, sendPlan, ShimFailure, spawnLauncher, type CreatedInit, type Launcher,
 } from "../../runtime/launch.ts";
+import { sayCleaned } from "../../runtime/channel.ts";
 import type { Run } from "../../runtime/plan.ts";
+import { PROTOCOL } from "../../runtime/protocol.ts";
 import type { Window } from "../../runtime/process-steps.ts";
 import { bootId, confirmState, STATE_VERSION, writeState } from "../../runtime/state.ts";
 import { stringifySpec } from "../../spec/generate.ts";
@@ -26,7 +28,7 @@ import { writeNetworkFiles } from "../network/files.ts";
 import { attachNetwork, raiseNetwork } from "../network/network.ts";
 import { prepareRoot } from "./prepare.ts";
 import { makeRunPlan } from "./run-plan.ts";
-import { clearRunDirectory, settleLocked } from "../end/settle.ts";
+import { clearRunDirectory, removeLocked, settleLocked } from "../end/settle.ts";
 import { awaitReleased } from "../end/end.ts";
 
 export interface StartOptions {
@@ -41,7 +43,7 @@ export interface StartOptions {
 
 /** A container whose program runs. */
 export interface Started {
-  /** To the monitor: `exited` comes here when the client cleans up. */
+  /** To the monitor, the caller's to close: `exited` comes here where the client cleans up; where it does not, it is closed already. */
   readonly channel: number;
   /** Host pid of init. */
   readonly pid: number;
@@ -62,6 +64,7 @@ export async function startBegun(context: Context, begun: Begun, options: StartO
   try {
     launcher = spawnLauncher(context.runRoot, "run");
     const pid = await launch(context, begun, { ...options, launcher, keep, release: (descriptor) => release(opened, descriptor) });
+    if (!options.streaming.clientCleans) closeSync(launcher.channel);
     return { channel: launcher.channel, pid };
   } catch (error) {
     // Init still waits for "go" if nothing else has ended it: the end of the report socket does.
@@ -83,11 +86,12 @@ function undo(context: Context, container: Container, launcher: Launcher | null,
   if (launcher !== null) abandonLauncher(launcher);
   awaitReleased(context, container.id);
   const status = error instanceof MdkError ? error.status : null;
-  // Docker's rule: what was set up whole and could not be invoked stays, as `Created`.
+  // Docker's rules: what was set up whole and could not be invoked stays, as `Created`; with --rm nothing does.
   const keep = (status === EXIT.cannotInvoke || status === EXIT.notFound) && !container.host.AutoRemove;
   setError(context.database(), container.id, { code: status ?? START_FAILED_CODE, error: messageOf(error), keep });
   clearRunDirectory(context, container.id);
-  settleLocked(context, container.id);
+  if (container.host.AutoRemove) removeLocked(context, container);
+  else settleLocked(context, container.id);
 }
 
 function release(opened: Set<number>, descriptor: number): void {
@@ -152,7 +156,7 @@ function converse(context: Context, begun: Begun, talk: Conversation): number {
     throw new MdkError("container-killed", "the container was killed while it was being set up");
   }
   writeState(directory, {
-    version: STATE_VERSION, boot: bootId(), pid: created.pid, pidStart: init.startTime, cage: init.parent, cageStart: cage.startTime,
+    version: STATE_VERSION, protocol: PROTOCOL, boot: bootId(), pid: created.pid, pidStart: init.startTime, cage: init.parent, cageStart: cage.startTime,
     started: context.now().toISOString(),
   });
   talk.release();

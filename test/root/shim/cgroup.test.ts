@@ -61,7 +61,7 @@ test.skipIf(memory === undefined)("init joins its v1 cgroups by tasks; the kerne
     });
     const init = go(container);
     expect(cgroupOf(parent(init), "memory")).toEndWith(`${name}-monitors`);
-    expect(exited(container)).toEqual({ code, oom: true });
+    expect(exited(container)).toEqual({ code, oom: true, pending: false });
     expect(JSON.parse(readFileSync(`${container.directory}/exit`, "utf8"))).toMatchObject({ code, oom: true });
     for (const fd of fds) closeSync(fd);
     end(container);

@@ -14,8 +14,8 @@ for (const code of [0, 3, 255]) {
     const made = container(shell(`exit ${code}`));
     go(made);
     expect(made.next().report).toBe(null);
-    expect(exited(made)).toEqual({ code, oom: false });
-    expect(record(made)).toEqual({ version: 1, code, oom: false, finished: expect.stringMatching(/^2\d{3}-.*Z$/) });
+    expect(exited(made)).toEqual({ code, oom: false, pending: false });
+    expect(record(made)).toEqual({ version: 1, code, oom: false, lost: 0, finished: expect.stringMatching(/^2\d{3}-.*Z$/) });
     say(made.channel, "d");
   });
 }

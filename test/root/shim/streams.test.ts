@@ -3,7 +3,8 @@ import { afterEach, expect, test } from "bun:test";
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, writeSync } from "node:fs";
 import { receiveWithDescriptors, sendWithDescriptors, socketpair } from "../../../src/sys/socket.ts";
 import { closeContainers, container, exec, execd, family, kill, logged, pipe, record, shell } from "../../helpers/shim-container.ts";
-import { alive, attach, exited, go, parent, say, until } from "../../helpers/shim.ts";
+import { PROTOCOL } from "../../../src/runtime/protocol.ts";
+import { alive, attach, exited, go, greeted, parent, say, until } from "../../helpers/shim.ts";
 
 afterEach(closeContainers);
 
@@ -126,7 +127,7 @@ test("exec joins a running container: own report, pipes and exit status; its mon
   made.next();
   const [outRead, outWrite] = pipe();
   const e = exec(init, "cat /proc/sys/kernel/hostname; sleep 0.5; exit 9", { dup_streams: { uid: 0, gid: 0 } }, (d) => ({
-    streams: { terminal: false, open_stdin: false, stdin_once: true, handed_stdin: null, handed_stdout: d.add(outWrite), handed_stderr: null },
+    streams: { terminal: false, open_stdin: false, stdin_once: true, handed_stdin: null, handed_stdout: d.add(outWrite), handed_stderr: null, reader_ms: 60_000 },
   }));
   closeSync(outWrite);
   go(e);
@@ -176,10 +177,11 @@ test("exec with a terminal serves the client that came with the plan", () => {
   const terminal = { terminal: { uid: 0, rows: 10, columns: 20, console: false } };
   const e = exec(init, "tty; stty size; read x; echo $x; exit 3", terminal, (d) => ({
     client: d.add(theirs), client_streams: 7,
-    streams: { terminal: true, open_stdin: true, stdin_once: true, handed_stdin: null, handed_stdout: null, handed_stderr: null },
+    streams: { terminal: true, open_stdin: true, stdin_once: true, handed_stdin: null, handed_stdout: null, handed_stderr: null, reader_ms: 60_000 },
   }));
   closeSync(theirs);
   go(e);
+  expect(greeted(mine)).toBe(PROTOCOL);
   say(mine, "iword\r");
   let seen = "";
   for (let message = text(mine); ; message = text(mine)) {

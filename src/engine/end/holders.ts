@@ -1,0 +1,30 @@
+/** Who keeps a container from being dealt with, for the sentence that a command ends with when its patience does. */
+import { opLockPath, runLockPath, type StateFile } from "../../runtime/state.ts";
+import { runPaths } from "../../store/paths.ts";
+import { lockHolders } from "../../sys/lock.ts";
+import { describeProcess, identityOf } from "../../sys/pidfd.ts";
+
+/** The processes that hold the lock of this file: "process 12 (mdk rm -f web), which is stopped". */
+export function holdersOf(path: string): string {
+  const pids = lockHolders(path);
+  return pids.length === 0 ? "somebody holds it whom /proc does not show here" : pids.map(sentence).join(", ");
+}
+
+/** What lives of a running container: its monitor (who holds the run lock), cage and init. */
+export function livingOf(runRoot: string, id: string, state: StateFile): string {
+  const directory = runPaths(runRoot).container(id);
+  const own = ([[state.cage, state.cageStart], [state.pid, state.pidStart]] as const).filter(([pid, start]) => identityOf(pid)?.startTime === start);
+  const pids = new Set([...lockHolders(runLockPath(directory)), ...own.map(([pid]) => pid), ...lockHolders(opLockPath(directory))]);
+  return pids.size === 0 ? "none of its processes can be seen in this /proc" : [...pids].map(sentence).join(", ");
+}
+
+const STATES: Readonly<Record<string, string>> = {
+  T: "which is stopped", t: "which a tracer holds", D: "which waits in the kernel", Z: "which is dead and not reaped",
+};
+
+function sentence(pid: number): string {
+  const process = describeProcess(pid);
+  if (process === null) return `process ${pid}, which has ended`;
+  const state = STATES[process.state];
+  return `process ${pid} (${process.command})${state === undefined ? "" : `, ${state}`}`;
+}
