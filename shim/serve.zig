@@ -180,7 +180,7 @@ fn fromChannel(m: *Monitor) void {
 
 /// How often, and how many times, a status is asked for that a tracer withholds: a dead process stays its tracer's.
 const status_ms = 100;
-const status_tries = 50;
+const status_tries = 20;
 
 /// An exec'd process, or the cage with everything in it, is dead. A cage that has not said how init ended was killed.
 fn processEnded(m: *Monitor) void {

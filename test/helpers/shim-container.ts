@@ -1,6 +1,6 @@
 /** What the tests of the shim share: containers that are closed after each test, and looking at them from outside. */
 import { closeSync, readdirSync, readFileSync } from "node:fs";
-import type { Monitor, Step } from "../../src/runtime/plan.ts";
+import type { Monitor, Plan, Step } from "../../src/runtime/plan.ts";
 import { check, libc } from "../../src/sys/ffi.ts";
 import { launch, parent, run, shimsOf, until, type Container, type Descriptors, type Options } from "./shim.ts";
 
@@ -78,9 +78,10 @@ export function exec(
   script: string,
   streams: Step,
   monitor: (d: Descriptors) => Partial<Monitor>,
+  change: (plan: Plan) => Plan = (plan) => plan,
 ): ReturnType<typeof launch> {
   const fds = [pidfd(parent(init)), pidfd(init)] as const;
-  const started = launch("exec", (d, report) => ({
+  const started = launch("exec", (d, report) => change({
     exec: {
       id: "e", cage: d.add(fds[0]), init: d.add(fds[1]), cgroup: null, report,
       monitor: { ...idleMonitor, ...monitor(d) },

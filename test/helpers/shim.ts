@@ -73,6 +73,8 @@ export interface Options {
   readonly initFile?: string;
   readonly cleanup?: readonly string[];
   readonly tellAfterCleanup?: boolean;
+  /** A command that executes the shim: strace and its options. */
+  readonly under?: readonly string[];
   readonly steps?: (steps: Step[]) => Step[];
   /** Takes over our descriptor of the run lock, which is closed otherwise. */
   readonly lock?: (fd: number) => void;
@@ -147,6 +149,7 @@ function monitor(d: Descriptors, o: Options, directory: number): Monitor {
 export function launch(
   face: "run" | "exec",
   make: (d: Descriptors, report: number) => Plan,
+  under: readonly string[] = [],
 ): Pick<Container, "report" | "channel" | "launcher" | "next"> {
   const [channel, theirs] = socketpair();
   const [report, far] = socketpair();
@@ -156,7 +159,7 @@ export function launch(
   const length = Buffer.alloc(4);
   length.writeUInt32LE(text.length);
   sendWithDescriptors(channel, length, [plan, ...d.list]);
-  const launcher = Bun.spawn([SHIM, face], { argv0: "mdk-shim", stdio: ["ignore", "ignore", "ignore", theirs] });
+  const launcher = Bun.spawn([...under, SHIM, face], { argv0: under[0] ?? "mdk-shim", stdio: ["ignore", "ignore", "ignore", theirs] });
   for (const fd of [plan, far, theirs]) closeSync(fd);
   return { report, channel, launcher, next: () => receive(report) };
 }
@@ -189,7 +192,7 @@ export function run(o: Options = {}): Container {
       steps: o.steps === undefined ? all : o.steps(all),
     };
     return { run: o.plan === undefined ? base : o.plan(base, d) };
-  });
+  }, o.under);
   if (o.lock !== undefined) o.lock(lock);
   for (const fd of [state, ...(o.lock === undefined ? [lock] : []), root, ...(listener === null ? [] : [listener])]) closeSync(fd);
   return {

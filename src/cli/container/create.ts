@@ -26,7 +26,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const attached = attachedStreams(flags);
   const takes = (name: string): boolean => attached.length === 0 || attached.includes(name);
   const interactive = flags.bool("interactive");
-  const attachment = { stdin: interactive && takes("stdin"), stdout: takes("stdout"), stderr: takes("stderr"), terminal: flags.bool("tty") };
+  const attachment = { stdin: interactive, stdout: takes("stdout"), stderr: takes("stderr"), terminal: flags.bool("tty") };
   const request = requestOf({ flags, image, arguments: rest, attachment, interactive, environment: context.environment });
   const cidFile = createCidFile(flags.string("cidfile"));
   try {

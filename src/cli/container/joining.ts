@@ -30,7 +30,8 @@ export function streamsOf(flags: Values): Streams {
   const shell = untouched && isTerminal(0) && isTerminal(1);
   const interactive = flags.bool("interactive", shell);
   const terminal = flags.bool("tty", shell);
-  const stdin = !detach && interactive && (attached.length === 0 || attached.includes("stdin"));
+  // Docker's -i attaches stdin whatever -a says (docker/cli, opts.go).
+  const stdin = !detach && interactive;
   if (terminal && stdin && !isTerminal(0)) throw new MdkError("not-a-terminal", "the input device is not a TTY", { status: EXIT.failure });
   return {
     detach, interactive, terminal, stdin,

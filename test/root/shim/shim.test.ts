@@ -193,6 +193,14 @@ test("monitor and cage hold what is theirs, and at most 96 KiB of private memory
   expect(status(monitor, "Name")).toBe("mdk-shim");
 });
 
+test("where descriptors cannot be closed nothing is started: what stays open may be the host's", async () => {
+  const made = container({ ...shell("sleep 100"), under: ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=close_range", "-e", "inject=close_range:error=EPERM"] });
+  let { report } = made.next();
+  while (report !== null && !("failed" in report)) ({ report } = made.next());
+  expect(report).toMatchObject({ failed: { step: "launch", call: "close_range", errno: 1 } });
+  await made.launcher.exited; // strace ends with the last of its processes
+});
+
 test("init as PID 1 passes on the status of its command, and of one that is not there", () => {
   const script = (argv: string[]): number | null => Bun.spawnSync([SHIM, "--", ...argv], { argv0: "/sbin/docker-init", stderr: "ignore" }).exitCode;
   expect(script(["sh", "-c", "exit 5"])).toBe(5);
