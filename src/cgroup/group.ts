@@ -85,6 +85,11 @@ export function monitorGroup(cgroups: Cgroups, parent: string): Pick<Group, "v2"
   return { v2, tasks };
 }
 
+/** Pids of the monitors and cages that live there. */
+export function listMonitors(cgroups: Cgroups, parent: string): number[] {
+  return [...new Set(describe(cgroups, { parent, id: MONITOR }).directories.flatMap(processes))].filter((pid) => pid > 0);
+}
+
 /** Ids that have a group in any hierarchy. */
 export function listGroups(cgroups: Cgroups, parent: string): string[] {
   const ids = new Set<string>();

@@ -10,14 +10,17 @@ import { SysError } from "../sys/ffi.ts";
 import { sealedMemfd } from "../sys/memfd.ts";
 import { AT_EMPTY_PATH, MOUNT_ATTR, mountSetattr, OPEN_TREE_CLONE, openTree } from "../sys/mount.ts";
 
-let executable: number | null = null;
+/** By run root. */
+const executables = new Map<string, number>();
 
 /**
- * A descriptor of the shim, to be executed or bind-mounted; opened once a command. `runRoot` is made when it is missing.
+ * A descriptor of the shim, to be executed or bind-mounted; opened once, and kept. `runRoot` is made when it is missing.
  * Throws MdkError when the run root cannot be written.
  */
 export function openShim(runRoot: string): number {
-  return (executable ??= mountShim(runRoot));
+  let executable = executables.get(runRoot);
+  if (executable === undefined) executables.set(runRoot, (executable = mountShim(runRoot)));
+  return executable;
 }
 
 function mountShim(runRoot: string): number {

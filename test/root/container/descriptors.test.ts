@@ -1,0 +1,90 @@
+/** The engine's verbs as a server calls them, one after the other in one process: no descriptor is left, however they end. */
+import { expect, test } from "bun:test";
+import { closeSync, openSync, readdirSync, readlinkSync, readSync } from "node:fs";
+import { createContext } from "../../../src/engine/context.ts";
+import { findContainer } from "../../../src/engine/container/find.ts";
+import { followLog } from "../../../src/engine/container/logs.ts";
+import { beginStop } from "../../../src/engine/container/stop.ts";
+import { settle } from "../../../src/engine/end/settle.ts";
+import { waitForEnd } from "../../../src/engine/end/end.ts";
+import type { Client } from "../../../src/engine/session/client.ts";
+import { execInContainer } from "../../../src/engine/session/exec.ts";
+import { attach, runForeground } from "../../../src/engine/session/foreground.ts";
+import { beginExisting } from "../../../src/engine/start/begin.ts";
+import { detachedStreaming } from "../../../src/engine/start/monitor-plan.ts";
+import { startBegun } from "../../../src/engine/start/start.ts";
+import { busybox, useBusyboxWorld, world } from "../../helpers/busybox-world.ts";
+import { pipe } from "../../helpers/shim-container.ts";
+
+useBusyboxWorld();
+
+const open = (): string[] => readdirSync("/proc/self/fd").map((fd) => {
+  try { return `${fd} ${readlinkSync(`/proc/self/fd/${fd}`)}`; } catch { return ""; } // that of readdir itself
+}).filter((line) => line !== "").sort();
+
+/** A client without a terminal, whose output is kept. */
+function client(): { client: Client; output: () => string } {
+  const input = openSync("/dev/null", "r");
+  const [read, write] = pipe();
+  const listening = new Set<(signal: number) => void>();
+  return {
+    client: {
+      stdin: { descriptor: input, terminal: false }, stdout: { descriptor: write, terminal: false }, stderr: { descriptor: write, terminal: false },
+      window: () => ({ rows: 0, columns: 0 }),
+      listen: (take) => (listening.add(take), () => listening.delete(take)),
+    },
+    output() {
+      closeSync(write);
+      closeSync(input);
+      const buffer = Buffer.alloc(1000);
+      const text = buffer.subarray(0, readSync(read, buffer)).toString();
+      closeSync(read);
+      expect(listening.size).toBe(0);
+      return text;
+    },
+  };
+}
+
+const joining = (own: Client): Parameters<typeof runForeground>[2] => ({
+  client: own, stdin: false, stdout: true, stderr: true, detachKeys: new Uint8Array(), sigProxy: true, warn: () => {},
+});
+
+test("run, exec, attach, logs, wait, stop and starts that fail leave no descriptor and no listener", async () => {
+  const context = createContext({ root: world.root, runRoot: world.runRoot, environment: {}, now: () => new Date() });
+  world.ok("create", "--name", "speaks", "--network", "none", busybox, "sh", "-c", "sleep 0.05; echo said; exit 3");
+  world.ok("create", "--name", "stays", "--network", "none", busybox, "sh", "-c", "trap 'exit 4' TERM; while :; do sleep 0.05; done");
+  world.ok("create", "--name", "absent", "--network", "none", busybox, "no-such-command");
+  world.ok("create", "--name", "late", "--network", "none", busybox, "sh", "-c", "sleep 0.3; echo later; exit 5");
+  world.ok("create", "--name", "mounts", "--network", "none", "-v", `${world.folder}:/etc/passwd`, busybox, "true");
+  const start = async (name: string): Promise<void> => void (await startBegun(context, beginExisting(context, findContainer(context, name).id)!, {
+    streaming: detachedStreaming(findContainer(context, name)), window: null, warn: () => {},
+  }));
+  const round = async (): Promise<void> => {
+    const [foreground, refused, inside, missing, attached] = Array.from({ length: 5 }, client);
+    expect(await runForeground(context, beginExisting(context, findContainer(context, "speaks").id)!, joining(foreground!.client))).toBe(3);
+    expect(foreground!.output()).toBe("said\n");
+    for (const name of ["absent", "mounts"]) await expect(runForeground(context, beginExisting(context, findContainer(context, name).id)!, joining(refused!.client))).rejects.toThrow();
+    refused!.output();
+    await start("stays");
+    const exec = { env: [], workdir: null, user: null, privileged: false, terminal: false, interactive: false, detach: false, detachKeys: new Uint8Array() };
+    expect(await execInContainer(context, findContainer(context, "stays"), { ...exec, args: ["sh", "-c", "sleep 0.05; echo inside; exit 6"], client: inside!.client })).toBe(6);
+    expect(inside!.output()).toBe("inside\n");
+    await expect(execInContainer(context, findContainer(context, "stays"), { ...exec, args: ["no-such-command"], client: missing!.client })).rejects.toThrow();
+    missing!.output();
+    beginStop(context, findContainer(context, "stays"), { signal: null, seconds: 5 }).finish();
+    await expect(execInContainer(context, findContainer(context, "stays"), { ...exec, args: ["true"], client: inside!.client })).rejects.toThrow("is not running");
+    await start("late");
+    expect(await attach(context, findContainer(context, "late"), joining(attached!.client))).toBe(5);
+    expect(attached!.output()).toBe("later\n");
+    settle(context, findContainer(context, "late").id);
+    await start("late");
+    let log = "";
+    followLog(context, findContainer(context, "late"), { tail: 1, since: null, until: null, timestamps: false, follow: true }, (_, bytes) => (log += Buffer.from(bytes).toString()));
+    expect(log).toContain("later\n");
+    expect(waitForEnd(context, findContainer(context, "late"))).toBe(5);
+  };
+  await round(); // opens the database, the shim, the event loop's own
+  const before = open();
+  for (let turn = 0; turn < 3; turn++) await round();
+  expect(open()).toEqual(before);
+}, 60_000);
