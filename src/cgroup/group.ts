@@ -85,9 +85,10 @@ export function monitorGroup(cgroups: Cgroups, parent: string): Pick<Group, "v2"
   return { v2, tasks };
 }
 
-/** Pids of the monitors and cages that live there. */
-export function listMonitors(cgroups: Cgroups, parent: string): number[] {
-  return [...new Set(describe(cgroups, { parent, id: MONITOR }).directories.flatMap(processes))].filter((pid) => pid > 0);
+/** Kills the monitors that live there, and with them whatever container is left. Other ones may be born meanwhile. */
+export function killMonitors(cgroups: Cgroups, parent: string): void {
+  const { directories } = describe(cgroups, `${parent}/${MONITOR}`);
+  killMembers(directories, [...new Set(directories.flatMap(processes))]);
 }
 
 /** Ids that have a group in any hierarchy. */

@@ -4,7 +4,7 @@
  */
 import { closeSync, existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { MdkError, messageOf } from "../../error.ts";
-import { killGroup, listGroups, listMonitors, removeGroup } from "../../cgroup/group.ts";
+import { killGroup, killMonitors, listGroups, removeGroup } from "../../cgroup/group.ts";
 import { removeParent } from "../../cgroup/parent.ts";
 import { openFirewall, removeBridge, restoreSysctl } from "../../network/bridge.ts";
 import { networkNames } from "../../network/names.ts";
@@ -12,7 +12,6 @@ import { listContainers } from "../../store/containers.ts";
 import { checkpoint, transaction } from "../../store/database.ts";
 import { readNetwork, takeSysctls } from "../../store/leases.ts";
 import { NETLINK_ROUTE, openNetlink } from "../../sys/netlink.ts";
-import { identityOf, openProcess, sendSignal } from "../../sys/pidfd.ts";
 import type { Context } from "../context.ts";
 import { networkNamespace } from "../host/facts.ts";
 import { cgroupParent } from "../host/identity.ts";
@@ -20,8 +19,6 @@ import { NAME_SERVERS_TOLD } from "../network/files.ts";
 import { BRIDGE } from "../network/subnet.ts";
 import { removeContainer } from "../container/remove.ts";
 import { reconcile } from "../end/settle.ts";
-
-const SIGKILL = 9;
 
 export interface Cleaned {
   /** Ids of the containers that were removed. */
@@ -80,20 +77,8 @@ function cleanGroups(context: Context): void {
   } catch (error) {
     if (!(error instanceof MdkError && error.code === "cgroup-busy") || listContainers(context.database(), "all").length > 0) throw error;
     // Monitors of containers that are gone still serve readers that take nothing.
-    for (const pid of listMonitors(cgroups, parent)) killProcess(pid, () => listMonitors(cgroups, parent).includes(pid));
+    killMonitors(cgroups, parent);
     removeParent(cgroups, parent);
-  }
-}
-
-/** Where the number still means the same process: it is looked at again when a descriptor holds it. */
-function killProcess(pid: number, isMeant: () => boolean): void {
-  const identity = identityOf(pid);
-  const descriptor = identity === null ? null : openProcess(pid, identity.startTime);
-  if (descriptor === null) return;
-  try {
-    if (isMeant()) sendSignal(descriptor, SIGKILL);
-  } finally {
-    closeSync(descriptor);
   }
 }
 
