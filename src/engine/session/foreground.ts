@@ -41,7 +41,7 @@ export async function runForeground(context: Context, begun: Begun, joining: Run
   try {
     try {
       const started = await startBegun(context, begun, { streaming, window: Tty ? client.window() : null, warn: joining.warn, beforeGo: () => proxy.listen(joining) });
-      channel = new Channel(started.channel);
+      channel = new Channel(started.channel!); // clientCleans
     } finally {
       if (pair !== null) closeSync(pair[1]);
     }

@@ -43,8 +43,8 @@ export interface StartOptions {
 
 /** A container whose program runs. */
 export interface Started {
-  /** To the monitor, the caller's to close: `exited` comes here where the client cleans up; where it does not, it is closed already. */
-  readonly channel: number;
+  /** To the monitor, the caller's to close: `exited` comes here. Null where the client does not clean up. */
+  readonly channel: number | null;
   /** Host pid of init. */
   readonly pid: number;
 }
@@ -64,8 +64,9 @@ export async function startBegun(context: Context, begun: Begun, options: StartO
   try {
     launcher = spawnLauncher(context.runRoot, "run");
     const pid = await launch(context, begun, { ...options, launcher, keep, release: (descriptor) => release(opened, descriptor) });
-    if (!options.streaming.clientCleans) closeSync(launcher.channel);
-    return { channel: launcher.channel, pid };
+    if (options.streaming.clientCleans) return { channel: launcher.channel, pid };
+    closeSync(launcher.channel);
+    return { channel: null, pid };
   } catch (error) {
     // Init still waits for "go" if nothing else has ended it: the end of the report socket does.
     for (const descriptor of opened) if (descriptor !== begun.opLock) release(opened, descriptor);

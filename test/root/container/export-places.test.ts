@@ -1,6 +1,6 @@
 /** `mdk export` of a container that starts meanwhile, and to places that are no files. */
 import { expect } from "bun:test";
-import { closeSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { beginExisting } from "../../../src/engine/start/begin.ts";
 import { createContext } from "../../../src/engine/context.ts";
@@ -21,8 +21,7 @@ rootTest("an export that waits for a start reads the container that runs then, a
   const exporting = Bun.spawn(["strace", "-f", "-qq", "-e", "trace=fsopen,fsmount", "-o", join(stage.folder, "trace"), ...stage.command("export", "-o", archive, id)], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
   await Bun.sleep(500);
   expect(exporting.exitCode).toBeNull();
-  const { channel } = await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: () => {} });
-  closeSync(channel);
+  await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: () => {} });
   expect([await exporting.exited, await new Response(exporting.stderr).text()]).toEqual([0, ""]);
   expect(statSync(archive).size).toBeGreaterThan(100_000);
   expect(readFileSync(join(stage.folder, "trace"), "utf8")).not.toContain("overlay");

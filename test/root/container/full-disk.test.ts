@@ -46,3 +46,16 @@ rootTest("what runs on a full disk is stopped, removed and cleaned away", async 
     rm $small/fill $small/rest; mdk run --rm ${image} echo room; ls $small/root | grep reserve`);
   expect([out, err]).toEqual(["one\n0\none\n0\ntwo\n0\n0\nroom\nmdk.db.reserve\n", ""]);
 });
+
+rootTest("a log whose end a full disk has cost says so, though there never was room for it again", async () => {
+  const { out, err } = await onSmallDisk(`
+    mdk run -d --name writer ${image} sh -c 'echo begun; sleep 1; i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i + 1)); done' >/dev/null
+    dd if=/dev/zero of=$small/fill bs=4096 2>/dev/null
+    mdk wait writer
+    tries=0; until mdk logs writer 2>&1 | grep -q lost || [ $tries = 100 ]; do sleep 0.05; tries=$((tries + 1)); done # whoever cleans up tells it
+    mdk logs writer 2>&1 | sed -n '1p;$p'
+    rm $small/fill; mdk start writer; mdk wait writer; mdk logs writer 2>&1 | grep -c lost; mdk logs writer 2>/dev/null | tail -n 1; mdk rm writer`);
+  expect(err).toBe("");
+  expect(out).toMatch(/^0\nbegun\nmdk: \d+ lines lost: the log could not be written\nwriter\n0\n1\nline 299\nwriter\n$/);
+  expect(Number(/(\d+) lines lost/.exec(out)![1])).toBeGreaterThan(200);
+});
