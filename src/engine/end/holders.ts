@@ -1,4 +1,5 @@
 /** Who keeps a container from being dealt with, for the sentence that a command ends with when its patience does. */
+import { readlinkSync } from "node:fs";
 import { opLockPath, runLockPath, type StateFile } from "../../runtime/state.ts";
 import { runPaths } from "../../store/paths.ts";
 import { lockHolders } from "../../sys/lock.ts";
@@ -15,7 +16,18 @@ export function livingOf(runRoot: string, id: string, state: StateFile): string 
   const directory = runPaths(runRoot).container(id);
   const own = ([[state.cage, state.cageStart], [state.pid, state.pidStart]] as const).filter(([pid, start]) => identityOf(pid)?.startTime === start);
   const pids = new Set([...lockHolders(runLockPath(directory)), ...own.map(([pid]) => pid), ...lockHolders(opLockPath(directory))]);
-  return pids.size === 0 ? "none of its processes can be seen in this /proc" : [...pids].map(sentence).join(", ");
+  if (pids.size === 0) return "none of its processes can be seen in this /proc";
+  // What identifies a process is when it started, and that is told in the reader's time (time_namespaces(7)).
+  const elsewhere = [...pids].some((pid) => namespaceOf(pid) !== namespaceOf("self"));
+  return `${[...pids].map(sentence).join(", ")}${elsewhere ? "; this command is in another time namespace than the container's monitor, and does not know its processes again" : ""}`;
+}
+
+function namespaceOf(pid: number | "self"): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/time`);
+  } catch {
+    return null;
+  }
 }
 
 const STATES: Readonly<Record<string, string>> = {

@@ -27,7 +27,8 @@ async function lockHolder(path: string): Promise<Bun.Subprocess> {
   return holder;
 }
 
-test("a stopped holder of the op lock is named by what waits for it, and nothing waits for ever", async () => {
+/** A stopped holder of the op lock is named by what waits for it, and nothing waits for ever. */
+async function stoppedHolder(): Promise<void> {
   const id = world.ok("create", "--name", "worked-on", busybox, "true");
   const directory = join(world.runRoot, id);
   mkdirSync(directory, { recursive: true });
@@ -45,9 +46,10 @@ test("a stopped holder of the op lock is named by what waits for it, and nothing
     await holder.exited;
   }
   world.ok("rm", "worked-on");
-}, 60_000);
+}
 
-test("a stopped monitor is named by stop, kill and rm -f; once it goes on, all is well", async () => {
+/** A stopped monitor is named by stop, kill and rm -f; once it goes on, all is well. */
+async function stoppedMonitor(): Promise<void> {
   const id = world.ok("run", "-d", "--name", "asleep", busybox, "sleep", "1000");
   const monitor = parentOf(parentOf(world.pid("asleep")));
   process.kill(monitor, "SIGSTOP");
@@ -61,7 +63,16 @@ test("a stopped monitor is named by stop, kill and rm -f; once it goes on, all i
   }
   expect(world.ok("wait", "asleep")).toBe("137");
   world.ok("rm", "asleep");
-}, 60_000);
+}
+
+/** A command in another time namespace, which cannot tell the container's processes, says so. */
+async function otherTime(): Promise<void> {
+  world.ok("run", "-d", "--name", "elsewhere", busybox, "sleep", "1000");
+  const command = Bun.spawn(["unshare", "--time", "--boottime", "100000", "--fork", ...world.words("rm", "-f", "elsewhere")], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  expect(await new Response(command.stderr).text()).toContain("; this command is in another time namespace than the container's monitor");
+  expect(await command.exited).toBe(1);
+  world.ok("rm", "-f", "elsewhere");
+}
 
 /** Freezes or thaws a container's processes, in whatever hierarchy can. */
 function freeze(id: string, frozen: boolean): void {
@@ -70,7 +81,8 @@ function freeze(id: string, frozen: boolean): void {
   else writeFileSync(`${find("/sys/fs/cgroup")}/cgroup.freeze`, frozen ? "1" : "0");
 }
 
-test("exec into a frozen container ends with a sentence, and leaves nothing that begins later", async () => {
+/** Exec into a frozen container ends with a sentence, and leaves nothing that begins later. */
+async function frozen(): Promise<void> {
   const id = world.ok("run", "-d", "--name", "cold", busybox, "sleep", "1000");
   const pid = world.pid("cold");
   freeze(id, true);
@@ -85,7 +97,11 @@ test("exec into a frozen container ends with a sentence, and leaves nothing that
   const children = (): number[] => readdirSync("/proc").map(Number).filter((other) => other > 0 && parentOf(other) === cage);
   await until(() => children().length === 1, "the exec's monitor is gone");
   expect(world.mdk(["exec", "cold", "ls", "/begun"]).status).toBe(1);
-}, 60_000);
+}
+
+test("a stopped op lock holder, a stopped monitor, another time namespace, a frozen cgroup: all at once, since each costs its patience", async () => {
+  await Promise.all([stoppedHolder(), stoppedMonitor(), otherTime(), frozen()]);
+}, 90_000);
 
 test("a run root that is a link to nowhere is an error, not a loop", () => {
   const link = join(world.folder, "link");
