@@ -45,6 +45,9 @@ pub fn begin(m: *Monitor, code: u8) void {
     m.kept.hold.len = 0;
     m.oom = m.oom_events >= 0 and oomKilled(m.oom_events);
     const recorded = m.ready and m.record >= 0 and writeRecord(m);
+    // From here on the log may be the next run's.
+    if (m.log) |*log| log.close();
+    m.log = null;
     // Held mounts are closed when the client has cleaned up: an overlay's last unmount writes back its whole upper file
     // system. Without a record "exited" is the lock's word: it must be free before anybody is told.
     if (!recorded or !m.hold_mounts) release(m);

@@ -96,6 +96,11 @@ pub const Log = struct {
         if (log.dropped > 0) _ = log.tellDropped();
     }
 
+    pub fn close(log: *Log) void {
+        linux.close(log.file);
+        linux.close(log.directory);
+    }
+
     /// A line of mdk's own, on stderr; `text` needs no escaping.
     pub fn say(log: *Log, text: []const u8) void {
         log.time_length = clock.now(&log.time).len;
