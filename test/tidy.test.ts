@@ -97,6 +97,11 @@ describe("the world", () => {
     expect(badNodes(inCliOrMain, writesTo)).toEqual([]);
   });
 
+  test("has its terminal and its signals in cli/ only: the engine is handed a client's", () => {
+    expect(badImports((source, item) => (item.path === "src/sys/terminal.ts" && layerOf(source.path) !== "cli" ? "sys/terminal.ts" : null))).toEqual([]);
+    expect(badNodes(inCliOrMain, member(/^process\.(on|once|off|addListener|removeListener)$/))).toEqual([]);
+  });
+
   test("gives environment and clock to cli/ and main.ts only", () => {
     expect(badNodes(inCliOrMain, member(/^(process\.env|Bun\.env|Date\.now)$/))).toEqual([]);
     const now = (node: Node): string | null =>

@@ -1,6 +1,6 @@
 /** Who is in the way of a command that ends a container is waited for, not without end, and named. */
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { busybox, useBusyboxWorld, world } from "../../helpers/busybox-world.ts";
 import { parentOf, statusOf, until } from "../../helpers/mdk.ts";
@@ -99,8 +99,65 @@ async function frozen(): Promise<void> {
   expect(world.mdk(["exec", "cold", "ls", "/begun"]).status).toBe(1);
 }
 
-test("a stopped op lock holder, a stopped monitor, another time namespace, a frozen cgroup: all at once, since each costs its patience", async () => {
-  await Promise.all([stoppedHolder(), stoppedMonitor(), otherTime(), frozen()]);
+/** Lies in wait for the next process of its pid namespace and holds it: says so on its standard output. */
+const TRACER = `import ctypes, os, time
+ptrace = ctypes.CDLL(None).ptrace
+ptrace.argtypes = [ctypes.c_long] * 4
+own = os.getpid()
+os.write(1, b"waits")
+while True:
+    for pid in range(own + 1, own + 100):
+        if ptrace(0x4206, pid, 0, 0) == 0:
+            ptrace(0x4207, pid, 0, 0)
+            os.write(1, b"caught")
+            time.sleep(1000)
+`;
+
+/** An exec'd process that the container holds before its execve, as one of its own with CAP_SYS_PTRACE can: its client ends, and it is killed. */
+async function traced(): Promise<void> {
+  world.ok("run", "-d", "--name", "traced", "--cap-add", "SYS_PTRACE", busybox, "sleep", "1000");
+  const init = world.pid("traced");
+  for (let attempt = 0; ; attempt++) {
+    const tracer = Bun.spawn(["nsenter", "--target", String(init), "--pid", "python3", "-c", TRACER], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+    const told = tracer.stdout.getReader();
+    await told.read();
+    const command = world.spawn(["exec", "traced", "true"], "ignore");
+    const caught = await Promise.race([told.read().then(() => true), command.exited.then(() => false)]);
+    const held = caught ? heldBy(init, tracer.pid) : null;
+    // Caught too late, it is a program like any other that does not end.
+    const inTime = held !== null && isShim(held);
+    if (inTime) {
+      expect(await new Response(command.stderr).text()).toStartWith("mdk: the process did not begin in time\n");
+      expect(await command.exited).toBe(1);
+      await until(() => ["Z", "X"].includes(statusOf(held, "State")?.[0] ?? "X"), "it is killed");
+    }
+    for (const pid of [...childrenOf(tracer.pid), tracer.pid]) process.kill(pid, "SIGKILL");
+    await tracer.exited;
+    await command.exited;
+    if (inTime) return;
+    expect(attempt).toBeLessThan(100);
+  }
+}
+
+/** Executed through a mount of that one file, its path is that mount's root. */
+function isShim(pid: number): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`) === "/";
+  } catch {
+    return false; // it has ended
+  }
+}
+
+const childrenOf = (parent: number): number[] => readdirSync("/proc").map(Number).filter((pid) => pid > 0 && parentOf(pid) === parent);
+
+/** The process in the container that a tracer below `nsenter` holds. */
+function heldBy(init: number, nsenter: number): number | null {
+  const tracers = childrenOf(nsenter);
+  return readdirSync("/proc").map(Number).find((pid) => pid > 0 && pid !== init && tracers.includes(Number(statusOf(pid, "TracerPid")))) ?? null;
+}
+
+test("a stopped op lock holder, a stopped monitor, another time namespace, a frozen cgroup, a tracer: all at once, since each costs its patience", async () => {
+  await Promise.all([stoppedHolder(), stoppedMonitor(), otherTime(), frozen(), traced()]);
 }, 90_000);
 
 test("a run root that is a link to nowhere is an error, not a loop", () => {

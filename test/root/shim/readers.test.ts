@@ -61,7 +61,7 @@ test("a reader that takes a little now and then gets everything, however long th
 
 test("at the end a reader that stalls holds up neither mounts nor run lock; it gets the rest, and then the monitor ends", async () => {
   const [outRead, outWrite] = pipe();
-  const made = container(shell("yes | head -c 100000; exit 5", { handed: { stdout: outWrite }, holdMounts: true }));
+  const made = container(shell("sleep 0.2; yes | head -c 100000; exit 5", { handed: { stdout: outWrite }, holdMounts: true }));
   closeSync(outWrite);
   const { monitor } = family(go(made));
   expect(exited(made)).toEqual({ code: 5, oom: false, pending: true });
@@ -80,7 +80,7 @@ test("at the end a reader that stalls holds up neither mounts nor run lock; it g
 });
 
 test("a client that never cleans up is not waited for without end: the monitor's own cleanup runs", async () => {
-  const made = container(shell("exit 6", { cleanup: ["/bin/busybox", "touch", "/tmp/mdk-shim-overdue"] }));
+  const made = container(shell("sleep 0.2; exit 6", { cleanup: ["/bin/busybox", "touch", "/tmp/mdk-shim-overdue"] }));
   const { monitor } = family(go(made));
   expect(exited(made).code).toBe(6);
   await until(() => !alive(monitor), "the monitor's end", 12_000);
