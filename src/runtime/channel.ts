@@ -1,5 +1,6 @@
 /** A client's channel to the monitor of what it started (drawn in plan.ts): how that ended, and that it is dealt with. */
 import { closeSync } from "node:fs";
+import { MdkError } from "../error.ts";
 import { SysError } from "../sys/ffi.ts";
 import { pollReadable } from "../sys/poll.ts";
 import { receiveWithDescriptors, sendWithDescriptors } from "../sys/socket.ts";
@@ -20,8 +21,16 @@ export function receiveReport(socket: number, maxFds: number): { report: Report 
   }
 }
 
+/** Throws MdkError "no-report": an exec'd process that the container traces may say anything. */
 function reportOf(bytes: Uint8Array): Report {
-  return JSON.parse(Buffer.from(bytes).toString("utf8")) as Report;
+  let report: unknown = null;
+  try {
+    report = JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch {
+    // Told below.
+  }
+  if (typeof report !== "object" || report === null) throw new MdkError("no-report", "what the process said while it was set up is no report");
+  return report as Report;
 }
 
 /** Most short programs end within this: no event loop is set up for them, and a signal is passed on this much later. */

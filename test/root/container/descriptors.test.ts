@@ -79,7 +79,7 @@ test("run, exec, attach, logs, wait, stop and starts that fail leave no descript
     settle(context, findContainer(context, "late").id);
     await start("late");
     let log = "";
-    followLog(context, findContainer(context, "late"), { tail: 1, since: null, until: null, timestamps: false, follow: true }, (_, bytes) => (log += Buffer.from(bytes).toString()));
+    followLog(context, findContainer(context, "late"), { tail: 1, since: null, until: null, timestamps: false, details: false, follow: true }, { write: (_, bytes) => void (log += Buffer.from(bytes).toString()), lost: () => {} });
     expect(log).toContain("later\n");
     expect(waitForEnd(context, findContainer(context, "late"))).toBe(5);
   };

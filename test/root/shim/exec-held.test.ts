@@ -136,5 +136,9 @@ test("who says anything but a report, or nothing, is not waited for without end"
   const [mine, theirs] = socketpair();
   say(theirs, '{"created":{"pid":1}}');
   expect(() => awaitRunning(mine, () => {}, performance.now() + 50)).toThrow("did not begin in time");
+  for (const word of ["5", "null", "{", "\0"]) {
+    say(theirs, word);
+    expect(() => awaitRunning(mine, () => {}, performance.now() + 50)).toThrow("is no report");
+  }
   for (const fd of [mine, theirs]) closeSync(fd);
 });

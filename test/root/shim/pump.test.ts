@@ -1,6 +1,7 @@
 /** The client's side of a terminal, by a pty of the test's own; and PID 1 of --init. */
 import { afterEach, expect, test } from "bun:test";
 import { closeSync, readSync, writeSync } from "node:fs";
+import { PROTOCOL } from "../../../src/runtime/protocol.ts";
 import { check, libc } from "../../../src/sys/ffi.ts";
 import { receiveWithDescriptors, socketpair } from "../../../src/sys/socket.ts";
 import { alive, attach, exited, go, run, say, SHIM, until } from "../../helpers/shim.ts";
@@ -177,4 +178,15 @@ test("docker-init as PID 1 reaps orphans, passes signals on and is gone with its
   expect(log).toContain("docker-init");
   expect(log).not.toContain("[sleep]"); // no zombie
   made.close();
+});
+
+test("a monitor that speaks another version of the protocol is told so, one of the pump's own is not", async () => {
+  const { slave } = terminal();
+  for (const [version, result] of [[PROTOCOL + 1, `h${String.fromCharCode(PROTOCOL + 1)}\0`], [PROTOCOL, "x\x04"]] as const) {
+    const p = pump("", "", slave);
+    say(p.monitor, Buffer.from([0x68, version, 0]));
+    say(p.monitor, Buffer.from([0x78, 4, 0]));
+    expect(p.result()).toBe(result);
+    expect(await p.process.exited).toBe(version === PROTOCOL ? 4 : 255);
+  }
 });
