@@ -3,29 +3,53 @@
  * crash with a stack; everything a user can meet is an MdkError and is printed as one line by main.ts.
  */
 
-/** Docker's exit statuses: scripts rely on them (docs.docker.com, "docker run" exit status). */
-export const EXIT = { failure: 1, engine: 125, cannotInvoke: 126, notFound: 127 } as const;
+/**
+ * What an error means to whoever asked. A kind becomes an exit status in cli/exit.ts, and what else a caller needs elsewhere; nobody below
+ * decides by either.
+ */
+export type ErrorKind =
+  /** The request says what may not be, or contradicts itself. */
+  | "invalid"
+  | "not-found"
+  /** It may not be as things stand: a name that is taken, a container that runs. */
+  | "conflict"
+  /** A right is missing: the caller's, or a registry's to give. */
+  | "denied"
+  /** mdk, this kernel or this host does not have it. */
+  | "unsupported"
+  /** No room: on a disk, in an address pool, at a limit. */
+  | "exhausted"
+  /** It may be there another time: a registry, a lock, a process that went. */
+  | "unavailable"
+  /** What was brought from elsewhere is not what it says it is. */
+  | "corrupt"
+  /** The container was set up, and its program is not there. */
+  | "no-program"
+  /** … or is there and cannot be executed. */
+  | "not-executable"
+  /** The container could not be set up. */
+  | "start-failed"
+  /** Nobody takes the output any more. */
+  | "reader-gone";
 
 export interface MdkErrorOptions {
   /** What to try, as a full clause; printed after the message. */
   readonly hint?: string;
   readonly cause?: unknown;
-  /** Exit status of the command; null lets the command choose (run: 125, others: 1). */
-  readonly status?: number | null;
 }
 
 export class MdkError extends Error {
   override readonly name = "MdkError";
+  readonly kind: ErrorKind;
   /** Stable, kebab-case: what tests and the API switch on. */
   readonly code: string;
   readonly hint: string | null;
-  readonly status: number | null;
 
-  constructor(code: string, message: string, options: MdkErrorOptions = {}) {
+  constructor(kind: ErrorKind, code: string, message: string, options: MdkErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.kind = kind;
     this.code = code;
     this.hint = options.hint ?? null;
-    this.status = options.status ?? null;
   }
 }
 

@@ -2,7 +2,8 @@
  * argv to exit status: finds the command, hands it the context (environment and clock included) and prints the one
  * line of an error. The only place that ends the process.
  */
-import { EXIT, isOfTheWorld, MdkError, messageOf } from "./error.ts";
+import { EXIT, CommandError, statusOf } from "./cli/exit.ts";
+import { isOfTheWorld, MdkError, messageOf } from "./error.ts";
 import { HelpRequest, parseFlags, UsageError, type Command, type Flag } from "./cli/grammar/flags.ts";
 import { resolveCommand } from "./cli/grammar/resolve.ts";
 import { hintOf } from "./cli/output/hint.ts";
@@ -53,7 +54,7 @@ function checkOperands(name: string, command: Command, count: number): void {
   const number = least === most ? `${least}` : count < least ? `at least ${least}` : `at most ${most}`;
   const noun = (count < least ? least : most) === 1 ? "argument" : "arguments";
   const text = most === 0 ? `'mdk ${name}' accepts no arguments` : `'mdk ${name}' requires ${number} ${noun}`;
-  throw new MdkError("usage-operands", text, { status: EXIT.failure });
+  throw new CommandError(EXIT.failure, "usage-operands", text);
 }
 
 async function showHelp(command: { readonly name: string; readonly command: Command } | null): Promise<number> {
@@ -73,7 +74,8 @@ interface Reporting {
 
 async function report(error: unknown, called: { readonly name: string; readonly command: Command } | null, how: Reporting): Promise<number> {
   const known = error instanceof MdkError ? error : null;
-  if (known?.code === READER_GONE) return known.status ?? EXIT.failure;
+  const status = statusOf(error, called?.command.failure ?? EXIT.failure);
+  if (known?.code === READER_GONE) return status;
   const name = called === null ? "mdk" : `mdk ${called.name}`;
   const message = isOfTheWorld(error) || how.debug ? messageOf(error) : INTERNAL;
   const lines = [how.usage ? printable(message) : `mdk: ${printable(message)}`];
@@ -85,7 +87,7 @@ async function report(error: unknown, called: { readonly name: string; readonly 
     lines.push("", `Run '${name} --help' for more information`);
   }
   printError(lines.join("\n"));
-  return known?.status ?? called?.command.failure ?? EXIT.failure;
+  return status;
 }
 
 exitNow(await main(process.argv.slice(2)));

@@ -17,11 +17,11 @@ test("what the system refused to node reads as Go tells it", () => {
   expect(messageOf(thrown(() => readFileSync("/")))).toMatch(/^(open|read)( \/)?: is a directory$/);
   expect(messageOf(thrown(() => rmdirSync("/proc")))).toBe("rmdir /proc: device or resource busy");
   expect(messageOf(thrown(() => renameSync("/no/such", "/tmp/x")))).toBe("rename /no/such /tmp/x: no such file or directory");
-  expect(messageOf(new MdkError("x", "said"))).toBe("said");
+  expect(messageOf(new MdkError("invalid", "x", "said"))).toBe("said");
 });
 
 test("mistakes of mdk's own are told from facts of the world", () => {
   expect(isOfTheWorld(thrown(() => readFileSync("/no/such")))).toBe(true);
-  expect(isOfTheWorld(new MdkError("x", "said"))).toBe(true);
+  expect(isOfTheWorld(new MdkError("invalid", "x", "said"))).toBe(true);
   expect(isOfTheWorld(thrown(() => (undefined as unknown as { a: string }).a))).toBe(false);
 });

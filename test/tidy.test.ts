@@ -159,6 +159,13 @@ function longZigFunctions(path: string): string[] {
 }
 
 describe("rooms", () => {
+  test("exit statuses are decided in cli/ and main.ts only", () => {
+    expect(badImports((source, item) => (item.path === "src/cli/exit.ts" && !inCliOrMain(source.path) ? item.specifier : null))).toEqual([]);
+    const status = (node: Node): string | null => (node.type === "Literal" && [125, 126, 127].includes(node["value"] as number) ? String(node["value"]) : null);
+    const asCodes = new Set(["src/engine/start/start.ts"]); // what inspect shows as State.ExitCode of a failed start
+    expect(badNodes((path) => inCliOrMain(path) || asCodes.has(path) || !path.startsWith("src/engine/"), status)).toEqual([]);
+  });
+
   test("SQL is in store/ only", () => {
     const sql = (node: Node): string | null => {
       const text = node.type === "Literal" ? node["value"] : node.type === "TemplateElement" ? (node["value"] as { raw?: unknown }).raw : null;

@@ -135,7 +135,7 @@ export function killGroup(cgroups: Cgroups, path: string): void {
     killMembers(directories, [...living]);
     Bun.sleepSync(KILL_PAUSE_MS);
   }
-  throw new MdkError("cgroup-busy", `could not kill all processes in cgroup ${path}`);
+  throw new MdkError("unavailable", "cgroup-busy", `could not kill all processes in cgroup ${path}`);
 }
 
 /** By pidfd, and only who is still listed when it is open: a number may have become somebody else's meanwhile. */
@@ -161,7 +161,7 @@ function makeDirectory(directory: string): void {
     mkdirSync(directory);
   } catch (error) {
     if (hasCode(error, "EROFS") || hasCode(error, "EACCES")) {
-      throw new MdkError("cgroup-read-only", `create cgroup ${directory}: read-only or not permitted`, {
+      throw new MdkError("denied", "cgroup-read-only", `create cgroup ${directory}: read-only or not permitted`, {
         hint: "mdk needs a writable cgroup file system: in a container, run that container privileged",
         cause: error,
       });
@@ -201,7 +201,7 @@ function writeLimit(hierarchy: Hierarchy, path: string, file: string, write: Wri
 
 function explain(error: unknown, hierarchy: Hierarchy, { controller, file, value, flag }: Write): unknown {
   if (hasCode(error, "ENOENT")) {
-    return new MdkError("cgroup-controller-missing", `${flag} cannot be set: the ${controller} controller of this kernel has no ${file}`, {
+    return new MdkError("unsupported", "cgroup-controller-missing", `${flag} cannot be set: the ${controller} controller of this kernel has no ${file}`, {
       hint: file.includes("sw") ? "swap accounting is off: boot with swapaccount=1, or leave the flag out" : `leave ${flag} out`,
       cause: error,
     });
@@ -210,9 +210,9 @@ function explain(error: unknown, hierarchy: Hierarchy, { controller, file, value
     const kind = file.endsWith("cpus") ? "cpus" : "mems";
     const available = readFileSync(`${hierarchy.mountpoint}/cpuset.${hierarchy.kind === "v1" ? kind : `${kind}.effective`}`, "utf8").trim();
     const what = kind === "cpus" ? "CPUs" : "memory nodes";
-    return new MdkError("invalid-limit", `Requested ${what} are not available - requested ${value}, available: ${available}`, { cause: error });
+    return new MdkError("invalid", "invalid-limit", `Requested ${what} are not available - requested ${value}, available: ${available}`, { cause: error });
   }
-  return new MdkError("cgroup-limit", `${flag} cannot be set: write ${value} to ${file}: ${(error as Error).message}`, { cause: error });
+  return new MdkError("unsupported", "cgroup-limit", `${flag} cannot be set: write ${value} to ${file}: ${(error as Error).message}`, { cause: error });
 }
 
 function applyDeviceRules(cgroups: Cgroups, path: string, rules: LinuxResources["devices"]): void {
@@ -224,7 +224,7 @@ function applyDeviceRules(cgroups: Cgroups, path: string, rules: LinuxResources[
   }
   const unified = findUnified(cgroups);
   if (unified === null) {
-    throw new MdkError("cgroup-controller-missing", "device access cannot be limited: no cgroup hierarchy has the devices controller", {
+    throw new MdkError("unsupported", "cgroup-controller-missing", "device access cannot be limited: no cgroup hierarchy has the devices controller", {
       hint: "enable it in the kernel, or run the container with --privileged",
     });
   }
@@ -307,7 +307,7 @@ function removeTree(directory: string): void {
       // Processes, dying ones for a moment included, and groups below both say EBUSY.
       if (!hasCode(error, "EBUSY") && !hasCode(error, "ENOTEMPTY")) throw error;
       if (attempt === RMDIR_TRIES) {
-        throw new MdkError("cgroup-busy", `remove cgroup ${directory}: processes still live in it`, { cause: error });
+        throw new MdkError("unavailable", "cgroup-busy", `remove cgroup ${directory}: processes still live in it`, { cause: error });
       }
       for (const path of descendants(directory).slice(1).reverse()) quietly(() => rmdirSync(path));
       if (attempt > 0) Bun.sleepSync(RMDIR_PAUSE_MS);

@@ -107,7 +107,7 @@ type Writer = ((file: string, value: string, optional?: string | null) => Write)
 function writer(controller: string, flag: string, versionOf: VersionOf): Writer {
   const version = versionOf(controller);
   if (version === null) {
-    throw new MdkError("cgroup-controller-missing", `${flag} cannot be set: no cgroup hierarchy has the ${controller} controller`, {
+    throw new MdkError("unsupported", "cgroup-controller-missing", `${flag} cannot be set: no cgroup hierarchy has the ${controller} controller`, {
       hint: `leave ${flag} out, or enable the controller in the kernel (it is missing in /proc/cgroups, disabled on the kernel command line, or not delegated to this container)`,
     });
   }

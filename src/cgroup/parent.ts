@@ -22,7 +22,7 @@ const RMDIR_PAUSE_MS = 10;
  */
 export function ensureParent(cgroups: Cgroups, parent: string): void {
   if (cgroups.hierarchies.length === 0) {
-    throw new MdkError("cgroup-none", "no cgroup hierarchy is mounted", { hint: "mount cgroup2 on /sys/fs/cgroup" });
+    throw new MdkError("unsupported", "cgroup-none", "no cgroup hierarchy is mounted", { hint: "mount cgroup2 on /sys/fs/cgroup" });
   }
   for (const hierarchy of cgroups.hierarchies) {
     const directory = `${hierarchy.mountpoint}/${parent}`;
@@ -49,7 +49,7 @@ export function removeParent(cgroups: Cgroups, parent: string): void {
     }
   }
   if (errors.length > 0) {
-    throw new MdkError("cgroup-busy", `remove cgroup ${parent}: containers or monitors still live in it`, { cause: errors[0] });
+    throw new MdkError("unavailable", "cgroup-busy", `remove cgroup ${parent}: containers or monitors still live in it`, { cause: errors[0] });
   }
 }
 
@@ -134,7 +134,7 @@ function makeDirectory(directory: string): void {
 
 function explain(error: unknown, directory: string): unknown {
   if (hasCode(error, "EROFS") || hasCode(error, "EACCES") || hasCode(error, "EPERM")) {
-    return new MdkError("cgroup-read-only", `create cgroup ${directory}: ${(error as Error).message}`, {
+    return new MdkError("denied", "cgroup-read-only", `create cgroup ${directory}: ${(error as Error).message}`, {
       hint: "mdk needs a writable cgroup file system: in a container, run that container privileged",
       cause: error,
     });

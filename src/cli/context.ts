@@ -14,15 +14,15 @@ import type { Values } from "./grammar/flags.ts";
 export function createContext(globals: Values, { needsRoot }: { readonly needsRoot: boolean }): Context {
   const environment = process.env;
   if (environment.DOCKER_HOST !== undefined && environment.DOCKER_HOST !== "") {
-    throw new MdkError("docker-host", `DOCKER_HOST is set (${environment.DOCKER_HOST}): mdk has no daemon and runs containers on this host only`, {
+    throw new MdkError("denied", "docker-host", `DOCKER_HOST is set (${environment.DOCKER_HOST}): mdk has no daemon and runs containers on this host only`, {
       hint: "unset DOCKER_HOST",
     });
   }
   if (needsRoot && process.getuid?.() !== 0) {
-    throw new MdkError("not-root", "mdk must run as root", { hint: "try: sudo mdk …" });
+    throw new MdkError("denied", "not-root", "mdk must run as root", { hint: "try: sudo mdk …" });
   }
   refuseOldKernel();
-  for (const name of ["root", "run-root"]) if (globals.given(name) && globals.string(name) === null) throw new MdkError("empty-path", `--${name} must not be empty`);
+  for (const name of ["root", "run-root"]) if (globals.given(name) && globals.string(name) === null) throw new MdkError("invalid", "empty-path", `--${name} must not be empty`);
   const root = directory(globals.string("root") ?? environment.MDK_ROOT ?? DEFAULT_ROOT);
   return create({
     root,
@@ -37,10 +37,10 @@ const KERNEL_LEAST = [5, 10] as const;
 
 function refuseOldKernel(): void {
   if (isKernel(...KERNEL_LEAST)) return;
-  throw new MdkError("kernel-too-old", `Linux ${kernelRelease()} is too old: mdk needs ${KERNEL_LEAST.join(".")} or newer`, { hint: "upgrade the kernel of this host" });
+  throw new MdkError("unsupported", "kernel-too-old", `Linux ${kernelRelease()} is too old: mdk needs ${KERNEL_LEAST.join(".")} or newer`, { hint: "upgrade the kernel of this host" });
 }
 
 function directory(path: string): string {
-  if (path === "") throw new MdkError("empty-path", "--root and --run-root must not be empty");
+  if (path === "") throw new MdkError("invalid", "empty-path", "--root and --run-root must not be empty");
   return isAbsolute(path) ? resolve(path) : resolve(process.cwd(), path);
 }

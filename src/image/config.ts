@@ -50,7 +50,7 @@ export function parseConfig(bytes: Uint8Array, name: string): ImageConfig {
   const document = parseObject(bytes, what);
   const rootfs = objectOf(document.rootfs, `${what}: rootfs`);
   if (rootfs.type !== undefined && rootfs.type !== "layers") {
-    throw new MdkError("config-invalid", `${what} has a rootfs of the unsupported type ${JSON.stringify(rootfs.type)}`);
+    throw new MdkError("invalid", "config-invalid", `${what} has a rootfs of the unsupported type ${JSON.stringify(rootfs.type)}`);
   }
   const diffIds = optional(rootfs.diff_ids, (value) => listOf(value, `${what}: rootfs.diff_ids`), []);
   const text = (field: string): string => optional(document[field], (value) => stringOf(value, `${what}: ${field}`), "");

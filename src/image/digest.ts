@@ -24,7 +24,7 @@ export function parseDigest(text: unknown, what: string): Digest {
   const shown = JSON.stringify(typeof text === "string" ? text.slice(0, 200) : text) ?? "nothing";
   const known = typeof text === "string" && /^sha(256|512):/.test(text);
   const reason = known ? "invalid checksum digest format" : "unsupported digest algorithm";
-  throw new MdkError("digest-invalid", `${what}: ${reason}: ${shown}`);
+  throw new MdkError("invalid", "digest-invalid", `${what}: ${reason}: ${shown}`);
 }
 
 export function algorithmOf(digest: Digest): DigestAlgorithm {

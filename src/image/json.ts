@@ -9,7 +9,7 @@ export function parseObject(bytes: Uint8Array, what: string): JsonObject {
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
-    throw new MdkError("json-invalid", `${what} is not valid JSON`, { cause: error });
+    throw new MdkError("invalid", "json-invalid", `${what} is not valid JSON`, { cause: error });
   }
   return objectOf(value, what);
 }
@@ -26,7 +26,7 @@ export function listOf(value: unknown, what: string): readonly unknown[] {
 
 export function stringOf(value: unknown, what: string): string {
   if (typeof value !== "string") throw wrong(what, "a string", value);
-  if (value.includes("\0")) throw new MdkError("json-invalid", `${what} holds a NUL byte`);
+  if (value.includes("\0")) throw new MdkError("invalid", "json-invalid", `${what} holds a NUL byte`);
   return value;
 }
 
@@ -58,5 +58,5 @@ export function optional<T, F>(value: unknown, read: (value: unknown) => T, fall
 
 function wrong(what: string, expected: string, value: unknown): MdkError {
   const shown = value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 60);
-  return new MdkError("json-invalid", `${what} must be ${expected}, not ${shown}`);
+  return new MdkError("invalid", "json-invalid", `${what} must be ${expected}, not ${shown}`);
 }

@@ -63,21 +63,21 @@ export function parseManifest(bytes: Uint8Array, contentType: string, name: stri
   const said = contentType.split(";")[0]!.trim().toLowerCase();
   const own = optional(document.mediaType, (value) => stringOf(value, `${what}: mediaType`), "");
   if (SCHEMA_1.test(said) || SCHEMA_1.test(own) || document.schemaVersion === 1) {
-    throw new MdkError("manifest-unsupported", `${name} is an image of manifest schema 1, which mdk does not read`, {
+    throw new MdkError("unsupported", "manifest-unsupported", `${name} is an image of manifest schema 1, which mdk does not read`, {
       hint: "push it again with a tool of this decade: skopeo copy converts it",
     });
   }
-  if (document.schemaVersion !== 2) throw new MdkError("manifest-invalid", `${what} has no schemaVersion 2`);
+  if (document.schemaVersion !== 2) throw new MdkError("corrupt", "manifest-invalid", `${what} has no schemaVersion 2`);
   const type = own !== "" ? own : known(said) ? said : "";
   if (own !== "" && known(said) && said !== own) {
-    throw new MdkError("manifest-invalid", `${what} says it is ${own}, the registry says ${said}`);
+    throw new MdkError("corrupt", "manifest-invalid", `${what} says it is ${own}, the registry says ${said}`);
   }
   const hasLayers = document.layers !== undefined || document.config !== undefined;
   const hasManifests = document.manifests !== undefined;
-  if (hasLayers && hasManifests) throw new MdkError("manifest-invalid", `${what} is both a manifest and an index`);
-  if (type !== "" && !known(type)) throw new MdkError("manifest-unsupported", `${what} has the unsupported media type ${type}`);
+  if (hasLayers && hasManifests) throw new MdkError("corrupt", "manifest-invalid", `${what} is both a manifest and an index`);
+  if (type !== "" && !known(type)) throw new MdkError("unsupported", "manifest-unsupported", `${what} has the unsupported media type ${type}`);
   if (INDEX_TYPES.has(type) ? hasLayers : MANIFEST_TYPES.has(type) && hasManifests) {
-    throw new MdkError("manifest-invalid", `${what} is not what its media type ${type} says`);
+    throw new MdkError("corrupt", "manifest-invalid", `${what} is not what its media type ${type} says`);
   }
   return hasManifests ? readIndex(document, what) : readManifest(document, what);
 }
@@ -89,27 +89,27 @@ function known(type: string): boolean {
 function readManifest(document: JsonObject, what: string): Manifest {
   const config = readDescriptor(document.config, `${what}: config`);
   if (!CONFIG_TYPES.has(config.mediaType)) {
-    throw new MdkError("manifest-unsupported", `${what} is not that of a container image (config of type ${config.mediaType})`);
+    throw new MdkError("unsupported", "manifest-unsupported", `${what} is not that of a container image (config of type ${config.mediaType})`);
   }
   if (config.size > CONFIG_BYTES_MAX) {
-    throw new MdkError("manifest-invalid", `${what}: the config is larger than ${CONFIG_BYTES_MAX} bytes`);
+    throw new MdkError("corrupt", "manifest-invalid", `${what}: the config is larger than ${CONFIG_BYTES_MAX} bytes`);
   }
   const list = optional(document.layers, (value) => listOf(value, `${what}: layers`), []);
-  if (list.length === 0) throw new MdkError("manifest-invalid", `${what} has no layers: there is nothing to run`);
+  if (list.length === 0) throw new MdkError("corrupt", "manifest-invalid", `${what} has no layers: there is nothing to run`);
   if (list.length > LAYERS_MAX) {
-    throw new MdkError("manifest-invalid", `${what} has ${list.length} layers, more than the ${LAYERS_MAX} that can be mounted`);
+    throw new MdkError("corrupt", "manifest-invalid", `${what} has ${list.length} layers, more than the ${LAYERS_MAX} that can be mounted`);
   }
   const layers = list.map((value, index) => readDescriptor(value, `${what}: layers[${index}]`));
   const strange = layers.find(({ mediaType }) => !LAYER_TYPE.test(mediaType));
   if (strange !== undefined) {
-    throw new MdkError("manifest-unsupported", `${what} has a layer of the unsupported media type ${strange.mediaType}`);
+    throw new MdkError("unsupported", "manifest-unsupported", `${what} has a layer of the unsupported media type ${strange.mediaType}`);
   }
   return { kind: "manifest", config, layers };
 }
 
 function readIndex(document: JsonObject, what: string): Index {
   const list = optional(document.manifests, (value) => listOf(value, `${what}: manifests`), []);
-  if (list.length > INDEX_ENTRIES_MAX) throw new MdkError("manifest-invalid", `${what} has more than ${INDEX_ENTRIES_MAX} entries`);
+  if (list.length > INDEX_ENTRIES_MAX) throw new MdkError("corrupt", "manifest-invalid", `${what} has more than ${INDEX_ENTRIES_MAX} entries`);
   const manifests = list.map((value, index): IndexEntry => {
     const at = `${what}: manifests[${index}]`;
     const { platform } = objectOf(value, at);

@@ -37,7 +37,7 @@ const KNOWN_ARCHITECTURES: ReadonlySet<string> = new Set([
 
 /** Parses `--platform`: OS/ARCH[/VARIANT], or one of the two. `host` fills what is left out. Throws "platform-invalid" in containerd's words. */
 export function parsePlatform(text: string, host: Platform): Platform {
-  const invalid = (problem: string): MdkError => new MdkError("platform-invalid", `${problem}: invalid argument`);
+  const invalid = (problem: string): MdkError => new MdkError("invalid", "platform-invalid", `${problem}: invalid argument`);
   if (text.includes("*")) throw invalid(`"${text}": wildcards not yet supported`);
   const bad = text.split("/").find((part) => !/^[A-Za-z0-9_.-]+$/.test(part));
   if (bad !== undefined) throw invalid(`"${bad}" is an invalid component of "${text}": platform specifier component must match "^[A-Za-z0-9_.-]+$"`);

@@ -27,7 +27,7 @@ const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]
 const IDENTIFIER = /^[a-f0-9]{64}$/;
 
 function invalid(detail: string): MdkError {
-  return new MdkError("reference-invalid", detail);
+  return new MdkError("invalid", "reference-invalid", detail);
 }
 
 /** Parses what a user typed; a missing tag stays null (withDefaultTag). Throws "reference-invalid", "digest-invalid". */

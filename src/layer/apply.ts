@@ -62,7 +62,7 @@ export class LayerWriter implements TarHandler {
     chmod(directory.fd, 0o755); // the umask
     this.#impliedBytes += directory.path.length;
     if (this.#impliedBytes > IMPLIED_BYTES_MAX) {
-      throw new MdkError("archive-too-large", `the archive implies directories with more than ${IMPLIED_BYTES_MAX} bytes of names`);
+      throw new MdkError("corrupt", "archive-too-large", `the archive implies directories with more than ${IMPLIED_BYTES_MAX} bytes of names`);
     }
     if (!overWhiteout) return void this.implied.add(directory.path);
     setXattr(directory.fd, OPAQUE_XATTR, OPAQUE_VALUE);
@@ -87,7 +87,7 @@ export class LayerWriter implements TarHandler {
   }
 
   #root(entry: TarEntry): void {
-    if (entry.type !== "directory") throw new MdkError("archive-invalid", `the archive makes its root a ${entry.type}`);
+    if (entry.type !== "directory") throw new MdkError("corrupt", "archive-invalid", `the archive makes its root a ${entry.type}`);
     this.#directory(this.tree.root, entry);
   }
 
@@ -165,13 +165,13 @@ export class LayerWriter implements TarHandler {
       case "link":
         return this.#link(parent, base, entry);
       case "symlink":
-        if (entry.linkName === "") throw new MdkError("archive-invalid", `a symbolic link without a target: ${printable(entry.name)}`);
+        if (entry.linkName === "") throw new MdkError("corrupt", "archive-invalid", `a symbolic link without a target: ${printable(entry.name)}`);
         symlinkAt(name(entry.linkName), parent.fd, name(base));
         break;
       default: {
         const type = { character: S_IF.CHR, block: S_IF.BLK, fifo: S_IF.IFO }[entry.type];
         // Overlay's own sign for a file that is deleted: an archive says that in its own way (layer.md, "Whiteouts").
-        if (type === S_IF.CHR && entry.deviceMajor === 0 && entry.deviceMinor === 0) throw new MdkError("archive-invalid", `a device 0:0, which is no device: ${printable(entry.name)}`);
+        if (type === S_IF.CHR && entry.deviceMajor === 0 && entry.deviceMinor === 0) throw new MdkError("corrupt", "archive-invalid", `a device 0:0, which is no device: ${printable(entry.name)}`);
         mknodAt(parent.fd, name(base), type, makeDevice(entry.deviceMajor, entry.deviceMinor));
       }
     }
@@ -193,7 +193,7 @@ export class LayerWriter implements TarHandler {
   /** Where the target is missing it may be in a layer below: finish.ts looks there. */
   #link(parent: Directory, base: string, entry: TarEntry): void {
     const target = cleanPath(entry.linkName);
-    if (target === "") throw new MdkError("archive-invalid", `a hard link without a target: ${printable(entry.name)}`);
+    if (target === "") throw new MdkError("corrupt", "archive-invalid", `a hard link without a target: ${printable(entry.name)}`);
     const into = this.tree.find(parentOf(target));
     const status = into === null ? null : statAt(into.fd, name(baseOf(target)));
     if (into === null || status === null || isWhiteout(status)) {
@@ -201,7 +201,7 @@ export class LayerWriter implements TarHandler {
       if (statAt(parent.fd, name(base)) !== null) throw new SysError("link", E.EEXIST, base);
       return void this.links.push({ path: join(parent.path, base), target });
     }
-    if (isDirectory(status)) throw new MdkError("archive-invalid", `a hard link to a directory: ${printable(entry.name)}`);
+    if (isDirectory(status)) throw new MdkError("corrupt", "archive-invalid", `a hard link to a directory: ${printable(entry.name)}`);
     linkAt(into.fd, name(baseOf(target)), parent.fd, name(base));
   }
 
@@ -266,8 +266,8 @@ export function told(error: unknown, path: string): unknown {
   const { code } = error as { code?: string };
   if (code === "ENOSPC" || code === "EDQUOT") {
     const words = code === "ENOSPC" ? "no space left on device" : "disk quota exceeded";
-    return new MdkError("disk-full", `write ${printable(path)}: ${words}`, { cause: error, hint: "free some space, or choose another --root" });
+    return new MdkError("exhausted", "disk-full", `write ${printable(path)}: ${words}`, { cause: error, hint: "free some space, or choose another --root" });
   }
   if (!(error instanceof SysError)) return error;
-  return new MdkError("layer-unpack", `unpack ${printable(path)}: ${error.call}: ${errnoText(error.errno)}`, { cause: error });
+  return new MdkError("exhausted", "layer-unpack", `unpack ${printable(path)}: ${error.call}: ${errnoText(error.errno)}`, { cause: error });
 }

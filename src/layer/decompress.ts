@@ -36,7 +36,7 @@ export async function decompress(source: AsyncIterable<Uint8Array>, sink: (bytes
   const guarded = (bytes: Uint8Array): void => {
     count.out += bytes.length;
     if (compression !== "none" && count.out > BOMB_FLOOR_BYTES + BOMB_RATIO * count.in) {
-      throw new MdkError("layer-too-large", `a layer of ${count.in} compressed bytes inflates to more than ${count.out - bytes.length}: refused`);
+      throw new MdkError("corrupt", "layer-too-large", `a layer of ${count.in} compressed bytes inflates to more than ${count.out - bytes.length}: refused`);
     }
     sink(bytes);
   };
@@ -105,7 +105,7 @@ function through(source: AsyncIterable<Uint8Array>, inflate: Gunzip | ZstdDecomp
       inflated = true;
       finish();
     });
-    inflate.on("error", (error: Error) => fail(new MdkError("layer-corrupt", `a layer cannot be decompressed: ${error.message}`, { cause: error })));
+    inflate.on("error", (error: Error) => fail(new MdkError("corrupt", "layer-corrupt", `a layer cannot be decompressed: ${error.message}`, { cause: error })));
     (async () => {
       for await (const chunk of source) {
         if (failed) return;
@@ -126,7 +126,7 @@ function through(source: AsyncIterable<Uint8Array>, inflate: Gunzip | ZstdDecomp
 
 /** What one reader passes over another takes for more of the archive. */
 function garbage(): MdkError {
-  return new MdkError("layer-corrupt", "a layer cannot be decompressed: data after the end of the compressed stream");
+  return new MdkError("corrupt", "layer-corrupt", "a layer cannot be decompressed: data after the end of the compressed stream");
 }
 
 function drained(inflate: Gunzip | ZstdDecompress, over: () => boolean): Promise<void> {

@@ -39,7 +39,7 @@ export function finishLayer(layer: LayerWriter, lower: number | null): void {
 }
 
 function missing(target: string): MdkError {
-  return new MdkError("archive-invalid", `the archive has a hard link to ${printable(target)}, which does not exist`);
+  return new MdkError("corrupt", "archive-invalid", `the archive has a hard link to ${printable(target)}, which does not exist`);
 }
 
 class Finisher {
@@ -84,7 +84,7 @@ class Finisher {
     if (status === null) return;
     if (isLink(status)) return this.#move(path);
     if (!isDirectory(status)) {
-      throw new MdkError("archive-invalid", `the archive puts something below ${printable(path)}, which is not a directory in the layers below`);
+      throw new MdkError("corrupt", "archive-invalid", `the archive puts something below ${printable(path)}, which is not a directory in the layers below`);
     }
     const directory = this.#layer.tree.existing(path);
     if (directory === null) return;
@@ -135,7 +135,7 @@ class Finisher {
         const target = this.#linkAt(next);
         if (target === null) at = next;
         else {
-          if (++links > LINKS_MAX) throw new MdkError("archive-invalid", `too many levels of symbolic links: ${printable(path)}`);
+          if (++links > LINKS_MAX) throw new MdkError("corrupt", "archive-invalid", `too many levels of symbolic links: ${printable(path)}`);
           at = walk(target.startsWith("/") ? "" : at, target.split("/"));
         }
       }
@@ -158,7 +158,7 @@ class Finisher {
   #move(path: string): void {
     const target = this.#resolve(path);
     if (target === path || target.startsWith(`${path}/`)) {
-      throw new MdkError("archive-invalid", `too many levels of symbolic links: ${printable(path)}`);
+      throw new MdkError("corrupt", "archive-invalid", `too many levels of symbolic links: ${printable(path)}`);
     }
     const { tree, implied, opaque, times, links } = this.#layer;
     const to = tree.directory(target);
@@ -192,7 +192,7 @@ class Finisher {
     const { tree } = this.#layer;
     const status = this.#below(source);
     if (status === null) throw missing(target);
-    if (isDirectory(status)) throw new MdkError("archive-invalid", `a hard link to a directory: ${printable(path)}`);
+    if (isDirectory(status)) throw new MdkError("corrupt", "archive-invalid", `a hard link to a directory: ${printable(path)}`);
     const into = tree.directory(parentOf(source));
     if (statAt(into.fd, name(baseOf(source))) === null) this.#copyUp(source, status, into.fd);
     const parent = tree.existing(parentOf(path)) as Directory;
@@ -242,7 +242,7 @@ function merge(from: number, to: number): void {
 
 function mergeInto({ from, to, child, here }: { from: number; to: number; child: string; here: Status }): void {
   if (!isDirectory(here) && !isWhiteout(here)) {
-    throw new MdkError("archive-invalid", `the archive has both a directory and a file of the name ${printable(child)}`);
+    throw new MdkError("corrupt", "archive-invalid", `the archive has both a directory and a file of the name ${printable(child)}`);
   }
   const inner = openAt(to, name(child), constants.O_RDONLY | O_NOFOLLOW);
   try {

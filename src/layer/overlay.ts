@@ -46,7 +46,7 @@ export function mountLayers(lower: readonly string[], empty: string): number {
 }
 
 function mount(lower: readonly string[], attributes: number, configure: (context: number) => void): number {
-  if (lower.length === 0) throw new MdkError("overlay-needs-a-layer", "an overlay needs at least one layer");
+  if (lower.length === 0) throw new MdkError("unsupported", "overlay-needs-a-layer", "an overlay needs at least one layer");
   // `lowerdir+` is since Linux 6.7. Asked, not tried: an older kernel writes every attempt into its log.
   if (!isKernel(6, 7)) return mountJoined(lower, attributes, configure);
   return attempt(attributes, configure, (context) => {
@@ -97,7 +97,7 @@ function escape(path: string): string {
 
 function tooMany(count: number): MdkError {
   return new MdkError(
-    "overlay-too-many-layers-for-kernel",
+    "unsupported", "overlay-too-many-layers-for-kernel",
     `this kernel cannot mount an image of ${count} layers without a mount point`,
     { hint: "use Linux 6.7 or later, or a shorter --root (like /m): the paths of all layers must fit in 255 bytes" },
   );
@@ -117,7 +117,7 @@ export function probeOverlay(directory: string): MdkError | null {
     return null;
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    return new MdkError("overlay-unavailable", `overlay does not work on ${directory}: ${error.message}`, {
+    return new MdkError("unsupported", "overlay-unavailable", `overlay does not work on ${directory}: ${error.message}`, {
       cause: error, hint: hintOf(error),
     });
   } finally {

@@ -25,7 +25,7 @@ export interface RawHeader {
 }
 
 export function invalid(detail: string): MdkError {
-  return new MdkError("archive-invalid", `invalid tar header: ${detail}`);
+  return new MdkError("corrupt", "archive-invalid", `invalid tar header: ${detail}`);
 }
 
 /** Decodes a block that is not all zeros; sizes and owners are within range afterwards. Throws "archive-invalid". */
@@ -131,7 +131,7 @@ export function applyPax(header: RawHeader, records: ReadonlyMap<string, Uint8Ar
 }
 
 export function sparse(name: string): MdkError {
-  return new MdkError("archive-unsupported", `the archive has a sparse entry, which image layers must not have: ${printable(name)}`);
+  return new MdkError("unsupported", "archive-unsupported", `the archive has a sparse entry, which image layers must not have: ${printable(name)}`);
 }
 
 function decimal(text: string): number {

@@ -107,7 +107,7 @@ export class TarReader {
   end(): void {
     if (this.#state === "end") return;
     if (this.#state !== "header" || this.#filled !== 0 || this.#hasPending()) {
-      throw new MdkError("archive-invalid", "the archive ends within an entry: unexpected EOF");
+      throw new MdkError("corrupt", "archive-invalid", "the archive ends within an entry: unexpected EOF");
     }
   }
 
@@ -138,11 +138,11 @@ export class TarReader {
     }
     if (this.#zeroBlocks !== 0) throw invalid("an entry after the end of the archive");
     if (++this.#entries > ENTRIES_MAX) {
-      throw new MdkError("archive-too-large", `the archive has more than ${ENTRIES_MAX} entries`);
+      throw new MdkError("corrupt", "archive-too-large", `the archive has more than ${ENTRIES_MAX} entries`);
     }
     const header = decodeHeader(block);
     if ("xgLK".includes(header.type)) {
-      if (header.size > METADATA_BYTES_MAX) throw new MdkError("archive-too-large", "the archive has an entry with more than 1 MiB of metadata");
+      if (header.size > METADATA_BYTES_MAX) throw new MdkError("corrupt", "archive-too-large", "the archive has an entry with more than 1 MiB of metadata");
       this.#metadata = { type: header.type, bytes: new Uint8Array(header.size), filled: 0 };
       this.#padding = paddingOf(header.size);
       this.#state = "metadata";
@@ -185,7 +185,7 @@ export class TarReader {
     if (header.type === "S") throw sparse(header.name);
     let type = Object.hasOwn(TYPES, header.type) ? TYPES[header.type] : undefined;
     if (type === undefined) {
-      throw new MdkError("archive-unsupported", `the archive has an entry of unknown type ${JSON.stringify(header.type)}: ${printable(header.name)}`);
+      throw new MdkError("unsupported", "archive-unsupported", `the archive has an entry of unknown type ${JSON.stringify(header.type)}: ${printable(header.name)}`);
     }
     // Before ustar a directory was a file whose name ends in a slash.
     if (type === "file" && header.name.endsWith("/")) {

@@ -110,13 +110,13 @@ export class Tree {
     if (fd !== null) return this.#keep(fd, path);
     const status = statAt(parent.fd, name(component));
     if (status !== null && isLink(status)) {
-      if (++walk.links > LINKS_MAX) throw new MdkError("archive-invalid", `too many levels of symbolic links: ${printable(walk.path)}`);
+      if (++walk.links > LINKS_MAX) throw new MdkError("corrupt", "archive-invalid", `too many levels of symbolic links: ${printable(walk.path)}`);
       return this.#follow(parent, readlinkAt(parent.fd, name(component)).toString("latin1"), walk);
     }
     const overWhiteout = status !== null && isWhiteout(status);
     if (!walk.make) return null;
     if (status !== null && !overWhiteout) {
-      throw new MdkError("archive-invalid", `the archive puts something below ${printable(path)}, which is not a directory`);
+      throw new MdkError("corrupt", "archive-invalid", `the archive puts something below ${printable(path)}, which is not a directory`);
     }
     if (overWhiteout) unlinkAt(parent.fd, name(component));
     mkdirAt(parent.fd, name(component), 0o755);

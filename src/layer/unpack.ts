@@ -36,7 +36,7 @@ export async function unpackLayer({ directory, diffId, source }: Unpack): Promis
     reader.end();
     const found = `${algorithm}:${hash.digest("hex")}`;
     if (found !== diffId) {
-      throw new MdkError("diff-id-mismatch", `the layer is not what the image config says: its diff id is ${found}, not ${diffId}`);
+      throw new MdkError("corrupt", "diff-id-mismatch", `the layer is not what the image config says: its diff id is ${found}, not ${diffId}`);
     }
     return writer;
   } catch (error) {

@@ -29,9 +29,9 @@ export function cleanPath(path: string): string {
   for (const component of path.split("/")) {
     if (component === "" || component === ".") continue;
     if (component === "..") {
-      if (clean.pop() === undefined) throw new MdkError("archive-escape", `the archive has an entry that climbs out of its root: ${printable(path)}`);
+      if (clean.pop() === undefined) throw new MdkError("corrupt", "archive-escape", `the archive has an entry that climbs out of its root: ${printable(path)}`);
     } else if (component.length > COMPONENT_BYTES_MAX) {
-      throw new MdkError("archive-invalid", `the archive has a name of ${component.length} bytes: ${printable(component).slice(0, 40)}…`);
+      throw new MdkError("corrupt", "archive-invalid", `the archive has a name of ${component.length} bytes: ${printable(component).slice(0, 40)}…`);
     } else clean.push(component);
   }
   return clean.join("/");
@@ -44,14 +44,14 @@ export function whiteoutOf(path: string): Mark {
   if (components[0]!.startsWith(META) && components[0] !== OPAQUE) return { kind: "ignored" };
   const base = components.pop() as string;
   if (components.some((component) => component.startsWith(WHITEOUT))) {
-    throw new MdkError("archive-invalid", `the archive puts something below a whiteout: ${printable(path)}`);
+    throw new MdkError("corrupt", "archive-invalid", `the archive puts something below a whiteout: ${printable(path)}`);
   }
   if (base === OPAQUE) return { kind: "opaque" };
   if (base.startsWith(META)) return { kind: "ignored" };
   if (!base.startsWith(WHITEOUT)) return { kind: "entry" };
   const name = base.slice(WHITEOUT.length);
   if (name === "" || name === "." || name === "..") {
-    throw new MdkError("archive-invalid", `the archive has an invalid whiteout: ${printable(path)}`);
+    throw new MdkError("corrupt", "archive-invalid", `the archive has an invalid whiteout: ${printable(path)}`);
   }
   return { kind: "whiteout", name };
 }

@@ -72,7 +72,7 @@ export function ensureBridge(route: NetlinkSocket, firewall: NetlinkSocket, { na
   }
   const ready = readyBridge(route, names, subnet);
   if (ready === null && !hasBridge(names) && !isFree(subnet, readRoutes(route))) {
-    throw new MdkError("subnet-taken", `the bridge ${names.bridge} was removed, and its subnet ${formatSubnet(subnet)} is used otherwise by now`, { hint: "try again" });
+    throw new MdkError("conflict", "subnet-taken", `the bridge ${names.bridge} was removed, and its subnet ${formatSubnet(subnet)} is used otherwise by now`, { hint: "try again" });
   }
   const { index } = ready ?? makeBridge(route, { names, subnet, mtu, owner });
   return { index, tableIsNew, warnings };
@@ -127,7 +127,7 @@ function readyBridge(route: NetlinkSocket, { bridge }: NetworkNames, subnet: Sub
   const link = findLink(route, bridge);
   if (link === null) return null;
   if (link.kind !== "bridge") {
-    throw new MdkError("bridge-name-taken", `the network interface ${bridge} exists and is not a bridge`, { hint: "rename it: mdk needs the name" });
+    throw new MdkError("conflict", "bridge-name-taken", `the network interface ${bridge} exists and is not a bridge`, { hint: "rename it: mdk needs the name" });
   }
   if (!link.up) return null;
   return readAddresses(route, link.index).some(({ address }) => address === gatewayOf(subnet)) ? link : null;
@@ -192,7 +192,7 @@ function unlessThere(route: NetlinkSocket, message: NetlinkMessage): void {
 }
 
 function withoutPower(cause: SysError): MdkError {
-  return new MdkError("no-net-admin", `set up the network: ${cause.message}`, {
+  return new MdkError("denied", "no-net-admin", `set up the network: ${cause.message}`, {
     hint: "mdk needs CAP_NET_ADMIN in the network namespace that it is in; --network host and --network none do without", cause,
   });
 }
@@ -200,7 +200,7 @@ function withoutPower(cause: SysError): MdkError {
 function withoutFirewall(error: unknown): unknown {
   const missing: number[] = [E.EPROTONOSUPPORT, E.EAFNOSUPPORT, E.EOPNOTSUPP, E.ENOENT, E.EINVAL];
   if (!(error instanceof SysError) || !missing.includes(error.errno)) return error;
-  return new MdkError("no-nf-tables", `set up the firewall: ${error.message}`, {
+  return new MdkError("unsupported", "no-nf-tables", `set up the firewall: ${error.message}`, {
     hint: "the kernel needs nf_tables with nat, fib and conntrack (modprobe nf_tables nft_chain_nat nft_fib_inet nft_masq nft_ct); --network host and --network none do without",
     cause: error,
   });
@@ -218,7 +218,7 @@ function writeSysctl(name: string, value: string): void {
   try {
     writeFileSync(sysctlPath(name), value, { flag: "r+" });
   } catch (error) {
-    throw new MdkError("sysctl", `set ${name}=${value}: ${(error as Error).message}`, {
+    throw new MdkError("unsupported", "sysctl", `set ${name}=${value}: ${(error as Error).message}`, {
       hint: "in a container, mdk needs /proc/sys writable: run that container privileged",
       cause: error,
     });
@@ -228,6 +228,6 @@ function writeSysctl(name: string, value: string): void {
 /** Interface names may hold dots, which sysctl(8) writes as slashes; mdk's own have none. */
 function sysctlPath(name: string): string {
   const segments = name.split(".");
-  if (!segments.every((segment) => /^[a-z0-9_-]+$/i.test(segment))) throw new MdkError("sysctl", `invalid sysctl name ${name}`);
+  if (!segments.every((segment) => /^[a-z0-9_-]+$/i.test(segment))) throw new MdkError("unsupported", "sysctl", `invalid sysctl name ${name}`);
   return `/proc/sys/${segments.join("/")}`;
 }

@@ -60,7 +60,7 @@ export function attachContainer(host: NetlinkSocket, container: NetlinkSocket, {
 
 /** BR_MAX_PORTS of net/bridge/br_private.h is 1024, and port 0 is none. */
 function bridgeFull(cause: SysError): MdkError {
-  return new MdkError("bridge-full", "the bridge has its 1023 containers: Linux allows a bridge no more ports", {
+  return new MdkError("exhausted", "bridge-full", "the bridge has its 1023 containers: Linux allows a bridge no more ports", {
     hint: "stop some, run it with --network host or none, or in another --root, which has a bridge of its own", cause,
   });
 }

@@ -16,7 +16,7 @@ export function parseAddress(text: string): number {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
   const bytes = match?.slice(1).map(Number);
   if (bytes === undefined || bytes.some((byte) => byte > 255)) {
-    throw new MdkError("invalid-address", `${text} is not an IPv4 address`);
+    throw new MdkError("invalid", "invalid-address", `${text} is not an IPv4 address`);
   }
   return bytes.reduce((sum, byte) => sum * 256 + byte, 0);
 }
@@ -29,7 +29,7 @@ export function formatAddress(address: number): string {
 export function parseSubnet(text: string): Subnet {
   const slash = text.indexOf("/");
   const prefix = /^\d{1,2}$/.test(text.slice(slash + 1)) && slash > 0 ? Number(text.slice(slash + 1)) : 33;
-  if (prefix > 32) throw new MdkError("invalid-address", `${text} is not an IPv4 subnet`);
+  if (prefix > 32) throw new MdkError("invalid", "invalid-address", `${text} is not an IPv4 subnet`);
   return { address: first({ address: parseAddress(text.slice(0, slash)), prefix }), prefix };
 }
 
@@ -48,7 +48,7 @@ export function overlaps(a: Subnet, b: Subnet): boolean {
 export function choosePool(taken: readonly Subnet[], pools: readonly Subnet[] = POOLS): Subnet {
   const free = pools.find((pool) => isFree(pool, taken));
   if (free === undefined) {
-    throw new MdkError("no-free-pool", "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network");
+    throw new MdkError("exhausted", "no-free-pool", "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network");
   }
   return free;
 }

@@ -183,5 +183,5 @@ export function portTaken({ hostAddress, hostPort }: Pick<HostPort, "hostAddress
 }
 
 function notProgrammed(code: string, endpoint: string, reason: string, cause: unknown): MdkError {
-  return new MdkError(code, `driver failed programming external connectivity on endpoint ${endpoint}: ${reason}`, { cause });
+  return new MdkError("conflict", code, `driver failed programming external connectivity on endpoint ${endpoint}: ${reason}`, { cause });
 }

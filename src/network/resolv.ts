@@ -27,10 +27,10 @@ export interface ResolvOptions {
  */
 export function generateResolvConf(options: ResolvOptions): { text: string; warning: string | null } {
   for (const server of options.servers) {
-    if (!isAddress(server)) throw new MdkError("invalid-dns", `${server} is not an ip address`);
+    if (!isAddress(server)) throw new MdkError("invalid", "invalid-dns", `${server} is not an ip address`);
   }
   for (const domain of options.search) {
-    if (!/^[^\s#;]+$/.test(domain)) throw new MdkError("invalid-dns", `${JSON.stringify(domain)} is not a valid domain`);
+    if (!/^[^\s#;]+$/.test(domain)) throw new MdkError("invalid", "invalid-dns", `${JSON.stringify(domain)} is not a valid domain`);
   }
   const host = parseResolvConf(options.host ?? "");
   let servers = options.servers.length > 0 ? [...options.servers] : host.servers;
@@ -121,8 +121,8 @@ function parseExtraHost(entry: string, gateway: string | null): string {
   const text = entry.slice(separator + 1).replace(/^\[(.*)\]$/, "$1");
   const address = text === "host-gateway" ? gateway : text;
   const valid = separator > 0 && /^[^\s#]+$/.test(name) && (address === null || isAddress(address));
-  if (!valid) throw new MdkError("invalid-host", `bad format for add-host: "${entry}"`);
-  if (address === null) throw new MdkError("invalid-host", `unable to derive the IP value for host-gateway: the container has no bridge`);
+  if (!valid) throw new MdkError("invalid", "invalid-host", `bad format for add-host: "${entry}"`);
+  if (address === null) throw new MdkError("invalid", "invalid-host", `unable to derive the IP value for host-gateway: the container has no bridge`);
   return `${address}\t${name}`;
 }
 

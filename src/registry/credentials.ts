@@ -23,12 +23,12 @@ export function readCredentials(path: string, domain: string): Credentials | nul
   } catch {
     return null;
   }
-  if (text.length > FILE_BYTES_MAX) throw new MdkError("credentials-invalid", `${path} is too large`);
+  if (text.length > FILE_BYTES_MAX) throw new MdkError("corrupt", "credentials-invalid", `${path} is too large`);
   let document: unknown;
   try {
     document = JSON.parse(text);
   } catch (error) {
-    throw new MdkError("credentials-invalid", `${path} is not valid JSON`, { cause: error });
+    throw new MdkError("corrupt", "credentials-invalid", `${path} is not valid JSON`, { cause: error });
   }
   const auths = field(document, "auths");
   for (const key of domain === "docker.io" ? DOCKER_IO : [domain, `https://${domain}`, `https://${domain}/`, `http://${domain}`]) {

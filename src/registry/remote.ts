@@ -55,14 +55,14 @@ export class Remote {
     const digest = digestOf(bytes, isDigest(target) ? algorithmOf(target) : isDigest(said) ? algorithmOf(said) : "sha256");
     const wanted = isDigest(target) ? target : (said ?? digest);
     if (digest !== wanted) {
-      throw new MdkError("digest-mismatch", `manifest verification failed for digest ${wanted}: the registry served ${digest}`);
+      throw new MdkError("corrupt", "digest-mismatch", `manifest verification failed for digest ${wanted}: the registry served ${digest}`);
     }
     return { bytes, contentType: response.headers.get("content-type") ?? "", digest };
   }
 
   /** A small blob as a whole, checked. `limit` bytes at most. */
   async blobBytes(descriptor: Descriptor, limit: number): Promise<Uint8Array> {
-    if (descriptor.size > limit) throw new MdkError("registry-answer", `the blob ${descriptor.digest} is larger than ${limit} bytes`);
+    if (descriptor.size > limit) throw new MdkError("corrupt", "registry-answer", `the blob ${descriptor.digest} is larger than ${limit} bytes`);
     const parts: Uint8Array[] = [];
     for await (const chunk of this.blob(descriptor)) parts.push(chunk);
     return Buffer.concat(parts);
@@ -93,7 +93,7 @@ export class Remote {
           if (fresh.length === 0) continue;
           received += fresh.length;
           if (received > descriptor.size) {
-            throw new MdkError("blob-size", `the blob ${descriptor.digest} is longer than the ${descriptor.size} bytes its manifest says`);
+            throw new MdkError("corrupt", "blob-size", `the blob ${descriptor.digest} is longer than the ${descriptor.size} bytes its manifest says`);
           }
           hash.update(fresh);
           yield fresh;
@@ -106,7 +106,7 @@ export class Remote {
     }
     const found = `${algorithmOf(descriptor.digest)}:${hash.digest("hex")}`;
     if (found !== descriptor.digest) {
-      throw new MdkError("digest-mismatch", `filesystem layer verification failed for digest ${descriptor.digest}: the registry served ${found}`);
+      throw new MdkError("corrupt", "digest-mismatch", `filesystem layer verification failed for digest ${descriptor.digest}: the registry served ${found}`);
     }
   }
 
@@ -117,7 +117,7 @@ export class Remote {
       throw await this.#refusal(response, familiarName(this.#reference), `blob ${descriptor.digest}`);
     }
     const start = Number(/^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1] ?? from);
-    if (response.status === 206 && start !== from) throw new MdkError("registry-answer", `the registry answers with another part of blob ${descriptor.digest} than was asked for`);
+    if (response.status === 206 && start !== from) throw new MdkError("corrupt", "registry-answer", `the registry answers with another part of blob ${descriptor.digest} than was asked for`);
     return response;
   }
 
@@ -169,7 +169,7 @@ export class Remote {
     if (bearer !== undefined) {
       const scope = `repository:${this.#reference.path}:pull`;
       const token = await fetchToken({ transport: this.#transport, challenge: bearer, scope, credentials, origin });
-      if (token === null) throw new MdkError("pull-denied", denied(this.#reference));
+      if (token === null) throw new MdkError("denied", "pull-denied", denied(this.#reference));
       this.#authorization = `Bearer ${token}`;
       return true;
     }
@@ -185,17 +185,17 @@ export class Remote {
     const codes = await errorCodes(response, this.#options);
     const { status } = response;
     if (status === 401 || status === 403 || codes.includes("DENIED") || codes.includes("UNAUTHORIZED")) {
-      return new MdkError("pull-denied", denied(this.#reference));
+      return new MdkError("denied", "pull-denied", denied(this.#reference));
     }
-    if (status === 404 && blob !== null) return new MdkError("registry-answer", `${name}: the registry does not have ${blob}`);
+    if (status === 404 && blob !== null) return new MdkError("corrupt", "registry-answer", `${name}: the registry does not have ${blob}`);
     if (status === 404 && codes.includes("NAME_UNKNOWN")) {
-      return new MdkError("image-not-found", denied(this.#reference));
+      return new MdkError("not-found", "image-not-found", denied(this.#reference));
     }
-    if (status === 404) return new MdkError("image-not-found", `manifest for ${name} not found: manifest unknown: manifest unknown`);
+    if (status === 404) return new MdkError("not-found", "image-not-found", `manifest for ${name} not found: manifest unknown: manifest unknown`);
     if (status === 429) {
-      return new MdkError("registry-busy", `toomanyrequests: ${this.#reference.domain} limits the number of pulls`, { hint: "try again later" });
+      return new MdkError("unavailable", "registry-busy", `toomanyrequests: ${this.#reference.domain} limits the number of pulls`, { hint: "try again later" });
     }
-    return new MdkError("registry-answer", `${this.#reference.domain} answers ${status} for ${blob ?? name}`);
+    return new MdkError("corrupt", "registry-answer", `${this.#reference.domain} answers ${status} for ${blob ?? name}`);
   }
 }
 
@@ -208,7 +208,7 @@ function familiarOf(reference: Reference, target: string): string {
 }
 
 function shortBlob(descriptor: Descriptor, received: number): MdkError {
-  return new MdkError("blob-size", `the blob ${descriptor.digest} ends after ${received} of ${descriptor.size} bytes: unexpected EOF`);
+  return new MdkError("corrupt", "blob-size", `the blob ${descriptor.digest} ends after ${received} of ${descriptor.size} bytes: unexpected EOF`);
 }
 
 /** The codes in an error document (distribution-spec, "Error Codes"); none when it is something else. */

@@ -32,7 +32,7 @@ export async function fetchToken({ transport, challenge, scope, credentials, ori
       });
   const body = await readBody(response, TOKEN_BYTES_MAX, `the answer of ${realm.origin}`, transport.reading);
   if (response.status === 401 || response.status === 403) return null;
-  if (response.status !== 200) throw new MdkError("registry-answer", `failed to fetch a token from ${realm.origin}: it answers ${response.status}`);
+  if (response.status !== 200) throw new MdkError("corrupt", "registry-answer", `failed to fetch a token from ${realm.origin}: it answers ${response.status}`);
   return tokenIn(body, realm.origin);
 }
 
@@ -41,7 +41,7 @@ function realmOf(challenge: Challenge, origin: string): URL {
   const realm = URL.canParse(text) ? new URL(text) : null;
   const plain = realm?.protocol === "http:" && origin.startsWith("http:");
   if (realm === null || (realm.protocol !== "https:" && !plain)) {
-    throw new MdkError("registry-answer", `${origin} names an unusable token service: ${JSON.stringify(text.slice(0, 200))}`);
+    throw new MdkError("corrupt", "registry-answer", `${origin} names an unusable token service: ${JSON.stringify(text.slice(0, 200))}`);
   }
   return realm;
 }
@@ -63,5 +63,5 @@ function tokenIn(body: Uint8Array, origin: string): string {
   } catch {
     // Told below.
   }
-  throw new MdkError("registry-answer", `${origin} answers without a token`);
+  throw new MdkError("corrupt", "registry-answer", `${origin} answers without a token`);
 }

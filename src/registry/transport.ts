@@ -90,17 +90,17 @@ export class Transport {
       if (![301, 302, 303, 307, 308].includes(response.status)) return response;
       await response.body?.cancel();
       const location = response.headers.get("location");
-      if (location === null) throw new MdkError("registry-answer", `${new URL(url).origin} redirects to nowhere`);
+      if (location === null) throw new MdkError("corrupt", "registry-answer", `${new URL(url).origin} redirects to nowhere`);
       const next = new URL(location, url);
       if (next.protocol !== "https:" && !(next.protocol === "http:" && new URL(url).protocol === "http:")) {
-        throw new MdkError("registry-answer", `${new URL(url).origin} redirects to ${next.protocol}//${next.host}, which is not followed`);
+        throw new MdkError("corrupt", "registry-answer", `${new URL(url).origin} redirects to ${next.protocol}//${next.host}, which is not followed`);
       }
       // A body holds a refresh token.
-      if (request.body !== undefined && next.origin !== origin) throw new MdkError("registry-answer", `${origin} redirects to ${next.origin}, which is not followed`);
+      if (request.body !== undefined && next.origin !== origin) throw new MdkError("corrupt", "registry-answer", `${origin} redirects to ${next.origin}, which is not followed`);
       next.username = next.password = "";
       url = next.href;
     }
-    throw new MdkError("registry-answer", `${origin} redirects more than ${REDIRECTS_MAX} times`);
+    throw new MdkError("corrupt", "registry-answer", `${origin} redirects more than ${REDIRECTS_MAX} times`);
   }
 
   async #once(request: HttpRequest, url: string, origin: string): Promise<Response> {
@@ -142,18 +142,18 @@ export class Transport {
       FailedToOpenSocket: "connection refused",
     };
     if (/CERT|SSL|TLS|UNABLE_TO|SELF_SIGNED|ISSUER/.test(code)) {
-      return new MdkError("registry-tls", `Get "${url}": the certificate of ${host} cannot be verified: ${messageOf(error)}`, {
+      return new MdkError("unavailable", "registry-tls", `Get "${url}": the certificate of ${host} cannot be verified: ${messageOf(error)}`, {
         cause: error, hint: `put its authority into /etc/docker/certs.d/${host}/ca.crt, or name it with --insecure-registry ${host}`,
       });
     }
-    return new MdkError("registry-unreachable", `Get "${url}": ${host}: ${words[code] ?? messageOf(error)}`, {
+    return new MdkError("unavailable", "registry-unreachable", `Get "${url}": ${host}: ${words[code] ?? messageOf(error)}`, {
       cause: error, hint: "check the name of the registry and the network",
     });
   }
 }
 
 export function cancelled(): MdkError {
-  return new MdkError("pull-cancelled", "context canceled");
+  return new MdkError("unavailable", "pull-cancelled", "context canceled");
 }
 
 function codeOf(error: unknown): string {
@@ -182,7 +182,7 @@ export async function readBody(response: Response, limit: number, what: string, 
   const deadline = performance.now() + (reading.patienceMs ?? PATIENCE_MS);
   for await (const chunk of bodyChunks(response, reading)) {
     length += chunk.length;
-    if (length > limit) throw new MdkError("registry-answer", `${what} is larger than ${limit} bytes`);
+    if (length > limit) throw new MdkError("corrupt", "registry-answer", `${what} is larger than ${limit} bytes`);
     if (performance.now() > deadline) throw tooSlow();
     parts.push(chunk);
   }
@@ -213,5 +213,5 @@ export async function* bodyChunks(response: Response, { signal, patienceMs = PAT
 }
 
 function tooSlow(): MdkError {
-  return new MdkError("registry-slow", "the registry sends too slowly: given up", { hint: "try again later" });
+  return new MdkError("unavailable", "registry-slow", "the registry sends too slowly: given up", { hint: "try again later" });
 }

@@ -29,7 +29,7 @@ function reportOf(bytes: Uint8Array): Report {
   } catch {
     // Told below.
   }
-  if (typeof report !== "object" || report === null) throw new MdkError("no-report", "what the process said while it was set up is no report");
+  if (typeof report !== "object" || report === null) throw new MdkError("corrupt", "no-report", "what the process said while it was set up is no report");
   return report as Report;
 }
 

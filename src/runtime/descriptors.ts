@@ -11,7 +11,7 @@ export class Descriptors {
   /** The index under which the shim finds `fd`. The same descriptor may be added twice: each index is a copy of its own. */
   add(fd: number): Fd {
     if (this.#fds.length >= MOST) {
-      throw new MdkError("too-many-descriptors", `a container cannot take more than ${MOST} descriptors`, {
+      throw new MdkError("invalid", "too-many-descriptors", `a container cannot take more than ${MOST} descriptors`, {
         hint: "use fewer mounts or fewer published ports",
       });
     }

@@ -1,8 +1,8 @@
 /**
  * A `failed` report of the shim as a sentence: what was tried, on what, why it failed, what to try. Docker's words where
- * scripts look for them, and its exit statuses: 127 not found, 126 cannot be invoked, 125 the rest.
+ * scripts look for them; the kind says whether the program is not there, cannot be executed, or nothing could be set up.
  */
-import { EXIT, MdkError } from "../error.ts";
+import { MdkError, type ErrorKind } from "../error.ts";
 import type { Failed, Step } from "./plan.ts";
 
 /** Of include/uapi/asm-generic/errno-base.h and errno.h; `sys/errno.ts` has the words, which pure code is handed. */
@@ -37,7 +37,7 @@ export interface FailureContext {
 
 interface Told {
   readonly reason: string;
-  readonly status: number;
+  readonly kind: ErrorKind;
   readonly hint?: string;
 }
 
@@ -48,8 +48,7 @@ export function failureError(failed: Failed, context: FailureContext): MdkError 
     context.operation === "exec"
       ? "OCI runtime exec failed: exec failed: unable to start container process: "
       : "failed to create task for container: OCI runtime create failed: unable to start container process: ";
-  return new MdkError(`${failed.step.replaceAll("_", "-")}-failed`, `${prefix}${told.reason}: unknown`, {
-    status: told.status,
+  return new MdkError(told.kind, `${failed.step.replaceAll("_", "-")}-failed`, `${prefix}${told.reason}: unknown`, {
     ...(told.hint === undefined ? {} : { hint: told.hint }),
   });
 }
@@ -70,27 +69,27 @@ function tellExecve({ errno }: Failed, { args, text }: FailureContext): Told {
   const name = args[0] ?? "";
   const quoted = `exec: "${name}"`;
   if (errno === ENOENT) {
-    if (!name.includes("/")) return { reason: `${quoted}: executable file not found in $PATH`, status: EXIT.notFound };
+    if (!name.includes("/")) return { reason: `${quoted}: executable file not found in $PATH`, kind: "no-program" };
     return {
       reason: `${quoted}: stat ${name}: no such file or directory`,
-      status: EXIT.notFound,
+      kind: "no-program",
       hint: "if the file is there, its interpreter (first line, or dynamic loader) is missing from the image",
     };
   }
-  if (errno === ENOTDIR) return { reason: `${quoted}: stat ${name}: not a directory`, status: EXIT.notFound };
+  if (errno === ENOTDIR) return { reason: `${quoted}: stat ${name}: not a directory`, kind: "no-program" };
   if (errno === ENOEXEC) {
     return {
       reason: `exec ${name}: exec format error`,
-      status: EXIT.cannotInvoke,
+      kind: "not-executable",
       hint: "the program is for another processor, or a script without its #! line",
     };
   }
-  return { reason: `${quoted}: ${errno === EISDIR ? "is a directory" : text(errno)}`, status: EXIT.cannotInvoke };
+  return { reason: `${quoted}: ${errno === EISDIR ? "is a directory" : text(errno)}`, kind: "not-executable" };
 }
 
 function tellChdir({ errno }: Failed, { cwd, text }: FailureContext): Told {
-  const status = errno === ENOENT ? EXIT.notFound : errno === EACCES ? EXIT.cannotInvoke : EXIT.engine;
-  const told = { reason: `chdir to cwd ("${cwd}") set in config.json failed: ${text(errno)}`, status };
+  const kind: ErrorKind = errno === ENOENT ? "no-program" : errno === EACCES ? "not-executable" : "start-failed";
+  const told = { reason: `chdir to cwd ("${cwd}") set in config.json failed: ${text(errno)}`, kind };
   return errno === ELOOP || errno === EPERM ? { ...told, hint: "the working directory must be a place within the container's root" } : told;
 }
 
@@ -106,11 +105,11 @@ function tellMount({ errno, call }: Failed, target: string, { sourceOf, text }: 
   const source = sourceOf(target);
   const what = source === null ? `error mounting ${target}` : `error mounting "${source}" to rootfs at "${target}"`;
   const reason = `${what}: ${call}: ${text(errno)}`;
-  if (call === "fstatfs") return { reason: `${what}: "${target}" cannot be mounted because it is inside /proc`, status: EXIT.engine, hint: "a link of the image leads there" };
+  if (call === "fstatfs") return { reason: `${what}: "${target}" cannot be mounted because it is inside /proc`, kind: "start-failed", hint: "a link of the image leads there" };
   if (errno === ENOTDIR || errno === EISDIR) {
     return {
       reason: `${reason}: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`,
-      status: EXIT.engine,
+      kind: "start-failed",
     };
   }
   const hint =
@@ -120,7 +119,7 @@ function tellMount({ errno, call }: Failed, target: string, { sourceOf, text }: 
     : errno === ENOSYS || errno === EINVAL ? "the kernel may be too old or lack the file system: mdk needs Linux 5.10 or later"
     : errno === EBUSY ? "something is mounted there already"
     : undefined;
-  return { reason, status: EXIT.engine, ...(hint === undefined ? {} : { hint }) };
+  return { reason, kind: "start-failed", ...(hint === undefined ? {} : { hint }) };
 }
 
 /** Hints for the other steps; the general sentence names step, call and object. */
@@ -128,7 +127,7 @@ function tellStep({ step, call, errno, object }: Failed, { text }: FailureContex
   const about = object === "" ? "" : ` ${object}`;
   const reason = `${step}: ${call === step ? "" : `${call}`}${about}`.replace(/: $/, "").replace(/:  /, ": ");
   const hint = step === "mount" && object === "/" && errno === EINVAL ? NO_MOUNT_POINT : hintFor(step, errno);
-  return { reason: `${reason}: ${text(errno)}`, status: EXIT.engine, ...(hint === null ? {} : { hint }) };
+  return { reason: `${reason}: ${text(errno)}`, kind: "start-failed", ...(hint === null ? {} : { hint }) };
 }
 
 const NO_MOUNT_POINT = "the root directory of mdk is no mount point, as in a chroot: mount it on itself first (mount --rbind DIR DIR, then chroot DIR)";

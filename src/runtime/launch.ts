@@ -37,8 +37,8 @@ export function spawnLauncher(runRoot: string, face: "run" | "exec"): Launcher {
 /** Hands over the plan and copies of the descriptors it refers to by index. */
 export function sendPlan(launcher: Launcher, plan: Plan, descriptors: readonly number[]): void {
   const text = Buffer.from(JSON.stringify(plan));
-  if (text.length > PLAN_BYTES_MAX) throw new MdkError("plan-too-long", `arguments, environment and mounts need ${text.length} bytes, more than the ${PLAN_BYTES_MAX} allowed`);
-  if (descriptors.length + 1 > MAX_DESCRIPTORS) throw new MdkError("too-many-descriptors", `too many mounts and published ports: ${descriptors.length} descriptors, at most ${MAX_DESCRIPTORS - 1}`);
+  if (text.length > PLAN_BYTES_MAX) throw new MdkError("invalid", "plan-too-long", `arguments, environment and mounts need ${text.length} bytes, more than the ${PLAN_BYTES_MAX} allowed`);
+  if (descriptors.length + 1 > MAX_DESCRIPTORS) throw new MdkError("invalid", "too-many-descriptors", `too many mounts and published ports: ${descriptors.length} descriptors, at most ${MAX_DESCRIPTORS - 1}`);
   const file = memfd("mdk-plan", text);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(text.length);
@@ -75,7 +75,7 @@ export type Deadline = number | null;
 /** As receiveReport. Throws MdkError "launch-timeout" when the time is over. */
 function receiveBy(socket: number, maxFds: number, deadline: Deadline): ReturnType<typeof receiveReport> {
   if (deadline !== null && pollReadable([socket], Math.max(0, Math.ceil(deadline - monotonicMs()))) === null) {
-    throw new MdkError("launch-timeout", "the process did not begin in time", { hint: "is it held by a tracer in the container, or is the container's cgroup frozen?" });
+    throw new MdkError("unavailable", "launch-timeout", "the process did not begin in time", { hint: "is it held by a tracer in the container, or is the container's cgroup frozen?" });
   }
   return receiveReport(socket, maxFds);
 }
@@ -88,7 +88,7 @@ export function awaitCreated(report: number, launcher: Launcher, deadline: Deadl
   if (message !== null && "failed" in message) throw new ShimFailure(message.failed);
   const { report: last } = receiveBy(launcher.channel, 0, deadline);
   if (last !== null && "failed" in last) throw new ShimFailure(last.failed);
-  throw new MdkError("shim-died", "the shim ended before the container was made", { hint: "was it killed? try again" });
+  throw new MdkError("unavailable", "shim-died", "the shim ended before the container was made", { hint: "was it killed? try again" });
 }
 
 /** "Go": one exact byte; end of file instead means abort. Whoever failed already is gone: its `failed` comes next. */
@@ -107,7 +107,7 @@ export function awaitRunning(report: number, onReady: () => void, deadline: Dead
     const { report: message } = receiveBy(report, 0, deadline);
     if (message === null) {
       if (ready) return;
-      throw new MdkError("container-killed", "the container was killed while it was being set up");
+      throw new MdkError("unavailable", "container-killed", "the container was killed while it was being set up");
     }
     if ("failed" in message) throw new ShimFailure(message.failed);
     if ("ready" in message) {

@@ -73,7 +73,7 @@ export function bindAttributes(options: readonly string[]): BindAttributes {
   const { set, clear, propagation, recursive, parameters } = parseMountOptions(options);
   const unknown = parameters[0];
   if (unknown !== undefined) {
-    throw new MdkError("invalid-mount", `invalid mode: ${unknown.key}`, { hint: "a bind mount takes ro, rw and a propagation" });
+    throw new MdkError("invalid", "invalid-mount", `invalid mode: ${unknown.key}`, { hint: "a bind mount takes ro, rw and a propagation" });
   }
   const shared = propagation === MS.SHARED;
   return { recursive, attrSet: set, attrClr: clear & ~set | (set & MOUNT_ATTR.ATIME_MASK ? MOUNT_ATTR.ATIME_MASK : 0), propagation: shared ? 0 : propagation || MS.PRIVATE };

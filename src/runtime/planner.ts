@@ -66,7 +66,7 @@ export function planRun(input: RunInput): Run {
   const own = spec.linux.namespaces.filter((namespace) => namespace.path === undefined);
   const types = new Set(own.map((namespace) => namespace.type));
   if (!types.has("pid") || !types.has("mount")) {
-    throw new MdkError("unsupported-namespaces", "a container needs a pid and a mount namespace of its own");
+    throw new MdkError("unsupported", "unsupported-namespaces", "a container needs a pid and a mount namespace of its own");
   }
   // A cgroup namespace shows as its root what its maker is in: on v1 it is made after the last join (kernel-traps 2).
   const lateCgroup = types.has("cgroup") && cgroup.tasks.length > 0;
@@ -177,7 +177,7 @@ function refuseNul(process: Process, spec: Spec): void {
     ...spec.mounts.flatMap((mount) => [mount.destination, mount.source, ...mount.options]), ...spec.linux.devices.map((device) => device.path),
   ];
   if (!texts.some((text) => text.includes("\0"))) return;
-  throw new MdkError("nul-in-plan", "invalid argument: a NUL byte in arguments, environment, names or paths", {
+  throw new MdkError("invalid", "nul-in-plan", "invalid argument: a NUL byte in arguments, environment, names or paths", {
     hint: "the kernel ends strings there: leave it out",
   });
 }

@@ -70,7 +70,7 @@ export function execveStep(process: Process): Step {
  */
 function executablePaths(args: readonly string[], env: readonly string[]): string[] {
   const name = args[0];
-  if (name === undefined) throw new MdkError("no-command", "no command specified");
+  if (name === undefined) throw new MdkError("invalid", "no-command", "no command specified");
   if (name.includes("/")) return [name];
   const path = env.findLast((entry) => entry.startsWith("PATH="))?.slice(5) ?? "";
   const directories = path.split(":").filter((directory) => directory.startsWith("/"));
@@ -79,7 +79,7 @@ function executablePaths(args: readonly string[], env: readonly string[]): strin
 
 function rlimit({ type, soft, hard }: PosixRlimit): Step {
   const resource = rlimitNumber(type);
-  if (resource === null) throw new MdkError("invalid-ulimit", `invalid ulimit type: ${type.replace(/^RLIMIT_/, "").toLowerCase()}`);
+  if (resource === null) throw new MdkError("invalid", "invalid-ulimit", `invalid ulimit type: ${type.replace(/^RLIMIT_/, "").toLowerCase()}`);
   return { setrlimit: { resource, soft: limitText(soft), hard: limitText(hard) } };
 }
 

@@ -40,7 +40,7 @@ export function parseTold(message: Uint8Array): Told {
 /** For what only the monitor can give. */
 export function foreignProtocol(id: string, protocol: number): MdkError {
   const newer = protocol > PROTOCOL;
-  return new MdkError("monitor-protocol", `container ${id} was started by ${newer ? "a newer" : "an older"} mdk, whose monitor speaks version ${protocol} of the attach protocol; this mdk speaks version ${PROTOCOL}`, {
+  return new MdkError("unsupported", "monitor-protocol", `container ${id} was started by ${newer ? "a newer" : "an older"} mdk, whose monitor speaks version ${protocol} of the attach protocol; this mdk speaks version ${PROTOCOL}`, {
     hint: newer ? "use that mdk, or a newer one" : "see its output with: mdk logs -f, or start it again with this mdk",
   });
 }

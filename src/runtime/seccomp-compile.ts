@@ -178,7 +178,7 @@ function compare(program: Program, arg: LinuxSeccompArg, wide: boolean, yes: Lab
     case "SCMP_CMP_LT": return words(BPF.JGE, no, yes);
     case "SCMP_CMP_LE": return words(BPF.JGT, no, yes);
     case "SCMP_CMP_MASKED_EQ": return masked(program, arg, wide, yes, no);
-    default: throw new MdkError("invalid-seccomp", `seccomp: unknown operator ${arg.op}`);
+    default: throw new MdkError("invalid", "invalid-seccomp", `seccomp: unknown operator ${arg.op}`);
   }
 }
 
@@ -206,7 +206,7 @@ function action(name: string, errno = EPERM): number {
     case "SCMP_ACT_KILL":
     case "SCMP_ACT_KILL_THREAD": return RET.KILL_THREAD;
     case "SCMP_ACT_KILL_PROCESS": return RET.KILL_PROCESS;
-    default: throw new MdkError("invalid-seccomp", `seccomp: unknown action ${name}`);
+    default: throw new MdkError("invalid", "invalid-seccomp", `seccomp: unknown action ${name}`);
   }
 }
 

@@ -67,9 +67,9 @@ function writeShim(runRoot: string, path: string, bytes: Buffer): number {
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw new MdkError("run-root", `cannot write the shim to ${runRoot}: ${(error as Error).message}`, { cause: error, hint: "choose another directory with --run-root" });
+    throw new MdkError("exhausted", "run-root", `cannot write the shim to ${runRoot}: ${(error as Error).message}`, { cause: error, hint: "choose another directory with --run-root" });
   }
   const file = openVerified(path, bytes);
-  if (file === null) throw new MdkError("shim-changed", `${path} changes while it is written`, { hint: "nobody but root may write to --run-root" });
+  if (file === null) throw new MdkError("unavailable", "shim-changed", `${path} changes while it is written`, { hint: "nobody but root may write to --run-root" });
   return file;
 }

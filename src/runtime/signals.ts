@@ -15,7 +15,7 @@ const RTMAX = 64;
 /** Number of "TERM"; of "SIGTERM", "15", "RTMIN+3", "rtmax-1" too. MdkError in Docker's words otherwise. */
 export function parseSignal(text: string): number {
   const number = signalNumber(text);
-  if (number === null) throw new MdkError("invalid-signal", `invalid signal: ${text}`, { hint: "write a name (TERM) or a number (15)" });
+  if (number === null) throw new MdkError("invalid", "invalid-signal", `invalid signal: ${text}`, { hint: "write a name (TERM) or a number (15)" });
   return number;
 }
 

@@ -120,7 +120,7 @@ export function markBegun(opLock: number, root: string): void {
   try {
     writeSync(opLock, begunBy(root), 0);
   } catch (error) {
-    throw new MdkError("run-root", `cannot write to the run root: ${(error as Error).message}`, { cause: error, hint: "make room there, or choose another directory with --run-root" });
+    throw new MdkError("exhausted", "run-root", `cannot write to the run root: ${(error as Error).message}`, { cause: error, hint: "make room there, or choose another directory with --run-root" });
   }
 }
 

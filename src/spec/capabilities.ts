@@ -64,7 +64,7 @@ export function chooseCapabilities(request: CapabilityRequest, available: bigint
     if (name === "ALL") continue;
     const bit = capabilityMask([name]);
     if ((available & bit) === 0n) {
-      throw new MdkError("capability-unavailable", `cannot add capability ${name}: it is not in the bounding set of this process`, {
+      throw new MdkError("denied", "capability-unavailable", `cannot add capability ${name}: it is not in the bounding set of this process`, {
         hint: "mdk can only hand on what it has: give it to the process that starts mdk, or leave --cap-add out",
       });
     }
@@ -87,7 +87,7 @@ function maskWithoutAll(names: readonly string[]): bigint {
 }
 
 function unknown(name: string): MdkError {
-  return new MdkError("unknown-capability", `invalid capability: unknown capability: "${name}"`, {
+  return new MdkError("invalid", "unknown-capability", `invalid capability: unknown capability: "${name}"`, {
     hint: "capabilities(7) lists the names; they may be written with or without CAP_",
   });
 }

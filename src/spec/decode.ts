@@ -78,14 +78,14 @@ export function decodeHostConfig(value: unknown): HostConfig {
 function parseNetworkMode(text: string): NetworkMode {
   if (text === "" || text === "default") return "bridge";
   if (text === "bridge" || text === "none" || text === "host") return text;
-  throw new MdkError("no-such-network", `network ${text} not found`, { hint: "this version of mdk has the networks bridge, none and host" });
+  throw new MdkError("not-found", "no-such-network", `network ${text} not found`, { hint: "this version of mdk has the networks bridge, none and host" });
 }
 
 function logOf(value: unknown, what: string): HostConfig["LogConfig"] {
   const log = new Members(value, what);
   const Type = log.text("Type") || "json-file";
   if (Type !== "json-file" && Type !== "none") {
-    throw new MdkError("no-such-log-driver", `logger: no log driver named '${Type}' is registered`, { hint: "mdk has json-file and none" });
+    throw new MdkError("not-found", "no-such-log-driver", `logger: no log driver named '${Type}' is registered`, { hint: "mdk has json-file and none" });
   }
   return { Type, Config: log.read("Config", textsOf, {}) };
 }

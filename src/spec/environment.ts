@@ -34,7 +34,7 @@ function envKey(entry: string): string {
 /** Absolute and clean; "" is "/". Throws MdkError for a relative one. */
 export function workingDirectory(path: string): string {
   if (path !== "" && !path.startsWith("/")) {
-    throw new MdkError("invalid-workdir", `the working directory '${path}' is invalid, it needs to be an absolute path`, {
+    throw new MdkError("invalid", "invalid-workdir", `the working directory '${path}' is invalid, it needs to be an absolute path`, {
       hint: "-w takes a path from the container's root",
     });
   }

@@ -38,7 +38,7 @@ export function mergeCommand(
   const entrypoint = own === null ? (image.Entrypoint ?? []) : own.length === 1 && own[0] === "" ? [] : own;
   const cmd = request.args.length > 0 || own !== null ? request.args : (image.Cmd ?? []);
   if (entrypoint.length + cmd.length === 0) {
-    throw new MdkError("no-command", "no command specified", { hint: "the image names none: write one after the image" });
+    throw new MdkError("invalid", "no-command", "no command specified", { hint: "the image names none: write one after the image" });
   }
   return { entrypoint, cmd };
 }

@@ -23,7 +23,7 @@ const ULIMITS: ReadonlySet<string> = new Set([
   "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack",
 ]);
 
-const invalid = (message: string): MdkError => new MdkError("invalid-limit", message);
+const invalid = (message: string): MdkError => new MdkError("invalid", "invalid-limit", message);
 
 /** Docker's checks (moby daemon, verifyPlatformContainerResources), in its words. `cpus`: those of this host. */
 export function checkLimits(host: HostConfig, cpus: number): void {
@@ -68,21 +68,21 @@ function checkList(list: string, what: string): void {
 
 /** As go-units' ParseUlimit: soft at most hard, and unlimited only below unlimited. */
 function checkUlimit({ Name, Soft, Hard }: Ulimit): void {
-  if (!ULIMITS.has(Name)) throw new MdkError("invalid-ulimit", `invalid ulimit type: ${Name}`);
-  if (Soft < -1 || Hard < -1) throw new MdkError("invalid-ulimit", `invalid ulimit ${Name}: a limit is -1 (unlimited) or more`);
+  if (!ULIMITS.has(Name)) throw new MdkError("invalid", "invalid-ulimit", `invalid ulimit type: ${Name}`);
+  if (Soft < -1 || Hard < -1) throw new MdkError("invalid", "invalid-ulimit", `invalid ulimit ${Name}: a limit is -1 (unlimited) or more`);
   if (Hard === -1) return;
-  if (Soft === -1) throw new MdkError("invalid-ulimit", `ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), hard: ${Hard}`);
-  if (Soft > Hard) throw new MdkError("invalid-ulimit", `ulimit soft limit must be less than or equal to hard limit: ${Soft} > ${Hard}`);
+  if (Soft === -1) throw new MdkError("invalid", "invalid-ulimit", `ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), hard: ${Hard}`);
+  if (Soft > Hard) throw new MdkError("invalid", "invalid-ulimit", `ulimit soft limit must be less than or equal to hard limit: ${Soft} > ${Hard}`);
 }
 
 /** "NAME=SOFT[:HARD]", as go-units' ParseUlimit reads it; whether the values may be is `checkLimits`' to say. */
 export function parseUlimit(text: string): Ulimit {
   const [Name = "", limits] = text.split("=");
-  if (limits === undefined || text.split("=").length > 2) throw new MdkError("invalid-ulimit", `invalid ulimit argument: ${text}`);
+  if (limits === undefined || text.split("=").length > 2) throw new MdkError("invalid", "invalid-ulimit", `invalid ulimit argument: ${text}`);
   const values = limits.split(":");
-  if (values.length > 2) throw new MdkError("invalid-ulimit", `too many limit value arguments - ${limits}, can only have up to two, \`soft[:hard]\``);
+  if (values.length > 2) throw new MdkError("invalid", "invalid-ulimit", `too many limit value arguments - ${limits}, can only have up to two, \`soft[:hard]\``);
   const [Soft = 0, Hard = Soft] = values.map((value) => {
-    if (!/^-?\d{1,15}$/.test(value)) throw new MdkError("invalid-ulimit", `strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
+    if (!/^-?\d{1,15}$/.test(value)) throw new MdkError("invalid", "invalid-ulimit", `strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
     return Number(value);
   });
   return { Name, Soft, Hard };

@@ -12,4 +12,4 @@ export function checkLogOptions({ Type, Config }: HostConfig["LogConfig"]): void
   }
 }
 
-const invalid = (message: string): MdkError => new MdkError("invalid-log-opt", message);
+const invalid = (message: string): MdkError => new MdkError("invalid", "invalid-log-opt", message);

@@ -55,7 +55,7 @@ export function resolveMounts({ Binds, Tmpfs }: Pick<HostConfig, "Binds" | "Tmpf
   const mounts: UserMount[] = [...(Binds ?? []).map(parseBind), ...Object.entries(Tmpfs ?? {}).map(([target, options]) => parseTmpfs(target, options))];
   const seen = new Set<string>();
   for (const { target } of mounts) {
-    if (seen.has(target)) throw new MdkError("duplicate-mount", `Duplicate mount point: ${target}`, { hint: "give every mount a target of its own" });
+    if (seen.has(target)) throw new MdkError("invalid", "duplicate-mount", `Duplicate mount point: ${target}`, { hint: "give every mount a target of its own" });
     seen.add(target);
   }
   return mounts;
@@ -65,7 +65,7 @@ export function resolveMounts({ Binds, Tmpfs }: Pick<HostConfig, "Binds" | "Tmpf
 function parseBind(text: string): BindMount {
   const parts = text.split(":");
   const [source = "", target, mode = ""] = parts;
-  const invalid = (reason = ""): MdkError => new MdkError("invalid-mount", `invalid volume specification: '${text}'${reason}`);
+  const invalid = (reason = ""): MdkError => new MdkError("invalid", "invalid-mount", `invalid volume specification: '${text}'${reason}`);
   if (target === undefined && source.startsWith("/")) throw unsupported(text, "anonymous");
   if (parts.length > 3 || source === "" || target === undefined || target === "") throw invalid();
   const clean = checkTarget(target, "bind", text);
@@ -84,25 +84,25 @@ function parseTmpfs(target: string, text: string): TmpfsMount {
   const options = text.split(",").filter((option) => option !== "");
   for (const option of options) {
     const [key = "", value] = option.split("=", 2);
-    if (value === undefined ? !TMPFS_FLAGS.has(key) : !TMPFS_PARAMETERS.has(key)) throw new MdkError("invalid-mount", `invalid tmpfs option ${JSON.stringify(option)}`);
+    if (value === undefined ? !TMPFS_FLAGS.has(key) : !TMPFS_PARAMETERS.has(key)) throw new MdkError("invalid", "invalid-mount", `invalid tmpfs option ${JSON.stringify(option)}`);
   }
   return { type: "tmpfs", target: checkTarget(target, "tmpfs", target), options };
 }
 
 function unsupported(text: string, kind: string): MdkError {
-  return new MdkError("unsupported-volume", `-v ${text}: ${kind} volumes are not supported by this version of mdk`, { hint: "give a host path: -v /host:/container" });
+  return new MdkError("unsupported", "unsupported-volume", `-v ${text}: ${kind} volumes are not supported by this version of mdk`, { hint: "give a host path: -v /host:/container" });
 }
 
 /** The target, clean. */
 function checkTarget(target: string, type: UserMount["type"], written: string): string {
   const invalid = (reason: string, hint: string): MdkError =>
-    new MdkError("invalid-mount", `invalid volume specification: '${written}': invalid mount config for type "${type}": ${reason}`, { hint });
+    new MdkError("invalid", "invalid-mount", `invalid volume specification: '${written}': invalid mount config for type "${type}": ${reason}`, { hint });
   if (target.includes("\0")) throw invalid("invalid mount path: it holds a NUL byte", "leave the NUL out");
   if (!target.startsWith("/")) throw invalid(`invalid mount path: '${target}' mount path must be absolute`, "write the container's path from its root");
   const clean = cleanPath(target);
   if (clean === "/") throw invalid("invalid specification: destination can't be '/'", "mount below the root: -v SOURCE:/DIRECTORY");
   if ((clean === "/proc" || clean.startsWith("/proc/")) && !PROC_TARGETS.has(clean)) {
-    throw new MdkError("invalid-mount", `"${clean}" cannot be mounted because it is inside /proc`, { hint: "the container's /proc is its own; mount the files somewhere else" });
+    throw new MdkError("invalid", "invalid-mount", `"${clean}" cannot be mounted because it is inside /proc`, { hint: "the container's /proc is its own; mount the files somewhere else" });
   }
   return clean;
 }

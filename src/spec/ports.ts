@@ -2,11 +2,11 @@
  * Ports in Docker's words, the one grammar of them: `-p [[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]` with ranges, `--expose`, EXPOSE of
  * an image, and PortBindings of the API. Pure.
  */
-import { MdkError, EXIT } from "../error.ts";
+import { MdkError } from "../error.ts";
 import type { ContainerConfig, HostConfig, PortBinding } from "./container.ts";
 import type { PortRange } from "./network.ts";
 
-const invalid = (message: string): MdkError => new MdkError("invalid-port", message, { status: EXIT.engine });
+const invalid = (message: string): MdkError => new MdkError("invalid", "invalid-port", message);
 
 const PORT_MAX = 65535;
 const ANY = "0.0.0.0";

@@ -16,13 +16,13 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
   let seccomp: SecurityOptions["seccomp"] = "default";
   for (const option of options) {
     const [name = "", value] = splitOption(option);
-    if (value === null && name !== "no-new-privileges") throw new MdkError("invalid-security-opt", `invalid --security-opt 1: ${JSON.stringify(option)}`);
+    if (value === null && name !== "no-new-privileges") throw new MdkError("invalid", "invalid-security-opt", `invalid --security-opt 1: ${JSON.stringify(option)}`);
     if (name === "no-new-privileges") noNewPrivileges = truth(value, option);
     else if (name === "seccomp" && (value === "unconfined" || value === "builtin")) seccomp = value === "builtin" ? "default" : value;
     else if (WITHOUT_EFFECT.has(`${name}=${value}`)) continue;
     else if (["seccomp", "apparmor", "label", "systempaths"].includes(name)) {
-      throw new MdkError("unsupported-security-opt", `--security-opt ${option} is not supported by this version of mdk`);
-    } else throw new MdkError("invalid-security-opt", `invalid --security-opt 2: ${JSON.stringify(option)}`);
+      throw new MdkError("unsupported", "unsupported-security-opt", `--security-opt ${option} is not supported by this version of mdk`);
+    } else throw new MdkError("invalid", "invalid-security-opt", `invalid --security-opt 2: ${JSON.stringify(option)}`);
   }
   return { noNewPrivileges, seccomp };
 }
@@ -36,5 +36,5 @@ function splitOption(option: string): [string, string | null] {
 function truth(value: string | null, option: string): boolean {
   if (value === null || /^(1|t|T|TRUE|true|True)$/.test(value)) return true;
   if (/^(0|f|F|FALSE|false|False)$/.test(value)) return false;
-  throw new MdkError("invalid-security-opt", `invalid --security-opt 2: ${JSON.stringify(option)}`);
+  throw new MdkError("invalid", "invalid-security-opt", `invalid --security-opt 2: ${JSON.stringify(option)}`);
 }

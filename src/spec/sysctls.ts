@@ -14,7 +14,7 @@ export function checkSysctls(sysctls: Readonly<Record<string, string>>, network:
     const dotted = path.replaceAll("/", ".");
     if (!IPC.has(dotted) && !dotted.startsWith("net.") && !dotted.startsWith("fs.mqueue.")) throw refused(`${name}=${value}`);
     if (/[\0\n]/.test(value)) throw refused(`${name}=${JSON.stringify(value)}`);
-    if (network === "host" && dotted.startsWith("net.")) throw new MdkError("invalid-sysctl", `sysctl "${name}" not allowed in host network namespace`);
+    if (network === "host" && dotted.startsWith("net.")) throw new MdkError("invalid", "invalid-sysctl", `sysctl "${name}" not allowed in host network namespace`);
   }
 }
 
@@ -29,5 +29,5 @@ export function sysctlPath(name: string): string {
 }
 
 function refused(written: string): MdkError {
-  return new MdkError("invalid-sysctl", `sysctl '${written}' is not allowed`, { hint: "settings of the network (net.), of message queues (fs.mqueue.) and of System V IPC belong to the container; the others are the host's" });
+  return new MdkError("invalid", "invalid-sysctl", `sysctl '${written}' is not allowed`, { hint: "settings of the network (net.), of message queues (fs.mqueue.) and of System V IPC belong to the container; the others are the host's" });
 }

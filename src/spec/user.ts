@@ -52,7 +52,7 @@ export function resolveUser(
   const line = findUser(userPart, passwd ?? "");
   const uid = line?.uid ?? (userPart === "" ? 0 : parseId(userPart));
   if (uid === null) {
-    throw new MdkError("no-such-user", `unable to find user ${userPart}: no matching entries in passwd file`, {
+    throw new MdkError("not-found", "no-such-user", `unable to find user ${userPart}: no matching entries in passwd file`, {
       hint: "the name is looked up in the image's /etc/passwd; a number needs no entry",
     });
   }
@@ -83,7 +83,7 @@ function findGroup(name: string, group: string): number {
   const number = parseId(name);
   if (number !== null) return number;
   for (const line of groupsWith(group, `${name}:`)) if (line.name === name) return line.gid;
-  throw new MdkError("no-such-group", `unable to find group ${name}: no matching entries in group file`, {
+  throw new MdkError("not-found", "no-such-group", `unable to find group ${name}: no matching entries in group file`, {
     hint: "the name is looked up in the image's /etc/group; a number needs no entry",
   });
 }
@@ -126,7 +126,7 @@ function parseId(text: string): number | null {
   if (!/^[+-]?[0-9]+$/.test(text)) return null;
   const id = Number(text);
   if (!/^[0-9]+$/.test(text) || id > MAX_ID) {
-    throw new MdkError("user-out-of-range", `uids and gids must be in range 0-${MAX_ID}`, { hint: `"${text}" is not` });
+    throw new MdkError("invalid", "user-out-of-range", `uids and gids must be in range 0-${MAX_ID}`, { hint: `"${text}" is not` });
   }
   return id;
 }

@@ -47,4 +47,4 @@ function checkHost(host: HostConfig, cpus: number): void {
   resolveMounts(host);
 }
 
-const invalid = (message: string): MdkError => new MdkError("invalid-request", message);
+const invalid = (message: string): MdkError => new MdkError("invalid", "invalid-request", message);

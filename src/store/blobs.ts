@@ -36,10 +36,10 @@ export function readBlob(paths: StorePaths, digest: Digest): Uint8Array {
   try {
     bytes = readFileSync(paths.blob(hexOf(digest)));
   } catch (error) {
-    throw new MdkError("blob-missing", `the store has lost ${digest}`, { cause: error, hint: "remove the image and pull it again" });
+    throw new MdkError("corrupt", "blob-missing", `the store has lost ${digest}`, { cause: error, hint: "remove the image and pull it again" });
   }
   if (digestOf(bytes) !== digest) {
-    throw new MdkError("blob-corrupt", `the store's copy of ${digest} has changed`, { hint: "remove the image and pull it again" });
+    throw new MdkError("corrupt", "blob-corrupt", `the store's copy of ${digest} has changed`, { hint: "remove the image and pull it again" });
   }
   return bytes;
 }

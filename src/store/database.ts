@@ -30,7 +30,7 @@ const open: Database[] = [];
  */
 export function openDatabase(path: string, options: { readonly create: boolean }): Database {
   if (!existsSync(path) && !options.create) {
-    throw new MdkError("store-missing", `there is no mdk store at ${path}`);
+    throw new MdkError("not-found", "store-missing", `there is no mdk store at ${path}`);
   }
   return typed(path, () => {
     const database = new Database(path, { create: options.create, readwrite: true, strict: true });
@@ -88,7 +88,7 @@ function logAhead(database: Database): void {
 }
 
 function newer(path: string, found: number): MdkError {
-  return new MdkError("store-newer", `the store ${path} was written by a newer mdk (schema ${found}, this one knows ${SCHEMA_VERSION})`, {
+  return new MdkError("unsupported", "store-newer", `the store ${path} was written by a newer mdk (schema ${found}, this one knows ${SCHEMA_VERSION})`, {
     hint: "use that version, or another --root",
   });
 }
@@ -191,13 +191,13 @@ function typed<T>(path: string, work: () => T): T {
     const code = error.code ?? "";
     if (code.startsWith("SQLITE_CONSTRAINT")) throw error;
     if (code.startsWith("SQLITE_FULL")) {
-      throw new MdkError("store-full", `no space left on device: ${path}`, { cause: error });
+      throw new MdkError("exhausted", "store-full", `no space left on device: ${path}`, { cause: error });
     }
     if (code.startsWith("SQLITE_BUSY")) {
-      throw new MdkError("store-busy", `the store ${path} has been locked for ${BUSY_TIMEOUT_MS / 1000} seconds`, {
+      throw new MdkError("unavailable", "store-busy", `the store ${path} has been locked for ${BUSY_TIMEOUT_MS / 1000} seconds`, {
         cause: error, hint: "another mdk command hangs: look for it with ps",
       });
     }
-    throw new MdkError("store-unreadable", `the store ${path} cannot be used: ${error.message}`, { cause: error });
+    throw new MdkError("unavailable", "store-unreadable", `the store ${path} cannot be used: ${error.message}`, { cause: error });
   }
 }

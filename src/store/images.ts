@@ -163,13 +163,13 @@ export function findImage(database: Database, text: string): Found | null {
   }
   if (!/^[0-9a-f]{1,63}$/.test(hex)) return null;
   const rows = database.query(`SELECT ${COLUMNS} FROM images WHERE substr(id, 8, ?) = ? LIMIT 2`).all(hex.length, hex) as ImageRow[];
-  if (rows.length > 1) throw new MdkError("image-ambiguous", `multiple IDs found with provided prefix: ${text}`);
+  if (rows.length > 1) throw new MdkError("invalid", "image-ambiguous", `multiple IDs found with provided prefix: ${text}`);
   return rows[0] === undefined ? null : { image: rows[0], reference: null };
 }
 
 /** "No such image: x", in Docker's words. */
 export function noSuchImage(text: string): MdkError {
-  return new MdkError("no-such-image", `No such image: ${text.includes(":") || /^[0-9a-f]{12,64}$/.test(text) ? text : familiarOr(text)}`);
+  return new MdkError("not-found", "no-such-image", `No such image: ${text.includes(":") || /^[0-9a-f]{12,64}$/.test(text) ? text : familiarOr(text)}`);
 }
 
 function familiarOr(text: string): string {

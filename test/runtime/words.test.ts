@@ -1,5 +1,6 @@
 /** Words to numbers and failures to sentences: mount options, signals, reports of the shim. */
 import { describe, expect, test } from "bun:test";
+import { statusOf } from "../../src/cli/exit.ts";
 import { failureError, type FailureContext } from "../../src/runtime/failure.ts";
 import { bindAttributes, parseMountOptions } from "../../src/runtime/mount-options.ts";
 import type { Failed } from "../../src/runtime/plan.ts";
@@ -45,9 +46,9 @@ describe("a failure", () => {
   const context: FailureContext = {
     operation: "run", args: ["foo"], cwd: "/nowhere", steps, text: errnoText, sourceOf: (place) => (place === "/srv" ? "/data" : null),
   };
-  const tell = (failed: Partial<Failed>, changes: Partial<FailureContext> = {}): [string, number | null] => {
-    const { message, status } = failureError({ step: "execve", index: 0, call: "execve", errno: 2, object: "", ...failed }, { ...context, ...changes });
-    return [message.replace(/^.*unable to start container process: /, ""), status];
+  const tell = (failed: Partial<Failed>, changes: Partial<FailureContext> = {}): [string, number] => {
+    const error = failureError({ step: "execve", index: 0, call: "execve", errno: 2, object: "", ...failed }, { ...context, ...changes });
+    return [error.message.replace(/^.*unable to start container process: /, ""), statusOf(error, -1)];
   };
 
   test("to execute is told as Docker does, with its status", () => {
@@ -80,7 +81,7 @@ describe("a failure", () => {
       const error = failureError({ step, index: 999, call: "call", errno, object: "thing" }, context);
       expect(error.message).toContain(step);
       expect(error.message).not.toContain("\n");
-      expect(error.status).toBe(125);
+      expect(statusOf(error, -1)).toBe(125);
     }
     expect(tell({ step: "setrlimit", index: 999, call: "prlimit64", errno: 1 })).toEqual(["setrlimit: prlimit64: operation not permitted: unknown", 125]);
     expect(tell({ step: "sethostname", index: 999, call: "sethostname", errno: 1, object: "h" })).toEqual(["sethostname: h: operation not permitted: unknown", 125]);

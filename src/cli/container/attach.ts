@@ -1,5 +1,6 @@
 /** `mdk attach`. */
-import { EXIT, MdkError } from "../../error.ts";
+import { EXIT, CommandError } from "../exit.ts";
+import { MdkError } from "../../error.ts";
 import { findContainer } from "../../engine/container/find.ts";
 import { attach } from "../../engine/session/foreground.ts";
 import { readStatus } from "../../engine/end/status.ts";
@@ -22,9 +23,9 @@ export const command: Command = {
 
 async function run({ context, flags, operands }: Invocation): Promise<number> {
   const container = findContainer(context, operands[0] ?? "");
-  if (readStatus(context, container).word !== "running") throw new MdkError("not-running", "You cannot attach to a stopped container, start it first");
+  if (readStatus(context, container).word !== "running") throw new MdkError("conflict", "not-running", "You cannot attach to a stopped container, start it first");
   const stdin = container.config.OpenStdin && !flags.bool("no-stdin");
-  if (container.config.Tty && stdin && !isTerminal(0)) throw new MdkError("not-a-terminal", "the input device is not a TTY", { status: EXIT.failure });
+  if (container.config.Tty && stdin && !isTerminal(0)) throw new CommandError(EXIT.failure, "not-a-terminal", "the input device is not a TTY");
   const end = await attach(context, container, {
     stdin, stdout: true, stderr: true, client: caller(), detachKeys: parseDetachKeys(flags.string("detach-keys")),
     sigProxy: flags.bool("sig-proxy", true) && !container.config.Tty,

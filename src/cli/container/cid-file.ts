@@ -1,6 +1,7 @@
 /** --cidfile: refused when it is there, removed again when no container came of it. */
+import { EXIT, CommandError } from "../exit.ts";
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
-import { EXIT, MdkError, messageOf } from "../../error.ts";
+import { messageOf } from "../../error.ts";
 
 export interface CidFile {
   write(id: string): void;
@@ -16,7 +17,7 @@ export function createCidFile(path: string | null): CidFile {
   } catch (error) {
     const { code } = error as { code?: string };
     const text = code === "EEXIST" ? `container ID file found, make sure the other container isn't running or delete ${path}` : `failed to create the container ID file: ${messageOf(error)}`;
-    throw new MdkError("cidfile", text, { status: EXIT.engine, cause: error });
+    throw new CommandError(EXIT.engine, "cidfile", text, { cause: error });
   }
   let written = false;
   return {

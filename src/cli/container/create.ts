@@ -1,5 +1,5 @@
 /** `mdk create`. */
-import { EXIT } from "../../error.ts";
+import { EXIT } from "../exit.ts";
 import { createContainer } from "../../engine/container/create.ts";
 import { networkWarnings } from "../../spec/network.ts";
 import { createCidFile } from "./cid-file.ts";

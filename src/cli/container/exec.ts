@@ -1,5 +1,5 @@
 /** `mdk exec`. */
-import { EXIT, MdkError } from "../../error.ts";
+import { EXIT, CommandError } from "../exit.ts";
 import { execInContainer } from "../../engine/session/exec.ts";
 import { findContainer } from "../../engine/container/find.ts";
 import { isTerminal } from "../../sys/terminal.ts";
@@ -33,7 +33,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const terminal = flags.bool("tty");
   const interactive = flags.bool("interactive");
   const detach = flags.bool("detach");
-  if (terminal && interactive && !detach && !isTerminal(0)) throw new MdkError("not-a-terminal", "the input device is not a TTY", { status: EXIT.failure });
+  if (terminal && interactive && !detach && !isTerminal(0)) throw new CommandError(EXIT.failure, "not-a-terminal", "the input device is not a TTY");
   return endStatus(await execInContainer(context, findContainer(context, word), {
     args, env: environmentOf(flags, context.environment), workdir: flags.string("workdir"), user: flags.string("user"),
     privileged: flags.bool("privileged"), terminal, interactive, detach, client: caller(), detachKeys: parseDetachKeys(flags.string("detach-keys")),

@@ -1,6 +1,6 @@
 /** `mdk export`. */
+import { EXIT, CommandError } from "../exit.ts";
 import { closeSync, openSync, renameSync, rmSync, statSync } from "node:fs";
-import { EXIT, MdkError } from "../../error.ts";
 import { exportContainer } from "../../engine/container/export.ts";
 import { findContainer } from "../../engine/container/find.ts";
 import { isTerminal } from "../../sys/terminal.ts";
@@ -19,7 +19,7 @@ function run({ context, flags, operands }: Invocation): number {
   const container = findContainer(context, operands[0] ?? "");
   const path = flags.string("output");
   if (path === null) {
-    if (isTerminal(1)) throw new MdkError("export-to-terminal", "cowardly refusing to save to a terminal. Use the -o flag or redirect", { status: EXIT.failure });
+    if (isTerminal(1)) throw new CommandError(EXIT.failure, "export-to-terminal", "cowardly refusing to save to a terminal. Use the -o flag or redirect");
     exportContainer(context, container, (bytes) => stream(1, bytes));
     return 0;
   }
@@ -41,5 +41,5 @@ function run({ context, flags, operands }: Invocation): number {
 function refuseDevice(path: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined || (!stat.isCharacterDevice() && !stat.isBlockDevice())) return;
-  throw new MdkError("export-to-device", `failed to export container: invalid output path: ${JSON.stringify(path)} must be a directory or a regular file: got a device`, { status: EXIT.failure });
+  throw new CommandError(EXIT.failure, "export-to-device", `failed to export container: invalid output path: ${JSON.stringify(path)} must be a directory or a regular file: got a device`);
 }

@@ -1,5 +1,5 @@
 /** How a command's own streams are joined to a container: Docker's rules for -a, -d, -i, -t, and mdk's one exception. */
-import { EXIT, MdkError } from "../../error.ts";
+import { EXIT, CommandError } from "../exit.ts";
 import type { SessionEnd } from "../../engine/session/client.ts";
 import { isTerminal } from "../../sys/terminal.ts";
 import { UsageError, type Values } from "../grammar/flags.ts";
@@ -24,7 +24,7 @@ export function attachedStreams(flags: Values): string[] {
 export function streamsOf(flags: Values): Streams {
   const detach = flags.bool("detach");
   const attached = attachedStreams(flags);
-  if (detach && attached.length > 0) throw new MdkError("conflicting-options", "conflicting options: cannot specify both --attach and --detach", { status: EXIT.failure });
+  if (detach && attached.length > 0) throw new CommandError(EXIT.failure, "conflicting-options", "conflicting options: cannot specify both --attach and --detach");
   const untouched = ["interactive", "tty", "detach", "attach"].every((name) => !flags.given(name));
   // On a terminal `mdk run IMAGE` is a shell: as with -it.
   const shell = untouched && isTerminal(0) && isTerminal(1);
@@ -32,7 +32,7 @@ export function streamsOf(flags: Values): Streams {
   const terminal = flags.bool("tty", shell);
   // Docker's -i attaches stdin whatever -a says (docker/cli, opts.go).
   const stdin = !detach && interactive;
-  if (terminal && stdin && !isTerminal(0)) throw new MdkError("not-a-terminal", "the input device is not a TTY", { status: EXIT.failure });
+  if (terminal && stdin && !isTerminal(0)) throw new CommandError(EXIT.failure, "not-a-terminal", "the input device is not a TTY");
   return {
     detach, interactive, terminal, stdin,
     stdout: !detach && (attached.length === 0 || attached.includes("stdout")),

@@ -21,7 +21,7 @@ export const command: Command = {
     return forEach(operands, (word) => {
       const container = found(context, word);
       // Scripts remove it next.
-      if (!(signal === SIGKILL ? killNow(context, container) : signalContainer(context, container, signal))) throw new MdkError("not-running", `cannot kill container: ${word}: container ${container.id} is not running`);
+      if (!(signal === SIGKILL ? killNow(context, container) : signalContainer(context, container, signal))) throw new MdkError("conflict", "not-running", `cannot kill container: ${word}: container ${container.id} is not running`);
       print(word);
     });
   },
@@ -32,7 +32,7 @@ function found(context: Context, word: string): Container {
   try {
     return findContainer(context, word);
   } catch (error) {
-    if (error instanceof MdkError) throw new MdkError(error.code, `cannot kill container: ${word}: ${error.message}`);
+    if (error instanceof MdkError) throw new MdkError(error.kind, error.code, `cannot kill container: ${word}: ${error.message}`);
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 /** `mdk logs`. */
-import { EXIT, MdkError } from "../../error.ts";
+import { EXIT, CommandError } from "../exit.ts";
 import { findContainer } from "../../engine/container/find.ts";
 import { followLog, type LogSelection } from "../../engine/container/logs.ts";
 import { momentOf } from "../grammar/moment.ts";
@@ -23,7 +23,7 @@ export const command: Command = {
 
 function run({ context, flags, operands }: Invocation): number {
   const container = findContainer(context, operands[0] ?? "");
-  if (container.host.LogConfig.Type === "none") throw new MdkError("no-log", "configured logging driver does not support reading", { status: EXIT.failure });
+  if (container.host.LogConfig.Type === "none") throw new CommandError(EXIT.failure, "no-log", "configured logging driver does not support reading");
   const now = context.now();
   const selection: LogSelection = {
     tail: tailOf(flags.string("tail") ?? "all"), since: momentOf("since", flags.string("since"), now), until: momentOf("until", flags.string("until"), now),

@@ -1,5 +1,5 @@
 /** The image of `run` and `create`: found here, or pulled as --pull says, with Docker's words on standard error. */
-import { EXIT, MdkError } from "../../error.ts";
+import { EXIT, CommandError } from "../exit.ts";
 import type { Context } from "../../engine/context.ts";
 import { findImage, findPlatform, type ImageFacts } from "../../engine/image/layers.ts";
 import type { Values } from "../grammar/flags.ts";
@@ -11,13 +11,13 @@ const POLICIES = ["always", "missing", "never"] as const;
 export async function obtainImage(context: Context, flags: Values, word: string): Promise<ImageFacts> {
   const policy = flags.string("pull") ?? "missing";
   if (!(POLICIES as readonly string[]).includes(policy)) {
-    throw new MdkError("invalid-pull", `invalid pull option: '${policy}': must be one of "always", "missing" or "never"`, { status: EXIT.engine });
+    throw new CommandError(EXIT.engine, "invalid-pull", `invalid pull option: '${policy}': must be one of "always", "missing" or "never"`);
   }
   const platform = flags.string("platform");
   if (policy !== "always") {
     const image = findImage(context, word, platform);
     if (image !== null) return image;
-    if (policy === "never") throw new MdkError("no-such-image", `No such image: ${word}`, { status: EXIT.engine });
+    if (policy === "never") throw new CommandError(EXIT.engine, "no-such-image", `No such image: ${word}`);
     const { parseReference, familiarName, withDefaultTag } = await import("../../image/reference.ts");
     if (!flags.bool("quiet")) printError(`Unable to find image '${familiarName(withDefaultTag(parseReference(word)))}' locally`);
   }
@@ -27,6 +27,6 @@ export async function obtainImage(context: Context, flags: Values, word: string)
   if (image !== null) return image;
   const actual = findPlatform(context, word);
   throw actual === null || platform === null
-    ? new MdkError("no-such-image", `No such image: ${word}`, { status: EXIT.engine })
-    : new MdkError("other-platform", `image with reference ${word} was found but does not match the specified platform: wanted ${platform}, actual: ${actual}`, { status: EXIT.engine });
+    ? new CommandError(EXIT.engine, "no-such-image", `No such image: ${word}`)
+    : new CommandError(EXIT.engine, "other-platform", `image with reference ${word} was found but does not match the specified platform: wanted ${platform}, actual: ${actual}`);
 }

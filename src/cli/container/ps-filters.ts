@@ -1,10 +1,11 @@
 /** `ps --filter`: which containers are chosen (moby daemon/list.go), in Docker's words for what is no filter. */
+import { EXIT, CommandError } from "../exit.ts";
 import { bridgedOf } from "../../spec/network.ts";
 import { portPairs } from "../../spec/ports.ts";
 import { findContainer } from "../../engine/container/find.ts";
 import type { Summary } from "../../engine/container/list.ts";
 import type { Context } from "../../engine/context.ts";
-import { EXIT, MdkError } from "../../error.ts";
+import { MdkError } from "../../error.ts";
 import type { Container } from "../../store/containers.ts";
 import { parseFilters, type Filter } from "../grammar/filters.ts";
 import { isTrue } from "../grammar/flags.ts";
@@ -69,7 +70,7 @@ function between(summaries: readonly Summary[], before: string | null, since: st
 }
 
 function invalid(message: string): MdkError {
-  return new MdkError("invalid-filter", message, { status: EXIT.failure });
+  return new CommandError(EXIT.failure, "invalid-filter", message);
 }
 
 function validate({ key, value }: Filter<Key>): void {

@@ -1,7 +1,8 @@
 /** From the flags of `run` and `create` to a request in the words of Docker's API. Files that flags name are read here. */
+import { EXIT, CommandError } from "../exit.ts";
 import { closeSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
-import { MdkError, EXIT } from "../../error.ts";
+import { MdkError } from "../../error.ts";
 import type { ContainerConfig, CreateRequest, HostConfig } from "../../spec/container.ts";
 import { cpuCount } from "../../engine/host/facts.ts";
 import { decodeHostConfig } from "../../spec/decode.ts";
@@ -11,7 +12,7 @@ import { validateRequest } from "../../spec/validate.ts";
 import type { Values } from "../grammar/flags.ts";
 
 const refuse = (message: string, hint?: string): MdkError =>
-  new MdkError("invalid-flag", message, { status: EXIT.engine, ...(hint === undefined ? {} : { hint }) });
+  new CommandError(EXIT.engine, "invalid-flag", message, { ...(hint === undefined ? {} : { hint }) });
 
 /** How the command's own streams are joined to the container's. */
 export interface Attachment {
@@ -43,7 +44,7 @@ function configOf(input: RequestInput): ContainerConfig {
   const { flags, attachment } = input;
   // An empty one is one: it clears the image's.
   const entrypoint = flags.given("entrypoint") ? (flags.string("entrypoint") ?? "") : null;
-  const exposed = flags.list("expose").flatMap(parseExpose);
+  const exposed = refusing(() => flags.list("expose").flatMap(parseExpose));
   const config: ContainerConfig = {
     Hostname: flags.string("hostname") ?? "", Domainname: flags.string("domainname") ?? "", User: flags.string("user") ?? "",
     AttachStdin: attachment.stdin, AttachStdout: attachment.stdout, AttachStderr: attachment.stderr,
@@ -63,7 +64,7 @@ function configOf(input: RequestInput): ContainerConfig {
 }
 
 function hostOf(flags: Values, config: ContainerConfig): HostConfig {
-  const ports = parsePublish(flags.list("publish"));
+  const ports = refusing(() => parsePublish(flags.list("publish")));
   for (const port of Object.keys(ports)) (config.ExposedPorts ??= {})[port] = {};
   return decodeHostConfig({
     Binds: listOf(flags, "volume")?.map(absoluteSource), LogConfig: logOf(flags), NetworkMode: networkOf(flags), PortBindings: ports,
@@ -78,8 +79,17 @@ function hostOf(flags: Values, config: ContainerConfig): HostConfig {
     Memory: flags.bytes("memory"), MemorySwap: flags.bytes("memory-swap"), MemoryReservation: flags.bytes("memory-reservation"),
     NanoCpus: flags.nano("cpus"), CpuShares: flags.int("cpu-shares"), CpuPeriod: flags.int("cpu-period"), CpuQuota: flags.int("cpu-quota"),
     CpusetCpus: flags.string("cpuset-cpus"), CpusetMems: flags.string("cpuset-mems"), PidsLimit: flags.int("pids-limit"),
-    Ulimits: listOf(flags, "ulimit")?.map(parseUlimit), ShmSize: flags.bytes("shm-size"),
+    Ulimits: refusing(() => listOf(flags, "ulimit")?.map(parseUlimit)), ShmSize: flags.bytes("shm-size"),
   });
+}
+
+/** What no flag's grammar takes is the command line's mistake, for `create` too. */
+function refusing<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof MdkError ? refuse(error.message, error.hint ?? undefined) : error;
+  }
 }
 
 /** Null where the flag was not given. */

@@ -1,5 +1,5 @@
 /** `mdk run`. */
-import { EXIT } from "../../error.ts";
+import { EXIT } from "../exit.ts";
 import { beginNew } from "../../engine/start/begin.ts";
 import { draftContainer } from "../../engine/container/create.ts";
 import { isThere } from "../../engine/container/find.ts";

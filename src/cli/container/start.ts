@@ -1,5 +1,5 @@
 /** `mdk start`. */
-import { EXIT, MdkError } from "../../error.ts";
+import { EXIT, CommandError } from "../exit.ts";
 import { beginExisting } from "../../engine/start/begin.ts";
 import { findContainer } from "../../engine/container/find.ts";
 import { attach, runForeground } from "../../engine/session/foreground.ts";
@@ -49,7 +49,7 @@ async function run(invocation: Invocation): Promise<number> {
 
 async function startAttached({ context, flags, operands }: Invocation): Promise<number> {
   const [word = "", another] = operands;
-  if (another !== undefined) throw new MdkError("several-attached", "you cannot start and attach multiple containers at once", { status: EXIT.failure });
+  if (another !== undefined) throw new CommandError(EXIT.failure, "several-attached", "you cannot start and attach multiple containers at once");
   const container = findContainer(context, word);
   const warnings = new Warnings();
   const joining = {

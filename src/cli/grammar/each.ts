@@ -1,5 +1,6 @@
 /** Commands that take several containers: one failure does not keep the others from being dealt with. */
-import { EXIT, isOfTheWorld, messageOf } from "../../error.ts";
+import { EXIT } from "../exit.ts";
+import { isOfTheWorld, messageOf } from "../../error.ts";
 import { hintOf } from "../output/hint.ts";
 import { printable, printError } from "../output/text.ts";
 

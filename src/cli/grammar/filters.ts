@@ -1,5 +1,5 @@
 /** --filter of every list: "key=value", in Docker's words for what is none (docker/cli, opts.FilterOpt). */
-import { EXIT, MdkError } from "../../error.ts";
+import { EXIT, CommandError } from "../exit.ts";
 import { UsageError } from "./flags.ts";
 
 export interface Filter<Key extends string> {
@@ -14,7 +14,7 @@ export function parseFilters<Key extends string>(texts: readonly string[], keys:
     if (equals === -1) throw new UsageError(`invalid argument ${JSON.stringify(text)} for "-f, --filter" flag: bad format of filter (expected name=value)`);
     const key = text.slice(0, equals).trim().toLowerCase();
     const known = keys.find((candidate) => candidate === key);
-    if (known === undefined) throw new MdkError("invalid-filter", `invalid filter '${key}'`, { status: EXIT.failure, hint: `mdk knows ${keys.join(", ")}` });
+    if (known === undefined) throw new CommandError(EXIT.failure, "invalid-filter", `invalid filter '${key}'`, { hint: `mdk knows ${keys.join(", ")}` });
     return { key: known, value: text.slice(equals + 1).trim() };
   });
 }

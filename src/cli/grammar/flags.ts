@@ -2,7 +2,7 @@
  * Docker's flag grammar (spf13/pflag): long and short flags, `-itd`, `-p80:80`, `--flag=false`, repeatable lists,
  * `--` and, for commands that start a program, an end of flags at the first operand. Tables in, values out.
  */
-import { MdkError, EXIT } from "../../error.ts";
+import { EXIT, CommandError } from "../exit.ts";
 import { parseSize } from "../../spec/sizes.ts";
 
 /** The placeholder that the help shows decides how a value is read. */
@@ -129,9 +129,9 @@ function validate(flag: Flag, value: string): void {
 }
 
 /** A command line that Docker's grammar refuses: main prints the usage after it. */
-export class UsageError extends MdkError {
+export class UsageError extends CommandError {
   constructor(message: string, status: number = EXIT.engine) {
-    super("usage", message, { status });
+    super(status, "usage", message);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Moments as `logs --since` and `--until` take them (moby api/types/time, GetTimestamp). */
+import { EXIT, CommandError } from "../exit.ts";
 import { nineDigits } from "../../engine/container/logs.ts";
-import { EXIT, MdkError } from "../../error.ts";
 
 /** Milliseconds; Go's time.ParseDuration. */
 const UNITS: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, "\u00b5s": 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -26,7 +26,7 @@ export function momentOf(flag: string, text: string | null, now: Date): string |
   const seconds = /^(\d+)(?:\.(\d{1,9}))?$/.exec(text);
   if (seconds !== null) return rfc3339(Number(seconds[1]) * 1000, seconds[2] ?? "");
   const problem = text.includes("-") ? `parsing time ${JSON.stringify(text)}: cannot parse it as a date` : `failed to parse value as time or duration: ${JSON.stringify(text)}`;
-  throw new MdkError("invalid-time", `invalid value for ${JSON.stringify(flag)}: ${problem}`, { status: EXIT.failure });
+  throw new CommandError(EXIT.failure, "invalid-time", `invalid value for ${JSON.stringify(flag)}: ${problem}`);
 }
 
 /** Null: there is no such day or hour. */

@@ -1,7 +1,7 @@
 /** `images PATTERN` and `images --filter` (moby daemon/images/images.go), in Docker's words for what is no filter. */
+import { EXIT, CommandError } from "../exit.ts";
 import { readCreated, readLabels, type ImageSummary } from "../../engine/image/list.ts";
 import type { Context } from "../../engine/context.ts";
-import { EXIT, MdkError } from "../../error.ts";
 import { familiarName, parseReference } from "../../image/reference.ts";
 import { parseFilters } from "../grammar/filters.ts";
 import { isTrue } from "../grammar/flags.ts";
@@ -17,7 +17,7 @@ export function parseImageFilters(context: Context, texts: readonly string[], pa
   const of = (key: Key): readonly string[] => filters.filter((filter) => filter.key === key).map(({ value }) => value);
   const dangling = of("dangling").map((value) => {
     const asked = isTrue(value);
-    if (asked === null) throw new MdkError("invalid-filter", `invalid filter 'dangling=[${value}]'`, { status: EXIT.failure });
+    if (asked === null) throw new CommandError(EXIT.failure, "invalid-filter", `invalid filter 'dangling=[${value}]'`);
     return asked;
   });
   const [before, since] = [of("before"), of("since")].map((words) => words.map((word) => readCreated(context, word)));
@@ -66,7 +66,7 @@ function pathMatch(pattern: string): RegExp {
     if (inner !== undefined) return `[${not}${inner.replace(/\\?([^-\\])/g, (_, c: string) => (/[\]^[]/.test(c) ? `\\${c}` : c))}]`;
     if (whole === "*") return "[^/]*";
     if (whole === "?") return "[^/]";
-    if (whole === "[" || whole === "\\") throw new MdkError("invalid-filter", "syntax error in pattern", { status: EXIT.failure });
+    if (whole === "[" || whole === "\\") throw new CommandError(EXIT.failure, "invalid-filter", "syntax error in pattern");
     return RegExp.escape(whole);
   });
   return new RegExp(`^${source}$`);

@@ -1,4 +1,5 @@
 /** A pull that people watch: Docker's progress on a terminal, its plain lines elsewhere, nothing when asked to be quiet. */
+import { CommandError } from "../exit.ts";
 import { MdkError } from "../../error.ts";
 import type { Context } from "../../engine/context.ts";
 import { pull, type Pulled, type PullProgress } from "../../engine/image/pull.ts";
@@ -40,12 +41,12 @@ export async function pullShown(context: Context, word: string, how: PullShown):
     const pulled = await pull(context, word, {
       platform: how.platform, insecureRegistries: how.insecureRegistries, progress, signal: abort.signal,
     });
-      const { familiarName, parseReference, withDefaultTag } = await import("../../image/reference.ts");
+    const { familiarName, parseReference, withDefaultTag } = await import("../../image/reference.ts");
     const name = familiarName(withDefaultTag(parseReference(word)));
     write(`Digest: ${pulled.digest}\nStatus: ${pulled.upToDate ? "Image is up to date" : "Downloaded newer image"} for ${name}\n`);
     return pulled;
   } catch (error) {
-      if (status !== null && error instanceof MdkError) throw new MdkError(error.code, error.message, { status, cause: error });
+    if (status !== null && error instanceof MdkError) throw new CommandError(status, error.code, error.message, { cause: error });
     throw error;
   } finally {
     for (const [name, handler] of handlers) process.off(name, handler);

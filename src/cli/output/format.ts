@@ -1,5 +1,6 @@
 /** --format of every command: "json", "table", "table TEMPLATE", "raw" or a template, in Docker's words when it is none. */
-import { EXIT, MdkError } from "../../error.ts";
+import { EXIT, CommandError } from "../exit.ts";
+import { MdkError } from "../../error.ts";
 import { isTerminal } from "../../sys/terminal.ts";
 import type { Template } from "../template/template.ts";
 import { printable } from "./text.ts";
@@ -38,7 +39,7 @@ export async function openTemplate(input: string, command: keyof typeof WORDINGS
     try {
       return work();
     } catch (error) {
-      if (error instanceof MdkError) throw new MdkError(error.code, `${prefix}${error.message}`, { status });
+      if (error instanceof MdkError) throw new CommandError(status, error.code, `${prefix}${error.message}`);
       throw error;
     }
   };

@@ -1,5 +1,5 @@
 /** What the three inspect commands share: finding, Docker's JSON array or a template, and one error for each missing name. */
-import { EXIT, MdkError } from "../../error.ts";
+import { EXIT, CommandError } from "../exit.ts";
 import { readInspect } from "../../api/inspect.ts";
 import { INSPECT_SHAPE } from "../../api/json/shape.ts";
 import { noSuchImage } from "../../store/images.ts";
@@ -13,7 +13,7 @@ type Type = (typeof TYPES)[number];
 /** A word of --type. Throws MdkError in Docker's words. */
 export function inspectType(word: string): Type {
   if ((TYPES as readonly string[]).includes(word)) return word as Type;
-  throw new MdkError("invalid-type", `${word === "" ? "type is empty" : `unknown type: ${JSON.stringify(word)}`}: must be one of "container", "image"`, { status: EXIT.failure });
+  throw new CommandError(EXIT.failure, "invalid-type", `${word === "" ? "type is empty" : `unknown type: ${JSON.stringify(word)}`}: must be one of "container", "image"`);
 }
 
 /** `type`: null for either. Prints what it found; status 1 when something is missing. */

@@ -1,6 +1,6 @@
 /** Text to standard output and error. process.stdout costs 9 ms at first touch and cuts what is unsent at exit: never used. */
+import { CommandError } from "../exit.ts";
 import { writeSync } from "node:fs";
-import { MdkError } from "../../error.ts";
 
 /**
  * Writes everything, whatever the descriptor is: short writes and O_NONBLOCK pipes of others included. False: the pipe's
@@ -26,7 +26,7 @@ const SIGPIPE = 13;
 
 /** For output without end: throws when nobody reads it any more, with the status of a program that SIGPIPE ended. */
 export function stream(descriptor: number, bytes: Uint8Array): void {
-  if (!writeAll(descriptor, bytes)) throw new MdkError(READER_GONE, "write: broken pipe", { status: 128 + SIGPIPE });
+  if (!writeAll(descriptor, bytes)) throw new CommandError(128 + SIGPIPE, READER_GONE, "write: broken pipe");
 }
 
 /** The first Buffer of a process costs 0.2 ms. */

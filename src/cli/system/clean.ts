@@ -1,6 +1,7 @@
 /** `mdk clean`. */
+import { EXIT } from "../exit.ts";
 import { readSync } from "node:fs";
-import { EXIT, MdkError } from "../../error.ts";
+import { MdkError } from "../../error.ts";
 import { cleanHost } from "../../engine/system/clean.ts";
 import { isTerminal } from "../../sys/terminal.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
@@ -17,7 +18,7 @@ export const command: Command = {
 
 function run({ context, flags }: Invocation): number {
   if (!flags.bool("force")) {
-    if (!isTerminal(0)) throw new MdkError("clean-unasked", "clean removes all containers", { hint: "say that you mean it: mdk clean -f" });
+    if (!isTerminal(0)) throw new MdkError("invalid", "clean-unasked", "clean removes all containers", { hint: "say that you mean it: mdk clean -f" });
     writeAll(1, Buffer.from(`WARNING! This will kill and remove all containers of ${context.root}, its network and its cgroups.\nAre you sure you want to continue? [y/N] `));
     if (!/^y(es)?$/i.test(readLine())) return 0;
   }

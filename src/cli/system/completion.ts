@@ -1,5 +1,5 @@
 /** `mdk completion SHELL`. */
-import { EXIT, MdkError } from "../../error.ts";
+import { EXIT, CommandError } from "../exit.ts";
 import type { Command } from "../grammar/flags.ts";
 import { print } from "../output/text.ts";
 
@@ -12,7 +12,7 @@ export const command: Command = {
   run: async ({ operands }) => {
     const { completionScript, SHELLS } = await import("../grammar/completion.ts");
     const shell = SHELLS.find((name) => name === operands[0]);
-    if (shell === undefined) throw new MdkError("unknown-shell", `unsupported shell ${JSON.stringify(operands[0])}: must be one of ${SHELLS.join(", ")}`, { status: EXIT.failure });
+    if (shell === undefined) throw new CommandError(EXIT.failure, "unknown-shell", `unsupported shell ${JSON.stringify(operands[0])}: must be one of ${SHELLS.join(", ")}`);
     print(await completionScript(shell));
     return 0;
   },

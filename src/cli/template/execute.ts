@@ -72,7 +72,7 @@ class Execution {
     const line = before.split("\n").length;
     const column = Buffer.byteLength(before.slice(before.lastIndexOf("\n") + 1));
     const place = `${this.#how.name}:${line}:${column}`;
-    throw new MdkError("template-execute", `template: ${place}: executing ${JSON.stringify(this.#names.at(-1) ?? this.#how.name)} at <${this.#here.text}>: ${problem}`);
+    throw new MdkError("invalid", "template-execute", `template: ${place}: executing ${JSON.stringify(this.#names.at(-1) ?? this.#how.name)} at <${this.#here.text}>: ${problem}`);
   }
 
   /** What ends the loop around: null at the end of the nodes. */

@@ -43,7 +43,7 @@ export class Reader {
 
   protected fail(problem: string): never {
     const { position } = this.tokens[Math.max(0, Math.min(this.at, this.tokens.length) - 1)] ?? { position: 0 };
-    throw new MdkError("template-parse", `template: ${this.name}:${this.line(position)}: ${problem}`);
+    throw new MdkError("invalid", "template-parse", `template: ${this.name}:${this.line(position)}: ${problem}`);
   }
 
   protected unexpected(token: Token, context: string): never {

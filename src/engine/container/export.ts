@@ -56,7 +56,7 @@ function exportStopped(context: Context, container: Container, write: Write): bo
     return mountLayers([`${directory}/upper`, ...layers], directory);
   });
   if (rested.kind === "running") return false;
-  if (rested.kind === "gone") throw new MdkError("no-such-container", `No such container: ${container.id}`);
+  if (rested.kind === "gone") throw new MdkError("not-found", "no-such-container", `No such container: ${container.id}`);
   try {
     exportTree(rested.value, write);
     return true;

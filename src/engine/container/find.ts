@@ -6,8 +6,8 @@ import type { Context } from "../context.ts";
 /** By full id, name, or unambiguous start of an id. Throws MdkError "no-such-container" or "ambiguous-id". */
 export function findContainer(context: Context, word: string): Container {
   const found = word === "" ? [] : findContainers(context.database(), word);
-  if (found.length > 1) throw new MdkError("ambiguous-id", `multiple IDs found with provided prefix: ${word}`);
-  if (found[0] === undefined) throw new MdkError("no-such-container", `No such container: ${word}`);
+  if (found.length > 1) throw new MdkError("invalid", "ambiguous-id", `multiple IDs found with provided prefix: ${word}`);
+  if (found[0] === undefined) throw new MdkError("not-found", "no-such-container", `No such container: ${word}`);
   return found[0];
 }
 

@@ -23,5 +23,5 @@ function removeUnlessRunning(context: Context, container: Container): boolean {
 }
 
 function running(container: Container): MdkError {
-  return new MdkError("container-running", `cannot remove container "${container.name}": container is running: stop the container before removing or force remove`);
+  return new MdkError("conflict", "container-running", `cannot remove container "${container.name}": container is running: stop the container before removing or force remove`);
 }

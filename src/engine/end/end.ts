@@ -173,7 +173,7 @@ export function awaitKilled(context: Context, container: Container, watch: EndWa
   if (watch.wait(KILL_MS) !== null) return;
   const condition = readCondition(runPaths(context.runRoot).container(container.id));
   if (condition.kind !== "running") return;
-  throw new MdkError("kill-timeout", `tried to kill container ${container.id}, but it did not end within ${KILL_MS / 1000} seconds: ${livingOf(context.runRoot, container.id, condition.state)}`, {
+  throw new MdkError("conflict", "kill-timeout", `tried to kill container ${container.id}, but it did not end within ${KILL_MS / 1000} seconds: ${livingOf(context.runRoot, container.id, condition.state)}`, {
     hint: "what is stopped goes on with: kill -CONT PID; what waits in the kernel, or in a frozen cgroup, cannot be killed before that lets go",
   });
 }
@@ -202,5 +202,5 @@ export function awaitReleased(context: Context, id: string): void {
   if (!isPathLocked(path)) return;
   const lock = lockFile(path, RELEASE_MS);
   if (typeof lock === "number") closeSync(lock);
-  if (lock === "held") throw new MdkError("not-released", `container ${id} still holds its files after ${RELEASE_MS / 1000} seconds: ${holdersOf(path)}`);
+  if (lock === "held") throw new MdkError("conflict", "not-released", `container ${id} still holds its files after ${RELEASE_MS / 1000} seconds: ${holdersOf(path)}`);
 }

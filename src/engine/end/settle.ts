@@ -44,13 +44,13 @@ export function takeOpLock(context: Context, id: string, wait: boolean): number 
       if (!wait) return tryLockFile(path);
       const lock = lockFile(path, until - monotonicMs());
       if (typeof lock === "number") return lock;
-      if (lock === "held") throw new MdkError("container-busy", `container ${id} has been worked on by somebody else for ${OP_LOCK_MS / 1000} seconds: ${holdersOf(path)}`, { hint: "wait for it, or end it, and try again" });
+      if (lock === "held") throw new MdkError("conflict", "container-busy", `container ${id} has been worked on by somebody else for ${OP_LOCK_MS / 1000} seconds: ${holdersOf(path)}`, { hint: "wait for it, or end it, and try again" });
     } catch (error) {
       // Removed meanwhile by who removed the container; EEXIST: between the mkdir(2) and the stat(2) of mkdirSync.
       const { code } = error as { code?: string };
       const again = code === "ENOENT" || (code === "EEXIST" && statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== false);
       if (!again) throw error;
-      if (leadsNowhere(context.runRoot)) throw new MdkError("run-root", `the run root ${context.runRoot} is a symbolic link that leads nowhere`, { cause: error, hint: "make the directory that it names, or choose another one with --run-root" });
+      if (leadsNowhere(context.runRoot)) throw new MdkError("exhausted", "run-root", `the run root ${context.runRoot} is a symbolic link that leads nowhere`, { cause: error, hint: "make the directory that it names, or choose another one with --run-root" });
       if (monotonicMs() >= until) throw error;
     }
   }

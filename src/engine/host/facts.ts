@@ -167,6 +167,6 @@ function* namespacePaths(name: string): Generator<string> {
 /** The processor's name as the kernel has it. Throws MdkError where the shim does not run. */
 export function machine(): NonNullable<ReturnType<typeof machineOf>> {
   const name = machineOf(process.arch);
-  if (name === null) throw new MdkError("unsupported-machine", `mdk does not run on ${process.arch}`);
+  if (name === null) throw new MdkError("unsupported", "unsupported-machine", `mdk does not run on ${process.arch}`);
   return name;
 }

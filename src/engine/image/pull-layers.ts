@@ -140,7 +140,7 @@ function openView(paths: StorePaths, rows: readonly LayerRow[]): number {
     return mountLayers(rows.map(({ id }) => paths.layerTree(id)).reverse(), empty);
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    throw new MdkError("overlay-unavailable", `the image's layers cannot be laid over one another: ${error.message}`, {
+    throw new MdkError("unsupported", "overlay-unavailable", `the image's layers cannot be laid over one another: ${error.message}`, {
       cause: error, hint: "mdk needs root and the kernel's overlay file system (modprobe overlay)",
     });
   }

@@ -144,7 +144,7 @@ async function pullFrom(job: Job): Promise<Pulled> {
     const image = row(job, { id, config, layers: layers.map((layer) => layer.id), size, digest: top.digest, manifest: manifestDigest });
     // Another index or manifest of the same image is nothing new to who runs it.
     if (addImage(database, image)) return { ...result, id, upToDate: before?.id === id };
-    if (attempt === TRIES) throw new MdkError("pull-raced", `the layers of ${familiarName(reference)} were removed while it was pulled`);
+    if (attempt === TRIES) throw new MdkError("conflict", "pull-raced", `the layers of ${familiarName(reference)} were removed while it was pulled`);
   }
 }
 
@@ -169,24 +169,24 @@ async function selectManifest(job: Job, top: FetchedManifest): Promise<{ manifes
     if (document.kind === "manifest") return { manifest: document, fetched };
     const entry = choosePlatform(document.manifests, job.platform);
     if (entry === null) {
-      throw new MdkError("no-matching-platform", `no matching manifest for ${platformName(job.platform)} in the manifest list entries`, {
+      throw new MdkError("invalid", "no-matching-platform", `no matching manifest for ${platformName(job.platform)} in the manifest list entries`, {
         hint: `${name} has: ${[...new Set(document.manifests.flatMap(({ platform }) => (platform === null ? [] : platformName(platform))))].join(", ") || "none"}`,
       });
     }
     fetched = await job.remote.manifest(entry.digest);
     if (fetched.bytes.length !== entry.size) {
-      throw new MdkError("digest-mismatch", `the manifest ${entry.digest} has ${fetched.bytes.length} bytes, not the ${entry.size} its index says`);
+      throw new MdkError("corrupt", "digest-mismatch", `the manifest ${entry.digest} has ${fetched.bytes.length} bytes, not the ${entry.size} its index says`);
     }
   }
-  throw new MdkError("manifest-invalid", `the index of ${name} leads to indexes only`);
+  throw new MdkError("corrupt", "manifest-invalid", `the index of ${name} leads to indexes only`);
 }
 
 function checkConfig(config: ImageConfig, manifest: Manifest, reference: Reference): void {
   const name = familiarName(reference);
   if (config.diffIds.length !== manifest.layers.length) {
-    throw new MdkError("config-invalid", `the config of ${name} names ${config.diffIds.length} layers, its manifest ${manifest.layers.length}`);
+    throw new MdkError("invalid", "config-invalid", `the config of ${name} names ${config.diffIds.length} layers, its manifest ${manifest.layers.length}`);
   }
   if (config.os !== "" && config.os !== "linux") {
-    throw new MdkError("no-matching-platform", `image operating system "${config.os}" cannot be used on this platform`);
+    throw new MdkError("invalid", "no-matching-platform", `image operating system "${config.os}" cannot be used on this platform`);
   }
 }

@@ -116,5 +116,5 @@ function short(id: string): string {
 }
 
 function conflict(detail: string): MdkError {
-  return new MdkError("image-conflict", `conflict: ${detail}`);
+  return new MdkError("conflict", "image-conflict", `conflict: ${detail}`);
 }

@@ -115,7 +115,7 @@ export function leaseNetwork(context: Context, { id, host }: Pick<Container, "id
   if (bridged === null) return { mode: host.NetworkMode === "host" ? "host" : "none" };
   const { namespace, network: { tag, subnet } } = bridged;
   const number = leaseAddress(context.database(), namespace, { network: BRIDGE, container: id, ...hostRange(subnet) });
-  if (number === null) throw new MdkError("no-free-address", `no available IPv4 addresses on this network's address pool: ${formatSubnet(subnet)}`);
+  if (number === null) throw new MdkError("exhausted", "no-free-address", `no available IPv4 addresses on this network's address pool: ${formatSubnet(subnet)}`);
   bridged.requests.forEach((request, index) => leaseRequest(context, id, bridged, request, index));
   const address = formatAddress(number);
   return {

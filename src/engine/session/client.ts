@@ -42,7 +42,7 @@ export type SessionEnd = number | null;
 
 /** The monitor has let this client go: it took nothing for long. */
 export function notRead(id: string): MdkError {
-  return new MdkError("output-not-read", `nobody has read the output of container ${id} for too long: this client was let go, and the container goes on`, {
+  return new MdkError("unavailable", "output-not-read", `nobody has read the output of container ${id} for too long: this client was let go, and the container goes on`, {
     hint: "all of it is in: mdk logs",
   });
 }

@@ -1,7 +1,7 @@
 /** One more process in a running container, with streams of its own. */
 import { closeSync, constants, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { EXIT, MdkError } from "../../error.ts";
+import { MdkError } from "../../error.ts";
 import { describe, monitorGroup } from "../../cgroup/group.ts";
 import { failureError } from "../../runtime/failure.ts";
 import { Descriptors } from "../../runtime/descriptors.ts";
@@ -84,7 +84,7 @@ export async function execInContainer(context: Context, container: Container, op
 }
 
 function notRunning(container: Container): MdkError {
-  return new MdkError("not-running", `container ${container.id} is not running`);
+  return new MdkError("conflict", "not-running", `container ${container.id} is not running`);
 }
 
 interface Launching extends ExecOptions {
@@ -161,13 +161,13 @@ function processOf(container: Container, spec: Spec, { state, ...options }: Laun
   }
 }
 
-/** Docker's status for a user that the container does not have: 126. */
+/** For Docker a user that the container does not have is a program that cannot be executed. */
 function userIn(root: number, word: string, groupAdd: readonly string[]): ReturnType<typeof userOf> {
   try {
     return userOf(root, word, groupAdd);
   } catch (error) {
     if (!(error instanceof MdkError)) throw error;
-    throw new MdkError(error.code, error.message, { status: EXIT.cannotInvoke, cause: error, ...(error.hint === null ? {} : { hint: error.hint }) });
+    throw new MdkError("not-executable", error.code, error.message, { cause: error, ...(error.hint === null ? {} : { hint: error.hint }) });
   }
 }
 

@@ -1,6 +1,6 @@
 /** A client that stays with its container: streams, signals, the end, and the cleanup that follows it. */
 import { closeSync } from "node:fs";
-import { EXIT, MdkError } from "../../error.ts";
+import { MdkError } from "../../error.ts";
 import { Channel } from "../../runtime/channel.ts";
 import { pump, type PumpEnd } from "../../runtime/launch.ts";
 import { attachBits, attachMessage, foreignProtocol, PROTOCOL } from "../../runtime/protocol.ts";
@@ -68,7 +68,7 @@ async function stay(context: Context, container: Container, { channel, socket, j
     if (end.kind === "detached") return end.signalled;
   }
   const exited = await channel.exited();
-  if (exited === "cut") throw new MdkError("output-closed", "write /dev/stdout: broken pipe", { status: EXIT.failure });
+  if (exited === "cut") throw new MdkError("reader-gone", "output-closed", "write /dev/stdout: broken pipe");
   if (exited === "stalled") throw notRead(container.id);
   cleanUp(context, container.id, channel);
   // What the monitor still has for the client's readers must not be cut off by our end.

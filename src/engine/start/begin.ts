@@ -39,16 +39,16 @@ export function insertDraft(context: Context, draft: Draft, state: Pick<Containe
       insertContainer(database, { ...draft, ...state, name, cgroup: cgroupPath(context, draft.id) });
       return name;
     } catch (error) {
-      if (isForeignKeyViolation(error)) throw new MdkError("no-such-image", `No such image: ${draft.config.Image}`, { hint: "it was removed meanwhile" });
+      if (isForeignKeyViolation(error)) throw new MdkError("not-found", "no-such-image", `No such image: ${draft.config.Image}`, { hint: "it was removed meanwhile" });
       if (!isUniqueViolation(error)) throw error;
       if (draft.named) throw conflict(name, nameHolder(database, name) ?? "unknown");
-      if (attempt === NAME_TRIES) throw new MdkError("no-free-name", "no free name was found for the container", { hint: "give one with --name" });
+      if (attempt === NAME_TRIES) throw new MdkError("exhausted", "no-free-name", "no free name was found for the container", { hint: "give one with --name" });
     }
   }
 }
 
 function conflict(name: string, holder: string): MdkError {
-  return new MdkError("name-conflict", `Conflict. The container name "/${name}" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`);
+  return new MdkError("conflict", "name-conflict", `Conflict. The container name "/${name}" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`);
 }
 
 /** For `run`: the container is made and begun at once. On failure nothing of it is left. */
@@ -74,7 +74,7 @@ export function beginExisting(context: Context, id: string): Begun | null {
   const opLock = takeOpLock(context, id, true)!;
   try {
     const container = bringToRest(context, id);
-    if (container === null || container.phase === "removing") throw new MdkError("no-such-container", `No such container: ${id}`);
+    if (container === null || container.phase === "removing") throw new MdkError("not-found", "no-such-container", `No such container: ${id}`);
     if (container.phase === "started") {
       closeSync(opLock);
       return null;

@@ -34,7 +34,7 @@ export function ensureSource(source: string): void {
     const top = mkdirSync(source, { recursive: true });
     for (let made = source; top !== undefined && made.startsWith(top); made = dirname(made)) chmodSync(made, 0o755);
   } catch (error) {
-    throw new MdkError("bind-source", `error while creating mount source path '${source}': ${(error as Error).message}`, { cause: error });
+    throw new MdkError("invalid", "bind-source", `error while creating mount source path '${source}': ${(error as Error).message}`, { cause: error });
   }
 }
 

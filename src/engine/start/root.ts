@@ -100,7 +100,7 @@ export function ensureRootDirectory(root: number, path: string): void {
     try {
       mkdirAt(above, part, 0o755);
     } catch (error) {
-      if (error instanceof SysError) throw new MdkError("root-mkdir", `cannot make ${path} in the container: ${error.message}`, { cause: error });
+      if (error instanceof SysError) throw new MdkError("exhausted", "root-mkdir", `cannot make ${path} in the container: ${error.message}`, { cause: error });
       throw error;
     } finally {
       closeSync(above);
@@ -129,7 +129,7 @@ function followLinks(root: number, path: string): string[] {
     walked.push(part);
     const target = readLink(root, walked.join("/"));
     if (target === null) continue;
-    if (++links > LINKS_MAX) throw new MdkError("root-links", `cannot make ${path} in the container: too many levels of symbolic links`);
+    if (++links > LINKS_MAX) throw new MdkError("invalid", "root-links", `cannot make ${path} in the container: too many levels of symbolic links`);
     if (target.startsWith("/")) walked.length = 0;
     else walked.pop();
     pending.push(...target.split("/").reverse());

@@ -3,7 +3,7 @@
  * is started first, so that its exec runs beside our own work; nothing lasts that `settle` could not take back.
  */
 import { closeSync, mkdirSync, writeFileSync } from "node:fs";
-import { EXIT, MdkError, messageOf } from "../../error.ts";
+import { MdkError, messageOf, type ErrorKind } from "../../error.ts";
 import { Descriptors } from "../../runtime/descriptors.ts";
 import { failureError } from "../../runtime/failure.ts";
 import {
@@ -51,6 +51,8 @@ export interface Started {
 
 /** Status that Docker gives a container whose start failed for a reason that is not the program's. */
 const START_FAILED_CODE = 128;
+/** … and for one that is (moby daemon/start.go, setExitCodeFromError). */
+const START_FAILED_CODES: Readonly<Partial<Record<ErrorKind, number>>> = { "no-program": 127, "not-executable": 126 };
 
 /**
  * Starts what `begin` has begun and closes all of its descriptors. Returns when the program runs. On any failure the
@@ -86,10 +88,10 @@ export async function startBegun(context: Context, begun: Begun, options: StartO
 function undo(context: Context, container: Container, launcher: Launcher | null, error: unknown): void {
   if (launcher !== null) abandonLauncher(launcher);
   awaitReleased(context, container.id);
-  const status = error instanceof MdkError ? error.status : null;
+  const code = START_FAILED_CODES[error instanceof MdkError ? error.kind : "start-failed"] ?? START_FAILED_CODE;
   // Docker's rules: what was set up whole and could not be invoked stays, as `Created`; with --rm nothing does.
-  const keep = (status === EXIT.cannotInvoke || status === EXIT.notFound) && !container.host.AutoRemove;
-  setError(context.database(), container.id, { code: status ?? START_FAILED_CODE, error: messageOf(error), keep });
+  const keep = code !== START_FAILED_CODE && !container.host.AutoRemove;
+  setError(context.database(), container.id, { code, error: messageOf(error), keep });
   clearRunDirectory(context, container.id);
   if (container.host.AutoRemove) removeLocked(context, container);
   else settleLocked(context, container.id);
@@ -154,7 +156,7 @@ function converse(context: Context, begun: Begun, talk: Conversation): number {
   if (init === null || cage === null) {
     // A step failed meanwhile: its report says which.
     awaitRunning(talk.report, () => {});
-    throw new MdkError("container-killed", "the container was killed while it was being set up");
+    throw new MdkError("unavailable", "container-killed", "the container was killed while it was being set up");
   }
   writeState(directory, {
     version: STATE_VERSION, protocol: PROTOCOL, boot: bootId(), pid: created.pid, pidStart: init.startTime, cage: init.parent, cageStart: cage.startTime,

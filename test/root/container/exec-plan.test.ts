@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { closeSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { statusOf } from "../../../src/cli/exit.ts";
 import { failureError } from "../../../src/runtime/failure.ts";
 import { planExec } from "../../../src/runtime/planner.ts";
 import { machineOf, seccompFilter } from "../../../src/runtime/seccomp.ts";
@@ -53,7 +54,7 @@ async function exec(args: string[], changes: Partial<ExecRequest> = {}): Promise
       if (report === null) break;
       if (!("failed" in report)) continue;
       const error = failureError(report.failed, { operation: "exec", args, cwd: made.cwd, steps: [], sourceOf: () => null, text: errnoText });
-      return { output: "", code: error.status ?? -1, error: error.message };
+      return { output: "", code: statusOf(error, -1), error: error.message };
     }
     const { code } = exited(started);
     return { output: readFileSync(join(folder, "output"), "utf8"), code, error: null };

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { detectCgroups } from "../../../src/cgroup/detect.ts";
 import { cgroupLayout } from "../../../src/engine/host/facts.ts";
+import { statusOf } from "../../../src/cli/exit.ts";
 import { failureError } from "../../../src/runtime/failure.ts";
 import { bindAttributes } from "../../../src/runtime/mount-options.ts";
 import type { PathKind } from "../../../src/runtime/mount-steps.ts";
@@ -102,7 +103,7 @@ function failureOf(started: ReturnType<typeof launch>, args: readonly string[], 
     if ("created" in report) sayGo(started.report);
     if ("failed" in report) {
       const error = failureError(report.failed, { operation: "run", args, cwd, steps, sourceOf: () => null, text: errnoText });
-      return `${error.status} ${error.message}`;
+      return `${statusOf(error, -1)} ${error.message}`;
     }
   }
 }
