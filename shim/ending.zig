@@ -8,6 +8,7 @@ const linux = @import("linux.zig");
 const Monitor = @import("monitor.zig").Monitor;
 const report = @import("report.zig");
 const stream = @import("stream.zig");
+const record = @import("record.zig");
 const sys = linux.sys;
 
 pub const Phase = enum {
@@ -44,7 +45,7 @@ pub fn begin(m: *Monitor, code: u8) void {
     for (m.kept.hold) |fd| linux.close(fd);
     m.kept.hold.len = 0;
     m.oom = m.oom_events >= 0 and oomKilled(m.oom_events);
-    const recorded = m.ready and m.record >= 0 and writeRecord(m);
+    const recorded = m.ready and m.record >= 0 and record.writeExit(m);
     // From here on the log may be the next run's.
     if (m.log) |*log| log.close();
     m.log = null;
@@ -142,27 +143,6 @@ noinline fn release(m: *Monitor) void {
     linux.close(m.run_lock);
     m.mounts = -1;
     m.run_lock = -1;
-}
-
-/// `exit` in the record directory: written aside and renamed into place. False: there is no space for it.
-fn writeRecord(m: *const Monitor) bool {
-    var time: [clock.max_length]u8 = undefined;
-    const finished = clock.now(&time);
-    var buffer: [160]u8 = undefined;
-    var length = linux.decimal(&buffer, "{\"version\":1,\"code\":", m.code).len;
-    length = linux.decimal(&buffer, append(&buffer, length, if (m.oom) ",\"oom\":true,\"lost\":" else ",\"oom\":false,\"lost\":"), if (m.log) |*log| log.dropped else 0).len;
-    for ([_][]const u8{ ",\"finished\":\"", finished, "\"}\n" }) |part| length = append(&buffer, length, part).len;
-    const flags: sys.O = .{ .ACCMODE = .WRONLY, .CREAT = true, .TRUNC = true, .CLOEXEC = true, .NOFOLLOW = true };
-    const file = linux.checkFd(sys.openat(m.record, "exit.tmp", flags, 0o600), "openat", "exit") catch return false;
-    const rc = sys.write(file, &buffer, length);
-    linux.close(file);
-    return sys.errno(rc) == .SUCCESS and rc == length and
-        sys.errno(sys.renameat(m.record, "exit.tmp", m.record, "exit")) == .SUCCESS;
-}
-
-fn append(buffer: []u8, length: usize, part: []const u8) []u8 {
-    @memcpy(buffer[length..][0..part.len], part);
-    return buffer[0 .. length + part.len];
 }
 
 /// Every process that the file names, until there is none. Bounded: one that hangs in the kernel cannot be waited for.

@@ -119,6 +119,7 @@ pub fn startRun(request: *launch.Request, run: *const plan.Run) noreturn {
 pub fn startExec(request: *launch.Request, exec: *const plan.Exec) noreturn {
     const m = &state;
     const child = setUp(request) catch fatal(request);
+    m.run_lock = number(exec.run_lock);
     const cgroup: ?i32 = if (exec.cgroup) |fd| number(fd) else null;
     const pid = check(linux.clone(0, cgroup, &m.process.fd), "clone3", "process") catch fatal(request);
     if (pid == 0) process.start(.{

@@ -56,6 +56,8 @@ pub const Exec = struct {
     cage: Fd,
     /// pidfd of init: its pid namespace becomes that of the process. Other namespaces are steps.
     init: Fd,
+    /// Lock of the exec's record, taken by the command: the monitor keeps it as long as the process lives.
+    run_lock: Fd,
     /// As Run.cgroup.
     cgroup: ?Fd,
     report: Fd,
@@ -76,7 +78,7 @@ pub const Monitor = struct {
     client_streams: u32,
     streams: Streams,
     log: ?Log,
-    /// Directory descriptor in which `exit` is written (tmp and rename); null: an exec has no record.
+    /// Directory descriptor in which `exit` is written (tmp and rename), and of an exec `process`, its pid.
     record: ?Fd,
     /// memory.events (v2) or memory.oom_control (v1) of the container: a positive oom_kill sets `oom`.
     oom: ?Fd,

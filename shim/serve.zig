@@ -9,6 +9,7 @@ const socket = @import("socket.zig");
 const stream = @import("stream.zig");
 const Timer = @import("timers.zig").Timer;
 const watch = @import("watch.zig");
+const record = @import("record.zig");
 const sys = linux.sys;
 
 pub fn serve(m: *Monitor) noreturn {
@@ -126,6 +127,7 @@ fn isTaken(m: *Monitor, kind: u8, came: i32) bool {
             var status: u32 = 0;
             _ = linux.wait(m.forerunner, &status, 0);
             m.forerunner = -1;
+            if (m.ready) record.noteProcess(m);
             return true;
         },
         cage.Up.ready => {
@@ -133,6 +135,7 @@ fn isTaken(m: *Monitor, kind: u8, came: i32) bool {
             m.ready = true;
             // The command does the same; the container has started even if it is killed now.
             if (m.record >= 0) _ = sys.renameat(m.record, "state.new", m.record, "state.json");
+            if (!m.contains_cage and m.forerunner < 0) record.noteProcess(m);
             // From here on nobody waits at the other end who would clean up.
             if (!m.client_cleans) m.channel.close();
         },

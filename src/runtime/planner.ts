@@ -51,6 +51,7 @@ export interface ExecInput {
   /** pidfds. */
   readonly cage: Fd;
   readonly init: Fd;
+  readonly runLock: Fd;
   readonly report: Fd;
   readonly cgroup: CgroupDescriptors;
   /** This kernel has keyrings (/proc/keys is there). */
@@ -129,6 +130,7 @@ export function planExec(input: ExecInput): Exec {
     monitor: input.monitor,
     cage: input.cage,
     init: input.init,
+    run_lock: input.runLock,
     cgroup: cgroup.v2,
     report: input.report,
     steps,

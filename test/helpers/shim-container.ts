@@ -1,5 +1,5 @@
 /** What the tests of the shim share: containers that are closed after each test, and looking at them from outside. */
-import { closeSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, readdirSync, readFileSync, openSync } from "node:fs";
 import type { Monitor, Plan, Step } from "../../src/runtime/plan.ts";
 import { check, libc } from "../../src/sys/ffi.ts";
 import { launch, parent, run, shimsOf, until, type Container, type Descriptors, type Options } from "./shim.ts";
@@ -80,10 +80,10 @@ export function exec(
   monitor: (d: Descriptors) => Partial<Monitor>,
   change: (plan: Plan) => Plan = (plan) => plan,
 ): ReturnType<typeof launch> {
-  const fds = [pidfd(parent(init)), pidfd(init)] as const;
+  const fds = [pidfd(parent(init)), pidfd(init), openSync("/dev/null", "r")] as const; // the last one where a record's lock would be
   const started = launch("exec", (d, report) => change({
     exec: {
-      id: "e", cage: d.add(fds[0]), init: d.add(fds[1]), cgroup: null, report,
+      id: "e", cage: d.add(fds[0]), init: d.add(fds[1]), run_lock: d.add(fds[2]), cgroup: null, report,
       monitor: { ...idleMonitor, ...monitor(d) },
       steps: [
         { created: { network: false } },

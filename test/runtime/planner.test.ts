@@ -31,7 +31,7 @@ function exec(changes: Partial<Parameters<typeof generateExec>[1]> = {}, input: 
     args: ["ls", "-l"], containerEnv: ["PATH=/usr/bin:/bin"], env: ["B=2"], workdir: null, user: USER, tty: false, privileged: false, oomScore: null, ...changes,
   }, HOST.capabilities);
   return {
-    id: "e".repeat(64), spec, process, monitor: { ...MONITOR, log: null, record: null, cleanup: [] }, cage: 20, init: 21, report: 2,
+    id: "e".repeat(64), spec, process, monitor: { ...MONITOR, log: null, record: null, cleanup: [] }, cage: 20, init: 21, runLock: 0, report: 2,
     cgroup: { v2: null, tasks: [15] }, keyrings: true, filter: "BgAAAAAA/38=", window: null, ...input,
   };
 }

@@ -18,6 +18,8 @@ export interface InspectFacts {
   /** The container's directory in the store. */
   readonly directory: string;
   readonly logPath: string;
+  /** Ids of the execs that run in it. */
+  readonly execs: readonly string[];
   /** `--size`: bytes of the container's own layer, and of its image; null: not asked for. */
   readonly size: { readonly own: number; readonly image: number } | null;
 }
@@ -33,7 +35,7 @@ export function inspectContainer(facts: InspectFacts): Record<string, unknown> {
     ResolvConfPath: `${directory}/resolv.conf`, HostnamePath: `${directory}/hostname`, HostsPath: `${directory}/hosts`,
     LogPath: container.host.LogConfig.Type === "json-file" ? facts.logPath : "",
     Name: `/${container.name}`, RestartCount: 0, Driver: "overlay2", Platform: "linux",
-    MountLabel: "", ProcessLabel: "", AppArmorProfile: "", ExecIDs: null, HostConfig: hostOf(container.host),
+    MountLabel: "", ProcessLabel: "", AppArmorProfile: "", ExecIDs: facts.execs.length === 0 ? null : facts.execs, HostConfig: hostOf(container.host),
     GraphDriver: {
       Data: {
         LowerDir: facts.layers.join(":"), UpperDir: `${directory}/upper`, WorkDir: `${directory}/work`,

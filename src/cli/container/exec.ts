@@ -36,6 +36,6 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   if (terminal && interactive && !detach && !isTerminal(0)) throw new CommandError(EXIT.failure, "not-a-terminal", "the input device is not a TTY");
   return endStatus(await execInContainer(context, findContainer(context, word), {
     args, env: environmentOf(flags, context.environment), workdir: flags.string("workdir"), user: flags.string("user"),
-    privileged: flags.bool("privileged"), terminal, interactive, detach, client: caller(), detachKeys: parseDetachKeys(flags.string("detach-keys")),
-  }), EXIT.failure);
+    privileged: flags.bool("privileged"), terminal, interactive,
+  }, { detach, client: caller(), detachKeys: parseDetachKeys(flags.string("detach-keys")) }), EXIT.failure);
 }

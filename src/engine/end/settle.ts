@@ -4,6 +4,7 @@
  * command or monitor left (reconcile). Every step can be repeated; the row changes last, so nothing is ever left that no
  * row names.
  */
+import { removeExecRecords } from "../../runtime/exec-record.ts";
 import { closeSync, existsSync, lstatSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { killGroup, removeGroup } from "../../cgroup/group.ts";
@@ -89,6 +90,7 @@ export function settleLocked(context: Context, id: string, close: Close = closeS
     tellLost(`${storePaths(context.root).container(id)}/${logName(id)}`, { lines: condition.record.lost, time: condition.record.finished });
   }
   const end = endOf(context, container, condition);
+  removeExecRecords(runPaths(context.runRoot).container(id));
   markEnded(context.database(), id, end.started === null ? "created" : "exited", end);
   checkpoint(context.database());
 }
@@ -140,6 +142,7 @@ function mark(context: Context, id: string): void {
 export function clearRunDirectory(context: Context, id: string): void {
   const directory = runPaths(context.runRoot).container(id);
   for (const name of ["state.json", "state.new", "exit", "exit.tmp", "attach"]) rmSync(`${directory}/${name}`, { force: true });
+  removeExecRecords(directory);
 }
 
 /**

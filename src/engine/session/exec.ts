@@ -27,21 +27,26 @@ import { planMonitor, type Streaming } from "../start/monitor-plan.ts";
 import { newId } from "../host/ids.ts";
 import { userOf } from "../start/root.ts";
 import { runPaths } from "../../store/paths.ts";
+import { createExecRecord, lockExecRecord, removeExecRecord, type ExecRequest } from "../../runtime/exec-record.ts";
 import { readCondition, type StateFile } from "../../runtime/state.ts";
 
-export interface ExecOptions {
-  readonly args: readonly string[];
-  readonly env: readonly string[];
-  /** Null: the container's own. */
-  readonly workdir: string | null;
-  readonly user: string | null;
-  readonly privileged: boolean;
-  readonly terminal: boolean;
-  readonly interactive: boolean;
+/** A process that was planned in a running container: its record is there, nothing runs yet. */
+export interface PlannedExec {
+  readonly id: string;
+  readonly container: Container;
+  readonly request: ExecRequest;
+  /** Where its record lies. */
+  readonly directory: string;
+}
+
+/** How it is started: who joins it. */
+export interface ExecStart {
   readonly detach: boolean;
   readonly detachKeys: Uint8Array;
   readonly client: Client;
 }
+
+type ExecOptions = ExecRequest & ExecStart;
 
 /** A process that was killed together with its container: as the shell says SIGKILL. */
 const KILLED_CODE = 137;
@@ -55,10 +60,26 @@ const ENDING_MS = 20;
  */
 const BEGIN_MS = 10_000;
 
-/** Runs the command and returns its exit status; 0 at once with `detach`, null when the user detaches. */
-export async function execInContainer(context: Context, container: Container, options: ExecOptions): Promise<SessionEnd> {
-  const condition = readCondition(runPaths(context.runRoot).container(container.id));
-  if (condition.kind !== "running") throw notRunning(container);
+/** Docker's `exec`: plans, starts, stays, and leaves no record of what it has seen the end of. Returns as `startExec`. */
+export async function execInContainer(context: Context, container: Container, request: ExecRequest, start: ExecStart): Promise<SessionEnd> {
+  const planned = planExecution(context, container, request);
+  const end = await startExec(context, planned, start);
+  if (!start.detach && end !== null) removeExecRecord(planned.directory);
+  return end;
+}
+
+/** Throws MdkError "not-running". */
+export function planExecution(context: Context, container: Container, request: ExecRequest): PlannedExec {
+  const directory = runPaths(context.runRoot).container(container.id);
+  if (readCondition(directory).kind !== "running") throw notRunning(container);
+  const id = newId();
+  return { id, container, request, directory: createExecRecord(directory, id, request, context.now()) };
+}
+
+/** Runs it and returns its exit status; 0 at once with `detach`, null when the user detaches. What could not be started leaves no record. */
+export async function startExec(context: Context, planned: PlannedExec, start: ExecStart): Promise<SessionEnd> {
+  const { container, directory } = planned;
+  const options: ExecOptions = { ...planned.request, ...start };
   const opened = new Set<number>();
   const keep = (descriptor: number): number => (opened.add(descriptor), descriptor);
   const release = (descriptor: number): void => {
@@ -66,12 +87,9 @@ export async function execInContainer(context: Context, container: Container, op
     closeSync(descriptor);
   };
   try {
-    const cage = openProcess(condition.state.cage, condition.state.cageStart);
-    if (cage === null) throw notRunning(container);
-    keep(cage);
-    const session = await launch(context, container, { ...options, state: condition.state, cage, keep, release }).catch((error: unknown) => {
-      // Whatever went wrong: in a container that is ending, everything does. A pidfd is readable when its process has ended.
-      throw pollReadable([cage], ENDING_MS) === null ? error : notRunning(container);
+    const session = await begin(context, planned, { ...options, keep, release }).catch((error: unknown) => {
+      removeExecRecord(directory);
+      throw error;
     });
     try {
       return options.detach ? 0 : await stay(context, container, session, options);
@@ -81,6 +99,19 @@ export async function execInContainer(context: Context, container: Container, op
   } finally {
     for (const descriptor of opened) closeSync(descriptor);
   }
+}
+
+async function begin(context: Context, planned: PlannedExec, work: Omit<Launching, "state" | "cage">): Promise<Session> {
+  const { container } = planned;
+  const condition = readCondition(runPaths(context.runRoot).container(container.id));
+  if (condition.kind !== "running") throw notRunning(container);
+  const cage = openProcess(condition.state.cage, condition.state.cageStart);
+  if (cage === null) throw notRunning(container);
+  work.keep(cage);
+  return await launch(context, planned, { ...work, state: condition.state, cage }).catch((error: unknown) => {
+    // Whatever went wrong: in a container that is ending, everything does. A pidfd is readable when its process has ended.
+    throw pollReadable([cage], ENDING_MS) === null ? error : notRunning(container);
+  });
 }
 
 function notRunning(container: Container): MdkError {
@@ -102,7 +133,7 @@ interface Session {
   readonly socket: number | null;
 }
 
-async function launch(context: Context, container: Container, work: Launching): Promise<Session> {
+async function launch(context: Context, { id, container, directory }: PlannedExec, work: Launching): Promise<Session> {
   const launcher = spawnLauncher(context.runRoot, "exec");
   const channel = new Channel(launcher.channel);
   try {
@@ -119,7 +150,9 @@ async function launch(context: Context, container: Container, work: Launching): 
     const descriptors = new Descriptors();
     let plan: Exec;
     try {
-      plan = await makePlan(context, container, { ...work, init, report: theirs, descriptors, attached: pair?.[1] ?? null, spec, process });
+      const lock = keep(lockExecRecord(directory));
+      const record = keep(openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY));
+      plan = await makePlan(context, container, { ...work, id, record, lock, init, report: theirs, descriptors, attached: pair?.[1] ?? null, spec, process });
       sendPlan(launcher, { exec: plan }, descriptors.fds);
     } finally {
       closeSync(theirs);
@@ -172,6 +205,10 @@ function userIn(root: number, word: string, groupAdd: readonly string[]): Return
 }
 
 interface PlanInput extends Launching {
+  readonly id: string;
+  /** The directory of its record. */
+  readonly record: number;
+  readonly lock: number;
   readonly init: number;
   readonly report: number;
   readonly descriptors: Descriptors;
@@ -195,12 +232,12 @@ async function makePlan(context: Context, container: Container, input: PlanInput
     clientCleans: !input.detach,
   };
   const monitor = planMonitor({
-    descriptors, keep, streaming, monitorGroup: monitorGroup(cgroups, dirname(container.cgroup)), listener: null, record: null, oomFile: null, holds: [],
+    descriptors, keep, streaming, monitorGroup: monitorGroup(cgroups, dirname(container.cgroup)), listener: null, record: input.record, oomFile: null, holds: [],
     log: null, cleanup: [], tellAfterCleanup: false,
   });
   const filter = input.privileged ? null : await seccompFilter(spec, machine(), process.capabilities.bounding);
   return planExec({
-    id: newId(), spec, process, monitor, cage: descriptors.add(input.cage), init: descriptors.add(input.init), report: descriptors.add(input.report),
+    id: input.id, spec, process, monitor, cage: descriptors.add(input.cage), init: descriptors.add(input.init), runLock: descriptors.add(input.lock), report: descriptors.add(input.report),
     cgroup: {
       v2: group.v2 === null ? null : open(group.v2, constants.O_RDONLY | constants.O_DIRECTORY),
       tasks: group.tasks.map((path) => open(path, constants.O_WRONLY)),

@@ -40,7 +40,7 @@ async function exec(args: string[], changes: Partial<ExecRequest> = {}): Promise
   const filter = await seccompFilter(spec, machineOf(process.arch) ?? "x86_64", made.capabilities.bounding);
   const started = launch("exec", (d, report) => ({
     exec: planExec({
-      id: "e", spec, process: { ...made, rlimits: [] }, cage: d.add(cage), init: d.add(init), report, cgroup: { v2: null, tasks: [] }, keyrings: true,
+      id: "e", spec, process: { ...made, rlimits: [] }, cage: d.add(cage), init: d.add(init), runLock: d.add(openSync("/dev/null", "r")), report, cgroup: { v2: null, tasks: [] }, keyrings: true,
       filter, window: null,
       monitor: {
         ...MONITOR, tasks: [], listener: null, client: null, log: null, record: null, oom: null, cleanup: [], tell_after_cleanup: false,
