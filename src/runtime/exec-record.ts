@@ -2,13 +2,13 @@
  * Records of execs, below the run directory of their container and gone with its run:
  *
  *     <run root>/<container>/exec/<id>/  config.json  what was asked for, written when it was planned
- *                                        lock         held by its monitor as long as the process lives
+ *                                        lock         held by its monitor as long as the process lives; "r" in it: it runs
  *                                        process      its pid, written by its monitor
  *                                        exit         how it ended, written by its monitor
  *
  * A client that waits takes its record away in the end; others are kept for who asks later (`docker exec -d` and the API).
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import { isPathLocked, tryLockFile } from "../sys/lock.ts";
 import type { ExitRecord } from "./state.ts";
@@ -31,7 +31,7 @@ export interface ExecState {
   readonly request: ExecRequest;
   /** `lost`: its monitor was killed, nobody knows how it ended. */
   readonly word: "created" | "running" | "ended" | "lost";
-  /** Host pid; 0 unless running. */
+  /** Host pid; 0 unless running, and for the moment in which its monitor notes it. */
   readonly pid: number;
   /** Null until it has ended. */
   readonly code: number | null;
@@ -48,6 +48,11 @@ export function lockExecRecord(directory: string): number {
   const lock = tryLockFile(`${directory}/lock`);
   if (lock === null) throw new MdkError("conflict", "exec-running", "this exec has been started already");
   return lock;
+}
+
+/** For who started it and has heard that it runs. */
+export function markExecRunning(lock: number): void {
+  writeSync(lock, "r", 0);
 }
 
 /** Writes the record and returns its directory. `container`: its run directory. Takes away what ended long ago. */
@@ -72,8 +77,9 @@ export function readExec(container: string, id: string): ExecState | null {
   const exit = read<ExitRecord>(`${directory}/exit`);
   if (exit !== null) return { id, request, word: "ended", pid: 0, code: exit.code };
   const pid = read<number>(`${directory}/process`) ?? 0;
-  if (held && pid > 0) return { id, request, word: "running", pid, code: null };
-  return { id, request, word: pid > 0 ? "lost" : "created", pid: 0, code: null };
+  const begun = pid > 0 || (statSync(`${directory}/lock`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  if (held && begun) return { id, request, word: "running", pid, code: null };
+  return { id, request, word: begun ? "lost" : "created", pid: 0, code: null };
 }
 
 /** Ids of the records of a container. */

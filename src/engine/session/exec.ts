@@ -27,7 +27,7 @@ import { planMonitor, type Streaming } from "../start/monitor-plan.ts";
 import { newId } from "../host/ids.ts";
 import { userOf } from "../start/root.ts";
 import { runPaths } from "../../store/paths.ts";
-import { createExecRecord, lockExecRecord, removeExecRecord, type ExecRequest } from "../../runtime/exec-record.ts";
+import { createExecRecord, lockExecRecord, markExecRunning, removeExecRecord, type ExecRequest } from "../../runtime/exec-record.ts";
 import { readCondition, type StateFile } from "../../runtime/state.ts";
 
 /** A process that was planned in a running container: its record is there, nothing runs yet. */
@@ -148,9 +148,9 @@ async function launch(context: Context, { id, container, directory }: PlannedExe
     const [report, theirs] = socketpair();
     keep(report);
     const descriptors = new Descriptors();
+    const lock = keep(lockExecRecord(directory));
     let plan: Exec;
     try {
-      const lock = keep(lockExecRecord(directory));
       const record = keep(openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY));
       plan = await makePlan(context, container, { ...work, id, record, lock, init, report: theirs, descriptors, attached: pair?.[1] ?? null, spec, process });
       sendPlan(launcher, { exec: plan }, descriptors.fds);
@@ -161,7 +161,7 @@ async function launch(context: Context, { id, container, directory }: PlannedExe
     try {
       const deadline = monotonicMs() + BEGIN_MS;
       awaitCreated(report, launcher, deadline);
-      awaitRunning(report, () => {}, deadline);
+      awaitRunning(report, () => markExecRunning(lock), deadline);
     } catch (error) {
       throw error instanceof ShimFailure ? tell(error, plan, process) : error;
     }

@@ -6,7 +6,7 @@ import { findContainer } from "../../../src/engine/container/find.ts";
 import { planExecution, startExec, type ExecStart } from "../../../src/engine/session/exec.ts";
 import { inspectExec, runningExecs } from "../../../src/engine/session/inspect.ts";
 import type { Container } from "../../../src/store/containers.ts";
-import { until } from "../../helpers/mdk.ts";
+import { statusOf, until } from "../../helpers/mdk.ts";
 import { busybox, useBusyboxWorld, world } from "../../helpers/busybox-world.ts";
 
 useBusyboxWorld();
@@ -33,9 +33,9 @@ test("one that is planned is created, runs when it is started, and tells its sta
   const planned = planExecution(context, container, request("sh", "-c", "while [ ! -e /go ]; do sleep 0.02; done; exit 6"));
   expect(inspectExec(context, container, planned.id)).toMatchObject({ word: "created", pid: 0, code: null, request: { args: ["sh", "-c", expect.any(String)] } });
   expect(await startExec(context, planned, start(true))).toBe(0);
-  const state = inspectExec(context, container, planned.id)!;
-  expect(state).toMatchObject({ word: "running", code: null });
-  expect(existsSync(`/proc/${state.pid}`)).toBe(true);
+  expect(inspectExec(context, container, planned.id)).toMatchObject({ word: "running", code: null });
+  await until(() => inspectExec(context, container, planned.id)!.pid > 0, "its pid");
+  expect(statusOf(inspectExec(context, container, planned.id)!.pid, "Name")).toBe("sh");
   expect(runningExecs(context, container)).toEqual([planned.id]);
   expect(JSON.parse(world.ok("inspect", "-f", "{{json .ExecIDs}}", "planned"))).toEqual([planned.id]);
   world.ok("exec", "planned", "touch", "/go");
@@ -69,6 +69,7 @@ test("a killed monitor of an exec is one whose end nobody knows", async () => {
   const { context, container } = running("lost");
   const planned = planExecution(context, container, request("sleep", "1000"));
   await startExec(context, planned, start(true));
+  await until(() => inspectExec(context, container, planned.id)!.pid > 0, "its pid");
   const { pid } = inspectExec(context, container, planned.id)!;
   const monitor = Number(/^PPid:\s*(\d+)/m.exec(await Bun.file(`/proc/${pid}/status`).text())?.[1]);
   process.kill(monitor, "SIGKILL");
