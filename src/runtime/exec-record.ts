@@ -1,14 +1,14 @@
 /**
  * Records of execs, below the run directory of their container and gone with its run:
  *
- *     <run root>/<container>/exec/<id>/  config.json  what was asked for, written when it was planned
- *                                        lock         held by its monitor as long as the process lives; "r" in it: it runs
+ *     <run root>/<container>/exec/<id>/  record       what was asked for, written when it was planned; locked by its monitor as long as
+ *                                                     the process lives; a newline at its end: it has run
  *                                        process      its pid, written by its monitor
  *                                        exit         how it ended, written by its monitor
  *
  * A client that waits takes its record away in the end; others are kept for who asks later (`docker exec -d` and the API).
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { existsSync, fstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import { isPathLocked, tryLockFile } from "../sys/lock.ts";
 import type { ExitRecord } from "./state.ts";
@@ -38,46 +38,45 @@ export interface ExecState {
 }
 
 const directoryOf = (container: string, id: string): string => `${container}/exec/${id}`;
+const recordOf = (directory: string): string => `${directory}/record`;
+/** What a record's directory holds, the monitor's drafts among it. */
+const NAMES = ["record", "process", "process.tmp", "exit", "exit.tmp"];
 
-/** Ended ones are kept this long for who asks (as Docker's), and so many at most are looked through for that. */
+/** Ended ones are kept this long for who asks (as Docker's). */
 const KEPT_MS = 5 * 60_000;
-const LOOKED_AT_MAX = 32;
 
-/** Opens its lock, taken: whoever keeps the descriptor lives, or is the command that starts it. */
+/** Writes the record and returns its directory. `container`: its run directory. */
+export function createExecRecord(container: string, id: string, request: ExecRequest): string {
+  const directory = directoryOf(container, id);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(recordOf(directory), JSON.stringify(request), { mode: 0o600 });
+  return directory;
+}
+
+/** Opens the record, locked: whoever keeps the descriptor lives, or is the command that starts it. */
 export function lockExecRecord(directory: string): number {
-  const lock = tryLockFile(`${directory}/lock`);
+  const lock = tryLockFile(recordOf(directory));
   if (lock === null) throw new MdkError("conflict", "exec-running", "this exec has been started already");
   return lock;
 }
 
 /** For who started it and has heard that it runs. */
 export function markExecRunning(lock: number): void {
-  writeSync(lock, "r", 0);
-}
-
-/** Writes the record and returns its directory. `container`: its run directory. Takes away what ended long ago. */
-export function createExecRecord(container: string, id: string, request: ExecRequest, now: Date): string {
-  const directory = directoryOf(container, id);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  writeFileSync(`${directory}/config.json`, JSON.stringify(request), { mode: 0o600 });
-  for (const other of listExecs(container).slice(0, LOOKED_AT_MAX)) {
-    const exit = statSync(`${directoryOf(container, other)}/exit`, { throwIfNoEntry: false });
-    if (exit !== undefined && now.getTime() - exit.mtimeMs > KEPT_MS) removeExecRecord(directoryOf(container, other));
-  }
-  return directory;
+  writeSync(lock, "\n", fstatSync(lock).size);
 }
 
 /** Null: there is no such record. Takes no lock and changes nothing. */
 export function readExec(container: string, id: string): ExecState | null {
   const directory = directoryOf(container, id);
-  const request = read<ExecRequest>(`${directory}/config.json`);
-  if (request === null) return null;
+  const text = readText(recordOf(directory));
+  if (text === null) return null;
+  const request = JSON.parse(text) as ExecRequest;
   // In this order: whose lock is free has written its record before, or never will.
-  const held = isPathLocked(`${directory}/lock`);
-  const exit = read<ExitRecord>(`${directory}/exit`);
-  if (exit !== null) return { id, request, word: "ended", pid: 0, code: exit.code };
-  const pid = read<number>(`${directory}/process`) ?? 0;
-  const begun = pid > 0 || (statSync(`${directory}/lock`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  const held = isPathLocked(recordOf(directory));
+  const exit = readText(`${directory}/exit`);
+  if (exit !== null) return { id, request, word: "ended", pid: 0, code: (JSON.parse(exit) as ExitRecord).code };
+  const pid = Number(readText(`${directory}/process`) ?? 0);
+  const begun = pid > 0 || text.endsWith("\n");
   if (held && begun) return { id, request, word: "running", pid, code: null };
   return { id, request, word: begun ? "lost" : "created", pid: 0, code: null };
 }
@@ -87,8 +86,22 @@ export function listExecs(container: string): string[] {
   return existsSync(`${container}/exec`) ? readdirSync(`${container}/exec`) : [];
 }
 
+/** Takes away what ended long ago: for who adds one that stays. */
+export function pruneExecRecords(container: string, now: Date): void {
+  for (const id of listExecs(container)) {
+    const exit = statSync(`${directoryOf(container, id)}/exit`, { throwIfNoEntry: false });
+    if (exit !== undefined && now.getTime() - exit.mtimeMs > KEPT_MS) removeExecRecord(directoryOf(container, id));
+  }
+}
+
 export function removeExecRecord(directory: string): void {
-  rmSync(directory, { recursive: true, force: true });
+  for (const name of NAMES) rmSync(`${directory}/${name}`, { force: true });
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    // Gone with the container's run meanwhile.
+    if ((error as { code?: string }).code !== "ENOENT") throw error;
+  }
 }
 
 /** All of a container's: its run is over. */
@@ -96,9 +109,9 @@ export function removeExecRecords(container: string): void {
   if (existsSync(`${container}/exec`)) rmSync(`${container}/exec`, { recursive: true, force: true });
 }
 
-function read<T>(path: string): T | null {
+function readText(path: string): string | null {
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as T;
+    return readFileSync(path, "utf8");
   } catch {
     return null;
   }

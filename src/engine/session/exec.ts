@@ -27,7 +27,7 @@ import { planMonitor, type Streaming } from "../start/monitor-plan.ts";
 import { newId } from "../host/ids.ts";
 import { userOf } from "../start/root.ts";
 import { runPaths } from "../../store/paths.ts";
-import { createExecRecord, lockExecRecord, markExecRunning, removeExecRecord, type ExecRequest } from "../../runtime/exec-record.ts";
+import { createExecRecord, lockExecRecord, markExecRunning, pruneExecRecords, removeExecRecord, type ExecRequest } from "../../runtime/exec-record.ts";
 import { readCondition, type StateFile } from "../../runtime/state.ts";
 
 /** A process that was planned in a running container: its record is there, nothing runs yet. */
@@ -73,7 +73,7 @@ export function planExecution(context: Context, container: Container, request: E
   const directory = runPaths(context.runRoot).container(container.id);
   if (readCondition(directory).kind !== "running") throw notRunning(container);
   const id = newId();
-  return { id, container, request, directory: createExecRecord(directory, id, request, context.now()) };
+  return { id, container, request, directory: createExecRecord(directory, id, request) };
 }
 
 /** Runs it and returns its exit status; 0 at once with `detach`, null when the user detaches. What could not be started leaves no record. */
@@ -92,6 +92,7 @@ export async function startExec(context: Context, planned: PlannedExec, start: E
       throw error;
     });
     try {
+      if (options.detach) pruneExecRecords(runPaths(context.runRoot).container(container.id), context.now());
       return options.detach ? 0 : await stay(context, container, session, options);
     } finally {
       session.channel.close();
