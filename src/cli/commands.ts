@@ -1,17 +1,5 @@
 /** The command tree: names and one-line summaries here, everything else in one file a command, loaded when it is called. */
-import type { Command } from "./grammar/flags.ts";
-
-export interface Entry {
-  readonly summary: string;
-  readonly load: () => Promise<{ readonly command: Command }>;
-  /** Not in the help: called by mdk itself. */
-  readonly hidden?: boolean;
-}
-
-export interface Group {
-  readonly summary: string;
-  readonly commands: Readonly<Record<string, Entry>>;
-}
+import type { Entry, Group } from "./grammar/tree.ts";
 
 const attach: Entry = { summary: "Attach local standard input, output, and error streams to a running container", load: () => import("./container/attach.ts") };
 const create: Entry = { summary: "Create a new container", load: () => import("./container/create.ts") };
@@ -40,7 +28,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   info: { summary: "Display system-wide information", load: () => import("./system/info.ts") },
   attach, create, export: exportContainer, inspect, kill, logs, rm, rmi, start, stop, wait,
   clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./system/clean.ts") },
-  completion: { summary: "Generate the autocompletion script for the specified shell", load: () => import("./system/completion.ts") },
+  completion: { summary: "Generate the autocompletion script for the specified shell", load: async () => ({ command: (await import("./system/completion.ts")).completionCommand({ commands: COMMANDS, groups: GROUPS }) }) },
 };
 
 export const GROUPS: Readonly<Record<string, Group>> = {

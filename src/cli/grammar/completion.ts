@@ -2,8 +2,8 @@
  * Completion scripts made from the command tables: a table of words that three short programs look up. What stands on the
  * line decides: names of commands, flags of the command after a "-", and names of containers and images, which mdk is asked for.
  */
-import { COMMANDS, GROUPS, type Entry } from "../commands.ts";
-import { shownFlags } from "./help.ts";
+import { shownFlags } from "./flags.ts";
+import type { Entry, Tree } from "./tree.ts";
 
 export const SHELLS = ["bash", "fish", "zsh"] as const;
 type Shell = (typeof SHELLS)[number];
@@ -20,18 +20,18 @@ interface Line {
   readonly operands: readonly ("containers" | "images")[];
 }
 
-export async function completionScript(shell: Shell): Promise<string> {
-  const lines = await readLines();
+export async function completionScript(shell: Shell, tree: Tree): Promise<string> {
+  const lines = await readLines(tree);
   return { bash, fish, zsh }[shell](lines);
 }
 
-async function readLines(): Promise<readonly Line[]> {
+async function readLines({ commands: top, groups }: Tree): Promise<readonly Line[]> {
   const listed = (entries: Readonly<Record<string, { readonly summary: string; readonly hidden?: boolean }>>): Line["commands"] =>
     Object.entries(entries).filter(([, { hidden }]) => hidden !== true).map(([name, { summary }]) => [name, summary] as const);
   const globals = { flags: [["--config", ""], ["--debug", ""], ["--root", ""], ["--run-root", ""], ["--version", ""], ["--help", ""]] as const, valued: ["--config", "--root", "--run-root"] };
-  const lines: Line[] = [{ path: "", commands: listed({ ...COMMANDS, ...GROUPS }), ...globals, operands: [] }];
-  for (const [name, entry] of Object.entries(COMMANDS)) lines.push(await lineOf(name, entry));
-  for (const [group, { commands }] of Object.entries(GROUPS)) {
+  const lines: Line[] = [{ path: "", commands: listed({ ...top, ...groups }), ...globals, operands: [] }];
+  for (const [name, entry] of Object.entries(top)) lines.push(await lineOf(name, entry));
+  for (const [group, { commands }] of Object.entries(groups)) {
     lines.push({ path: group, commands: listed(commands), flags: [["--help", ""]], valued: [], operands: [] });
     for (const [name, entry] of Object.entries(commands)) if (entry.hidden !== true) lines.push(await lineOf(`${group} ${name}`, entry));
   }

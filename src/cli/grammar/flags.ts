@@ -21,6 +21,11 @@ export interface Flag {
   readonly check?: (value: string) => string | null;
 }
 
+/** Those that the help tells of, by their names. */
+export function shownFlags(flags: readonly Flag[]): readonly Flag[] {
+  return flags.filter(({ missing, hidden }) => missing !== true && hidden !== true).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 /** What a command declares. Loaded lazily: one file a command. */
 export interface Command {
   /** Docker's usage line without the program: "run [OPTIONS] IMAGE [COMMAND] [ARG...]". */

@@ -1,7 +1,8 @@
 /** Help pages in Docker's form: its first lines, then citty's tables of options and commands, made from the tables of flags. */
 import { defineCommand, renderUsage, type ArgsDef, type CommandDef } from "citty";
-import { COMMANDS, GROUPS, type Entry, type Group } from "../commands.ts";
-import type { Command, Flag } from "./flags.ts";
+import { COMMANDS, GROUPS } from "../commands.ts";
+import { shownFlags, type Command, type Flag } from "./flags.ts";
+import type { Entry, Group } from "./tree.ts";
 
 /** `mdk --help`. */
 export async function programHelp(globals: readonly Flag[]): Promise<string> {
@@ -45,11 +46,6 @@ function section(text: string): string {
     [`${name.startsWith("--") ? "    " : ""}${name.replace(/=<(\w+)>$/, " $1")}`, help] as const);
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, help]) => `  ${name.padEnd(width)}   ${help}`.trimEnd()).join("\n");
-}
-
-/** Those that the help tells of, by their names. */
-export function shownFlags(flags: readonly Flag[]): readonly Flag[] {
-  return flags.filter(({ missing, hidden }) => missing !== true && hidden !== true).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function argsOf(flags: readonly Flag[]): ArgsDef {

@@ -1,6 +1,7 @@
 /** From operands to a command: groups, unknown names, names that Docker has and mdk does not yet. */
 import { EXIT } from "../exit.ts";
-import { COMMANDS, GROUPS, MISSING, NEVER, type Entry } from "../commands.ts";
+import { COMMANDS, GROUPS, MISSING, NEVER } from "../commands.ts";
+import type { Entry } from "./tree.ts";
 import { nearest, type Command, type Flag } from "./flags.ts";
 import { print, printable, printError } from "../output/text.ts";
 

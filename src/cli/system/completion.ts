@@ -1,9 +1,10 @@
-/** `mdk completion SHELL`. */
+/** `mdk completion SHELL`, of the tree that it is a part of. */
 import { EXIT, CommandError } from "../exit.ts";
 import type { Command } from "../grammar/flags.ts";
+import type { Tree } from "../grammar/tree.ts";
 import { print } from "../output/text.ts";
 
-export const command: Command = {
+export const completionCommand = (tree: Tree): Command => ({
   usage: "completion SHELL",
   summary: "Generate the autocompletion script for the specified shell (bash, fish, zsh)",
   flags: [],
@@ -13,7 +14,7 @@ export const command: Command = {
     const { completionScript, SHELLS } = await import("../grammar/completion.ts");
     const shell = SHELLS.find((name) => name === operands[0]);
     if (shell === undefined) throw new CommandError(EXIT.failure, "unknown-shell", `unsupported shell ${JSON.stringify(operands[0])}: must be one of ${SHELLS.join(", ")}`);
-    print(await completionScript(shell));
+    print(await completionScript(shell, tree));
     return 0;
   },
-};
+});

@@ -3,6 +3,8 @@ import { expect, test } from "bun:test";
 import { COMMANDS, GROUPS } from "../../../src/cli/commands.ts";
 import { completionScript, SHELLS } from "../../../src/cli/grammar/completion.ts";
 
+const TREE = { commands: COMMANDS, groups: GROUPS };
+
 /** What bash would complete at the end of the line. `mdk` itself is a function that knows two containers and an image. */
 function bash(script: string, line: string): string[] {
   const driver = `${script}
@@ -18,7 +20,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
 }
 
 test("bash completes commands, flags, containers and images", async () => {
-  const script = await completionScript("bash");
+  const script = await completionScript("bash", TREE);
   const complete = (line: string): string[] => bash(script, line);
   expect(complete("mdk ru")).toEqual(["run"]);
   expect(complete("mdk ")).toEqual(expect.arrayContaining(["container", "exec", "images", "ps", "run"]));
@@ -35,7 +37,7 @@ test("bash completes commands, flags, containers and images", async () => {
 
 test("each script names every command that is there", async () => {
   for (const shell of SHELLS) {
-    const script = await completionScript(shell);
+    const script = await completionScript(shell, TREE);
     for (const name of [...Object.keys(COMMANDS), ...Object.keys(GROUPS)]) expect(script).toMatch(new RegExp(`[' ]${name}[' ]`));
     expect(script).not.toContain("cleanup");
   }

@@ -1,0 +1,19 @@
+/** What a tree of commands is made of: names, one-line summaries, and how each is loaded when it is called. */
+import type { Command } from "./flags.ts";
+
+export interface Entry {
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: Command }>;
+  /** Not in the help: called by mdk itself. */
+  readonly hidden?: boolean;
+}
+
+export interface Group {
+  readonly summary: string;
+  readonly commands: Readonly<Record<string, Entry>>;
+}
+
+export interface Tree {
+  readonly commands: Readonly<Record<string, Entry>>;
+  readonly groups: Readonly<Record<string, Group>>;
+}
