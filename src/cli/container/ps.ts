@@ -1,5 +1,5 @@
 /** `mdk ps`. */
-import { listRunning, listSummaries, readDetails, type Summary } from "../../engine/container/list.ts";
+import { listRunning, summarizeContainers, readDetails, type Summary } from "../../engine/container/list.ts";
 import type { Container } from "../../store/containers.ts";
 import { bridgedOf } from "../../spec/network.ts";
 import { ago, dockerDate, humanStatus } from "../output/human.ts";
@@ -79,7 +79,7 @@ async function run({ context, flags }: Invocation): Promise<number> {
   const filters = texts.length === 0 ? null : await (await import("./ps-filters.ts")).parsePsFilters(context, texts, details);
   const all = flags.bool("all") || last !== null || filters?.all === true;
   // Who asks for those before or after another one means the order among all.
-  const listed = await listSummaries(context, { all: all || texts.some((text) => /^(before|since)=/.test(text)) });
+  const listed = await summarizeContainers(context, { all: all || texts.some((text) => /^(before|since)=/.test(text)) });
   const chosen = filters === null ? listed : filters.choose(listed);
   const running = all ? chosen : chosen.filter(({ status }) => status.word === "running");
   const found = last === null ? running : running.slice(0, last);

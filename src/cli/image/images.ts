@@ -1,5 +1,5 @@
 /** `mdk images`. */
-import { listSummaries, type ImageSummary } from "../../engine/image/list.ts";
+import { summarizeImages, type ImageSummary } from "../../engine/image/list.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { ago, dockerDate } from "../output/human.ts";
 import { printRows, type Row } from "../output/rows.ts";
@@ -33,7 +33,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const how = { full: flags.bool("no-trunc"), now: context.now() };
   const texts = flags.list("filter");
   const pattern = operands[0] || null;
-  const all = listSummaries(context);
+  const all = summarizeImages(context);
   const filtered = texts.length === 0 && pattern === null ? all : all.filter((await import("./images-filters.ts")).parseImageFilters(context, texts, pattern));
   const rows = filtered.map((summary) => rowOf(summary, how));
   const format = flags.string("format");

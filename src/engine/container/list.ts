@@ -11,7 +11,7 @@ export interface Summary {
 }
 
 /** Newest first. `all`: those too that cannot be running. */
-export async function listSummaries(context: Context, { all }: { readonly all: boolean }): Promise<Summary[]> {
+export async function summarizeContainers(context: Context, { all }: { readonly all: boolean }): Promise<Summary[]> {
   const summaries = read(context, all);
   const known = new Set(summaries.map(({ container }) => container.id));
   const unsettled = summaries.some(({ status }) => status.unsettled) || findOrphans(context, known).length > 0;
@@ -26,7 +26,7 @@ export async function listRunning(context: Context): Promise<string[]> {
   const active = listActive(context.database()).map(({ id }) => id);
   // Others are starting, have just ended, or were left behind: they are looked at as a whole.
   if (runningOf(context.runRoot, active).size < active.length || findOrphans(context, new Set(active)).length > 0) {
-    return (await listSummaries(context, { all: false })).filter(({ status }) => status.word === "running").map(({ container }) => container.id);
+    return (await summarizeContainers(context, { all: false })).filter(({ status }) => status.word === "running").map(({ container }) => container.id);
   }
   return active;
 }

@@ -23,7 +23,7 @@ export interface ImageSummary {
 }
 
 /** The newest first. */
-export function listSummaries(context: Context): ImageSummary[] {
+export function summarizeImages(context: Context): ImageSummary[] {
   const database = context.database();
   const tags = groupById(listTags(database));
   const digests = groupById(listDigests(database));

@@ -5,7 +5,7 @@ import { kernelRelease } from "../../sys/kernel.ts";
 import { listImages } from "../../store/images.ts";
 import type { Context } from "../context.ts";
 import { cgroupParent } from "../host/identity.ts";
-import { listSummaries } from "../container/list.ts";
+import { summarizeContainers } from "../container/list.ts";
 
 export interface SystemFacts {
   /** Of this store on this host, the same at every call: a UUID. */
@@ -35,7 +35,7 @@ export interface SystemFacts {
 }
 
 export async function readSystem(context: Context): Promise<SystemFacts> {
-  const containers = await listSummaries(context, { all: true });
+  const containers = await summarizeContainers(context, { all: true });
   const cgroups = context.cgroups();
   const has = (name: string): boolean => findController(cgroups, name) !== null;
   const memory = findController(cgroups, "memory");

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createContext, type Context } from "../../../src/engine/context.ts";
-import { listSummaries } from "../../../src/engine/image/list.ts";
+import { summarizeImages } from "../../../src/engine/image/list.ts";
 import { pull } from "../../../src/engine/image/pull.ts";
 import { digestOf } from "../../../src/image/digest.ts";
 import { archive, directory, file } from "../../helpers/archive.ts";
@@ -38,7 +38,7 @@ function serve(answer: Answer): FakeRegistry {
 async function expectRefusal(answer: Answer, message: string | RegExp): Promise<FakeRegistry> {
   const server = serve(answer);
   await expect(pull(context, `${server.host}/x`)).rejects.toThrow(message);
-  expect(listSummaries(context)).toEqual([]);
+  expect(summarizeImages(context)).toEqual([]);
   const left = ["layers", "blobs/sha256", "tmp"].flatMap((name) => readdirSync(join(context.root, name)));
   expect(left.filter((name) => name !== "pull.lock" && name !== "empty")).toEqual([]);
   return server;
@@ -135,7 +135,7 @@ describe("trouble on the way", () => {
       return new Response(short ? layer.subarray(0, 20_000) : layer);
     }));
     await pull(context, `${server.host}/x`);
-    expect(listSummaries(context)).toHaveLength(1);
+    expect(summarizeImages(context)).toHaveLength(1);
   });
 
   rootTest("a manifest, a token and a blob at a byte now and then are given up", async () => {
@@ -154,14 +154,14 @@ describe("trouble on the way", () => {
       await expect(pull(context, `${server.host}/x`, { patienceMs: 200 })).rejects.toThrow("the registry sends too slowly: given up");
       expect(performance.now() - begun).toBeLessThan(20_000);
     }
-    expect(listSummaries(context)).toEqual([]);
+    expect(summarizeImages(context)).toEqual([]);
   });
 
   rootTest("429 and 503 are waited out", async () => {
     let count = 0;
     const server = serve((path) => (count++ < 2 ? new Response("", { status: count === 1 ? 429 : 503 }) : serveImage(honest, path)));
     await pull(context, `${server.host}/x`);
-    expect(listSummaries(context)).toHaveLength(1);
+    expect(summarizeImages(context)).toHaveLength(1);
   });
 
   rootTest("an endless redirect, and one to another scheme, are refused", async () => {

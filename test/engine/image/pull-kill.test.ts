@@ -8,7 +8,7 @@ import { closeSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createContext } from "../../../src/engine/context.ts";
-import { listSummaries } from "../../../src/engine/image/list.ts";
+import { summarizeImages } from "../../../src/engine/image/list.ts";
 import { layerDirectories } from "../../../src/engine/image/layers.ts";
 import { pull } from "../../../src/engine/image/pull.ts";
 import { mountLayers } from "../../../src/layer/overlay.ts";
@@ -67,7 +67,7 @@ function countCalls(trace: string): Map<string, number> {
 
 function linesOf(root: string): string[][] {
   const context = createContext({ root, runRoot: root, environment: {}, now: () => new Date() });
-  return listSummaries(context).map(({ id }) => {
+  return summarizeImages(context).map(({ id }) => {
     const view = mountLayers(layerDirectories(context, id), mkdtempSync(join(folder, "empty-")));
     try {
       return run("python3", "test/helpers/snapshot.py", `/proc/${process.pid}/fd/${view}/.`).trim().split("\n");

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createContext, type Context } from "../../../src/engine/context.ts";
-import { listSummaries } from "../../../src/engine/image/list.ts";
+import { summarizeImages } from "../../../src/engine/image/list.ts";
 import { pull, type PullOptions } from "../../../src/engine/image/pull.ts";
 import { archive, directory, file } from "../../helpers/archive.ts";
 import { makeAuthority, token } from "../../helpers/authority.ts";
@@ -57,7 +57,7 @@ describe("certificates", () => {
 
   rootTest("of an authority that nobody named are refused, and the error says what to do", async () => {
     await expect(pullByTls(() => ({}))).rejects.toThrow(/certificate of registry\.localhost:\d+ cannot be verified/);
-    expect(listSummaries(context)).toEqual([]);
+    expect(summarizeImages(context)).toEqual([]);
   });
 
   rootTest("of an authority in certs.d, or in SSL_CERT_FILE, are trusted", async () => {
@@ -67,7 +67,7 @@ describe("certificates", () => {
       return {};
     });
     await pullByTls(() => ({}), { SSL_CERT_FILE: join(keys, "ca.crt") });
-    expect(listSummaries(context)).toHaveLength(2);
+    expect(summarizeImages(context)).toHaveLength(2);
   });
 
   rootTest("do not matter to a registry that was named insecure, which may also speak plain HTTP", async () => {
@@ -77,7 +77,7 @@ describe("certificates", () => {
     try {
       await expect(pull(context, `${name}/x`)).rejects.toThrow(name);
       await pull(context, `${name}/x`, { insecureRegistries: [name] });
-      expect(listSummaries(context)).toHaveLength(2);
+      expect(summarizeImages(context)).toHaveLength(2);
     } finally {
       server.stop(true);
     }
@@ -101,7 +101,7 @@ describe("a real registry that asks who comes", () => {
       await expect(pull(context, `${registry.host}/private:1`)).rejects.toThrow("pull access denied for");
       await expect(pull(context, `${registry.host}/private:1`, { configFile: login(registry.host, "wrong") })).rejects.toThrow("pull access denied for");
       await pull(context, `${registry.host}/private:1`, { configFile: login(registry.host, "secret") });
-      expect(listSummaries(context)).toHaveLength(1);
+      expect(summarizeImages(context)).toHaveLength(1);
     } finally {
       await registry.stop();
     }
@@ -127,7 +127,7 @@ describe("a real registry that asks who comes", () => {
       await expect(pull(context, `${registry.host}/library/private:1`)).rejects.toThrow("pull access denied");
       await pull(context, `${registry.host}/library/private:1`);
       expect(issued).toBe(2);
-      expect(listSummaries(context)).toHaveLength(1);
+      expect(summarizeImages(context)).toHaveLength(1);
     } finally {
       await registry.stop();
       service.stop(true);

@@ -4,7 +4,7 @@ import { closeSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createContext, type Context } from "../../../src/engine/context.ts";
-import { listSummaries } from "../../../src/engine/image/list.ts";
+import { summarizeImages } from "../../../src/engine/image/list.ts";
 import { imageJson } from "../../../src/api/json/image.ts";
 import { inspectImage } from "../../../src/engine/image/inspect.ts";
 import { pull } from "../../../src/engine/image/pull.ts";
@@ -126,7 +126,7 @@ describe("an image in the store", () => {
     expect(statuses[0]).toBe("1");
     expect(statuses.filter((status) => status === "Pull complete")).toHaveLength(2);
     expect((await pull(context, name)).upToDate).toBe(true);
-    expect(listSummaries(context)).toMatchObject([{ repository: `${registry.host}/known`, tag: "1", digest: first.digest, size: 8 }]);
+    expect(summarizeImages(context)).toMatchObject([{ repository: `${registry.host}/known`, tag: "1", digest: first.digest, size: 8 }]);
     const byDigest = `${registry.host}/known@${first.digest}`;
     for (const word of [name, byDigest, first.id, first.id.slice(7, 19)]) {
       expect(imageJson(inspectImage(context, word))).toMatchObject({ Id: first.id, RepoTags: [name], RepoDigests: [byDigest], Config: { Cmd: ["/bin/true"], Env: expect.arrayContaining(["A=b"]) } });
@@ -185,7 +185,7 @@ describe("pulls at once", () => {
       await Bun.sleep(delayMs);
       child.kill("SIGKILL");
       await child.exited;
-      for (const { repository, tag } of listSummaries(context)) expect(snapshotOf(`${repository}:${tag}`, []).length).toBe(901);
+      for (const { repository, tag } of summarizeImages(context)) expect(snapshotOf(`${repository}:${tag}`, []).length).toBe(901);
     }
     await pull(context, name);
     expect(snapshotOf(name, []).length).toBe(901);
@@ -200,7 +200,7 @@ describe("pulls at once", () => {
     const progress = { start: () => {}, layer: () => abort.abort() };
     await expect(pull(context, name, { signal: abort.signal, progress })).rejects.toThrow("context canceled");
     expect(leftovers()).toEqual([]);
-    expect(listSummaries(context)).toEqual([]);
+    expect(summarizeImages(context)).toEqual([]);
   });
 });
 
@@ -214,7 +214,7 @@ rootTest("onto a disk that is too small: one sentence, and nothing left", async 
     context = createContext({ root: join(disk, "root"), runRoot: disk, environment: {}, now: () => new Date() });
     await expect(pull(context, name)).rejects.toThrow("no space left on device");
     expect(leftovers()).toEqual([]);
-    expect(listSummaries(context)).toEqual([]);
+    expect(summarizeImages(context)).toEqual([]);
   } finally {
     // The database stays open to the end of the process.
     run("umount", "--lazy", disk);

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createContext, type Context } from "../../../src/engine/context.ts";
-import { listSummaries } from "../../../src/engine/image/list.ts";
+import { summarizeImages } from "../../../src/engine/image/list.ts";
 import { removeImage } from "../../../src/engine/image/remove.ts";
 import type { Digest } from "../../../src/image/digest.ts";
 import { addImage, findImage } from "../../../src/store/images.ts";
@@ -57,9 +57,9 @@ test("one of several names goes alone; an id with several repositories needs for
   add("1", "docker.io/user/other", "3", ["aaa"]);
   expect(remove("one:2")).toEqual(["untagged one:2"]);
   expect(() => remove(hex("1"))).toThrow("conflict: unable to delete 111111111111 (must be forced) - image is referenced in multiple repositories");
-  expect(listSummaries(context).filter(({ repository }) => repository === "user/other")).toMatchObject([{ tag: "3" }]);
+  expect(summarizeImages(context).filter(({ repository }) => repository === "user/other")).toMatchObject([{ tag: "3" }]);
   expect(remove(hex("1"), true).at(-1)).toContain("deleted");
-  expect(listSummaries(context)).toEqual([]);
+  expect(summarizeImages(context)).toEqual([]);
 });
 
 test("a container keeps its image; with force its names go, and it stays nameless", () => {
@@ -69,14 +69,14 @@ test("a container keeps its image; with force its names go, and it stays nameles
   expect(() => remove("1111")).toThrow("conflict: unable to delete 111111111111 (must be forced) - image is being used by stopped container cccccccccccc");
   expect(() => remove("1111", true)).toThrow("cannot be forced");
   expect(remove("one", true)).toEqual(["untagged one:latest", "untagged one@sha256:ddddddddddddddddddd"]);
-  expect(listSummaries(context)).toMatchObject([{ repository: null, tag: null }]);
+  expect(summarizeImages(context)).toMatchObject([{ repository: null, tag: null }]);
   expect(layersLeft()).toEqual(["aaa"]);
 });
 
 test("a tag that moved leaves its old image without one", () => {
   add("1", "docker.io/library/one", "latest", ["aaa"]);
   add("2", "docker.io/library/one", "latest", ["bbb"]);
-  expect(listSummaries(context).map(({ id: image, tag }) => [image.at(-1), tag]).sort()).toEqual([["1", null], ["2", "latest"]]);
+  expect(summarizeImages(context).map(({ id: image, tag }) => [image.at(-1), tag]).sort()).toEqual([["1", null], ["2", "latest"]]);
 });
 
 test("words lead to images as Docker's do: whole ids, names, prefixes of ids, and never to two", () => {
