@@ -67,7 +67,7 @@ export function createGroup(
 export function describe(cgroups: Cgroups, path: string): Group {
   const at = (hierarchy: Hierarchy | null): string | null => (hierarchy === null ? null : `${hierarchy.mountpoint}/${path}`);
   const v2 = at(findUnified(cgroups));
-  const directories = cgroups.hierarchies.map((hierarchy) => `${hierarchy.mountpoint}/${path}`);
+  const directories = directoriesOf(cgroups, path);
   const memory = findController(cgroups, "memory");
   const first = v2 ?? directories[0];
   return {
@@ -77,6 +77,12 @@ export function describe(cgroups: Cgroups, path: string): Group {
     procs: first === undefined ? null : `${first}/cgroup.procs`,
     directories,
   };
+}
+
+/** In every hierarchy. A path that names no group of its own is a mistake, and "" the worst of all: everybody's processes are there. */
+function directoriesOf(cgroups: Cgroups, path: string): string[] {
+  if (path.split("/").some((part) => part === "" || part === "." || part === "..")) throw new Error(`${JSON.stringify(path)} is no path of a cgroup`);
+  return cgroups.hierarchies.map(({ mountpoint }) => `${mountpoint}/${path}`);
 }
 
 /** Where monitors live: what the plan's Monitor takes. */
@@ -106,9 +112,9 @@ export function listGroups(cgroups: Cgroups, parent: string): string[] {
  */
 export function removeGroup(cgroups: Cgroups, path: string): void {
   const errors: unknown[] = [];
-  for (const { mountpoint } of cgroups.hierarchies) {
+  for (const directory of directoriesOf(cgroups, path)) {
     try {
-      removeTree(`${mountpoint}/${path}`);
+      removeTree(directory);
     } catch (error) {
       errors.push(error);
     }
@@ -121,7 +127,7 @@ export function removeGroup(cgroups: Cgroups, path: string): void {
  * where processes outlive that (uninterruptible sleep).
  */
 export function killGroup(cgroups: Cgroups, path: string): void {
-  const directories = cgroups.hierarchies.map(({ mountpoint }) => `${mountpoint}/${path}`);
+  const directories = directoriesOf(cgroups, path);
   const unified = findUnified(cgroups);
   if (unified !== null && isEmpty(`${unified.mountpoint}/${path}`, directories)) return;
   // Linux 5.14: atomic, forks included.

@@ -42,7 +42,7 @@ export interface Container extends ContainerLine {
   readonly host: HostConfig;
   /** What HostConfig says of mounts, resolved when the container was made. */
   readonly mounts: readonly UserMount[];
-  /** Path of its cgroup below every hierarchy's mount, "mdk/<id>": since it was last started, else where it would be. */
+  /** Path of its cgroup below every hierarchy's mount, "mdk/<id>": since it was last started, else where it would be; "": the row is of a store from before rows had it. */
   readonly cgroup: string;
   /** Made by `run` and not yet past `go`: vanishes when its start is cut off. */
   readonly transient: boolean;

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createContext } from "../../src/engine/context.ts";
+import { removeContainer } from "../../src/engine/container/remove.ts";
 import { findContainers, listLines } from "../../src/store/containers.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import type { Digest } from "../../src/image/digest.ts";
@@ -48,6 +49,16 @@ test("a store of version 1 keeps images, names and containers, and has the shape
   const [layer] = layersOf(database, image!.id);
   const digest = layer!.diffId as unknown as Digest;
   expect(findLayer(database, { diffId: digest, chainId: digest, blob: digest })).toBeNull();
+});
+
+test("containers of version 1, whose rows name no cgroup, are removed without a look at any", () => {
+  const root = join(folder, "root");
+  ensureStore(root);
+  writeFileSync(storePaths(root).database, readFileSync(kept(1)));
+  const cgroups = (): never => { throw new Error("cgroups were looked at"); };
+  const context = { ...createContext({ root, runRoot: join(folder, "run"), environment: {}, now: () => new Date() }), cgroups };
+  for (const name of ["made", "ran"]) removeContainer(context, findContainers(context.database(), name)[0]!, { force: true });
+  expect(listLines(context.database(), "all")).toEqual([]);
 });
 
 test("many that open it at once all find the steps taken, once", async () => {

@@ -109,6 +109,8 @@ function endOf(context: Context, container: Container, condition: Condition): Pa
 function releaseHost(context: Context, container: Container, condition: Condition, close: Close): void {
   const firewall = detachNetwork(context, container);
   if (firewall !== null) close(firewall);
+  // Of a store from before rows had it: nobody knows where it was; `clean` finds it below the parent.
+  if (container.cgroup === "") return;
   const cgroups = context.cgroups();
   // A monitor that wrote its record saw the last process go.
   if (condition.kind !== "ended") killGroup(cgroups, container.cgroup);
