@@ -8,10 +8,10 @@
  *
  * A client that waits takes its record away in the end; others are kept for who asks later (`docker exec -d` and the API).
  */
-import { existsSync, fstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import { isPathLocked, tryLockFile } from "../sys/lock.ts";
-import type { ExitRecord } from "./state.ts";
+import { runRootError, type ExitRecord } from "./state.ts";
 
 /** What was asked for. */
 export interface ExecRequest {
@@ -45,19 +45,30 @@ const NAMES = ["record", "process", "process.tmp", "exit", "exit.tmp"];
 /** Ended ones are kept this long for who asks (as Docker's). */
 const KEPT_MS = 5 * 60_000;
 
-/** Writes the record and returns its directory. `container`: its run directory. */
+/** Writes the record and returns its directory; on failure nothing of it is left. `container`: its run directory. */
 export function createExecRecord(container: string, id: string, request: ExecRequest): string {
   const directory = directoryOf(container, id);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  writeFileSync(recordOf(directory), JSON.stringify(request), { mode: 0o600 });
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    writeFileSync(recordOf(directory), JSON.stringify(request), { mode: 0o600 });
+  } catch (error) {
+    if (existsSync(directory)) removeExecRecord(directory);
+    throw runRootError(error);
+  }
   return directory;
 }
 
-/** Opens the record, locked: whoever keeps the descriptor lives, or is the command that starts it. */
-export function lockExecRecord(directory: string): number {
+/** Opens the record, locked: whoever keeps the descriptor lives, or is the command that starts it. Throws Docker's sentences for one that was started before. */
+export function lockExecRecord(directory: string, id: string): number {
   const lock = tryLockFile(recordOf(directory));
-  if (lock === null) throw new MdkError("conflict", "exec-running", "this exec has been started already");
-  return lock;
+  if (lock === null) throw new MdkError("conflict", "exec-started", `Error: Exec command ${id} is already running`);
+  if (!hasBegun(directory) && !existsSync(`${directory}/exit`)) return lock;
+  closeSync(lock);
+  throw new MdkError("conflict", "exec-started", `Error: Exec command ${id} has already run`);
+}
+
+function hasBegun(directory: string): boolean {
+  return existsSync(`${directory}/process`) || readText(recordOf(directory))?.endsWith("\n") === true;
 }
 
 /** For who started it and has heard that it runs. */
@@ -69,7 +80,8 @@ export function markExecRunning(lock: number): void {
 export function readExec(container: string, id: string): ExecState | null {
   const directory = directoryOf(container, id);
   const text = readText(recordOf(directory));
-  if (text === null) return null;
+  // Empty: it is just being written, or who wrote it was killed.
+  if (text === null || text === "") return null;
   const request = JSON.parse(text) as ExecRequest;
   // In this order: whose lock is free has written its record before, or never will.
   const held = isPathLocked(recordOf(directory));
@@ -99,8 +111,9 @@ export function removeExecRecord(directory: string): void {
   try {
     rmdirSync(directory);
   } catch (error) {
-    // Gone with the container's run meanwhile.
-    if ((error as { code?: string }).code !== "ENOENT") throw error;
+    // Gone with the container's run meanwhile; or its monitor, whom nobody reads any more, just noted its end.
+    const { code } = error as { code?: string };
+    if (code !== "ENOENT" && code !== "ENOTEMPTY") throw error;
   }
 }
 

@@ -115,12 +115,17 @@ export function isHeld(directory: string): boolean {
   return isPathLocked(runLockPath(directory));
 }
 
+/** For node's error of a write that has no room, or no right. */
+export function runRootError(error: unknown): MdkError {
+  return new MdkError("exhausted", "run-root", `cannot write to the run root: ${(error as Error).message}`, { cause: error, hint: "make room there, or choose another directory with --run-root" });
+}
+
 /** Before a start's row is written, under its op lock: what a reboot took away can be told from what was never there. */
 export function markBegun(opLock: number, root: string): void {
   try {
     writeSync(opLock, begunBy(root), 0);
   } catch (error) {
-    throw new MdkError("exhausted", "run-root", `cannot write to the run root: ${(error as Error).message}`, { cause: error, hint: "make room there, or choose another directory with --run-root" });
+    throw runRootError(error);
   }
 }
 

@@ -88,7 +88,8 @@ export async function startExec(context: Context, planned: PlannedExec, start: E
   };
   try {
     const session = await begin(context, planned, { ...options, keep, release }).catch((error: unknown) => {
-      removeExecRecord(directory);
+      // One that was started before keeps the record of that start.
+      if (!(error instanceof MdkError && error.code === "exec-started")) removeExecRecord(directory);
       throw error;
     });
     try {
@@ -149,9 +150,10 @@ async function launch(context: Context, { id, container, directory }: PlannedExe
     const [report, theirs] = socketpair();
     keep(report);
     const descriptors = new Descriptors();
-    const lock = keep(lockExecRecord(directory));
+    let lock: number;
     let plan: Exec;
     try {
+      lock = keep(lockExecRecord(directory, id));
       const record = keep(openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY));
       plan = await makePlan(context, container, { ...work, id, record, lock, init, report: theirs, descriptors, attached: pair?.[1] ?? null, spec, process });
       sendPlan(launcher, { exec: plan }, descriptors.fds);

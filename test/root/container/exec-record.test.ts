@@ -1,6 +1,6 @@
 /** Execs as a server uses them: planned, started and looked at by different calls; what is left of them, and when it goes. */
 import { expect, test } from "bun:test";
-import { existsSync, openSync, readdirSync } from "node:fs";
+import { existsSync, openSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { createContext, type Context } from "../../../src/engine/context.ts";
 import { findContainer } from "../../../src/engine/container/find.ts";
 import { planExecution, startExec, type ExecStart } from "../../../src/engine/session/exec.ts";
@@ -63,6 +63,32 @@ test("whoever sees the end leaves no record, nor does what could not be started;
   await expect(startExec(context, late, start(true))).rejects.toThrow("is not running");
   expect(() => planExecution(context, container, request("true"))).toThrow("is not running");
   world.ok("rm", "tidy");
+});
+
+test("one that was started is not started again, and its record stays that of its one run", async () => {
+  const { context, container } = running("once");
+  const planned = planExecution(context, container, request("sh", "-c", "while [ ! -e /go ]; do sleep 0.02; done; exit 6"));
+  await startExec(context, planned, start(true));
+  await expect(startExec(context, planned, start(true))).rejects.toThrow(`Error: Exec command ${planned.id} is already running`);
+  expect(inspectExec(context, container, planned.id)).toMatchObject({ word: "running" });
+  world.ok("exec", "once", "touch", "/go");
+  await until(() => inspectExec(context, container, planned.id)?.word === "ended", "its end");
+  await expect(startExec(context, planned, start(true))).rejects.toThrow(`Error: Exec command ${planned.id} has already run`);
+  expect(inspectExec(context, container, planned.id)).toMatchObject({ word: "ended", code: 6 });
+  world.ok("rm", "-f", "once");
+});
+
+test("a record that could not be written leaves nothing; one whose writer was killed is none", () => {
+  const { context, container } = running("torn");
+  const exec = `${world.runRoot}/${container.id}/exec`;
+  writeFileSync(exec, "in the way");
+  expect(() => planExecution(context, container, request("true"))).toThrow("cannot write to the run root: ");
+  rmSync(exec);
+  const planned = planExecution(context, container, request("true"));
+  truncateSync(`${planned.directory}/record`);
+  expect(inspectExec(context, container, planned.id)).toBeNull();
+  expect(world.inspect("torn", ".ExecIDs")).toBe("[]");
+  world.ok("rm", "-f", "torn");
 });
 
 test("a killed monitor of an exec is one whose end nobody knows", async () => {
