@@ -3,7 +3,7 @@ import { EXIT, CommandError } from "../exit.ts";
 import { closeSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import { MdkError } from "../../error.ts";
-import type { ContainerConfig, CreateRequest, HostConfig } from "../../spec/container.ts";
+import type { ContainerConfig, CreateRequest, HostConfig, Ulimit } from "../../spec/container.ts";
 import { cpuCount } from "../../engine/host/facts.ts";
 import { decodeHostConfig } from "../../spec/decode.ts";
 import { parseUlimit } from "../../spec/limits.ts";
@@ -79,7 +79,7 @@ function hostOf(flags: Values, config: ContainerConfig): HostConfig {
     Memory: flags.bytes("memory"), MemorySwap: flags.bytes("memory-swap"), MemoryReservation: flags.bytes("memory-reservation"),
     NanoCpus: flags.nano("cpus"), CpuShares: flags.int("cpu-shares"), CpuPeriod: flags.int("cpu-period"), CpuQuota: flags.int("cpu-quota"),
     CpusetCpus: flags.string("cpuset-cpus"), CpusetMems: flags.string("cpuset-mems"), PidsLimit: flags.int("pids-limit"),
-    Ulimits: refusing(() => listOf(flags, "ulimit")?.map(parseUlimit)), ShmSize: flags.bytes("shm-size"),
+    Ulimits: refusing(() => ulimitsOf(flags)), ShmSize: flags.bytes("shm-size"),
   });
 }
 
@@ -101,6 +101,12 @@ function listOf(flags: Values, name: string): readonly string[] | null {
 function pairsOf(flags: Values, name: string, separator: string): Record<string, string> | null {
   const list = listOf(flags, name);
   return list === null ? null : Object.fromEntries(list.map((text) => { const [key, value] = splitAt(text, separator); return [key, value ?? ""]; }));
+}
+
+/** One a name, the last one given, in the order of names (docker/cli, opts/ulimit.go). */
+function ulimitsOf(flags: Values): readonly Ulimit[] | null {
+  const limits = new Map(flags.list("ulimit").map(parseUlimit).map((limit) => [limit.Name, limit]));
+  return limits.size === 0 ? null : [...limits.values()].sort((a, b) => (a.Name < b.Name ? -1 : 1));
 }
 
 function networkOf(flags: Values): string {

@@ -29,6 +29,9 @@ export function sprintf(format: string, values: readonly Value[]): string {
   return new Printing(format, values).run();
 }
 
+/** Of a width, a precision (fmt/print.go, tooLarge). */
+const NUMBER_MAX = 1e6;
+
 class Printing {
   readonly #format: string;
   readonly #values: readonly Value[];
@@ -82,11 +85,13 @@ class Printing {
   #number(): number | null | undefined {
     if (this.#format[this.#at] !== "*") {
       const digits = this.#match(/\d+/y);
+      // Go's parsenum gives up, and with it the rest of the format, at a digit behind more than a million.
+      if (Number(digits.slice(0, -1)) > NUMBER_MAX) this.#at = this.#format.length;
       return digits === "" ? undefined : Number(digits);
     }
     this.#at++;
     const value = this.#values[this.#next++];
-    return typeof value === "number" && Math.abs(value) <= 1e6 ? value : null;
+    return typeof value === "number" && Math.abs(value) <= NUMBER_MAX ? value : null;
   }
 
   #verb(): string {

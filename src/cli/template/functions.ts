@@ -106,8 +106,12 @@ function truncate(value: Value, most: Value): Value {
   return bytes.length <= Number(most) ? text(value) : bytes.toString("utf8", 0, Number(most)).replace(/\ufffd$/, "");
 }
 
+/** Blanks that are no mistake of the template's: a terminal, and the memory, end before. */
+const PAD_MAX = 1 << 24;
+
 function pad(value: Value, before: Value, after: Value): Value {
   if (value !== "" && (Number(before) < 0 || Number(after) < 0)) throw new Problem("strings: negative Repeat count");
+  if (Number(before) > PAD_MAX || Number(after) > PAD_MAX) throw new Problem("strings: Repeat output length overflow");
   return value === "" ? "" : `${" ".repeat(Number(before))}${text(value)}${" ".repeat(Number(after))}`;
 }
 

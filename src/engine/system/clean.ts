@@ -8,7 +8,7 @@ import { killGroup, killMonitors, listGroups, removeGroup } from "../../cgroup/g
 import { removeParent } from "../../cgroup/parent.ts";
 import { openFirewall, removeBridge, restoreSysctl } from "../../network/bridge.ts";
 import { networkNames } from "../../network/names.ts";
-import { listContainers } from "../../store/containers.ts";
+import { listContainers, type Container } from "../../store/containers.ts";
 import { checkpoint, transaction } from "../../store/database.ts";
 import { readNetwork, takeSysctls } from "../../store/leases.ts";
 import { NETLINK_ROUTE, openNetlink } from "../../sys/netlink.ts";
@@ -35,19 +35,35 @@ export function cleanHost(context: Context): Cleaned {
       problems.push(messageOf(error));
     }
   };
-  const removed: string[] = [];
-  for (const container of listContainers(context.database(), "all")) {
-    attempt(() => {
-      removeContainer(context, container, { force: true });
-      removed.push(container.id);
-    });
-  }
+  const removed = removeAll(context, problems);
   attempt(() => reconcile(context, { all: true, problem: (error) => void problems.push(messageOf(error)) }));
   attempt(() => problems.push(...cleanNetwork(context)));
   attempt(() => cleanGroups(context));
   attempt(() => cleanRunRoot(context));
   checkpoint(context.database());
   return { containers: removed, problems };
+}
+
+/** Returns who went. On a full disk those who hold nothing go once others have made room: what fails for want of it is tried again. */
+function removeAll(context: Context, problems: string[]): string[] {
+  const removed: string[] = [];
+  let waiting = listContainers(context.database(), "all");
+  for (let before = -1; waiting.length > 0 && removed.length > before; ) {
+    before = removed.length;
+    const failed: [container: Container, error: unknown][] = [];
+    for (const container of waiting) {
+      try {
+        removeContainer(context, container, { force: true });
+        removed.push(container.id);
+      } catch (error) {
+        failed.push([container, error]);
+      }
+    }
+    const full = (error: unknown): boolean => error instanceof MdkError && error.code === "store-full";
+    waiting = removed.length > before ? failed.filter(([, error]) => full(error)).map(([container]) => container) : [];
+    problems.push(...failed.filter(([container]) => !waiting.includes(container)).map(([, error]) => messageOf(error)));
+  }
+  return removed;
 }
 
 function cleanNetwork(context: Context): string[] {

@@ -27,6 +27,16 @@ test("text/template: what Go prints, and what Go says of what is none", () => {
   }
 });
 
+/** What go1.26.8's fmt says. */
+test("a width or precision that no output is meant to have ends the format, as Go's does", () => {
+  const print = (template: string): string => render(() => compileTemplate(template).document({}, SHAPE));
+  for (const format of ["%1000000000d|", "%-99999999999d", "%.1000000000d", "%9999999999999[1]d b", "%1000001"]) {
+    expect(print(`{{printf "a${format}" 1}}`)).toBe("a%!(NOVERB)%!(EXTRA int=1)");
+  }
+  expect(print('{{len (printf "%1000001d|" 1)}} {{len (printf "%.1000001d" 1)}}')).toBe("1000002 1000001");
+  expect(print('{{pad "x" 9007199254740991 1}}')).toContain("error calling pad: strings: Repeat output length overflow");
+});
+
 /** A container's inspect as far as these templates look at it. */
 const CONTAINER = {
   Id: "23c943e8dacb", Name: "/c1", State: { Status: "running", Running: true, Paused: false, Pid: 23599, ExitCode: 0, Error: "" },

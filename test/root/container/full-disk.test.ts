@@ -47,6 +47,17 @@ rootTest("what runs on a full disk is stopped, removed and cleaned away", async 
   expect([out, err]).toEqual(["one\n0\none\n0\ntwo\n0\n0\nroom\nmdk.db.reserve\n", ""]);
 });
 
+rootTest("clean takes all away though room is made only by the last that goes", async () => {
+  const { out, err } = await onSmallDisk(`
+    mdk run --name big ${image} dd if=/dev/zero of=/file bs=1024 count=2048 2>/dev/null
+    for name in one two three; do mdk create --name $name ${image} true >/dev/null; done
+    rm $small/root/mdk.db.reserve
+    dd if=/dev/zero of=$small/fill bs=4096 2>/dev/null
+    dd if=/dev/zero of=$small/rest bs=1 2>/dev/null
+    mdk rm one 2>/dev/null; echo $?; mdk clean -f | wc -l; mdk ps -aq; rm $small/fill $small/rest`);
+  expect([out, err]).toEqual(["1\n4\n", ""]);
+});
+
 rootTest("a log whose end a full disk has cost says so, though there never was room for it again", async () => {
   const { out, err } = await onSmallDisk(`
     mdk run -d --name writer ${image} sh -c 'echo begun; sleep 1; i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i + 1)); done' >/dev/null

@@ -38,6 +38,7 @@ const SEEN: readonly (readonly [flags: readonly string[], script: string, seen: 
   [["--group-add", "27", "--group-add", "4242"], "id -G", "0 10 27 4242"],
   [["-u", "1000:1000", "--group-add", "50"], "id -G", "1000 50"],
   [["--ulimit", "nofile=100:200"], "ulimit -n; ulimit -Hn", "100\n200"],
+  [["--ulimit", "nofile=8", "--ulimit", "core=0", "--ulimit", "nofile=100:200"], "ulimit -n; ulimit -Hn; ulimit -c", "100\n200\n0"],
   [["--ulimit", "core=0", "--ulimit", "fsize=1048576"], "ulimit -c; ulimit -f", "0\n2048"],
   [["--sysctl", "net.core.somaxconn=77", "--sysctl", "kernel.msgmax=4096"], "cat /proc/sys/net/core/somaxconn /proc/sys/kernel/msgmax", "77\n4096"],
   [["--sysctl", "net.ipv4.ip_unprivileged_port_start=1024"], "cat /proc/sys/net/ipv4/ip_unprivileged_port_start", "1024"],
