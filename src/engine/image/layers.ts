@@ -42,11 +42,13 @@ export function layerDirectories(context: Context, imageId: string): string[] {
 /**
  * What a container's root is mounted of. Below the image lies a layer of mdk's own with the directories and files that every
  * container has something mounted on, so that an image without them (a static program and nothing else) does not get them
- * into each container's upper: that takes time at every start and end, and would look like a change of the user's.
+ * into each container's upper: that takes time at every start and end, and would look like a change of the user's. And /.dockerenv, by
+ * which programs tell that they are in a container (moby, daemon/initlayer).
  */
 export function rootLayers(context: Context, imageId: string): string[] {
   const paths = storePaths(context.root);
-  const made = `${paths.layer(MOUNTS_LAYER)}/made`;
+  // Named anew when more is made: what is there already stays.
+  const made = `${paths.layer(MOUNTS_LAYER)}/made-2`;
   if (!existsSync(made)) makeMountsLayer(paths.layerTree(MOUNTS_LAYER), made);
   return [...layerDirectories(context, imageId), paths.layerTree(MOUNTS_LAYER)];
 }
@@ -58,9 +60,9 @@ function makeMountsLayer(tree: string, made: string): void {
     mkdirSync(tree + directory, { recursive: true });
     chmodSync(tree + directory, 0o755);
   }
-  for (const file of ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]) {
+  for (const file of ["/.dockerenv", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]) {
     writeFileSync(tree + file, "", { flag: "a" });
-    chmodSync(tree + file, 0o644);
+    chmodSync(tree + file, 0o755);
   }
   writeFileSync(made, "", { flag: "a" });
 }

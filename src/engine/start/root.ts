@@ -4,7 +4,7 @@
  * RESOLVE_IN_ROOT: the image's links lead nowhere else.
  */
 import {
-  chmodSync, chownSync, closeSync, constants, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, utimesSync,
+  chmodSync, chownSync, closeSync, constants, existsSync, fchmodSync, fstatSync, lstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, utimesSync,
 } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { mountOverlay, probeOverlay } from "../../layer/overlay.ts";
@@ -178,5 +178,15 @@ export function ensureMountPoint(root: number, path: string, kind: "file" | "dir
   if (isThere(root, path)) return;
   const parts = followLinks(root, path);
   ensureRootDirectory(root, (kind === "directory" ? parts : parts.slice(0, -1)).join("/"));
-  if (kind === "file") closeSync(openInRoot(root, parts.join("/"), O_CREAT | O_WRONLY, 0o644, RESOLVE.NO_MAGICLINKS));
+  if (kind === "file") makeFile(root, parts.join("/"));
+}
+
+/** Empty and 0755 whatever the caller's umask, as runc makes it. */
+function makeFile(root: number, path: string): void {
+  const file = openInRoot(root, path, O_CREAT | O_WRONLY, 0o755, RESOLVE.NO_MAGICLINKS);
+  try {
+    fchmodSync(file, 0o755);
+  } finally {
+    closeSync(file);
+  }
 }

@@ -1,6 +1,6 @@
 /** `mdk run`: exit statuses and what the flags do, seen from inside the container and by the host. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { startWorld } from "../../helpers/mdk.ts";
@@ -138,6 +138,28 @@ test("what mounts need under them is not the container's own: an image without /
   world.ok("start", "-a", id);
   expect(readdirSync(upper)).toEqual([]);
   expect(world.inspect(id, ".GraphDriver.Data.LowerDir")).toMatch(/^[^:]*\/layers\/[0-9a-f]{12}\/d$/);
+  world.ok("rm", id);
+});
+
+test("/.dockerenv says that this is a container, to whoever asks; what an image has there stays, wherever it leads", () => {
+  const { stdout } = Bun.spawnSync(["sh", "-c", 'umask 077; exec "$@"', "sh", ...world.words("run", "--rm", "-u", "1000", "--read-only", busybox, "stat", "-c", "%U %a %s", "/.dockerenv")], { stdin: "ignore" });
+  expect(stdout.toString()).toBe("root 755 0\n");
+  for (const target of [".dockerenv", "../../../../../../../../tmp/mdk-escaped"]) {
+    const id = world.ok("create", busybox, "readlink", "/.dockerenv");
+    mkdirSync(join(world.root, "containers", id, "upper"), { recursive: true });
+    symlinkSync(target, join(world.root, "containers", id, "upper/.dockerenv"));
+    expect(world.ok("start", "-a", id)).toBe(target);
+    world.ok("rm", id);
+  }
+  expect(existsSync("/tmp/mdk-escaped")).toBe(false);
+});
+
+test("a file that a mount needs under it is made with Docker's mode, whatever the caller's umask", () => {
+  const { stdout } = Bun.spawnSync(["sh", "-c", 'umask 077; exec "$@"', "sh", ...world.words("create", "-v", "/etc/hostname:/new/file", busybox, "true")], { stdin: "ignore" });
+  const id = stdout.toString().trim();
+  Bun.spawnSync(["sh", "-c", 'umask 077; exec "$@"', "sh", ...world.words("start", "-a", id)], { stdin: "ignore" });
+  const upper = world.inspect(id, ".GraphDriver.Data.UpperDir");
+  expect([statSync(join(upper, "new")).mode & 0o777, statSync(join(upper, "new/file")).mode & 0o777]).toEqual([0o755, 0o755]);
   world.ok("rm", id);
 });
 
