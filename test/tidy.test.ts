@@ -71,6 +71,8 @@ describe("imports", () => {
 
   test("are ES imports of files by their names", () => {
     expect(badNodes(() => false, (node) => (node.type === "CallExpression" && isNode(node["callee"]) && node["callee"]["name"] === "require" ? "require()" : null))).toEqual([]);
+    // By other names than the globals' the rules below would not know them.
+    expect(badImports((_, item) => (/^(node:)?(process|console)$/.test(item.specifier) ? item.specifier : null))).toEqual([]);
     expect(badImports((_, item) => (item.path !== null && !/\.(ts|json)$/.test(item.path) ? `${item.specifier} has no .ts` : null))).toEqual([]);
   });
 
@@ -157,6 +159,38 @@ function longZigFunctions(path: string): string[] {
     return length > FUNCTION_LINES_MAX ? [`${path}:${index + 1}: ${length} lines`] : [];
   });
 }
+
+/** Of a literal object: what its plain members are. */
+function membersOf(node: Node): Map<unknown, unknown> {
+  const properties = Array.isArray(node["properties"]) ? node["properties"].filter(isNode) : [];
+  return new Map(properties.flatMap((property) => (isNode(property["key"]) && isNode(property["value"]) ? [[property["key"]["name"], property["value"]["value"]]] : [])));
+}
+
+describe("flags", () => {
+  /** Taken as Docker takes them, and rightly without effect. */
+  const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
+    "disable-content-trust": "Docker's own default: nothing is verified by Docker Content Trust",
+    volumes: "of rm: mdk makes no anonymous volumes that could go along", all: "of images: mdk keeps no intermediate ones",
+  };
+
+  test("that are declared are read: none is accepted and then forgotten", () => {
+    const cli = src.filter((source) => inCliOrMain(source.path));
+    const isString = (node: unknown): node is Node => isNode(node) && node.type === "Literal" && typeof node["value"] === "string";
+    const words = (source: Source): unknown[] => source.nodes.filter((node) => node.type === "CallExpression").flatMap((node) => (node["arguments"] as unknown[]).filter(isString).map((literal) => literal["value"]));
+    /** Read by the file itself, or by what it imports of cli/; a table of flags for several commands: by those who import it. */
+    const readBy = (source: Source): Set<unknown> => {
+      const seen = new Set(/flags\.ts$/.test(source.path) ? cli.filter(({ imports }) => imports.some((item) => item.path === source.path)) : [source]);
+      for (const { imports } of seen) for (const other of cli) if (imports.some((item) => item.path === other.path)) seen.add(other);
+      return new Set([...seen].flatMap(words));
+    };
+    const forgotten = cli.flatMap((source) => {
+      const flags = source.nodes.filter((node) => node.type === "ObjectExpression").map(membersOf).filter((flag) => ["name", "type", "help"].every((key) => flag.has(key)) && flag.get("missing") !== true);
+      const read = flags.length === 0 ? new Set() : readBy(source);
+      return flags.map((flag) => String(flag.get("name"))).filter((name) => !read.has(name) && !Object.hasOwn(WITHOUT_EFFECT, name)).map((name) => `${source.path}: --${name}`);
+    });
+    expect(forgotten).toEqual([]);
+  });
+});
 
 describe("rooms", () => {
   test("exit statuses are decided in cli/ and main.ts only", () => {
