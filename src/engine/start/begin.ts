@@ -105,10 +105,13 @@ function lease(context: Context, container: Pick<Container, "id" | "host">, held
  * Reserves, works, and closes the reservation's sockets when the work fails. A port or address that only a dead container
  * still has is freed by one reconcile, then it is tried once more: who was told of an end (`wait`) may have what it held.
  */
-function withReservation<T>(context: Context, container: Pick<Container, "id" | "name" | "config" | "host">, work: (reservation: Reservation) => T): T {
+function withReservation<T>(context: Context, container: Pick<Draft, "id" | "name" | "config" | "host"> & Partial<Pick<Draft, "named">>, work: (reservation: Reservation) => T): T {
   for (let attempt = 0; ; attempt++) {
     let reservation: Reservation | null = null;
     try {
+      // The row would refuse it too, but a taken port would be told of first: `run` of the same line twice has both.
+      const holder = container.named === true ? nameHolder(context.database(), container.name) : null;
+      if (holder !== null) throw conflict(container.name, holder);
       reservation = reserveNetwork(context, container);
       return work(reservation);
     } catch (error) {

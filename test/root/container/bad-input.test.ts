@@ -70,6 +70,10 @@ test("names and ports that are taken", () => {
   const id = world.ok("run", "-d", "--name", "taken", "-p", "127.0.0.1::80", busybox, "sleep", "1000");
   const number = world.inspect("taken", '(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort');
   expect(refused("run", "-d", "--name", "taken", busybox, "true")).toEqual([125, `mdk: Conflict. The container name "/taken" is already in use by container "${id}". You have to remove (or rename) that container to be able to reuse that name.`]);
+  const line = ["run", "-d", "--name", "twice", "-p", "127.0.0.1:18233:80", busybox, "sleep", "1000"];
+  const twice = world.ok(...line);
+  expect(refused(...line)).toEqual([125, expect.stringContaining(`The container name "/twice" is already in use by container "${twice}"`)]);
+  world.ok("rm", "-f", "twice");
   const [status, text] = refused("run", "-d", "-p", `127.0.0.1:${number}:80`, busybox, "true");
   expect(status).toBe(125);
   expect(text).toMatch(new RegExp(`on endpoint [a-z]+_[a-z]+ \\([0-9a-f]{64}\\): Bind for 127\\.0\\.0\\.1:${number} failed: port is already allocated`));
