@@ -18,7 +18,8 @@ export function livingOf(runRoot: string, id: string, state: StateFile): string 
   const pids = new Set([...lockHolders(runLockPath(directory)), ...own.map(([pid]) => pid), ...lockHolders(opLockPath(directory))]);
   if (pids.size === 0) return "none of its processes can be seen in this /proc";
   // What identifies a process is when it started, and that is told in the reader's time (time_namespaces(7)).
-  const elsewhere = [...pids].some((pid) => namespaceOf(pid) !== namespaceOf("self"));
+  const here = namespaceOf("self");
+  const elsewhere = [...pids].map(namespaceOf).some((namespace) => namespace !== null && namespace !== here);
   return `${[...pids].map(sentence).join(", ")}${elsewhere ? "; this command is in another time namespace than the container's monitor, and does not know its processes again" : ""}`;
 }
 
