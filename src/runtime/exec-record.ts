@@ -98,11 +98,12 @@ export function listExecs(container: string): string[] {
   return existsSync(`${container}/exec`) ? readdirSync(`${container}/exec`) : [];
 }
 
-/** Takes away what ended long ago: for who adds one that stays. */
+/** Takes away what ended long ago, or was planned long ago by a client that is gone: for who adds one that stays. */
 export function pruneExecRecords(container: string, now: Date): void {
   for (const id of listExecs(container)) {
-    const exit = statSync(`${directoryOf(container, id)}/exit`, { throwIfNoEntry: false });
-    if (exit !== undefined && now.getTime() - exit.mtimeMs > KEPT_MS) removeExecRecord(directoryOf(container, id));
+    const directory = directoryOf(container, id);
+    const last = statSync(`${directory}/exit`, { throwIfNoEntry: false }) ?? (isPathLocked(recordOf(directory)) ? undefined : statSync(directory, { throwIfNoEntry: false }));
+    if (last !== undefined && now.getTime() - last.mtimeMs > KEPT_MS) removeExecRecord(directory);
   }
 }
 

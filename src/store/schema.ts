@@ -4,8 +4,7 @@
  */
 import { FIRST } from "./migrations/first.ts";
 import { GROUND } from "./migrations/ground.ts";
-import { OWNERS } from "./migrations/owners.ts";
 
-export const MIGRATIONS: readonly string[] = [FIRST, GROUND, OWNERS];
+export const MIGRATIONS: readonly string[] = [FIRST, GROUND];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

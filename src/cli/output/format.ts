@@ -40,6 +40,8 @@ export async function openTemplate(input: string, command: keyof typeof WORDINGS
       return work();
     } catch (error) {
       if (error instanceof MdkError) throw new CommandError(status, error.code, `${prefix}${error.message}`);
+      // Text or a list that JavaScript cannot hold.
+      if (error instanceof RangeError) throw new CommandError(status, "template-too-large", `${prefix}what the template makes is too large`);
       throw error;
     }
   };

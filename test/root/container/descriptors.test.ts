@@ -4,7 +4,17 @@ import { closeSync, openSync, readdirSync, readlinkSync, readSync } from "node:f
 import { createContext } from "../../../src/engine/context.ts";
 import { findContainer } from "../../../src/engine/container/find.ts";
 import { followLog } from "../../../src/engine/container/logs.ts";
-import { beginStop } from "../../../src/engine/container/stop.ts";
+import { beginStop, killContainer } from "../../../src/engine/container/stop.ts";
+import { readInspect } from "../../../src/api/inspect.ts";
+import { createContainer } from "../../../src/engine/container/create.ts";
+import { exportContainer } from "../../../src/engine/container/export.ts";
+import { summarizeContainers } from "../../../src/engine/container/list.ts";
+import { removeContainer } from "../../../src/engine/container/remove.ts";
+import { findImage } from "../../../src/engine/image/layers.ts";
+import { summarizeImages } from "../../../src/engine/image/list.ts";
+import { pull } from "../../../src/engine/image/pull.ts";
+import { readSystem } from "../../../src/engine/system/info.ts";
+import { decodeConfig, decodeHostConfig } from "../../../src/spec/decode.ts";
 import { settle } from "../../../src/engine/end/settle.ts";
 import { waitForEnd } from "../../../src/engine/end/end.ts";
 import type { Client } from "../../../src/engine/session/client.ts";
@@ -83,6 +93,28 @@ test("run, exec, attach, logs, wait, stop and starts that fail leave no descript
     followLog(context, findContainer(context, "late"), { tail: 1, since: null, until: null, timestamps: false, details: false, follow: true }, { write: (_, bytes) => void (log += Buffer.from(bytes).toString()), lost: () => {} });
     expect(log).toContain("later\n");
     expect(waitForEnd(context, findContainer(context, "late"))).toBe(5);
+    await aside();
+  };
+  /** What looks, makes and takes away. */
+  const aside = async (): Promise<void> => {
+    let bytes = 0;
+    exportContainer(context, findContainer(context, "late"), (part) => void (bytes += part.length));
+    expect(bytes).toBeGreaterThan(100_000);
+    expect(() => exportContainer(context, findContainer(context, "late"), () => { throw new Error("no reader"); })).toThrow("no reader");
+    expect((await summarizeContainers(context, { all: true })).length).toBeGreaterThan(3);
+    expect(summarizeImages(context).length).toBeGreaterThan(0);
+    expect(readInspect(context, "late", { type: null, size: true })).toMatchObject({ Name: "/late" });
+    await readSystem(context);
+    const image = findImage(context, busybox, null)!;
+    const request = { name: "brief", config: decodeConfig({ Image: busybox, Cmd: ["true"] }), host: decodeHostConfig({ NetworkMode: "none" }) };
+    createContainer(context, request, image);
+    expect(() => createContainer(context, request, image)).toThrow("Conflict");
+    removeContainer(context, findContainer(context, "brief"), { force: false });
+    await start("stays");
+    expect(() => removeContainer(context, findContainer(context, "stays"), { force: false })).toThrow("container is running");
+    killContainer(context, findContainer(context, "stays"));
+    await pull(context, busybox);
+    await expect(pull(context, `${busybox}-nothing`)).rejects.toThrow();
   };
   await round(); // opens the database, the shim, the event loop's own
   const before = open();

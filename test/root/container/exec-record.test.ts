@@ -103,3 +103,20 @@ test("a killed monitor of an exec is one whose end nobody knows", async () => {
   expect(inspectExec(context, container, planned.id)).toMatchObject({ pid: 0, code: null });
   world.ok("rm", "-f", "lost");
 });
+
+test("what ended or was given up long ago goes when another one comes that stays", async () => {
+  const { context, container } = running("pruned");
+  const later: Context = { ...context, now: () => new Date(Date.now() + 6 * 60_000), database: context.database, cgroups: context.cgroups };
+  const given = planExecution(context, container, request("true"));
+  const ended = planExecution(context, container, request("true"));
+  await startExec(context, ended, start(true));
+  await until(() => inspectExec(context, container, ended.id)?.word === "ended", "its end");
+  const lives = planExecution(context, container, request("sleep", "1000"));
+  await startExec(context, lives, start(true));
+  expect(records(container)).toHaveLength(3);
+  const last = planExecution(later, container, request("sleep", "1000"));
+  await startExec(later, last, start(true));
+  expect(records(container).sort()).toEqual([lives.id, last.id].sort());
+  expect(inspectExec(context, container, given.id)).toBeNull();
+  world.ok("rm", "-f", "pruned");
+});
