@@ -2,7 +2,7 @@
  * A container on the network: its share of the default bridge (address, ports) reserved before it has a row, leased with it,
  * attached when its namespace is there, given back when it ends.
  */
-import { closeSync } from "node:fs";
+import { closeSync, readFileSync } from "node:fs";
 import { ensureBridge, MTU, openFirewall, type Bridge } from "../../network/bridge.ts";
 import { attachContainer, isolateContainer } from "../../network/container.ts";
 import { formatAddress, formatHardwareAddress, formatSubnet, gatewayOf, hardwareAddress, hostRange } from "../../network/ipam.ts";
@@ -37,10 +37,25 @@ interface Bridged {
   readonly endpoint: string;
 }
 
+/** Fewer than this fit into any host's range of free ports: it is not asked for. */
+const FREE_PORTS_FEW = 1000;
+
+/** More free ports than the host has are not looked for one by one (ip(7), ip_local_port_range). */
+function refuseTooMany(requests: readonly PortRequest[]): void {
+  const free = requests.filter(({ host }) => host.first === 0).length;
+  if (free < FREE_PORTS_FEW) return;
+  const [low = 0, high = 0] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "latin1").split(/\s+/).map(Number);
+  if (free <= high - low + 1) return;
+  throw new MdkError("exhausted", "too-many-ports", `cannot publish ${free} ports on free ports of the host: it has ${high - low + 1} of them`, {
+    hint: "name the host's ports with -p, or expose fewer",
+  });
+}
+
 /** Sees to a bridge with a subnet and binds the published ports. Throws MdkError "port-taken" and others in Docker's words. */
 export function reserveNetwork(context: Context, container: Pick<Container, "id" | "name" | "config" | "host">): Reservation {
   const requests = parsePorts(container);
   if (container.host.NetworkMode !== "bridge") return { holds: [], bridged: null };
+  refuseTooMany(requests);
   const namespace = networkNamespace(context);
   const network = ensureNetwork(context, namespace);
   const endpoint = `${container.name} (${container.id})`;

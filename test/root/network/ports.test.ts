@@ -59,6 +59,12 @@ describe("ranges", () => {
     expect(await elements()).toBe(0);
   });
 
+  rootTest("more free ports than the host has are refused at once", async () => {
+    const begun = performance.now();
+    expect(await start("free", "-P", "--expose", "1-65535")).toMatchObject({ code: 125, err: expect.stringMatching(/^mdk: cannot publish \d+ ports on free ports of the host: it has \d+ of them\n/) });
+    expect(performance.now() - begun).toBeLessThan(5000);
+  });
+
   rootTest("two requests of one container for one range take two ports", async () => {
     expect(await start("two", "-p", "8000-8001:80", "-p", "8000-8001:81")).toMatchObject({ code: 0, err: "" });
     expect(await ports("two")).toEqual(["0.0.0.0:8000->80/tcp", "0.0.0.0:8001->81/tcp", "443/tcp", "53/udp"]);
