@@ -131,7 +131,7 @@ async function traced(): Promise<void> {
     if (inTime) {
       expect(await new Response(command.stderr).text()).toStartWith("mdk: the process did not begin in time\n");
       expect(await command.exited).toBe(1);
-      await until(() => ["Z", "X"].includes(statusOf(held, "State")?.[0] ?? "X"), "it is killed");
+      await until(() => ["Z", "X"].includes(statusOf(held, "State")?.[0] ?? "X"), "it is killed", 30_000);
     }
     for (const pid of [...childrenOf(tracer.pid), tracer.pid]) process.kill(pid, "SIGKILL");
     await tracer.exited;
