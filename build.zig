@@ -32,9 +32,27 @@ pub fn build(b: *std.Build) void {
         shim.stack_size = 0; // else the start code doubles RLIMIT_STACK, and the container inherits it
         shim.step.dependOn(&generate.step);
         const installed = b.addInstallArtifact(shim, .{});
-        link.step.dependOn(&installed.step);
         shims.dependOn(&installed.step);
+        link.step.dependOn(&installed.step);
+        link.step.dependOn(&b.addInstallArtifact(entryOf(b, target, arch), .{}).step);
     }
+}
+
+/// What the kernel starts of dist/mdk. Above all that Bun links, which begins at 2 MB: shim/carry.ts checks it.
+fn entryOf(b: *std.Build, target: std.Build.ResolvedTarget, arch: std.Target.Cpu.Arch) *std.Build.Step.Compile {
+    const first = b.createModule(.{
+        .root_source_file = b.path("shim/entry.zig"),
+        .target = target,
+        .optimize = .safe,
+        .single_threaded = true,
+        .strip = true,
+        .unwind_tables = .none,
+        .link_libc = false,
+    });
+    const executable = b.addExecutable(.{ .name = b.fmt("entry-{t}", .{arch}), .root_module = first });
+    executable.stack_size = 0;
+    executable.image_base = 0x2000_0000;
+    return executable;
 }
 
 fn generatedPlan(b: *std.Build) std.Build.LazyPath {

@@ -42,6 +42,7 @@ test {
     _ = @import("ending.zig");
     _ = @import("linux.zig");
     _ = @import("log.zig");
+    _ = @import("lz4.zig");
     _ = @import("queue.zig");
     _ = @import("clock.zig");
     _ = @import("cage.zig");
