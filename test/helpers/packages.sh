@@ -22,6 +22,7 @@ test_packages="$base_packages
   docker.io:Docker's_own_answers_beside_mdk's
   libcap2-bin:file_capabilities_in_layers
   attr:extended_attributes_in_layers
+  musl:a_root_without_glibc
   zstd:zstd_layers,_the_virtual_machine's_initrd
   curl:witness_of_published_ports
   openssl:certificates_of_test_registries

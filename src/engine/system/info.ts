@@ -73,7 +73,7 @@ function operatingSystem(): SystemFacts["system"] {
 }
 
 /** By the mount that is nearest above the path (proc(5), mountinfo). */
-function fileSystemOf(path: string): string {
+export function fileSystemOf(path: string): string {
   let [best, kind] = ["", ""];
   for (const line of text("/proc/self/mountinfo").split("\n")) {
     const [left = "", right = ""] = line.split(" - ");
