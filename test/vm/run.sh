@@ -1,10 +1,11 @@
 #!/bin/sh
 # Boots a virtual machine with pure cgroup v2 and runs the smoke script in it: `sh test/vm/run.sh [MDK]`, as root.
 # MDK_VM_KERNEL: which of Debian 12's kernels, 6.12 (backports' newest) or 6.1 (its own, without overlay's lowerdir+).
+# MDK_VM_MACHINE: x86_64, or aarch64 (then MDK is dist/mdk-arm64 and what the guest has comes from test/vm/aarch64.sh).
 # Exit status: 0 passed, 1 failed, 77 skipped (last line: why). The console goes to standard output.
 # The guest is busybox, glibc, the registry with its images, the kernel's modules and mdk: no ip, nft, tar or runc, and a
 # run root that is mounted noexec. Emulated (TCG): about a minute. MDK_VM_ACCEL=kvm where real KVM is, MDK_VM_TIMEOUT in
-# seconds. Needs qemu-system-x86, busybox-static, docker-registry, skopeo, cpio, zstd, kmod, xz-utils, e2fsprogs and apt.
+# seconds. Needs qemu-system-x86 (or -arm), busybox-static, docker-registry, skopeo, cpio, zstd, kmod, xz-utils, e2fsprogs and apt.
 set -eu
 cd "$(dirname "$0")/../.."
 . test/helpers/common.sh
@@ -15,36 +16,45 @@ skip() {
   exit 77
 }
 
-mdk=${1:-dist/mdk}
+machine=${MDK_VM_MACHINE:-x86_64}
+case $machine in
+  x86_64) debian=amd64 mdk=dist/mdk console=ttyS0 cpu='-cpu max -M q35' ;;
+  aarch64) debian=arm64 mdk=dist/mdk-arm64 console=ttyAMA0 cpu='-cpu neoverse-n1 -M virt' ;;
+  *) die "no virtual machine is made for $machine" ;;
+esac
+mdk=${1:-$mdk}
 [ -x "$mdk" ] || die "$mdk is not there: npm run build"
 need_root
 [ "$(uname -m)" = x86_64 ] || skip "the virtual machine is made for x86_64"
-for tool in qemu-system-x86_64 docker-registry skopeo cpio zstd modprobe xz mke2fs apt-get busybox; do
+for tool in qemu-system-$machine docker-registry skopeo cpio zstd modprobe xz mke2fs apt-get busybox; do
   PATH=$PATH:/sbin:/usr/sbin command -v $tool >/dev/null || skip "$tool is not installed"
 done
 
 series=${MDK_VM_KERNEL:-6.12}
 
 # Debian's newest kernel of the series for clouds that apt lists, not installed, only unpacked; else one of an earlier run.
-listed() { apt-cache $apt_options pkgnames "linux-image-$series." 2>/dev/null | grep -E '^linux-image-[0-9.]+[-+][a-z0-9]+-cloud-amd64$' | sort -V | tail -n 1; }
+listed() { apt-cache $apt_options pkgnames "linux-image-$series." 2>/dev/null | grep -E '^linux-image-[0-9.]+[-+][a-z0-9]+-cloud-'$debian'$' | sort -V | tail -n 1; }
 
 # Lists of our own, with Debian 12's security archive: the machine's may be old, or know another release only.
 own_lists() {
-  lists=$cache/apt
+  lists=$cache/apt-$debian
   mkdir -p "$lists/lists/partial" "$lists/cache/archives/partial"
   archive=$(mirror)
   [ -n "$archive" ] || return 1
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${archive%/}-security bookworm-security main" >"$lists/s.list"
-  apt_options="-o Dir::Etc::sourcelist=$lists/s.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$lists/lists -o Dir::Cache=$lists/cache"
+  key="[arch=$debian signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
+  printf '%s\n' "deb $key ${archive%/} bookworm main" "deb $key ${archive%/}-security bookworm-security main" >"$lists/s.list"
+  apt_options="-o Dir::Etc::sourcelist=$lists/s.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$lists/lists -o Dir::Cache=$lists/cache
+    -o APT::Architecture=$debian -o APT::Architectures=$debian -o Acquire::Languages=none"
   apt-get -q $apt_options -o APT::Sandbox::User=root update >&2
 }
 
 find_kernel() {
   apt_options=
-  package=$(listed)
+  package=
+  [ "$machine" = aarch64 ] || package=$(listed)
   [ -n "$package" ] || { own_lists && package=$(listed); } || true
-  [ -n "$package" ] || package=$(ls "$cache" 2>/dev/null | sed -n "s/^vm-\(linux-image-$series\..*\)$/\1/p" | sort -V | tail -n 1)
-  [ -n "$package" ] || skip "apt lists no linux-image-$series…-cloud-amd64"
+  [ -n "$package" ] || package=$(ls "$cache" 2>/dev/null | sed -n "s/^vm-\(linux-image-$series\..*-cloud-$debian\)$/\1/p" | sort -V | tail -n 1)
+  [ -n "$package" ] || skip "apt lists no linux-image-$series…-cloud-$debian"
   kernel=$cache/vm-$package
 }
 
@@ -74,7 +84,7 @@ unpack_kernel() {
 make_initrd() {
   tree=$work/initrd
   mkdir -p "$tree/bin" "$tree/dev" "$tree/proc" "$tree/sys" "$tree/newroot" "$tree/mods"
-  cp /bin/busybox "$tree/bin"
+  cp "$busybox" "$tree/bin"
   : >"$tree/mods/order"
   for module in virtio_pci virtio_blk; do
     modprobe -d "$1/rootfs" -S "$release" --show-depends $module 2>/dev/null | while read -r how file _; do
@@ -88,26 +98,21 @@ make_initrd() {
   (cd "$tree" && find . | cpio -o -H newc -R 0:0 --quiet) | zstd -q -1 >"$1/initrd.zst"
 }
 
-# glibc's files that a program is linked with.
-copy_libraries() {
-  ldd "$1" | sed -n 's|.*[[:space:]]\(/[^ ]*\) (0x.*|\1|p' | while read -r library; do
-    mkdir -p "$rootfs$(dirname "$library")"
-    cp -L "$library" "$rootfs$library"
-  done
-}
-
 make_rootfs() {
   rootfs=$folder/rootfs
   mkdir -p "$rootfs/bin" "$rootfs/sbin" "$rootfs/etc" "$rootfs/root" "$rootfs/tmp" "$rootfs/run" "$rootfs/dev" "$rootfs/proc" \
     "$rootfs/sys" "$rootfs/data/run" "$rootfs/usr/bin" "$rootfs/test/helpers"
   cp -r "$kernel/rootfs/." "$rootfs"
-  cp /bin/busybox "$rootfs/bin"
+  cp "$busybox" "$rootfs/bin"
   for applet in $(busybox --list); do [ -e "$rootfs/bin/$applet" ] || ln -s busybox "$rootfs/bin/$applet"; done
   ln -s ../bin/busybox "$rootfs/sbin/modprobe" # the path that the kernel calls
   cp "$mdk" "$rootfs/usr/bin/mdk"
-  cp "$(command -v docker-registry)" "$rootfs/usr/bin/docker-registry"
-  copy_libraries "$rootfs/usr/bin/mdk"
-  copy_libraries "$rootfs/usr/bin/docker-registry"
+  cp "$docker_registry" "$rootfs/usr/bin/docker-registry"
+  mkdir -p "$rootfs/lib" "$rootfs/lib64" # the same glibc as the build's, where its loader looks
+  for library in .toolchain/parts/libc6_*_"$debian"/*; do
+    cp "$library" "$rootfs/lib"
+    case $library in */ld-linux-x86*) cp "$library" "$rootfs/lib64" ;; esac
+  done
   cp test/smoke.sh "$rootfs/test"
   cp test/helpers/host.sh test/helpers/registry.sh "$rootfs/test/helpers"
   cp test/vm/guest-init "$rootfs/guest-init"
@@ -120,9 +125,13 @@ make_rootfs() {
 
 mkdir -p "$cache"
 find_kernel
+if [ "$machine" = aarch64 ]; then
+  . test/vm/aarch64.sh
+else
+  busybox=/bin/busybox docker_registry=$(command -v docker-registry) images=$(sh test/helpers/fixtures.sh)
+fi
 [ -d "$kernel" ] || unpack_kernel
 echo "kernel: $package"
-images=$(sh test/helpers/fixtures.sh)
 
 folder=$(mktemp -d "$cache/vm.XXXXXX")
 trap 'registry_stop; rm -rf "$folder"' EXIT
@@ -138,8 +147,8 @@ mke2fs -q -F -t ext4 -O ^has_journal -d "$rootfs" "$folder/root.ext4" 3G
 # Never "kvm:tcg": where KVM is there but not real, the guest hangs.
 accel=tcg,thread=multi
 [ "${MDK_VM_ACCEL:-tcg}" = tcg ] || accel=$MDK_VM_ACCEL
-timeout -k 5 "${MDK_VM_TIMEOUT:-300}" qemu-system-x86_64 -accel "$accel" -cpu max -M q35 -smp 2 -m 1024 -nodefaults -nographic \
+timeout -k 5 "${MDK_VM_TIMEOUT:-300}" qemu-system-$machine -accel "$accel" $cpu -smp 2 -m 1024 -nodefaults -nographic \
   -serial stdio -no-reboot -drive "file=$folder/root.ext4,format=raw,if=virtio,cache=unsafe" \
-  -kernel "$kernel/vmlinuz" -initrd "$kernel/initrd.zst" -append "console=ttyS0 quiet panic=-1 mitigations=off" \
+  -kernel "$kernel/vmlinuz" -initrd "$kernel/initrd.zst" -append "console=$console quiet panic=-1 mitigations=off" \
   </dev/null 2>&1 | tr -d '\r' | tee "$folder/console"
 grep -q '^VM-EXIT rc=0 ' "$folder/console"
