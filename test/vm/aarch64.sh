@@ -10,8 +10,11 @@ foreign_image() {
   umoci init --layout "$layout"
   umoci new --image "$layout:latest"
   umoci config --image "$layout:latest" --architecture arm64 --config.cmd sh --config.env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-  umoci insert --image "$layout:latest" "$2" / >&2
+  umoci unpack --image "$layout:latest" "$making/bundle" >&2
+  cp -a "$2/." "$making/bundle/rootfs"
+  umoci repack --image "$layout:latest" "$making/bundle" >&2
   umoci gc --layout "$layout"
+  rm -rf "$making/bundle"
 }
 
 foreign_busybox() {
@@ -32,6 +35,7 @@ foreign_debian() {
   for file in "$tree"/var/cache/apt/archives/*.deb; do dpkg-deb --fsys-tarfile "$file" | tar -x -C "$tree" --keep-directory-symlink; done
   chmod 755 "$tree"
   rm -rf "$tree"/var/cache/apt/archives/*.deb "$tree/debootstrap" "$tree"/usr/share/doc "$tree"/usr/share/man "$tree"/usr/share/locale
+  for place in proc sys; do [ ! -L "$tree/$place" ] || { rm "$tree/$place" && mkdir "$tree/$place"; }; done # debootstrap's, for a chroot
   cp "$tree/usr/share/base-passwd/passwd.master" "$tree/etc/passwd"
   cp "$tree/usr/share/base-passwd/group.master" "$tree/etc/group"
   ln -sf bash "$tree/bin/sh"

@@ -25,6 +25,11 @@ esac
 mdk=${1:-$mdk}
 [ -x "$mdk" ] || die "$mdk is not there: npm run build"
 need_root
+if [ "$machine" = aarch64 ]; then
+  . test/helpers/packages.sh
+  ensure_packages "$test_packages
+    qemu-system-arm:the_virtual_machine_of_arm64"
+fi
 [ "$(uname -m)" = x86_64 ] || skip "the virtual machine is made for x86_64"
 for tool in qemu-system-$machine docker-registry skopeo cpio zstd modprobe xz mke2fs apt-get busybox; do
   PATH=$PATH:/sbin:/usr/sbin command -v $tool >/dev/null || skip "$tool is not installed"
