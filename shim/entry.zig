@@ -158,7 +158,7 @@ fn writePath(path: *[PATH_MAX]u8, fd: i32) void {
 }
 
 const MFD_CLOEXEC = 1;
-/// Hosts with vm.memfd_noexec=2 allow no other (Linux 6.3); it forbids execve(2), not mmap(2).
+/// Where vm.memfd_noexec is 2, Linux 6.3 to 6.5 allows no other, and later ones set it; it forbids execve(2), not mmap(2).
 const MFD_NOEXEC_SEAL = 8;
 
 /// A descriptor of the library in memory. It stays open, and is closed on exec.

@@ -66,6 +66,12 @@ muslTest("--version and info work without glibc, also with another C library's l
   expect((await musl.bare("/bin/sh", "-c", `${DECOY} && /usr/bin/mdk --version`)).out).toBe(here.out);
 });
 
+muslTest("it starts where memory may not be executed as a program (vm.memfd_noexec=2, since Linux 6.3)", async () => {
+  const root = join(stage.folder, "musl/bare");
+  const strict = `for p in /proc ${root}/proc; do mount -t proc proc $p; done; f=/proc/sys/vm/memfd_noexec; [ ! -e $f ] || echo 2 >$f; exec chroot ${root} /usr/bin/mdk --version`;
+  expect(await stage.inside(["unshare", "--mount", "--pid", "--fork", "sh", "-ec", strict])).toEqual(await stage.mdk("--version"));
+});
+
 muslTest("doctor tells which C library: the host's here, its own there", async () => {
   const loader = (out: string) => (JSON.parse(out) as { Findings: { Name: string; Found: string; Chosen: string }[] }).Findings.find(({ Name }) => Name === "loader");
   expect(loader((await stage.mdk("doctor", "--json")).out)).toMatchObject({ Found: expect.stringMatching(/^glibc: \/.*\/ld-linux-x86-64\.so\.2$/), Chosen: "the host's C library" });
