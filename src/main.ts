@@ -18,6 +18,7 @@ const GLOBAL_FLAGS: readonly Flag[] = [
   { name: "host", short: "H", type: "list", help: "Daemon socket to connect to", missing: true },
   { name: "root", type: "string", help: "Images and containers live here (default \"/var/lib/mdk\", or MDK_ROOT)" },
   { name: "run-root", type: "string", help: "State of running containers (default \"/run/mdk\", with another --root a name of its own; or MDK_RUN_ROOT)" },
+  { name: "storage-driver", type: "string", help: "What the store is on: overlay2 (the data root as it is), loop, tmpfs (default: what the data root needs, or MDK_STORAGE_DRIVER)" },
   { name: "version", short: "v", type: "bool", help: "Print version information and quit" },
 ];
 
@@ -41,7 +42,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const { flags, operands: rest } = parseFlags(command.command.flags, resolved.argv, command.command.interspersed ?? true);
     checkOperands(command.name, command.command, rest.length);
     const { createContext } = await import("./cli/context.ts");
-    return await command.command.run({ context: createContext(globals, { needsRoot: command.command.anyUser !== true }), flags, operands: rest });
+    return await command.command.run({ context: await createContext(globals, { needsRoot: command.command.anyUser !== true }), flags, operands: rest });
   } catch (error) {
     if (error instanceof HelpRequest) return await showHelp(command);
     return await report(error, command, { debug, usage: error instanceof UsageError });

@@ -1,17 +1,19 @@
 /** The context of a command: where its state lies, from flags and environment. */
+import { existsSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { MdkError } from "../error.ts";
 import { createContext as create, type Context } from "../engine/context.ts";
 import { defaultRunRoot } from "../engine/host/identity.ts";
 import { isKernel, kernelRelease } from "../sys/kernel.ts";
-import { DEFAULT_ROOT } from "../store/paths.ts";
+import { DEFAULT_ROOT, storePaths } from "../store/paths.ts";
 import type { Values } from "./grammar/flags.ts";
+import { printable, printError } from "./output/text.ts";
 
 /**
  * Throws MdkError when DOCKER_HOST points elsewhere: its owner means another engine, and what he then does to "his"
  * containers would be done to others.
  */
-export function createContext(globals: Values, { needsRoot }: { readonly needsRoot: boolean }): Context {
+export async function createContext(globals: Values, { needsRoot }: { readonly needsRoot: boolean }): Promise<Context> {
   const environment = process.env;
   if (environment.DOCKER_HOST !== undefined && environment.DOCKER_HOST !== "") {
     throw new MdkError("denied", "docker-host", `DOCKER_HOST is set (${environment.DOCKER_HOST}): mdk has no daemon and runs containers on this host only`, {
@@ -24,12 +26,26 @@ export function createContext(globals: Values, { needsRoot }: { readonly needsRo
   refuseOldKernel();
   for (const name of ["root", "run-root"]) if (globals.given(name) && globals.string(name) === null) throw new MdkError("invalid", "empty-path", `--${name} must not be empty`);
   const root = directory(globals.string("root") ?? environment.MDK_ROOT ?? DEFAULT_ROOT);
+  const bringRoot = await rootBringer(root, globals.string("storage-driver") ?? environment.MDK_STORAGE_DRIVER ?? null);
   return create({
+    ...(bringRoot === null ? {} : { bringRoot }),
     root,
     runRoot: directory(globals.string("run-root") ?? environment.MDK_RUN_ROOT ?? defaultRunRoot(root)),
     environment: globals.string("config") === null ? environment : { ...environment, DOCKER_CONFIG: globals.string("config")! },
     now: () => new Date(),
   });
+}
+
+/** Null where nothing is to be brought: the store is there, and nobody asks on what. */
+async function rootBringer(root: string, word: string | null): Promise<(() => void) | null> {
+  const asked = word === "" ? null : word;
+  if (asked === null && existsSync(storePaths(root).database)) return null;
+  const { bringRootStore, STORAGE_DRIVERS } = await import("../engine/host/root-store.ts");
+  const driver = STORAGE_DRIVERS.find((name) => name === asked) ?? null;
+  if (asked !== null && driver === null) {
+    throw new MdkError("invalid", "storage-driver-unknown", `unknown storage driver ${JSON.stringify(asked)}`, { hint: `one of: ${STORAGE_DRIVERS.join(" ")}` });
+  }
+  return () => bringRootStore({ root, driver, now: () => new Date(), tell: (text) => printError(printable(text.startsWith("WARNING: ") ? text : `mdk: ${text}`)) });
 }
 
 /** The oldest kernel with everything the shim is told to do (CLONE_INTO_CGROUP and pidfds 5.7, volatile overlays 5.10). */

@@ -21,6 +21,8 @@ export interface Context {
 const RECHECK_MS = 1000;
 
 export interface ContextOptions {
+  /** Called once, before the store is made or opened: brings the file system that it is to be on (host/root-store.ts). */
+  readonly bringRoot?: () => void;
   readonly root: string;
   readonly runRoot: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -36,6 +38,7 @@ export function createContext(options: ContextOptions): Context {
     database() {
       if (database === undefined) {
         const path = storePaths(options.root).database;
+        options.bringRoot?.();
         // The database is made last: where it is, the directories are.
         if (!existsSync(path)) ensureStore(options.root);
         database = openDatabase(path, { create: true });

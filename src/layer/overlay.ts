@@ -2,10 +2,10 @@
  * Overlay mounts as detached descriptors: nothing of them ever stands in a mount table of the host, and they are gone
  * with their last descriptor. A container's root (with an upper) and the merged view of an image's layers (without).
  */
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { closeSync, lstatSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { MdkError } from "../error.ts";
-import { O_DIRECTORY, O_PATH } from "../sys/at.ts";
+import { isOfTheWorld, MdkError, messageOf } from "../error.ts";
+import { O_DIRECTORY, O_PATH, tellsTypes } from "../sys/at.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import { isKernel } from "../sys/kernel.ts";
@@ -106,27 +106,38 @@ function tooMany(count: number): MdkError {
 /**
  * Whether overlay works with an upper below `directory`: null, or the sentence to print. Makes and removes a temporary
  * directory in it; 1 ms, so the caller keeps the answer. Upper directories on overlay itself are refused by the kernel
- * (EINVAL), which is the case of a CI runner whose /var/lib is in its own container's root.
+ * (EINVAL), which is the case of a CI runner whose /var/lib is in its own container's root. What the kernel lets pass is tried: a
+ * deletion must leave a whiteout (9p cannot), and directories must tell types (an xfs without ftype does not, and mounts with a
+ * line in the kernel's log).
  */
 export function probeOverlay(directory: string): MdkError | null {
   const probe = mkdtempSync(join(directory, `probe-${process.pid}-`));
   try {
     for (const name of ["lower", "upper", "work"]) mkdirSync(join(probe, name));
+    writeFileSync(join(probe, "lower", "file"), "");
+    if (!tellsTypes(join(probe, "lower"))) return unavailable(directory, "its directories do not tell the types of their entries");
     // Volatile: else its unmount would wait for everything that is unwritten on this disk (kernel-traps 22).
-    closeSync(mountOverlay({ lower: [join(probe, "lower")], upper: join(probe, "upper"), work: join(probe, "work"), volatile: true }));
-    return null;
+    const mount = mountOverlay({ lower: [join(probe, "lower")], upper: join(probe, "upper"), work: join(probe, "work"), volatile: true });
+    try {
+      rmSync(`/proc/self/fd/${mount}/file`);
+    } finally {
+      closeSync(mount);
+    }
+    return lstatSync(join(probe, "upper", "file"), { throwIfNoEntry: false })?.isCharacterDevice() === true ? null : unavailable(directory, "it keeps no whiteouts");
   } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-    return new MdkError("unsupported", "overlay-unavailable", `overlay does not work on ${directory}: ${error.message}`, {
-      cause: error, hint: hintOf(error),
-    });
+    if (!isOfTheWorld(error)) throw error;
+    return unavailable(directory, messageOf(error), error);
   } finally {
     rmSync(probe, { recursive: true, force: true });
   }
 }
 
-function hintOf(error: SysError): string {
-  if (error.errno === E.ENODEV) return "load the kernel's overlay module: modprobe overlay";
-  if (error.errno === E.EPERM) return "run mdk as root, in a container with --privileged";
+function unavailable(directory: string, why: string, cause?: unknown): MdkError {
+  return new MdkError("unsupported", "overlay-unavailable", `overlay does not work on ${directory}: ${why}`, { cause, hint: hintOf(cause) });
+}
+
+function hintOf(error: unknown): string {
+  if (error instanceof SysError && error.errno === E.ENODEV) return "load the kernel's overlay module: modprobe overlay";
+  if (error instanceof SysError && error.errno === E.EPERM) return "run mdk as root, in a container with --privileged";
   return "choose a --root on ext4, xfs, btrfs or tmpfs: an overlay or network file system cannot hold an upper directory";
 }

@@ -10,6 +10,10 @@
  *       layers/mounts/d/                 the lowest layer of every container's root: what its mounts need under them
  *       containers/<id>/           0700  upper, work, hosts, hostname, resolv.conf, config.json, log
  *       tmp/                       0700  what is being made, and the lock files of who makes it
+ *       backing/                   0700  of a root store on a loop device (engine/host/root-store.ts): the directory below, which it covers
+ *     /var/lib/mdk/                      below such a store: with directories of this tree, all empty
+ *       store.ext4                 0600  the store, a sparse file
+ *       store.lock                 0600  who brings it
  *     /run/mdk/                    0711  --run-root (of another --root: /run/mdk-<hash>): gone with a reboot, except where a CI container keeps /run
  *       <container id>/            0700  locks, attach socket, exit record
  *       shim-<sha256>              0500  the shim, verified at every use
@@ -29,6 +33,9 @@ export const DEFAULT_RUN_ROOT = "/run/mdk";
 
 /** The layer that no image has: made by engine/image/layers.ts, never pruned. */
 export const MOUNTS_LAYER = "mounts";
+
+/** Files and directories of a root store. */
+export const ROOT_STORE = { image: "store.ext4", lock: "store.lock", backing: "backing" } as const;
 
 export interface StorePaths {
   readonly root: string;

@@ -3,6 +3,7 @@
  * A path is text (UTF-8) or, where names may be any bytes, a Buffer that ends in NUL. Errors are SysError with the call
  * and the name. Every descriptor made is close-on-exec.
  */
+import { closeSync } from "node:fs";
 import { check, cstr, errno, libc, ptr, SysError } from "./ffi.ts";
 import { E } from "./errno.ts";
 
@@ -188,6 +189,20 @@ const SYNC_FILE_RANGE_WRITE = 2;
 /** Starts writing a file's content to the disk and does not wait: what syncFileSystem would wait for later. A hint: errors do not count. */
 export function startWriteback(fd: number): void {
   more().sync_file_range(fd, 0n, 0n, SYNC_FILE_RANGE_WRITE);
+}
+
+const SYS_GETDENTS64 = ARM ? 61 : 217;
+
+/** Whether the file system of a directory says what its entries are: d_type of getdents(2) is not DT_UNKNOWN. */
+export function tellsTypes(directory: string): boolean {
+  const fd = openAt(-100, directory, O_DIRECTORY);
+  try {
+    const entries = Buffer.alloc(4096);
+    check(c().syscall(SYS_GETDENTS64, fd, entries, entries.length, 0, null), "getdents64", directory);
+    return entries[18] !== 0;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 export interface Status {

@@ -10,8 +10,9 @@ import { check, cstr, errno, libc, ptr, SysError } from "./ffi.ts";
 const c = libc({
   syscall: { args: ["i64", "i64", "i64", "i64", "i64", "i64"], returns: "i64" },
 });
+const old = libc({ umount2: { args: ["ptr", "i32"], returns: "i32" } });
 
-const SYS = { open_tree: 428, fsopen: 430, fsconfig: 431, fsmount: 432, mount_setattr: 442 } as const;
+const SYS = { open_tree: 428, move_mount: 429, fsopen: 430, fsconfig: 431, fsmount: 432, mount_setattr: 442 } as const;
 
 export const AT_FDCWD = -100;
 export const AT_EMPTY_PATH = 0x1000;
@@ -40,6 +41,21 @@ function call(name: keyof typeof SYS, ...given: (number | Buffer | null)[]): num
  */
 export function openTree(directory: number, path: string, flags: number): number {
   return check(call("open_tree", directory, cstr(path), flags | O_CLOEXEC), "open_tree", path);
+}
+
+const MOVE_MOUNT_F_EMPTY_PATH = 4;
+
+/** Attaches a detached mount (of fsmount, or of openTree with OPEN_TREE_CLONE) at `path`, over what is there. */
+export function attachMount(mount: number, path: string): void {
+  check(call("move_mount", mount, cstr(""), AT_FDCWD, cstr(path), MOVE_MOUNT_F_EMPTY_PATH), "move_mount", path);
+}
+
+const MNT_DETACH = 2;
+const UMOUNT_NOFOLLOW = 8;
+
+/** Takes the uppermost mount at `path` out of this mount namespace; it ends with its last user (umount2(2), MNT_DETACH). */
+export function detachMount(path: string): void {
+  check(old().umount2(cstr(path), MNT_DETACH | UMOUNT_NOFOLLOW), "umount", path);
 }
 
 export interface MountAttributes {

@@ -16,7 +16,7 @@ export function infoJson(facts: SystemFacts, version: string): Record<string, un
   return {
     ID: facts.id, Containers: facts.containers, ContainersRunning: facts.running, ContainersPaused: 0, ContainersStopped: facts.containers - facts.running,
     Images: facts.images, Driver: "overlay2",
-    DriverStatus: [["Backing Filesystem", facts.fileSystem], ["Supports d_type", "true"], ["Using metacopy", "false"], ["Native Overlay Diff", "true"], ["userxattr", "false"]],
+    DriverStatus: [["Backing Filesystem", facts.fileSystem], ...rootStoreStatus(facts), ["Supports d_type", "true"], ["Using metacopy", "false"], ["Native Overlay Diff", "true"], ["userxattr", "false"]],
     Plugins: { Volume: ["local"], Network: ["bridge", "host", "null"], Authorization: null, Log: ["json-file", "none"] },
     MemoryLimit: memory, SwapLimit: facts.swapLimit, CpuCfsPeriod: cpu, CpuCfsQuota: cpu, CPUShares: cpu, CPUSet: cpuset, PidsLimit: pids,
     IPv4Forwarding: facts.forwarding, Debug: false, NFd: facts.descriptors, OomKillDisable: false, NGoroutines: 1, SystemTime: facts.now.toISOString(),
@@ -32,3 +32,14 @@ export function infoJson(facts: SystemFacts, version: string): Record<string, un
     SecurityOptions: ["name=seccomp,profile=builtin", "name=cgroupns"], CDISpecDirs: null, Warnings: warnings.length === 0 ? null : warnings,
   };
 }
+
+/** Lines beside Docker's, only where the data root is on a file system that mdk brought. */
+function rootStoreStatus({ rootStore, root }: SystemFacts): [string, string][] {
+  if (rootStore === null) return [];
+  const { driver, on, bytes, backingFree } = rootStore;
+  const size = ["Root Store Size", megabytes(bytes)] as [string, string];
+  if (driver === "tmpfs") return [["Root Store", `tmpfs on ${root}, in memory`], size];
+  return [["Root Store", `loop: ${on} on ${root}`], size, ...(backingFree === null ? [] : [["Root Store Disk Left", megabytes(backingFree)] as [string, string]])];
+}
+
+const megabytes = (bytes: number): string => `${Math.floor(bytes / 1e6)} MB`;

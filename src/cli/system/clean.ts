@@ -22,8 +22,9 @@ function run({ context, flags }: Invocation): number {
     writeAll(1, Buffer.from(`WARNING! This will kill and remove all containers of ${context.root}, its network and its cgroups.\nAre you sure you want to continue? [y/N] `));
     if (!/^y(es)?$/i.test(readLine())) return 0;
   }
-  const { containers, problems } = cleanHost(context);
+  const { containers, problems, told } = cleanHost(context);
   for (const id of containers) print(id);
+  for (const text of told) printError(printable(`mdk: ${text}`));
   for (const problem of problems) printError(printable(`mdk: ${problem}`));
   const [hint = null] = problems.map(hintFor).filter((text) => text !== null);
   if (hint !== null) printError(hint);

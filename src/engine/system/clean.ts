@@ -15,6 +15,7 @@ import { NETLINK_ROUTE, openNetlink } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
 import { networkNamespace } from "../host/facts.ts";
 import { cgroupParent } from "../host/identity.ts";
+import { takeRootStoreAway } from "../host/root-store.ts";
 import { NAME_SERVERS_TOLD } from "../network/files.ts";
 import { BRIDGE } from "../network/subnet.ts";
 import { removeContainer } from "../container/remove.ts";
@@ -24,6 +25,8 @@ export interface Cleaned {
   /** Ids of the containers that were removed. */
   readonly containers: readonly string[];
   readonly problems: readonly string[];
+  /** What the user should know of. */
+  readonly told: readonly string[];
 }
 
 export function cleanHost(context: Context): Cleaned {
@@ -41,7 +44,10 @@ export function cleanHost(context: Context): Cleaned {
   attempt(() => cleanGroups(context));
   attempt(() => cleanRunRoot(context));
   checkpoint(context.database());
-  return { containers: removed, problems };
+  const told: string[] = [];
+  // Last: from here on there is no store at this path.
+  attempt(() => told.push(...[takeRootStoreAway(context.root)].filter((text) => text !== null)));
+  return { containers: removed, problems, told };
 }
 
 /** Returns who went. On a full disk those who hold nothing go once others have made room: what fails for want of it is tried again. */

@@ -1,10 +1,12 @@
 /** What is known of this host and this store. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { findController } from "../../cgroup/detect.ts";
 import { kernelRelease } from "../../sys/kernel.ts";
 import { listImages } from "../../store/images.ts";
 import type { Context } from "../context.ts";
 import { cgroupParent } from "../host/identity.ts";
+import { readRootStore } from "../host/root-store.ts";
+import { mountOf } from "../../sys/mountinfo.ts";
 import { summarizeContainers } from "../container/list.ts";
 
 export interface SystemFacts {
@@ -17,6 +19,8 @@ export interface SystemFacts {
   readonly runRoot: string;
   /** Kind of the file system that the store is on ("ext4"). */
   readonly fileSystem: string;
+  /** What mdk brought for it: null, nothing was needed. Bytes that its backing disk has left; null for a tmpfs, which has none. */
+  readonly rootStore: { readonly driver: "loop" | "tmpfs"; readonly on: string; readonly bytes: number; readonly backingFree: number | null } | null;
   readonly cgroups: { readonly mode: string; readonly parent: string; readonly controllers: Readonly<Record<"memory" | "cpu" | "pids" | "cpuset", boolean>> };
   /** Limits of swap can be set. */
   readonly swapLimit: boolean;
@@ -41,7 +45,7 @@ export async function readSystem(context: Context): Promise<SystemFacts> {
   const memory = findController(cgroups, "memory");
   return {
     id: identity(context), containers: containers.length, running: containers.filter(({ status }) => status.word === "running").length,
-    images: listImages(context.database()).length, root: context.root, runRoot: context.runRoot, fileSystem: fileSystemOf(context.root),
+    images: listImages(context.database()).length, root: context.root, runRoot: context.runRoot, ...storageOf(context),
     cgroups: { mode: cgroups.mode, parent: cgroupParent(context), controllers: { memory: has("memory"), cpu: has("cpu"), pids: has("pids"), cpuset: has("cpuset") } },
     swapLimit: memory !== null && (memory.kind === "v2" || existsSync(`${memory.mountpoint}/memory.memsw.limit_in_bytes`)),
     forwarding: text("/proc/sys/net/ipv4/ip_forward") === "1", descriptors: readdirSync("/proc/self/fd").length,
@@ -49,6 +53,12 @@ export async function readSystem(context: Context): Promise<SystemFacts> {
     kernel: kernelRelease(), machine: process.arch === "x64" ? "x86_64" : "aarch64", system: operatingSystem(),
     hostname: text("/proc/sys/kernel/hostname"), now: context.now(), environment: context.environment,
   };
+}
+
+function storageOf(context: Context): Pick<SystemFacts, "fileSystem" | "rootStore"> {
+  context.database();
+  const store = readRootStore(context.root);
+  return { fileSystem: mountOf(realpathSync(context.root))?.type ?? "", rootStore: store };
 }
 
 /** "" for a file that is not there. */
@@ -70,15 +80,4 @@ function operatingSystem(): SystemFacts["system"] {
   const release = text("/etc/os-release");
   const field = (name: string): string | undefined => new RegExp(`^${name}="?([^"\\n]*)`, "m").exec(release)?.[1];
   return { name: field("PRETTY_NAME") ?? "Linux", version: field("VERSION_ID") ?? "" };
-}
-
-/** By the mount that is nearest above the path (proc(5), mountinfo). */
-export function fileSystemOf(path: string): string {
-  let [best, kind] = ["", ""];
-  for (const line of text("/proc/self/mountinfo").split("\n")) {
-    const [left = "", right = ""] = line.split(" - ");
-    const mountpoint = left.split(" ")[4] ?? "";
-    if ((mountpoint === "/" || path === mountpoint || path.startsWith(`${mountpoint}/`)) && mountpoint.length >= best.length) [best, kind] = [mountpoint, right.split(" ")[0] ?? ""];
-  }
-  return kind;
 }
