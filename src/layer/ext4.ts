@@ -81,6 +81,8 @@ export const EXT4_STATE = { offset: 1024 + 0x3a, clean: 1 } as const;
 /** Where it says what it is: s_magic. */
 export const EXT4_MAGIC = { offset: 1024 + 0x38, value: 0xef53 } as const;
 
+export const EXT4_UUID_OFFSET = 1024 + 0x68;
+
 function superblock({ groups, uuid, hashSeed, now }: Ext4Options, freeBlocks: number): Buffer {
   const block = Buffer.alloc(1024);
   const all = (flags: Readonly<Record<string, number>>): number => Object.values(flags).reduce((sum, flag) => sum | flag, 0);
@@ -97,7 +99,7 @@ function superblock({ groups, uuid, hashSeed, now }: Ext4Options, freeBlocks: nu
     [0x36, 0xffff], [0x38, EXT4_MAGIC.value], [0x3a, EXT4_STATE.clean], [0x3c, ERRORS_READ_ONLY], [0x58, INODE], [0x15c, 32], [0x15e, 32],
   ];
   for (const [offset, value] of halves) block.writeUInt16LE(value, offset);
-  block.set(uuid, 0x68);
+  block.set(uuid, EXT4_UUID_OFFSET - 1024);
   block.write("mdk", 0x78);
   block.set(hashSeed, 0xec);
   block[0xfc] = 1; // half_md4

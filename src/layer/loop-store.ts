@@ -9,9 +9,9 @@ import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, ren
 import { MdkError } from "../error.ts";
 import { monotonicMs } from "../sys/clock.ts";
 import { tryLock } from "../sys/lock.ts";
-import { attachLoop, findLoop, type LoopDevice } from "../sys/loop.ts";
+import { attachLoop, findLoop, hasLoopNamed, type LoopDevice } from "../sys/loop.ts";
 import { fsconfig, fsmount, fsopen } from "../sys/mount.ts";
-import { emptyExt4, EXT4_GROUP_BYTES, EXT4_MAGIC, EXT4_STATE } from "./ext4.ts";
+import { emptyExt4, EXT4_GROUP_BYTES, EXT4_MAGIC, EXT4_STATE, EXT4_UUID_OFFSET } from "./ext4.ts";
 
 export interface LoopStore {
   /** Descriptor of the detached mount, the caller's. */
@@ -26,7 +26,7 @@ export interface LoopStore {
 const SHARE = 0.9;
 const GROUPS = { least: 2, most: 8192 } as const;
 /** A mount that is being ended still has the file for a moment. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 5_000;
 const PAUSE_MS = 5;
 
 export interface LoopStoreOptions {
@@ -47,7 +47,14 @@ export function openLoopStore(path: string, options: LoopStoreOptions): LoopStor
     try {
       if (file === null) return mountNew(path, options, "made");
       if (tryLock(file)) {
-        if (!isWhole(file)) return mountNew(path, options, "lost");
+        if (!isWhole(file)) {
+          // A job that is just ending: on the overlay of the one that follows it, the lock is not seen.
+          if (hasLoopNamed(nameOf(file)) && monotonicMs() < until) {
+            Bun.sleepSync(PAUSE_MS);
+            continue;
+          }
+          return mountNew(path, options, "lost");
+        }
         return { mount: mountFile(file), state: "found", bytes: fstatSync(file).size };
       }
       const mount = mountedElsewhere(file);
@@ -113,8 +120,15 @@ function isWhole(file: number): boolean {
   return halves.readUInt16LE(0) === EXT4_MAGIC.value && halves.readUInt16LE(EXT4_STATE.offset - EXT4_MAGIC.offset) === EXT4_STATE.clean;
 }
 
+/** What its loop device is called: the file by its superblock's UUID, whatever path leads to it. */
+function nameOf(file: number): string {
+  const uuid = Buffer.alloc(16);
+  readSync(file, uuid, 0, uuid.length, EXT4_UUID_OFFSET);
+  return `mdk-${uuid.toString("hex")}`;
+}
+
 function mountFile(file: number): number {
-  return mountDevice(attachLoop(file, "mdk"));
+  return mountDevice(attachLoop(file, nameOf(file)));
 }
 
 /** What is mounted in another mount namespace, or was attached by who was killed before it mounted: the same device again. */

@@ -198,6 +198,9 @@ function typed<T>(path: string, work: () => T): T {
         cause: error, hint: "another mdk command hangs: look for it with ps",
       });
     }
-    throw new MdkError("unavailable", "store-unreadable", `the store ${path} cannot be used: ${error.message}`, { cause: error });
+    throw new MdkError("unavailable", "store-unreadable", `the store ${path} cannot be used: ${error.message}`, {
+      cause: error,
+      ...(/^SQLITE_(READONLY|IOERR)/.test(code) ? { hint: "its file system is broken or read-only: one that mdk brought (see mdk info) is made anew after mdk clean -f" } : {}),
+    });
   }
 }

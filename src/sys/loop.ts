@@ -15,6 +15,7 @@ const LO_FLAGS_AUTOCLEAR = 4;
 /** struct loop_config: fd and block_size before a struct loop_info64, 64 bytes after it. */
 const CONFIG = { bytes: 304, flags: 8 + 52, name: 8 + 56, nameBytes: 64 } as const;
 const INFO_BYTES = 232;
+const INFO_NAME = CONFIG.name - 8;
 
 const CONTROL = { path: "/dev/loop-control", major: 10, minor: 237 } as const;
 const BLOCK_MAJOR = 7;
@@ -58,6 +59,18 @@ export function attachLoop(file: number, name: string): LoopDevice {
 /** The device that has the file already, or null: whoever attached it may have been killed, or be in another mount namespace. */
 export function findLoop(file: number): LoopDevice | null {
   const { dev, ino } = fstatSync(file, { bigint: true });
+  return search((info) => info.readBigUInt64LE(0) === dev && info.readBigUInt64LE(8) === ino);
+}
+
+/** Whether any device was attached with that name. */
+export function hasLoopNamed(name: string): boolean {
+  const found = search((info) => info.toString("latin1", INFO_NAME, INFO_NAME + CONFIG.nameBytes).split("\0", 1)[0] === name);
+  found?.release();
+  return found !== null;
+}
+
+/** The first device that says so of itself; open, it is not let go and taken for another file. */
+function search(isIt: (info: Buffer) => boolean): LoopDevice | null {
   for (const number of attachedNumbers()) {
     let device: LoopDevice;
     try {
@@ -66,7 +79,7 @@ export function findLoop(file: number): LoopDevice | null {
       continue; // let go meanwhile
     }
     const info = Buffer.alloc(INFO_BYTES);
-    if (c().ioctl(device.fd, LOOP_GET_STATUS64, info) === 0 && info.readBigUInt64LE(0) === dev && info.readBigUInt64LE(8) === ino) return device;
+    if (c().ioctl(device.fd, LOOP_GET_STATUS64, info) === 0 && isIt(info)) return device;
     device.release();
   }
   return null;

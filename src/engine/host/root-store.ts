@@ -12,6 +12,7 @@
 import { closeSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { MdkError, messageOf } from "../../error.ts";
+import { backingFree } from "./backing.ts";
 import { detectCgroups } from "../../cgroup/detect.ts";
 import { ownMemoryLimit } from "../../cgroup/own-limit.ts";
 import { openLoopStore, openMemoryStore } from "../../layer/loop-store.ts";
@@ -106,7 +107,7 @@ function bringLoop({ root, now, tell }: BringOptions, why: string): void {
     closeSync(mount);
   }
   if (state === "made") tell(`${why}: they are kept in a file system in ${image} (it grows to ${gigabytes(bytes)} at most)`);
-  if (state === "lost") tell(`WARNING: the store in ${image} was not unmounted, as by a power cut, and has no journal: it was made anew, images and containers in it are gone`);
+  if (state === "lost") tell(`WARNING: the store in ${image} was left broken, by a power cut or a full disk below, and has no journal: it was made anew, images and containers in it are gone`);
 }
 
 function bringMemory({ root, tell }: BringOptions, why: string, failed: readonly string[]): void {
@@ -152,24 +153,7 @@ export function readRootStore(root: string): RootStore | null {
   const isLoop = mount.type === "ext4" && mount.source.startsWith("/dev/loop") && existsSync(join(place, ROOT_STORE.backing));
   if (!isMemory && !isLoop) return null;
   const { blocks, bsize } = statfsSync(place);
-  return { driver: isMemory ? "tmpfs" : "loop", on: mount.source, bytes: blocks * bsize, backingFree: isLoop ? backingFree(place) : null };
-}
-
-function backingFree(root: string): number | null {
-  const backing = join(root, ROOT_STORE.backing);
-  if (!existsSync(join(backing, ROOT_STORE.image))) return null;
-  const { bavail, bsize } = statfsSync(backing);
-  return bavail * bsize;
-}
-
-/** Less than this on the disk below is told: what is written beyond it is lost, and the file system's own free space does not show it. */
-const BACKING_LEAST = 128 * 2 ** 20;
-
-/** A sentence for who is about to write into the store, or null. One look at a directory where there is no loop store. */
-export function backingWarning(root: string): string | null {
-  const left = backingFree(root);
-  if (left === null || left >= BACKING_LEAST) return null;
-  return `the disk below the store ${root} has ${Math.floor(left / 2 ** 20)} MB left: what is written beyond that is lost`;
+  return { driver: isMemory ? "tmpfs" : "loop", on: mount.source, bytes: blocks * bsize, backingFree: isLoop ? backingFree(root) : null };
 }
 
 /** Takes the file system off the data root; its file stays, with the images in it. Returns what the user loses by it, or null. */

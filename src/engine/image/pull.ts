@@ -6,6 +6,7 @@ import { digestOf } from "../../image/digest.ts";
 import { CONFIG_BYTES_MAX, parseManifest, type Manifest } from "../../image/manifest.ts";
 import { choosePlatform, hostPlatform, parsePlatform, platformName, type Platform } from "../../image/platform.ts";
 import { canonicalName, DEFAULT_TAG, familiarName, parseReference, repositoryOf, withDefaultTag, type Reference } from "../../image/reference.ts";
+import { backingWarning } from "../host/backing.ts";
 import { probeOverlay } from "../../layer/overlay.ts";
 import { readCredentials } from "../../registry/credentials.ts";
 import { resolveEndpoint } from "../../registry/endpoint.ts";
@@ -61,6 +62,16 @@ const TRIES = 3;
  * disk; nothing of the image is left then, except layers that other images use.
  */
 export async function pull(context: Context, text: string, options: PullOptions = {}): Promise<Pulled> {
+  try {
+    return await pullHere(context, text, options);
+  } catch (error) {
+    // What does not fit below a loop store is no ENOSPC, but an I/O error that makes the file system in it read-only.
+    const full = /^(EIO|EROFS|store-unreadable)$/.test(String((error as { code?: unknown }).code)) ? backingWarning(context.root) : null;
+    throw full === null ? error : new MdkError("exhausted", "store-backing-full", `no space left on device: ${full}`, { cause: error });
+  }
+}
+
+async function pullHere(context: Context, text: string, options: PullOptions): Promise<Pulled> {
   const reference = withDefaultTag(parseReference(text));
   const host = hostPlatform(options.architecture ?? process.arch);
   const platform = options.platform ? parsePlatform(options.platform, host) : host;

@@ -22,6 +22,7 @@ import { identityOf } from "../../sys/pidfd.ts";
 import { socketpair } from "../../sys/socket.ts";
 import type { Begun } from "./begin.ts";
 import type { Context } from "../context.ts";
+import { backingWarning } from "../host/backing.ts";
 import { rootLayers } from "../image/layers.ts";
 import type { Streaming } from "./monitor-plan.ts";
 import { writeNetworkFiles } from "../network/files.ts";
@@ -120,6 +121,8 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   const store = storePaths(context.root).container(container.id);
   mkdirSync(store, { recursive: true, mode: 0o700 });
   for (const text of writeNetworkFiles(context, container, store)) work.warn(text);
+  const full = backingWarning(context.root);
+  if (full !== null) work.warn(full);
   const layers = rootLayers(context, container.image);
   const root = prepareRoot(context, container, { store, layers, window: work.window, keep: work.keep });
   const [report, theirs] = socketpair();

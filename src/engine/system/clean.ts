@@ -31,19 +31,20 @@ export interface Cleaned {
 
 export function cleanHost(context: Context): Cleaned {
   const problems: string[] = [];
-  const attempt = (work: () => void): void => {
+  const attempt = (work: () => unknown): void => {
     try {
       work();
     } catch (error) {
       problems.push(messageOf(error));
     }
   };
-  const removed = removeAll(context, problems);
+  let removed: readonly string[] = [];
+  attempt(() => (removed = removeAll(context, problems)));
   attempt(() => reconcile(context, { all: true, problem: (error) => void problems.push(messageOf(error)) }));
   attempt(() => problems.push(...cleanNetwork(context)));
   attempt(() => cleanGroups(context));
   attempt(() => cleanRunRoot(context));
-  checkpoint(context.database());
+  attempt(() => checkpoint(context.database()));
   const told: string[] = [];
   // Last: from here on there is no store at this path.
   attempt(() => told.push(...[takeRootStoreAway(context.root)].filter((text) => text !== null)));

@@ -1,0 +1,168 @@
+/** Root stores: a data root on an overlay gets a file system of its own, once, whoever is killed or comes second. */
+import { afterEach, beforeEach, describe, expect } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { Job } from "../../helpers/job.ts";
+import { fakeImage, fakeRegistry, serveImage, type FakeRegistry } from "../../helpers/fake-registry.ts";
+import { archive, file } from "../../helpers/archive.ts";
+import { baseLayer } from "../../helpers/stage.ts";
+import { hasTool, isRoot, testIf } from "../../helpers/requires.ts";
+
+const rootTest = testIf(isRoot && existsSync("/dev/loop-control"), "needs root and loop devices");
+
+let job: Job;
+const use = async (options?: ConstructorParameters<typeof Job>[0]): Promise<Job> => (job = await new Job(options).begin());
+let loopsBefore = 0;
+
+beforeEach(() => {
+  loopsBefore = new Job({}).loops();
+});
+afterEach(async () => {
+  await job.end();
+  expect(job.loops()).toBe(loopsBefore);
+});
+
+const LISTED = /^REPOSITORY .*\n$/;
+
+describe("on an overlay", () => {
+  rootTest("the first command brings an ext4 and says so in one line, the second finds it, clean takes it away and keeps its file", async () => {
+    await use();
+    const first = await job.mdk("images");
+    expect(first).toEqual({ status: 0, out: expect.stringMatching(LISTED), err: expect.stringMatching(/^mdk: \S+\/root is on overlay, which cannot hold containers: they are kept in a file system in \S+\/root\/store\.ext4 \(it grows to [\d.]+ GB at most\)\n$/) });
+    expect(await job.mdk("images")).toEqual({ status: 0, out: first.out, err: "" });
+    expect(job.mounts()).toEqual([":ext4", "/backing:overlay"]);
+    expect((await job.mdk("info")).out).toMatch(/Backing Filesystem: ext4\n {2}Root Store: loop: \/dev\/loop\d+ on \S+\n {2}Root Store Size: \d+ MB\n {2}Root Store Disk Left: \d+ MB/);
+    expect(await job.mdk("clean", "-f")).toEqual({ status: 0, out: "", err: "" });
+    expect([job.mounts(), job.loops()]).toEqual([[], loopsBefore]);
+    expect((await job.shell(`ls ${job.root}/store.ext4`)).status).toBe(0);
+    expect(await job.mdk("images")).toEqual({ status: 0, out: first.out, err: "" });
+  });
+
+  rootTest("commands that come at once bring one", async () => {
+    await use();
+    const all = await Promise.all(Array.from({ length: 6 }, () => job.mdk("images")));
+    expect(all.map(({ status }) => status)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(all.map(({ err }) => err).join("").split("\n").length).toBe(2);
+    expect(job.mounts()).toEqual([":ext4", "/backing:overlay"]);
+    expect(job.loops()).toBe(loopsBefore + 1);
+  });
+
+  rootTest("another mount namespace of the job has the same store", async () => {
+    await use();
+    // It is kept alive, so that each of the two is mounted when the other comes.
+    const script = `unshare --mount --propagation private sh -c '${job.words("images").join(" ")}; echo mark >${job.root}/tmp/mark; touch ${job.folder}/there; while [ ! -e ${job.folder}/end ]; do sleep 0.02; done' & 
+      until [ -e ${job.folder}/there ]; do sleep 0.02; done; ${job.words("images").join(" ")}; cat ${job.root}/tmp/mark; touch ${job.folder}/end; wait`;
+    const { out, err } = await job.shell(script);
+    expect(out).toMatch(/mark\n$/);
+    expect(err.split("\n").length).toBe(2);
+  });
+});
+
+describe("what is in the store", () => {
+  let registry: FakeRegistry;
+
+  rootTest("runs, survives a restart of the job, and is told and made anew when it was not unmounted", async () => {
+    await use();
+    const image = fakeImage([archive(baseLayer())], { config: { Cmd: ["/bin/true"] } });
+    registry = fakeRegistry((path) => serveImage(image, path));
+    const name = `${registry.host}/base:latest`;
+    // The registry is on the machine's own loopback.
+    const pulled = await job.run(["nsenter", `--net=/proc/${process.pid}/ns/net`, ...job.words("pull", "-q", name)]);
+    registry.stop();
+    expect(pulled.status).toBe(0);
+    expect(await job.mdk("run", "--rm", name, "sh", "-c", "echo new >/bin/new && cat /bin/new")).toEqual({ status: 0, out: "new\n", err: "" });
+    expect((await job.mdk("run", "-d", "--name", "one", name, "sleep", "1000")).status).toBe(0);
+    await job.mdk("kill", "one");
+    await job.stop();
+    await job.begin();
+    expect(await job.mdk("ps", "-a", "--format", "{{.Names}}")).toEqual({ status: 0, out: "one\n", err: "" });
+    await job.mdk("clean", "-f");
+    // As after a power cut.
+    expect(await job.shell(`printf '\\000' | dd of=${job.root}/store.ext4 bs=1 seek=1082 conv=notrunc 2>/dev/null`)).toEqual({ status: 0, out: "", err: "" });
+    const anew = await job.mdk("images", "-q");
+    expect([anew.status, anew.out]).toEqual([0, ""]);
+    expect(anew.err).toMatch(/^WARNING: the store in \S+ was left broken, by a power cut or a full disk below, and has no journal: it was made anew, images and containers in it are gone\n$/);
+  });
+});
+
+describe("by hand", () => {
+  rootTest("a driver is chosen by flag or environment, told by info, and is the store's from then on", async () => {
+    await use();
+    expect((await job.run(job.words("images", "-q"), { MDK_STORAGE_DRIVER: "tmpfs" })).err).toMatch(/^WARNING: --storage-driver tmpfs: images and containers are kept in memory/);
+    expect((await job.mdk("info")).out).toMatch(/Root Store: tmpfs on/);
+    expect(await job.mdk("--storage-driver", "loop", "images")).toEqual({ status: 1, out: "", err: expect.stringMatching(/^mdk: the store in \S+ is on tmpfs, not on loop\n/) });
+    expect((await job.mdk("clean", "-f")).err).toBe(`mdk: the store ${job.root} was in memory: its images are gone\n`);
+    expect(job.mounts()).toEqual([]);
+    expect(await job.mdk("--storage-driver", "zfs", "images")).toEqual({ status: 1, out: "", err: 'mdk: unknown storage driver "zfs"\none of: overlay2 loop tmpfs\n' });
+    expect((await job.mdk("--storage-driver", "loop", "images")).err).toMatch(/^mdk: --storage-driver loop: they are kept in a file system/);
+    expect(job.mounts()).toEqual([":ext4", "/backing:overlay"]);
+  });
+});
+
+describe("bad luck", () => {
+  /** /dev without loop devices, and none can be made. */
+  const noLoop = "mount -t tmpfs -o nodev dev /dev; mknod /dev/null c 1 3; mknod /dev/loop-control c 10 237";
+
+  rootTest("without loop devices the store is in memory, and a warning says so and why", async () => {
+    await use({ before: noLoop });
+    const { status, err } = await job.mdk("images");
+    expect([status, err]).toEqual([0, expect.stringMatching(/^WARNING: \S+ is on overlay, which cannot hold containers: images and containers are kept in memory, [\d.]+ GB at most, and are gone with it \(loop: .*\/dev\/loop-control.*\)\n$/)]);
+    expect(job.mounts()).toEqual([":tmpfs"]);
+  });
+
+  rootTest("with neither it is refused, with what mends it", async () => {
+    await use({ before: noLoop });
+    const { status, err } = await job.run(["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", ...job.words("images")]);
+    expect(status).toBe(1);
+    expect(err).toMatch(/^mdk: \S+ is on overlay, which cannot hold containers, and mdk cannot bring a file system of its own \(loop: .*; tmpfs: .*operation not permitted\)\nrun the job's container with --privileged, or give it a volume and say --root /);
+    expect(job.mounts()).toEqual([]);
+  });
+
+  rootTest("a disk below that is nearly full is told by run, and a pull that does not fit fails whole", async () => {
+    await use({ disk: "400m" });
+    await job.mdk("images");
+    const blob = crypto.getRandomValues(new Uint8Array(65536));
+    const big = fakeImage([archive([...baseLayer(), ...Array.from({ length: 1600 }, (_, at) => file(`f${at}`, Buffer.concat([Buffer.from(String(at)), blob])))])], { config: { Cmd: ["/bin/true"] } });
+    const registry = fakeRegistry((path) => serveImage(big, path));
+    await job.shell(`dd if=/dev/zero of=${job.place}/fill bs=1M count=360 2>/dev/null`);
+    const pulled = await job.run(["nsenter", `--net=/proc/${process.pid}/ns/net`, ...job.words("pull", "-q", `${registry.host}/big:latest`)]);
+    registry.stop();
+    expect([pulled.status, pulled.err]).toEqual([1, expect.stringMatching(/^mdk: no space left on device: the disk below the store \S+ is nearly full \(\d+ MB left\)/)]);
+    // What is broken is read-only until it is made anew.
+    await job.shell(`rm ${job.place}/fill`);
+    await job.mdk("clean", "-f"); // tells what it could not write down
+    expect(job.mounts()).toEqual([]);
+    expect((await job.mdk("images", "-q")).out).toBe("");
+  });
+
+  testIf(isRoot && hasTool("strace"), "needs root and strace")("killed at each system call that brings it, the next command uses or remakes what is left", async () => {
+    const calls = ["mkdir", "openat", "unlink", "ftruncate", "pwrite64", "fcntl", "ioctl", "fsopen", "fsconfig", "fsmount", "rename", "open_tree", "move_mount", "mknodat", "renameat", "unlinkat"];
+    await use();
+    const trace = join(job.folder, "trace");
+    await job.run(["strace", "-f", "-qq", "-e", `trace=${calls.join(",")}`, "-o", trace, ...job.words("images")]);
+    const counts = new Map<string, number>();
+    const own = (await Bun.file(trace).text()).split("\n").map((line) => line.replace(/^\d+ +/, "")).filter((line) => /^\w+\(/.test(line));
+    for (const line of own) counts.set(/^\w+/.exec(line)![0], (counts.get(/^\w+/.exec(line)![0]) ?? 0) + 1);
+    expect(counts.get("move_mount")).toBe(2);
+    // Of the calls that every command makes only those that name the store count.
+    const points: [string, number][] = [];
+    const seen = new Map<string, number>();
+    for (const line of own) {
+      const call = /^\w+/.exec(line)![0];
+      const at = (seen.get(call) ?? 0) + 1;
+      seen.set(call, at);
+      if (/openat|fcntl|ioctl/.test(call) && !/store\.|LOOP|loop|OFD/.test(line)) continue;
+      points.push([call, at]);
+    }
+    expect(points.length).toBeGreaterThan(25);
+    await job.mdk("clean", "-f");
+    for (const [call, at] of points) {
+      await job.shell(`umount -l ${job.root}/backing ${job.root} 2>/dev/null; rm -rf ${job.root}`);
+      await job.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", `trace=${call}`, "-e", `inject=${call}:signal=KILL:when=${at}`, ...job.words("images", "-q")]);
+      const after = await job.mdk("images", "-q");
+      expect([call, at, after.status, after.out]).toEqual([call, at, 0, ""]);
+      expect([call, at, job.mounts()[0]]).toEqual([call, at, ":ext4"]);
+      expect([call, at, job.loops()]).toEqual([call, at, loopsBefore + 1]);
+    }
+  }, 300_000);
+});
