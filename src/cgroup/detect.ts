@@ -14,6 +14,8 @@ export interface Hierarchy {
   readonly mountpoint: string;
   /** The caller's own group, as /proc/self/cgroup says it. */
   readonly path: string;
+  /** The mount is read-only, as a container's that is not privileged: cgroup/reach.ts looks for a way. */
+  readonly readOnly: boolean;
 }
 
 /** `none`: no hierarchy is mounted where this process can see it. */
@@ -39,6 +41,7 @@ export interface Mount {
   readonly parent: number;
   readonly mountpoint: string;
   readonly type: string;
+  readonly readOnly: boolean;
   /** Options of the super block: for v1 the controllers are among them. */
   readonly options: readonly string[];
 }
@@ -72,12 +75,13 @@ export function parseMemberships(text: string): Membership[] {
 export function parseMounts(text: string): Mount[] {
   const mounts: Mount[] = [];
   for (const line of text.split("\n")) {
-    const [id, parent, , , mountpoint] = line.split(" ", 5);
+    const [id, parent, , , mountpoint, own = ""] = line.split(" ", 6);
     if (mountpoint === undefined) continue;
     // Optional fields stand before the separator, so that its position varies; no field holds a space.
     const separator = line.indexOf(" - cgroup");
     const [type = "", , options = ""] = separator < 0 ? [] : line.slice(separator + 3).split(" ");
-    mounts.push({ id: Number(id), parent: Number(parent), mountpoint: unescape(mountpoint), type, options: options.split(",") });
+    const readOnly = own === "ro" || own.startsWith("ro,");
+    mounts.push({ id: Number(id), parent: Number(parent), mountpoint: unescape(mountpoint), type, readOnly, options: options.split(",") });
   }
   return mounts;
 }
@@ -96,17 +100,25 @@ export function locate(
   const hierarchies: Hierarchy[] = [];
   for (const { controllers, path } of memberships) {
     if (controllers.length === 0) {
-      const mountpoint = visible.find((mount) => mount.type === "cgroup2")?.mountpoint;
-      if (mountpoint === undefined) continue;
-      const available = readControllers(mountpoint).trim();
-      hierarchies.push({ kind: "v2", controllers: available === "" ? [] : available.split(" "), mountpoint, path });
+      const mount = visible.find(({ type }) => type === "cgroup2");
+      if (mount === undefined) continue;
+      const { mountpoint, readOnly } = mount;
+      hierarchies.push({ kind: "v2", controllers: words(readControllers(mountpoint)), mountpoint, path, readOnly });
       continue;
     }
-    const mountpoint = visible.find(
-      (mount) => mount.type === "cgroup" && controllers.every((name) => mount.options.includes(name)),
-    )?.mountpoint;
-    if (mountpoint !== undefined) hierarchies.push({ kind: "v1", controllers, mountpoint, path });
+    const mount = visible.find(({ type, options }) => type === "cgroup" && controllers.every((name) => options.includes(name)));
+    if (mount !== undefined) hierarchies.push({ kind: "v1", controllers, mountpoint: mount.mountpoint, path, readOnly: mount.readOnly });
   }
+  return cgroupsOf(hierarchies);
+}
+
+/** cgroup.controllers: words between spaces. */
+export function words(text: string): string[] {
+  const trimmed = text.trim();
+  return trimmed === "" ? [] : trimmed.split(" ");
+}
+
+export function cgroupsOf(hierarchies: readonly Hierarchy[]): Cgroups {
   return { mode: modeOf(hierarchies), hierarchies };
 }
 

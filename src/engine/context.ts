@@ -1,6 +1,7 @@
 /** What every use case is handed: where the state lies, the clock, the environment and the database, opened at first use. */
 import { existsSync } from "node:fs";
-import { detectCgroups, type Cgroups } from "../cgroup/detect.ts";
+import type { Cgroups } from "../cgroup/detect.ts";
+import { reachCgroups } from "../cgroup/reach.ts";
 import { checkVersion, openDatabase, type Database } from "../store/database.ts";
 import { ensureStore, storePaths } from "../store/paths.ts";
 
@@ -13,7 +14,7 @@ export interface Context {
   now(): Date;
   /** The store's database, made with its directories at the first call. Throws what openDatabase throws. */
   database(): Database;
-  /** Where cgroups are, looked up once a command: what it makes is where it will remove it. */
+  /** Where cgroups are and can be written to, looked up once a command: what it makes is where it will remove it. */
   cgroups(): Cgroups;
 }
 
@@ -49,6 +50,6 @@ export function createContext(options: ContextOptions): Context {
       }
       return database;
     },
-    cgroups: () => (cgroups ??= detectCgroups()),
+    cgroups: () => (cgroups ??= reachCgroups()),
   };
 }

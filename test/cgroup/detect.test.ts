@@ -20,7 +20,7 @@ const detect = (memberships: string, mounts: string, controllers = "") =>
 test("pure v2 is one hierarchy with the controllers of its root", () => {
   expect(detect("0::/init.scope\n", V2, "cpu memory pids\n")).toEqual({
     mode: "v2",
-    hierarchies: [{ kind: "v2", controllers: ["cpu", "memory", "pids"], mountpoint: "/sys/fs/cgroup", path: "/init.scope" }],
+    hierarchies: [{ kind: "v2", controllers: ["cpu", "memory", "pids"], mountpoint: "/sys/fs/cgroup", path: "/init.scope", readOnly: false }],
   });
 });
 
@@ -28,10 +28,10 @@ test("hybrid: each line keeps its own path, mounts are found by controllers, an 
   const { mode, hierarchies } = detect(MEMBERSHIPS, HYBRID, "\n");
   expect(mode).toBe("hybrid");
   expect(hierarchies).toEqual([
-    { kind: "v1", controllers: ["name=systemd"], mountpoint: "/sys/fs/cgroup/systemd", path: "/" },
-    { kind: "v1", controllers: ["memory"], mountpoint: "/sys/fs/cgroup/memory", path: "/docker/abc" },
-    { kind: "v1", controllers: ["cpu", "cpuacct"], mountpoint: "/sys/fs/cgroup/cpu,cpuacct", path: "/a:b" },
-    { kind: "v2", controllers: [], mountpoint: "/sys/fs/cgroup/uni fied", path: "/user.slice" },
+    { kind: "v1", controllers: ["name=systemd"], mountpoint: "/sys/fs/cgroup/systemd", path: "/", readOnly: false },
+    { kind: "v1", controllers: ["memory"], mountpoint: "/sys/fs/cgroup/memory", path: "/docker/abc", readOnly: false },
+    { kind: "v1", controllers: ["cpu", "cpuacct"], mountpoint: "/sys/fs/cgroup/cpu,cpuacct", path: "/a:b", readOnly: false },
+    { kind: "v2", controllers: [], mountpoint: "/sys/fs/cgroup/uni fied", path: "/user.slice", readOnly: false },
   ]);
 });
 

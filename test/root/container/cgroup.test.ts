@@ -114,7 +114,7 @@ test.skipIf(!root || findUnified(cgroups) === null)("on v2 the program passes th
 
 test.skipIf(!root || findUnified(cgroups) === null)("without a controller the flag is named: a v2 view that has none", () => {
   const unified = findUnified(cgroups);
-  const bare: Cgroups = { mode: "v2", hierarchies: [{ kind: "v2", controllers: [], mountpoint: unified?.mountpoint ?? "", path: "/" }] };
+  const bare: Cgroups = { mode: "v2", hierarchies: [{ kind: "v2", controllers: [], mountpoint: unified?.mountpoint ?? "", path: "/", readOnly: false }] };
   ensureParent(bare, PARENT);
   expect(() => createGroup(bare, `${PARENT}/x`, { memory: { limit: 100 * MB }, devices: [] })).toThrow("--memory cannot be set: no cgroup hierarchy has the memory controller");
   createGroup(bare, `${PARENT}/x`, { devices: DEFAULT_RULES });
