@@ -130,6 +130,7 @@ pub const Step = union(enum) {
     write_proc: WriteProc,
     unshare: Unshare,
     setns: Setns,
+    setns_path: SetnsPath,
     mount: Mount,
     fsmount: Fsmount,
     move_mount: MoveMount,
@@ -180,6 +181,13 @@ pub const Unshare = struct {
 /// setns(2) with a pidfd or namespace descriptor.
 pub const Setns = struct {
     fd: Fd,
+    flags: u32,
+};
+
+/// setns(2) with a namespace of /proc, opened when the step comes: "/proc/self/ns/mnt" makes the root of our mount namespace our
+/// own root (namespaces(7), fs/namespace.c mntns_install), which is how one leaves a chroot.
+pub const SetnsPath = struct {
+    path: [:0]const u8,
     flags: u32,
 };
 

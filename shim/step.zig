@@ -22,6 +22,7 @@ pub fn run(p: *const Process, s: *const plan.Step) Error!void {
         .write_proc => |a| try writeProc(a),
         .unshare => |a| _ = try check(sys.unshare(a.flags), "unshare", ""),
         .setns => |a| _ = try check(sys.setns(number(a.fd), a.flags), "setns", ""),
+        .setns_path => |a| try setnsPath(a),
         .mount => |a| try mount.mount(a),
         .fsmount => |a| try mount.fsmount(a),
         .move_mount => |a| try mount.attach(number(a.fd), a.target, a.resolve),
@@ -57,6 +58,12 @@ pub fn run(p: *const Process, s: *const plan.Step) Error!void {
         },
         .execve => |a| try execve(p, a),
     }
+}
+
+fn setnsPath(a: plan.SetnsPath) linux.Error!void {
+    const fd = try linux.checkFd(sys.openat(linux.AT_FDCWD, a.path, .{ .CLOEXEC = true }, 0), "openat", a.path);
+    defer linux.close(fd);
+    _ = try check(sys.setns(fd, a.flags), "setns", a.path);
 }
 
 fn write(fd: i32, text: []const u8, object: []const u8) linux.Error!void {

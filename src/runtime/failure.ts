@@ -126,11 +126,9 @@ function tellMount({ errno, call }: Failed, target: string, { sourceOf, text }: 
 function tellStep({ step, call, errno, object }: Failed, { text }: FailureContext): Told {
   const about = object === "" ? "" : ` ${object}`;
   const reason = `${step}: ${call === step ? "" : `${call}`}${about}`.replace(/: $/, "").replace(/:  /, ": ");
-  const hint = step === "mount" && object === "/" && errno === EINVAL ? NO_MOUNT_POINT : hintFor(step, errno);
+  const hint = hintFor(step, errno);
   return { reason: `${reason}: ${text(errno)}`, kind: "start-failed", ...(hint === null ? {} : { hint }) };
 }
-
-const NO_MOUNT_POINT = "the root directory of mdk is no mount point, as in a chroot: mount it on itself first (mount --rbind DIR DIR, then chroot DIR)";
 
 function hintFor(step: string, errno: number): string | null {
   if (step === "write" && (errno === ENOSPC || errno === EINVAL)) return "a cgroup without cpus or mems takes no process: look at --cpuset-cpus and the parent group";

@@ -134,6 +134,7 @@ export type Step =
   | { write_proc: WriteProc }
   | { unshare: Unshare }
   | { setns: Setns }
+  | { setns_path: SetnsPath }
   | { mount: Mount }
   | { fsmount: Fsmount }
   | { move_mount: MoveMount }
@@ -183,6 +184,15 @@ export interface Unshare {
 /** setns(2) with a pidfd or namespace descriptor. */
 export interface Setns {
   fd: Fd;
+  flags: U32;
+}
+
+/**
+ * setns(2) with a namespace of /proc, opened when the step comes: "/proc/self/ns/mnt" makes the root of our mount namespace our
+ * own root (namespaces(7), fs/namespace.c mntns_install), which is how one leaves a chroot.
+ */
+export interface SetnsPath {
+  path: string;
   flags: U32;
 }
 

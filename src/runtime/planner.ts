@@ -31,6 +31,8 @@ export interface RunInput extends MountContext {
   readonly holdMounts: boolean;
   /** The detached root's mount. */
   readonly root: Fd;
+  /** mdk's own `/` is no mount point, as in a chroot: pivot_root(2) refuses it. */
+  readonly inChroot: boolean;
   readonly cgroup: CgroupDescriptors;
   /** Descriptors of namespaces that the spec joins by path. */
   readonly namespaces: ReadonlyMap<LinuxNamespaceType, Fd>;
@@ -81,7 +83,7 @@ export function planRun(input: RunInput): Run {
     { created: { network: types.has("network") } },
     { umask: { mask: spec.process.user.umask ?? 0o022 } },
     ...(types.has("uts") ? nameSteps(spec) : []),
-    ...rootSteps(spec, input.root),
+    ...rootSteps(spec, input),
     ...fileSystemSteps(input),
     ...(input.kinds.has("/proc/keys") ? [{ keyctl_join: { name: `_ses.${input.id}` } }] : []),
     ...scoreSteps(spec.process),
@@ -155,9 +157,14 @@ function nameSteps(spec: Spec): Step[] {
   return steps;
 }
 
-/** Nothing that is mounted from here on reaches the host; unmounts of the host still arrive until the old root is gone. */
-function rootSteps(spec: Spec, root: RunInput["root"]): Step[] {
+/**
+ * Nothing that is mounted from here on reaches the host; unmounts of the host still arrive until the old root is gone. A chroot is
+ * left first, in the namespace that is the container's already: what runc does there (MS_MOVE and chroot, --no-pivot) leaves the
+ * host's files where a program with CAP_SYS_CHROOT finds them.
+ */
+function rootSteps(spec: Spec, { root, inChroot }: Pick<RunInput, "root" | "inChroot">): Step[] {
   const steps: Step[] = [
+    ...(inChroot ? [{ setns_path: { path: "/proc/self/ns/mnt", flags: CLONE.NEWNS } }] : []),
     { mount: { source: null, target: "/", type: null, flags: MS.REC | MS.SLAVE, data: null } },
     { pivot_root: { root } },
   ];

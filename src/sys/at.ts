@@ -244,3 +244,12 @@ export function statAt(directory: number, path: Path): Status | null {
     fileSystem: `${struct.readUInt32LE(0x88)}:${struct.readUInt32LE(0x8c)}`,
   };
 }
+
+const STATX_ATTR_MOUNT_ROOT = 0x2000n;
+
+/** Whether something is mounted at the path (statx(2), since Linux 5.8). */
+export function isMountPoint(path: string): boolean {
+  const struct = Buffer.alloc(256);
+  check(c().syscall(SYS_STATX, -100, bytes(path), AT_SYMLINK_NOFOLLOW, 0, struct), "statx", path);
+  return (struct.readBigUInt64LE(8) & STATX_ATTR_MOUNT_ROOT) !== 0n;
+}

@@ -21,7 +21,7 @@ function everything(): RunInput {
   });
   return runInput(spec, {
     cgroups: { ...V1, unified: true }, cgroup: { v2: 14, tasks: [15, 16, 17] }, namespaces: new Map([["network", 18]]),
-    window: { rows: 40, columns: 132 }, holdMounts: true, monitor: { ...MONITOR, streams: { ...MONITOR.streams, terminal: true, open_stdin: true } },
+    window: { rows: 40, columns: 132 }, holdMounts: true, inChroot: true, monitor: { ...MONITOR, streams: { ...MONITOR.streams, terminal: true, open_stdin: true } },
   });
 }
 

@@ -10,6 +10,7 @@ import type { Window } from "../../runtime/process-steps.ts";
 import { runLockPath } from "../../runtime/state.ts";
 import { seccompFilter } from "../../runtime/seccomp.ts";
 import { runPaths } from "../../store/paths.ts";
+import { isMountPoint } from "../../sys/at.ts";
 import { openLock } from "../../sys/lock.ts";
 import { listenUnix } from "../../sys/socket.ts";
 import type { Begun } from "./begin.ts";
@@ -54,7 +55,7 @@ export async function makeRunPlan(context: Context, begun: Begun, input: RunPlan
   return planRun({
     id: container.id, monitor, spec: root.spec,
     runLock: descriptors.add(keep(openLock(runLockPath(run)))), opLock: descriptors.add(opLock), report: descriptors.add(input.report),
-    holdMounts: !container.host.AutoRemove, root: rootIndex,
+    holdMounts: !container.host.AutoRemove, root: rootIndex, inChroot: !isMountPoint("/"),
     cgroup: { v2: group.v2 === null ? null : directory(group.v2), tasks: group.tasks.map((path) => descriptors.add(keep(openSync(path, constants.O_WRONLY)))) },
     namespaces: new Map(), filter: await seccompFilter(root.spec, machine()), window: input.window,
     binds: new Map([...root.binds].map(([destination, { fd, kind }]) => [destination, { fd: descriptors.add(fd), kind }])),
