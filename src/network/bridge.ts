@@ -2,7 +2,7 @@
  * The host's side of the default network: bridge, its address, the sysctls it needs, the table of the firewall. Made once,
  * looked at on every start, and taken away by `clean` only.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
@@ -16,6 +16,7 @@ import { networkNames, parseBridgeName, type NetworkNames } from "./names.ts";
 import { commit, deleteTable, hasTable } from "./nftables.ts";
 import { readRoutes } from "./route.ts";
 import { guard, ruleset } from "./ruleset.ts";
+import { readSysctl, writeSysctl } from "./sysctl.ts";
 
 /** A sysctl as it was before mdk changed it. */
 export interface ChangedSysctl {
@@ -85,7 +86,7 @@ export function hasBridge({ bridge }: NetworkNames): boolean {
 
 /**
  * Takes bridge, table and the rules in foreign chains away; what is missing is fine. Goes on after an error; returns what went
- * wrong. Takes 50 to 90 ms in the kernel. Sysctls are `restoreSysctl`.
+ * wrong. Takes 50 to 90 ms in the kernel. Sysctls are put back by who remembered them.
  */
 export function removeBridge(route: NetlinkSocket, firewall: NetlinkSocket, names: NetworkNames): string[] {
   const problems: string[] = [];
@@ -115,11 +116,6 @@ export function removeIdleBridges(route: NetlinkSocket, unwanted: (owner: string
   } finally {
     firewall.close();
   }
-}
-
-/** Puts a sysctl back. */
-export function restoreSysctl(name: string, value: string): void {
-  writeSysctl(name, value);
 }
 
 /** Up with an address of the subnet: up is the last thing that is done to it. */
@@ -208,26 +204,4 @@ function withoutFirewall(error: unknown): unknown {
 
 export function hasIpv6(): boolean {
   return existsSync("/proc/sys/net/ipv6");
-}
-
-function readSysctl(name: string): string {
-  return readFileSync(sysctlPath(name), "utf8").trim();
-}
-
-function writeSysctl(name: string, value: string): void {
-  try {
-    writeFileSync(sysctlPath(name), value, { flag: "r+" });
-  } catch (error) {
-    throw new MdkError("unsupported", "sysctl", `set ${name}=${value}: ${(error as Error).message}`, {
-      hint: "in a container, mdk needs /proc/sys writable: run that container privileged",
-      cause: error,
-    });
-  }
-}
-
-/** Interface names may hold dots, which sysctl(8) writes as slashes; mdk's own have none. */
-function sysctlPath(name: string): string {
-  const segments = name.split(".");
-  if (!segments.every((segment) => /^[a-z0-9_-]+$/i.test(segment))) throw new MdkError("unsupported", "sysctl", `invalid sysctl name ${name}`);
-  return `/proc/sys/${segments.join("/")}`;
 }

@@ -2,7 +2,6 @@
  * A container's side of a network. Its namespace is only driven through descriptors that the shim sent (the namespace, and
  * a NETLINK_ROUTE socket of it): mdk itself never enters it. Everything made here dies with the namespace.
  */
-import { writeFileSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import type { Subnet } from "../spec/network.ts";
 import { E } from "../sys/errno.ts";
@@ -13,6 +12,7 @@ import { hasIpv6, MTU } from "./bridge.ts";
 import { gatewayOf, hardwareAddress } from "./ipam.ts";
 import { announceWhenUp, createVeth, findLink, setUp } from "./link.ts";
 import { addDefaultRoute } from "./route.ts";
+import { writeSysctl } from "./sysctl.ts";
 
 const INTERFACE = "eth0";
 
@@ -46,7 +46,7 @@ export function attachContainer(host: NetlinkSocket, container: NetlinkSocket, {
     throw error instanceof SysError && error.errno === E.EXFULL ? bridgeFull(error) : error;
   }
   // CVE-2020-13401, as on the bridge.
-  if (ipv6) writeFileSync(`/proc/sys/net/ipv6/conf/${veth}/accept_ra`, "0", { flag: "r+" });
+  if (ipv6) writeSysctl(`net.ipv6.conf.${veth}.accept_ra`, "0");
   const inside = findLink(container, INTERFACE);
   if (inside === null) throw new SysError("RTM_GETLINK", E.ENODEV, INTERFACE);
   container.request([
@@ -65,7 +65,13 @@ function bridgeFull(cause: SysError): MdkError {
   });
 }
 
-/** `--network none`: loopback only. */
-export function isolateContainer(container: NetlinkSocket): void {
-  container.request([setUp("lo")]);
+/** `--network none`: loopback only. False: it stays down, as for who has no CAP_NET_ADMIN; the container is as isolated. */
+export function isolateContainer(container: NetlinkSocket): boolean {
+  try {
+    container.request([setUp("lo")]);
+    return true;
+  } catch (error) {
+    if (error instanceof SysError && error.errno === E.EPERM) return false;
+    throw error;
+  }
 }

@@ -166,16 +166,19 @@ export interface NamespaceDescriptors {
   readonly netlink: number;
 }
 
-/** Joins the new namespace to the bridge and publishes the ports; about 1 ms. `raised` is null without a bridge. */
-export function attachNetwork(begun: { readonly container: Container; readonly reservation: Reservation }, raised: Raised | null, { namespace, netlink }: NamespaceDescriptors): void {
+/** Joins the new namespace to the bridge and publishes the ports; about 1 ms. `raised` is null without a bridge. Returns warnings. */
+export function attachNetwork(begun: { readonly container: Container; readonly reservation: Reservation }, raised: Raised | null, { namespace, netlink }: NamespaceDescriptors): readonly string[] {
   const inside = new NetlinkSocket(netlink);
   const { bridged } = begun.reservation;
   const network = bridgedOf(begun.container.network);
-  if (bridged === null || network === null || raised === null) return isolateContainer(inside);
+  if (bridged === null || network === null || raised === null) return isolateContainer(inside) ? [] : [LOOPBACK_DOWN];
   const names = networkNames(network.tag);
   attachContainer(raised.route, inside, { veth: vethName(names), bridge: raised.bridge.index, address: network.address, subnet: bridged.network.subnet, namespace });
   publishPorts(raised.firewall, names, { held: bridged.held, address: network.address, endpoint: bridged.endpoint });
+  return raised.bridge.warnings;
 }
+
+const LOOPBACK_DOWN = "the container's loopback interface stays down: bringing it up needs CAP_NET_ADMIN";
 
 /**
  * The ports lead nowhere any more, in the network namespace that they were published in; where that is gone, so are they. The

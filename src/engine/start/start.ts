@@ -174,12 +174,11 @@ function converse(context: Context, begun: Begun, talk: Conversation): number {
 /** Waits for the namespace, the host's side made ready meanwhile, and joins the two. */
 function join(context: Context, begun: Begun, talk: Conversation): CreatedInit {
   const raised = raiseNetwork(context, begun.reservation);
-  for (const text of raised?.bridge.warnings ?? []) talk.warn(text);
   try {
     const created = awaitCreated(talk.report, talk.launcher);
     try {
       const [namespace, netlink] = created.descriptors;
-      if (namespace !== undefined && netlink !== undefined) attachNetwork(begun, raised, { namespace, netlink });
+      if (namespace !== undefined && netlink !== undefined) attachNetwork(begun, raised, { namespace, netlink }).forEach((text) => talk.warn(text));
     } finally {
       for (const descriptor of created.descriptors) closeSync(descriptor);
     }

@@ -6,8 +6,9 @@ import { closeSync, existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { MdkError, messageOf } from "../../error.ts";
 import { killGroup, killMonitors, listGroups, removeGroup } from "../../cgroup/group.ts";
 import { removeParent } from "../../cgroup/parent.ts";
-import { openFirewall, removeBridge, restoreSysctl } from "../../network/bridge.ts";
+import { openFirewall, removeBridge } from "../../network/bridge.ts";
 import { networkNames } from "../../network/names.ts";
+import { writeSysctl } from "../../network/sysctl.ts";
 import { listContainers, type Container } from "../../store/containers.ts";
 import { checkpoint, transaction } from "../../store/database.ts";
 import { readNetwork, takeSysctls } from "../../store/leases.ts";
@@ -80,7 +81,7 @@ function cleanNetwork(context: Context): string[] {
     const namespace = networkNamespace(context);
     const network = readNetwork(context.database(), namespace, BRIDGE);
     const problems = network === null ? [] : removeBridge(route, firewall, networkNames(network.tag));
-    for (const { name, value } of transaction(context.database(), (database) => takeSysctls(database, namespace))) restoreSysctl(name, value);
+    for (const { name, value } of transaction(context.database(), (database) => takeSysctls(database, namespace))) writeSysctl(name, value);
     return problems;
   } finally {
     closeSync(route.fd);

@@ -1,0 +1,47 @@
+/** Settings of the network namespace below /proc/sys, by their sysctl(8) names. */
+import { closeSync, readFileSync, writeFileSync } from "node:fs";
+import { MdkError } from "../error.ts";
+import { fsmount, fsopen, MOUNT_ATTR } from "../sys/mount.ts";
+
+export function readSysctl(name: string): string {
+  return readFileSync(sysctlPath("/proc", name), "utf8").trim();
+}
+
+/** Throws MdkError "sysctl". */
+export function writeSysctl(name: string, value: string): void {
+  try {
+    try {
+      writeFileSync(sysctlPath("/proc", name), value, { flag: "r+" });
+    } catch (error) {
+      if ((error as { code?: string }).code !== "EROFS") throw error;
+      writeThroughOwnMount(name, value);
+    }
+  } catch (error) {
+    throw new MdkError("unsupported", "sysctl", `set ${name}=${value}: ${(error as Error).message}`, {
+      hint: "in a container, mdk needs /proc/sys writable: run that container privileged",
+      cause: error,
+    });
+  }
+}
+
+/** /proc/sys is mounted read-only in a container that is not privileged; who may mount has a /proc of his own, detached and gone again. */
+function writeThroughOwnMount(name: string, value: string): void {
+  const context = fsopen("proc");
+  try {
+    const mount = fsmount(context, MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC);
+    try {
+      writeFileSync(sysctlPath(`/proc/self/fd/${mount}`, name), value, { flag: "r+" });
+    } finally {
+      closeSync(mount);
+    }
+  } finally {
+    closeSync(context);
+  }
+}
+
+/** Interface names may hold dots, which sysctl(8) writes as slashes; mdk's own have none. */
+function sysctlPath(proc: string, name: string): string {
+  const segments = name.split(".");
+  if (!segments.every((segment) => /^[a-z0-9_-]+$/i.test(segment))) throw new MdkError("unsupported", "sysctl", `invalid sysctl name ${name}`);
+  return `${proc}/sys/${segments.join("/")}`;
+}
