@@ -9,8 +9,11 @@ export interface Registry {
   stop(): Promise<void>;
 }
 
-/** Starts a docker-registry with storage of its own. `auth`: the value of its `auth` setting, as YAML. */
-export async function startRegistry(auth = ""): Promise<Registry> {
+/**
+ * Starts a docker-registry with storage of its own. `auth`: the value of its `auth` setting, as YAML. `within`: a command that runs
+ * it elsewhere, like nsenter.
+ */
+export async function startRegistry(auth = "", within: readonly string[] = []): Promise<Registry> {
   const folder = mkdtempSync(join(tmpdir(), "mdk-registry-"));
   const config = join(folder, "config.yml");
   const log = join(folder, "log");
@@ -19,7 +22,7 @@ export async function startRegistry(auth = ""): Promise<Registry> {
     `storage: { filesystem: { rootdirectory: ${folder}/storage }, delete: { enabled: true } }`, "http: { addr: 127.0.0.1:0 }", auth,
   ].join("\n"));
   writeFileSync(log, "");
-  const child = Bun.spawn(["docker-registry", "serve", config], {
+  const child = Bun.spawn([...within, "docker-registry", "serve", config], {
     stdin: "ignore", stdout: Bun.file(log), stderr: Bun.file(log), env: { ...process.env, OTEL_TRACES_EXPORTER: "none" },
   });
   for (let tries = 0; tries < 600; tries++) {
