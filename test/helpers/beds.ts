@@ -85,14 +85,25 @@ export class Bed {
     return this.cli("exec", id, "sh", "/job/job.sh", ...args);
   }
 
+  /** The job's container is killed with all that is in it, and started again. */
+  async restart(id: string): Promise<void> {
+    for (const word of ["kill", "start"]) {
+      const { status, err } = await this.cli(word, id);
+      if (status !== 0) throw new Error(err);
+    }
+  }
+
   async end(id: string): Promise<void> {
     await this.cli("rm", "-f", ...(this.engine === "podman" ? ["-t", "0"] : []), id);
   }
 
   async close(): Promise<void> {
     if (this.engine === "mdk") await this.cli("clean", "-f");
-    if (this.engine === "podman") await this.cli("rm", "-af");
-    if (this.engine === "docker") await this.run(["sh", "test/helpers/dockerd.sh", "stop", join(this.folder, "docker")]);
+    if (this.engine === "podman") {
+      await this.cli("rm", "-af", "-t", "0");
+      await this.run(["sh", "-c", "rmdir /sys/fs/cgroup/*/libpod_parent 2>/dev/null"]); // where no other podman is at work
+    }
+    if (this.engine === "docker") await this.run(["sh", resolve("test/helpers/dockerd.sh"), "stop", join(this.folder, "docker")]);
     await this.registry.stop();
     this.#pid.stdin.end();
     await this.#pid.exited;
@@ -107,7 +118,7 @@ async function cliOf(engine: Engine, folder: string, within: readonly string[]):
     writeFileSync(conf, PODMAN_CONF);
     return ["env", `CONTAINERS_CONF=${conf}`, "podman", "--root", join(folder, "podman"), "--runroot", join(folder, "podman-run"), "--storage-driver", "overlay"];
   }
-  const started = Bun.spawnSync([...within, "env", "MDK_DOCKERD_NET=", "sh", "test/helpers/dockerd.sh", "start", join(folder, "docker")]);
+  const started = Bun.spawnSync([...within, "env", "MDK_DOCKERD_NET=", "sh", resolve("test/helpers/dockerd.sh"), "start", join(folder, "docker")]);
   if (started.exitCode !== 0) throw new Error(`dockerd: ${started.stderr.toString()}`);
   return ["/usr/bin/docker", "--host", started.stdout.toString().trim()];
 }

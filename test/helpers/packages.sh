@@ -20,6 +20,7 @@ test_packages="$base_packages
   crun:second_runtime
   runc:second_runtime
   docker.io:Docker's_own_answers_beside_mdk's
+  podman:starts_CI_jobs;_peer
   libcap2-bin:file_capabilities_in_layers
   attr:extended_attributes_in_layers
   musl:a_root_without_glibc
@@ -33,7 +34,6 @@ test_packages="$base_packages
   xz-utils:its_compressed_modules
 "
 bench_packages="$test_packages
-  podman:peer
   netavark:its_network
 "
 

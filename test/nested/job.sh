@@ -71,7 +71,7 @@ down() {
   status "rm" 0 mdk rm app
   status "clean" 0 mdk clean -f
   is "processes" "" "$(for pid in /proc/[0-9]*; do alive "${pid#/proc/}" && grep -l mdk-shim "$pid/comm"; done 2>/dev/null)"
-  is "groups" "" "$(find /sys/fs/cgroup -type d -name 'mdk*' 2>/dev/null)"
+  is "groups" "" "$(find /sys/fs/cgroup -type d -name mdk 2>/dev/null)"
   is "links" "" "$(ls /sys/class/net | grep mdk)"
   is "run root" "" "$(ls /run/mdk 2>/dev/null)"
   is "mounts of a store" "" "$(awk '$5 ~ "^/var/lib/mdk/" { print $5 }' /proc/self/mountinfo)"

@@ -35,7 +35,10 @@ for (const engine of ENGINES) {
     for (const { root, cgroups } of cells) {
       testIf(ready, `needs root, a machine with cgroup v1 and ${TOOL[engine]}`)(`data root on ${root}, cgroups ${cgroups}`, () => runCell(bed, root, cgroups));
     }
-    if (engine === "podman") testIf(ready, "needs root, a machine with cgroup v1 and podman")("mdk in mdk in it", () => runDeep(bed));
+    if (engine !== "podman") return;
+    const podmanTest = testIf(ready, "needs root, a machine with cgroup v1 and podman");
+    podmanTest("mdk in mdk in it", () => runDeep(bed));
+    podmanTest("killed while it pulls and while a container runs, and started again", () => runKilled(bed));
   });
 }
 
@@ -63,6 +66,31 @@ async function runDeep(bed: Bed): Promise<void> {
   try {
     const deeper = await bed.job(id, "deeper", bed.registry.host);
     expect([deeper.status, deeper.out + deeper.err]).toEqual([0, expect.stringContaining("ok - rm -f of it")]);
+  } finally {
+    await bed.end(id);
+  }
+  expect(storeLoops()).toBe(before);
+}
+
+async function runKilled(bed: Bed): Promise<void> {
+  const before = storeLoops();
+  const id = await bed.begin("overlay");
+  try {
+    for (const afterMs of [30, 80, 160, 320]) {
+      const pulling = bed.cli("exec", id, "mdk", "pull", "-q", `${bed.registry.host}/debian`);
+      await Bun.sleep(afterMs);
+      await bed.restart(id);
+      await pulling;
+      expect(await bed.cli("exec", id, "mdk", "images", "-q")).toMatchObject({ status: 0 });
+    }
+    const up = await bed.job(id, "up", bed.registry.host, "both");
+    expect([up.status, up.out + up.err]).toEqual([0, expect.stringContaining("ok - exec's output: executed")]);
+    await bed.restart(id);
+    expect(await bed.cli("exec", id, "mdk", "ps", "-a", "--format", "{{.Names}} {{.State}}")).toEqual({ status: 0, out: "app exited\n", err: "" });
+    expect(await bed.cli("exec", id, "mdk", "inspect", "-f", "{{.State.ExitCode}}", "app")).toMatchObject({ out: "255\n" });
+    expect(await bed.cli("exec", id, "mdk", "start", "app")).toEqual({ status: 0, out: "app\n", err: "" });
+    const down = await bed.job(id, "down");
+    expect([down.status, down.out + down.err]).toEqual([0, expect.stringContaining("ok - mounts of a store")]);
   } finally {
     await bed.end(id);
   }
