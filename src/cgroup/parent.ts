@@ -5,13 +5,13 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import type { Cgroups, Hierarchy } from "./detect.ts";
+import { occupyAgain, vacate } from "./vacate.ts";
 
 /** The group of monitors and cages, beside those of the containers. */
 export const MONITOR = "monitor";
 
 /** Controllers that mdk sets limits with. */
 const WANTED = ["cpuset", "cpu", "io", "memory", "pids"];
-const MOVE_PASSES = 20;
 /** A monitor gives up its run lock shortly before it ends: so long it is waited for. */
 const RMDIR_TRIES = 200;
 const RMDIR_PAUSE_MS = 10;
@@ -48,6 +48,7 @@ export function removeParent(cgroups: Cgroups, parent: string): void {
       if (error !== null) errors.push(error);
     }
   }
+  for (const { kind, mountpoint } of cgroups.hierarchies) if (kind === "v2") occupyAgain(mountpoint);
   if (errors.length > 0) {
     throw new MdkError("unavailable", "cgroup-busy", `remove cgroup ${parent}: containers or monitors still live in it`, { cause: errors[0] });
   }
@@ -70,7 +71,7 @@ function removeEmpty(directory: string, tries: number): unknown {
 /**
  * Enables the wanted controllers for the children of the root and of the parent. A container's cgroup namespace root holds the
  * processes of that container, and the kernel allows either processes or controllers (cgroups(7), "no internal processes"):
- * they are moved to `init/` then, as docker:dind does.
+ * they are moved to `init/` then, as docker:dind does, until the parent goes.
  */
 export function enableControllers(hierarchy: Hierarchy, parent: string): void {
   const wanted = WANTED.filter((name) => hierarchy.controllers.includes(name)).map((name) => `+${name}`);
@@ -82,27 +83,10 @@ export function enableControllers(hierarchy: Hierarchy, parent: string): void {
   } catch (error) {
     // The true root has no cgroup.events and may hold both, so that EBUSY there is something else.
     if (!hasCode(error, "EBUSY") || !existsSync(`${hierarchy.mountpoint}/cgroup.events`)) throw error;
-    moveProcesses(hierarchy.mountpoint, `${hierarchy.mountpoint}/init`);
+    vacate(hierarchy.mountpoint);
     write(root, text);
   }
   write(`${hierarchy.mountpoint}/${parent}/cgroup.subtree_control`, text);
-}
-
-/** A process that forks meanwhile leaves a child behind: repeated until none is left. */
-function moveProcesses(from: string, to: string): void {
-  makeDirectory(to);
-  for (let pass = 0; pass < MOVE_PASSES; pass++) {
-    const pids = readFileSync(`${from}/cgroup.procs`, "utf8").split("\n").filter((line) => line !== "" && line !== "0");
-    if (pids.length === 0) return;
-    for (const pid of pids) {
-      try {
-        write(`${to}/cgroup.procs`, pid);
-      } catch (error) {
-        // ESRCH: it has ended.
-        if (!hasCode(error, "ESRCH")) throw error;
-      }
-    }
-  }
 }
 
 /**

@@ -38,7 +38,7 @@ export interface LoopStoreOptions {
 /**
  * Mounts the file at `path`, which is made where it is missing or not whole. The caller sees to it that nobody else does the same in
  * this directory at once. Throws SysError and node's errors (no loop device, no ext4), MdkError "store-elsewhere" when the file is mounted
- * where this host cannot see it, and "store-no-room"; a file is left at `path` only when it is whole.
+ * where this host cannot see it, "store-foreign" and "store-no-room"; a file is left at `path` only when it is whole.
  */
 export function openLoopStore(path: string, options: LoopStoreOptions): LoopStore {
   const until = monotonicMs() + PATIENCE_MS;
@@ -74,13 +74,19 @@ export function openMemoryStore(bytes: number, mode: number, source: string): nu
   return mountOf("tmpfs", source, { size: String(bytes), mode: mode.toString(8) });
 }
 
+/** Nobody else's file is mounted: a file system is an attacker's way into the kernel. */
 function openImage(path: string): number | null {
+  let file: number;
   try {
-    return openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
+    file = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     if ((error as { code?: string }).code === "ENOENT") return null;
     throw error;
   }
+  const stat = fstatSync(file);
+  if (stat.isFile() && stat.uid === process.getuid?.() && (stat.mode & 0o022) === 0) return file;
+  closeSync(file);
+  throw new MdkError("denied", "store-foreign", `${path} is no file of mdk's: it belongs to somebody else, or others may write to it`, { hint: "remove it, or choose another --root" });
 }
 
 /** Under its name the file is whole, locked and mounted. A draft of who was killed may be on its device for a moment longer: never reused. */

@@ -101,7 +101,8 @@ export class Bed {
     if (this.engine === "mdk") await this.cli("clean", "-f");
     if (this.engine === "podman") {
       await this.cli("rm", "-af", "-t", "0");
-      await this.run(["sh", "-c", "rmdir /sys/fs/cgroup/*/libpod_parent 2>/dev/null"]); // where no other podman is at work
+      // Where no other podman is at work; its conmon ends a moment later.
+      await this.run(["sh", "-c", "for try in 1 2 3 4 5; do sleep 0.1; find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null && break; done"]);
     }
     if (this.engine === "docker") await this.run(["sh", resolve("test/helpers/dockerd.sh"), "stop", join(this.folder, "docker")]);
     await this.registry.stop();

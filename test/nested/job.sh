@@ -72,6 +72,8 @@ down() {
   status "clean" 0 mdk clean -f
   is "processes" "" "$(for pid in /proc/[0-9]*; do alive "${pid#/proc/}" && grep -l mdk-shim "$pid/comm"; done 2>/dev/null)"
   is "groups" "" "$(find /sys/fs/cgroup -type d -name mdk 2>/dev/null)"
+  # A group that is not the machine's root: what was in it is in it again.
+  [ ! -e /sys/fs/cgroup/cgroup.events ] || is "groups made for the job's own processes" "0 " "$(find /sys/fs/cgroup -mindepth 1 -type d | wc -l) $(cat /sys/fs/cgroup/cgroup.subtree_control)"
   is "links" "" "$(ls /sys/class/net | grep mdk)"
   is "run root" "" "$(ls /run/mdk 2>/dev/null)"
   is "mounts of a store" "" "$(awk '$5 ~ "^/var/lib/mdk/" { print $5 }' /proc/self/mountinfo)"

@@ -51,15 +51,17 @@ export function bringRootStore(options: BringOptions): void {
   if (existsSync(storePaths(root).database)) return checkDriver(root, driver);
   mkdirSync(root, { recursive: true, mode: ROOT_MODE });
   if (driver === "overlay2") return;
-  if (driver === null && judge(root) === null) return;
+  // A store that was brought earlier is this root's store, whatever the root could hold.
+  const isLeft = existsSync(join(root, ROOT_STORE.image));
+  if (driver === null && !isLeft && judge(root) === null) return;
   const path = join(root, ROOT_STORE.lock);
   const lock = lockFile(path, PATIENCE_MS);
   if (typeof lock === "string") throw new MdkError("unavailable", "store-busy", `the store ${root} has been set up by another command for ${PATIENCE_MS / 1000} seconds`);
   try {
     // Somebody else brought it while this one waited: the lock is then a file of the new store.
     if (driver !== null && readRootStore(root) !== null) return checkDriver(root, driver);
-    const unusable = driver === null ? judge(root) : null;
-    if (driver === null && unusable === null) return;
+    const unusable = driver === null && !isLeft ? judge(root) : null;
+    if (driver === null && (isLeft ? readRootStore(root) !== null : unusable === null)) return;
     bring(options, unusable);
   } finally {
     closeSync(lock);
@@ -81,7 +83,7 @@ function bring(options: BringOptions, unusable: MdkError | null): void {
       return work(options, why, failed);
     } catch (error) {
       // Another job has it: a second store would hide the first one's images.
-      if (error instanceof MdkError && error.code === "store-elsewhere") throw error;
+      if (error instanceof MdkError && (error.code === "store-elsewhere" || error.code === "store-foreign")) throw error;
       failed.push(`${name}: ${messageOf(error)}`);
     }
   }

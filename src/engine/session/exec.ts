@@ -3,6 +3,7 @@ import { closeSync, constants, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { MdkError } from "../../error.ts";
 import { describe, monitorGroup } from "../../cgroup/group.ts";
+import { placeInGroup } from "../../cgroup/vacate.ts";
 import { failureError } from "../../runtime/failure.ts";
 import { Descriptors } from "../../runtime/descriptors.ts";
 import { Channel } from "../../runtime/channel.ts";
@@ -242,7 +243,7 @@ async function makePlan(context: Context, container: Container, input: PlanInput
   return planExec({
     id: input.id, spec, process, monitor, cage: descriptors.add(input.cage), init: descriptors.add(input.init), runLock: descriptors.add(input.lock), report: descriptors.add(input.report),
     cgroup: {
-      v2: group.v2 === null ? null : open(group.v2, constants.O_RDONLY | constants.O_DIRECTORY),
+      v2: group.v2 === null ? null : open(group.v2 + placeInGroup(input.state.pid, container.cgroup), constants.O_RDONLY | constants.O_DIRECTORY),
       tasks: group.tasks.map((path) => open(path, constants.O_WRONLY)),
     },
     keyrings: keyrings(), filter, window: input.terminal ? input.client.window() : null,

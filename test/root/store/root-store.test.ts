@@ -99,6 +99,32 @@ describe("by hand", () => {
   });
 });
 
+describe("a file that is there", () => {
+  rootTest("is the root's store from then on, on a data root that would need none as well", async () => {
+    await use();
+    const plain = job.words("images", "-q").map((word) => (word === job.root ? join(job.folder, "plain") : word));
+    const mounted = (): Promise<string> => job.shell(`awk '$5 == "${job.folder}/plain"' /proc/self/mountinfo | wc -l`).then(({ out }) => out);
+    expect(await job.run(plain, { MDK_STORAGE_DRIVER: "loop" })).toMatchObject({ status: 0, out: "" });
+    const clean = plain.map((word) => (word === "images" ? "clean" : word === "-q" ? "-f" : word));
+    expect(await job.run(clean)).toEqual({ status: 0, out: "", err: "" });
+    expect(await mounted()).toBe("0\n");
+    expect(await job.run(plain)).toEqual({ status: 0, out: "", err: "" });
+    expect(await mounted()).toBe("1\n");
+    await job.run(clean);
+  });
+
+  rootTest("and is somebody else's, or a link, is not mounted", async () => {
+    await use();
+    await job.shell(`mkdir ${job.root}; truncate -s 1G ${job.root}/store.ext4; chown 1000 ${job.root}/store.ext4`);
+    expect(await job.mdk("images")).toEqual({ status: 1, out: "", err: expect.stringMatching(/store\.ext4 is no file of mdk's: .*\nremove it, or choose another --root\n$/) });
+    await job.shell(`rm ${job.root}/store.ext4; ln -s /dev/zero ${job.root}/store.ext4`);
+    const linked = await job.mdk("--storage-driver", "loop", "images");
+    expect([linked.status, linked.err]).toEqual([1, expect.stringContaining("too many levels of symbolic links")]);
+    expect(job.mounts()).toEqual([]);
+    await job.shell(`rm -r ${job.root}`);
+  });
+});
+
 describe("bad luck", () => {
   /** /dev without loop devices, and none can be made. */
   const noLoop = "mount -t tmpfs -o nodev dev /dev; mknod /dev/null c 1 3; mknod /dev/loop-control c 10 237";
