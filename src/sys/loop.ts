@@ -56,6 +56,22 @@ export function attachLoop(file: number, name: string): LoopDevice {
   }
 }
 
+/** Whether the kernel hands out loop devices here. Nothing is taken. */
+export function hasLoopDevices(): boolean {
+  try {
+    const control = openNode(CONTROL.path, S_IF.CHR, CONTROL.major, CONTROL.minor);
+    try {
+      check(c().ioctl(control.fd, LOOP_CTL_GET_FREE, null), "ioctl", "LOOP_CTL_GET_FREE");
+      return true;
+    } finally {
+      control.release();
+    }
+  } catch (error) {
+    if (error instanceof SysError || typeof (error as { code?: unknown }).code === "string") return false;
+    throw error;
+  }
+}
+
 /** The device that has the file already, or null: whoever attached it may have been killed, or be in another mount namespace. */
 export function findLoop(file: number): LoopDevice | null {
   const { dev, ino } = fstatSync(file, { bigint: true });

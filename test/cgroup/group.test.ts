@@ -10,7 +10,7 @@ const mountpoint = mkdtempSync(join(tmpdir(), "mdk-group-"));
 afterAll(() => rmSync(mountpoint, { recursive: true }));
 
 test("a path that is no group of its own is refused: the root of a hierarchy has everybody's processes", async () => {
-  const cgroups: Cgroups = { mode: "v1", hierarchies: [{ kind: "v1", controllers: ["freezer"], mountpoint, path: "/" }] };
+  const cgroups: Cgroups = { mode: "v1", hierarchies: [{ kind: "v1", controllers: ["freezer"], mountpoint, path: "/", readOnly: false }] };
   const bystander = Bun.spawn(["sleep", "100"], { stdin: "ignore" });
   writeFileSync(join(mountpoint, "cgroup.procs"), `${bystander.pid}\n`);
   mkdirSync(join(mountpoint, "other"));

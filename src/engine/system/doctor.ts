@@ -2,7 +2,7 @@
  * What `run` needs of this host, tried as far as that leaves nothing behind: what is here, what mdk makes of it and why, and for
  * what is missing the one line that mends it. It makes no store, and takes away what it made to try.
  */
-import { accessSync, closeSync, constants, existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, statfsSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmdirSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { findController } from "../../cgroup/detect.ts";
 import { MdkError, messageOf } from "../../error.ts";
@@ -16,11 +16,12 @@ import { E } from "../../sys/errno.ts";
 import { SysError } from "../../sys/ffi.ts";
 import { legacyForwardDrops } from "../../sys/iptables.ts";
 import { isKernel, kernelRelease } from "../../sys/kernel.ts";
+import { hasLoopDevices } from "../../sys/loop.ts";
+import { mountOf } from "../../sys/mountinfo.ts";
 import { NETLINK_ROUTE, openNetlink } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
 import { readCapabilities } from "../host/facts.ts";
 import { cgroupParent } from "../host/identity.ts";
-import { fileSystemOf } from "./info.ts";
 
 /** `missing`: `run` fails; `warning`: it works, and something that it can do elsewhere does not. */
 export type Verdict = "ok" | "warning" | "missing";
@@ -102,11 +103,10 @@ function capabilities(): Finding {
   return ok("capabilities", `${capabilityNames(own).length} of them`, "containers get Docker's 14");
 }
 
-/** A directory that chroot(2) made the root is none that pivot_root(2) takes. */
+/** A directory that chroot(2) made the root is none that pivot_root(2) takes: the shim leaves it first. */
 function root(): Finding {
   const isMount = text("/proc/self/mountinfo").split("\n").some((line) => line.split(" ")[4] === "/");
-  if (isMount) return ok("root", "/ is a mount point");
-  return missing("root", "/ is no mount point, as in a chroot", "mount it on itself first: mount --rbind DIR DIR, then chroot DIR");
+  return isMount ? ok("root", "/ is a mount point") : ok("root", "/ is no mount point, as in a chroot", "it is left inside each container's mount namespace");
 }
 
 const MIB = 1024 * 1024;
@@ -117,8 +117,8 @@ function storage({ root: path }: Context): Finding {
   const mend = "choose a directory on ext4, xfs, btrfs or tmpfs: --root DIR (or MDK_ROOT)";
   try {
     const refused = probeOverlay(place);
-    const kind = fileSystemOf(place);
-    if (refused !== null) return missing("storage", `${path} on ${kind}: ${refused.message}`, refused.hint ?? mend);
+    const kind = kindOf(place);
+    if (refused !== null) return withRootStore(path, kind, refused);
     const { bavail, bsize } = statfsSync(place);
     const found = `${path} on ${kind}, ${Math.trunc((bavail * bsize) / MIB)} MiB free`;
     const chosen = "overlay2: overlay works there";
@@ -128,11 +128,25 @@ function storage({ root: path }: Context): Finding {
   }
 }
 
+/** Of a data root that cannot hold an overlay's upper: what `run` brings (engine/host/root-store.ts), as far as that can be seen without doing it. */
+function withRootStore(path: string, kind: string, refused: MdkError): Finding {
+  const found = `${path} on ${kind}, which cannot hold containers`;
+  const admin = (readCapabilities() & capabilityMask(["CAP_SYS_ADMIN"])) !== 0n;
+  if (!admin) return missing("storage", `${path} on ${kind}: ${refused.message}`, refused.hint ?? PRIVILEGED);
+  if (hasLoopDevices()) return ok("storage", found, "an ext4 of mdk's own, in a sparse file there, on a loop device");
+  return warning("storage", `${found}, and no loop devices`, "give the job a volume, and say --root DIRECTORY-OF-THE-VOLUME", "a tmpfs: images and containers are in memory, and gone with the job");
+}
+
+/** The type of the file system that the path is on. */
+function kindOf(path: string): string {
+  return mountOf(realpathSync(path))?.type ?? "unknown";
+}
+
 function runRoot({ runRoot: path }: Context): Finding {
   try {
     const place = nearest(path);
     rmdirSync(mkdtempSync(join(place, "mdk-doctor-")));
-    return ok("run root", `${path} on ${fileSystemOf(place)}`);
+    return ok("run root", `${path} on ${kindOf(place)}`);
   } catch (error) {
     return missing("run root", messageOf(error), asRoot("choose a directory that can be written: --run-root DIR (or MDK_RUN_ROOT)"));
   }
@@ -213,6 +227,7 @@ function forwarding(): Finding {
     accessSync(IP_FORWARD, constants.W_OK);
     return ok("forwarding", "net.ipv4.ip_forward is 0", "it is set to 1 with the first container; mdk clean puts it back");
   } catch (error) {
+    if ((error as { code?: string }).code === "EROFS") return ok("forwarding", "net.ipv4.ip_forward is 0, and /proc/sys read-only", "it is set to 1 through a procfs of mdk's own with the first container");
     return missing("forwarding", `net.ipv4.ip_forward is 0: ${messageOf(error)}`, `mount -o remount,rw /proc/sys; ${WITHOUT_BRIDGE}`);
   }
 }
