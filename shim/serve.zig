@@ -189,6 +189,11 @@ const status_tries = 20;
 fn processEnded(m: *Monitor) void {
     fromBelow(m);
     if (m.phase != .running) return;
+    // What has ended may be the forerunner, whose last word named who lives: read just now, or before in the same round of events.
+    if (!isOver(m.process.fd)) {
+        m.tries = 0;
+        return;
+    }
     var status: u32 = 0;
     const rc = linux.wait(-1, &status, sys.W.NOHANG);
     const known = sys.errno(rc) == .SUCCESS and rc != 0;
@@ -197,6 +202,12 @@ fn processEnded(m: *Monitor) void {
         return m.timers.start(.status, status_ms);
     }
     ending.begin(m, if (m.contains_cage or !known) 137 else cage.shellStatus(status));
+}
+
+/// Whether a pidfd's process has ended (pidfd_open(2)), be its status still with a tracer.
+fn isOver(pidfd: i32) bool {
+    var fds = [1]sys.pollfd{.{ .fd = pidfd, .events = sys.POLL.IN, .revents = 0 }};
+    return sys.poll(&fds, fds.len, 0) != 0;
 }
 
 /// Buffers that were used are given back so long after their first use, and filled anew if need be.
