@@ -1,5 +1,5 @@
 #!/bin/sh
-# Boots a virtual machine with pure cgroup v2 and runs the smoke script in it: `sh test/vm/run.sh [MDK]`, as root.
+# Boots a virtual machine with pure cgroup v2 and runs in it the smoke script, then a CI job (test/nested/job.sh): `sh test/vm/run.sh [MDK]`, as root.
 # MDK_VM_KERNEL: which of Debian 12's kernels, 6.12 (backports' newest) or 6.1 (its own, without overlay's lowerdir+).
 # MDK_VM_MACHINE: x86_64, or aarch64 (then MDK is dist/mdk-arm64 and what the guest has comes from test/vm/aarch64.sh).
 # Exit status: 0 passed, 1 failed, 77 skipped (last line: why). The console goes to standard output.
@@ -120,6 +120,8 @@ make_rootfs() {
   done
   cp test/smoke.sh "$rootfs/test"
   cp test/helpers/host.sh test/helpers/registry.sh "$rootfs/test/helpers"
+  mkdir -p "$rootfs/job"
+  cp test/nested/job.sh test/helpers/host.sh "$rootfs/job"
   cp test/vm/guest-init "$rootfs/guest-init"
   chmod +x "$rootfs/guest-init"
   echo root:x:0:0:root:/root:/bin/sh >"$rootfs/etc/passwd"
