@@ -85,11 +85,11 @@ export class Job {
     return readFileSync(`/proc/${this.pid}/mountinfo`, "utf8").split("\n").filter((line) => (line.split(" ")[4] ?? "").startsWith(this.root))
       .map((line) => `${line.split(" ")[4]!.slice(this.root.length)}:${line.split(" - ")[1]!.split(" ")[0]}`);
   }
+}
 
-  /** Loop devices that have a file of the job's. */
-  loops(): number {
-    return readdirSync("/sys/block").filter((name) => name.startsWith("loop") && backingFile(name).includes("/store.ext4")).length;
-  }
+/** Loop devices that hold a store, any job's. */
+export function storeLoops(): number {
+  return readdirSync("/sys/block").filter((name) => name.startsWith("loop") && backingFile(name).includes("/store.ext4")).length;
 }
 
 /** "" for a device without a file, and for one that is let go meanwhile. */

@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { Bed, type Engine, type Root } from "../helpers/beds.ts";
+import { storeLoops } from "../helpers/job.ts";
 import { hasTool, isRoot, testIf } from "../helpers/requires.ts";
 
 const ENGINES: readonly Engine[] = ["podman", "mdk", "docker"];
@@ -119,15 +120,4 @@ function groupsOf(pid: string): string[] {
   } catch {
     return [];
   }
-}
-
-/** Loop devices that hold a store. */
-function storeLoops(): number {
-  return readdirSync("/sys/block").filter((name) => {
-    try {
-      return name.startsWith("loop") && readFileSync(`/sys/block/${name}/loop/backing_file`, "utf8").includes("store.ext4");
-    } catch {
-      return false;
-    }
-  }).length;
 }

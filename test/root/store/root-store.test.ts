@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Job } from "../../helpers/job.ts";
+import { Job, storeLoops } from "../../helpers/job.ts";
 import { fakeImage, fakeRegistry, serveImage, type FakeRegistry } from "../../helpers/fake-registry.ts";
 import { archive, file } from "../../helpers/archive.ts";
 import { baseLayer } from "../../helpers/stage.ts";
@@ -15,11 +15,11 @@ const use = async (options?: ConstructorParameters<typeof Job>[0]): Promise<Job>
 let loopsBefore = 0;
 
 beforeEach(() => {
-  loopsBefore = new Job({}).loops();
+  loopsBefore = storeLoops();
 });
 afterEach(async () => {
   await job.end();
-  expect(job.loops()).toBe(loopsBefore);
+  expect(storeLoops()).toBe(loopsBefore);
 });
 
 const LISTED = /^REPOSITORY .*\n$/;
@@ -33,7 +33,7 @@ describe("on an overlay", () => {
     expect(job.mounts()).toEqual([":ext4", "/backing:overlay"]);
     expect((await job.mdk("info")).out).toMatch(/Backing Filesystem: ext4\n {2}Root Store: loop: \/dev\/loop\d+ on \S+\n {2}Root Store Size: \d+ MB\n {2}Root Store Disk Left: \d+ MB/);
     expect(await job.mdk("clean", "-f")).toEqual({ status: 0, out: "", err: "" });
-    expect([job.mounts(), job.loops()]).toEqual([[], loopsBefore]);
+    expect([job.mounts(), storeLoops()]).toEqual([[], loopsBefore]);
     expect((await job.shell(`ls ${job.root}/store.ext4`)).status).toBe(0);
     expect(await job.mdk("images")).toEqual({ status: 0, out: first.out, err: "" });
   });
@@ -44,7 +44,7 @@ describe("on an overlay", () => {
     expect(all.map(({ status }) => status)).toEqual([0, 0, 0, 0, 0, 0]);
     expect(all.map(({ err }) => err).join("").split("\n").length).toBe(2);
     expect(job.mounts()).toEqual([":ext4", "/backing:overlay"]);
-    expect(job.loops()).toBe(loopsBefore + 1);
+    expect(storeLoops()).toBe(loopsBefore + 1);
   });
 
   rootTest("another mount namespace of the job has the same store", async () => {
@@ -188,7 +188,7 @@ describe("bad luck", () => {
       const after = await job.mdk("images", "-q");
       expect([call, at, after.status, after.out]).toEqual([call, at, 0, ""]);
       expect([call, at, job.mounts()[0]]).toEqual([call, at, ":ext4"]);
-      expect([call, at, job.loops()]).toEqual([call, at, loopsBefore + 1]);
+      expect([call, at, storeLoops()]).toEqual([call, at, loopsBefore + 1]);
     }
   }, 300_000);
 });
