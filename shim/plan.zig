@@ -16,6 +16,7 @@
 //!   (network)      ─── one byte "g" ─────────▶ init          (end of file instead: abort)
 //!   report socket  ◀── ready; end of file: the program runs; failed, even after ready: it does not
 //!   channel        ◀── exited (monitor, after the exit record) ─── "d": cleaned up ──▶ monitor ends when its readers have everything
+//!   channel (exec) ─── "k": given up ────────▶ monitor kills the process, which may be ready by now
 
 /// Index into the descriptors that came with the plan, the plan's own memfd not counted.
 pub const Fd = enum(u32) { _ };

@@ -137,7 +137,7 @@ fn isTaken(m: *Monitor, kind: u8, came: i32) bool {
             if (m.record >= 0) _ = sys.renameat(m.record, "state.new", m.record, "state.json");
             if (!m.contains_cage and m.forerunner < 0) record.noteProcess(m);
             // From here on nobody waits at the other end who would clean up.
-            if (!m.client_cleans) m.channel.close();
+            if (!m.client_cleans and m.contains_cage) m.channel.close();
         },
         else => {},
     }
@@ -166,6 +166,8 @@ fn fromChannel(m: *Monitor) void {
         .AGAIN, .INTR => return,
         .SUCCESS => if (rc == 1) {
             m.cleaned = m.cleaned or byte[0] == 'd';
+            // An exec whose client has given up: what it has heard of the process and what we have may differ by a moment.
+            if (byte[0] == 'k' and !m.contains_cage) _ = sys.pidfd_send_signal(m.process.fd, .KILL, null, 0);
             return;
         },
         else => {},

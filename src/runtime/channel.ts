@@ -74,6 +74,11 @@ export class Channel {
     for (const descriptor of late) closeSync(descriptor);
   }
 
+  /** Tells an exec's monitor to kill what nobody waits for any more, before it runs or as it begins. It may be gone already. */
+  giveUp(): void {
+    if (!this.#closed) tell(this.#descriptor, "k", []);
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -123,11 +128,17 @@ export class Channel {
  */
 export function sayCleaned(channel: number, late: readonly number[] = []): void {
   try {
-    sendWithDescriptors(channel, Buffer.from("d"), late);
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
+    tell(channel, "d", late);
   } finally {
     // At once: from now on the message holds them, until the monitor has read it.
     for (const descriptor of late) closeSync(descriptor);
+  }
+}
+
+function tell(channel: number, word: "d" | "k", descriptors: readonly number[]): void {
+  try {
+    sendWithDescriptors(channel, Buffer.from(word), descriptors);
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
   }
 }

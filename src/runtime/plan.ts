@@ -15,6 +15,7 @@
  *   (network)      ─── one byte "g" ─────────▶ init          (end of file instead: abort)
  *   report socket  ◀── ready; end of file: the program runs; failed, even after ready: it does not
  *   channel        ◀── exited (monitor, after the exit record) ─── "d": cleaned up ──▶ monitor ends when its readers have everything
+ *   channel (exec) ─── "k": given up ────────▶ monitor kills the process, which may be ready by now
  */
 
 /** Widths are names: a JavaScript number holds 53 bits, so 64-bit values travel as decimal strings. */

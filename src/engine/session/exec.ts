@@ -171,8 +171,8 @@ async function launch(context: Context, { id, container, directory }: PlannedExe
     }
     return { channel, socket: pair?.[0] ?? null };
   } catch (error) {
-    // Its monitor kills what has not begun.
-    channel.sayCleaned();
+    // Its monitor kills it, even if it has begun by now.
+    channel.giveUp();
     channel.close();
     throw error;
   }

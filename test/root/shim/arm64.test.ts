@@ -16,7 +16,7 @@ const folder = mkdtempSync(join(tmpdir(), "mdk-arm64-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function mdk(...args: readonly string[]): { readonly code: number | null; readonly out: string; readonly err: string } {
-  const done = Bun.spawnSync([emulator ?? "", ARM64, "--root", join(folder, "root"), "--run-root", join(folder, "run"), ...args], { stdin: "ignore", timeout: 60_000 });
+  const done = Bun.spawnSync([emulator ?? "", ARM64, "--root", join(folder, "root"), "--run-root", join(folder, "run"), "--storage-driver", "overlay2", ...args], { stdin: "ignore", timeout: 60_000 });
   return { code: done.exitCode, out: done.stdout.toString(), err: done.stderr.toString() };
 }
 
