@@ -27,7 +27,7 @@ grep -v '^#' shim/parts.txt | while read -r file sum; do
   echo "fetching $file" >&2
   work=$(mktemp -d "$here/$parts/new.XXXXXX")
   from=$(mirror)
-  fetch "${from:-https://deb.debian.org/debian}/pool/main/g/glibc/$file" "$work/$file" || { rm -rf "$work"; die "cannot fetch $file"; }
+  fetch "${from:-http://ftp.debian.org/debian}/pool/main/g/glibc/$file" "$work/$file" || { rm -rf "$work"; die "cannot fetch $file"; }
   echo "$sum  $work/$file" | sha256sum -c --status || { rm -rf "$work"; die "$file is not what shim/parts.txt says"; }
   dpkg-deb -x "$work/$file" "$work/tree"
   mkdir "$work/new"

@@ -170,7 +170,7 @@ test("in a chroot whose root is no mount point a container runs, and nothing of 
     for d in proc sys dev bin lib lib64 usr etc; do [ -e /$d ] || continue; mkdir -p ${root}/$d; mount --rbind /$d ${root}/$d; done
     mount --bind ${world.folder} ${root}/world; cp ${MDK} ${root}/mdk
     mdk() { chroot ${root} /mdk --root /world/root --run-root /world/run-jail "$@"; }
-    mdk run --rm --network none ${busybox} sh -c 'mkdir /x; chroot /x /bin/busybox true 2>/dev/null; wc -l </proc/self/mountinfo; awk "{print \\$5}" /proc/self/mountinfo | head -n 1; ls /proc/1/root/../../.. | grep -c world; echo ran'
+    mdk run --rm --network none ${busybox} sh -c 'mkdir /x; chroot /x /bin/busybox true 2>/dev/null; wc -l </proc/self/mountinfo; awk "{print \\$5}" /proc/self/mountinfo | head -n 1; (cd -P /proc/1/root; ls ../../..) | grep -c world; echo ran'
     mdk run -d --name jailed --network none ${busybox} sleep 1000 >/dev/null; mdk exec jailed echo executed; mdk rm -f jailed`;
   const done = Bun.spawnSync(["unshare", "--mount", "--propagation", "private", "sh", "-euc", script], { stdin: "ignore", timeout: 30_000, killSignal: "SIGKILL" });
   expect(done.stderr.toString()).toBe("");
