@@ -5,6 +5,7 @@
 //!                      'x'               wait for the end only
 //!                      'c'               wait for the end, then clean up in the monitor's stead
 //!                      'd'               cleaned up
+//!                      'l'               leave: a container that was to be started again is not any more
 //!                      'i' bytes         stdin
 //!                      'e'               stdin ends (ignored for a terminal)
 //!                      'w' rows columns  window size, two u16, little-endian
@@ -19,6 +20,7 @@
 //! Monitors outlive upgrades. The protocol grows without a new version: either side ignores kinds that it does not know, and
 //! what follows the fields of a message. A change that those before it cannot ignore is a new version.
 const std = @import("std");
+const ending = @import("ending.zig");
 const linux = @import("linux.zig");
 const Monitor = @import("monitor.zig").Monitor;
 const Queue = @import("queue.zig").Queue;
@@ -148,6 +150,7 @@ fn handle(m: *Monitor, index: u32, message: []const u8) void {
         'c' => client.cleans = true,
         'd' => m.cleaned = m.cleaned or client.cleans,
         'e' => m.feederEnded(.{ .client = index }),
+        'l' => ending.giveUpWaiting(m),
         'w' => if (rest.len >= 4 and m.input.terminal and m.input.watch.fd >= 0) {
             const size = [4]u16{ std.mem.readInt(u16, rest[0..2], .little), std.mem.readInt(u16, rest[2..4], .little), 0, 0 };
             _ = sys.ioctl(m.input.watch.fd, 0x5414, @intFromPtr(&size)); // TIOCSWINSZ

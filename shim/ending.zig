@@ -17,6 +17,8 @@ pub const Phase = enum {
     told,
     /// The cleanup that the monitor has started is waited for, for a while.
     cleaning,
+    /// It has said when it is to be run again: the container's policy starts it anew then. Nothing of it is held meanwhile.
+    waiting,
     /// Nothing of the container is held any more. Readers get what is left for them, as long as they take it; then the monitor ends.
     leaving,
 };
@@ -89,19 +91,40 @@ pub fn proceed(m: *Monitor) void {
         if (awaited and m.run_lock >= 0 and m.timers.isSet(.mounts)) return;
         release(m);
         if (awaited) return;
-        m.phase = .cleaning;
-        m.timers.stop(.cleanup);
-        m.timers.start(.cleanup, cleanup_ms);
-        if (!m.cleaned) cleanUp(m);
+        clean(m);
+    }
+    if (m.phase == .waiting) {
+        if (m.timers.isSet(.again)) return;
+        clean(m);
     }
     if (m.phase == .cleaning) {
         if (m.cleaner.fd >= 0 and m.timers.isSet(.cleanup)) return;
+        if (m.again) |doublings| {
+            m.again = null;
+            m.phase = .waiting;
+            m.timers.start(.again, @min(@as(u64, again_ms) << doublings, again_max_ms));
+            return;
+        }
         m.phase = .leaving;
         attach.tellAll(m);
         while (m.listener.fd >= 0 and acceptWaiting(m)) {}
         m.listener.close();
     }
     leave(m);
+}
+
+fn clean(m: *Monitor) void {
+    m.phase = .cleaning;
+    m.timers.stop(.cleanup);
+    m.timers.start(.cleanup, cleanup_ms);
+    if (!m.cleaned) cleanUp(m);
+}
+
+/// Somebody has dealt with a container that was to be started again: that is nobody's business any more.
+pub fn giveUpWaiting(m: *Monitor) void {
+    if (m.phase != .waiting) return;
+    m.timers.stop(.again);
+    m.cleaned = true;
 }
 
 /// One of those that no place was free for while the program ran; who has got all of its messages makes room.
@@ -179,6 +202,11 @@ fn oomCount(text: []const u8) u64 {
     return 0;
 }
 
+/// A cleanup that ends with this status and n more is run again, 100 ms × 2^n later: moby's back-off (restartmanager).
+const again_status = 64;
+const again_ms = 100;
+const again_max_ms = 60_000;
+
 /// Executes the cleanup; its end is an event.
 fn cleanUp(m: *Monitor) void {
     if (m.kept.cleanup.len == 0) return;
@@ -187,7 +215,10 @@ fn cleanUp(m: *Monitor) void {
         m.cleaner.fd = -1;
         return;
     }
-    if (rc != 0) return;
+    if (rc != 0) {
+        m.cleaner_pid = @intCast(rc);
+        return;
+    }
     linux.defaultSignals();
     linux.closeFrom(3) catch sys.exit_group(127);
     _ = sys.execve(m.kept.cleanup[0].?, m.kept.cleanup.ptr, m.kept.cleanup_environment.ptr);
@@ -195,9 +226,27 @@ fn cleanUp(m: *Monitor) void {
 }
 
 pub fn cleanedUp(m: *Monitor) void {
-    var info: sys.siginfo_t = undefined;
-    _ = sys.waitid(.PIDFD, m.cleaner.fd, &info, sys.W.EXITED | sys.W.NOHANG, null);
+    var status: u32 = 0;
+    const rc = linux.wait(m.cleaner_pid, &status, sys.W.NOHANG);
     m.cleaner.close();
+    if (sys.errno(rc) == .SUCCESS and rc != 0) m.again = doublingsOf(status);
+}
+
+/// Null: it need not be run again.
+fn doublingsOf(status: u32) ?u5 {
+    const exited = status & 0x7f == 0;
+    const code = status >> 8 & 0xff;
+    return if (exited and code >= again_status and code < again_status + 16) @intCast(code - again_status) else null;
+}
+
+test "a cleanup's status says whether, and when, it is run again" {
+    try std.testing.expectEqual(null, doublingsOf(0));
+    try std.testing.expectEqual(null, doublingsOf(1 << 8));
+    try std.testing.expectEqual(null, doublingsOf(9)); // killed
+    try std.testing.expectEqual(0, doublingsOf(64 << 8));
+    try std.testing.expectEqual(10, doublingsOf(74 << 8));
+    try std.testing.expectEqual(null, doublingsOf(80 << 8));
+    try std.testing.expectEqual(null, doublingsOf(125 << 8));
 }
 
 test "the kernel's count of processes killed for memory" {

@@ -72,6 +72,9 @@ pub const Monitor = struct {
     kept: Kept = undefined,
     /// pidfd of the cleanup that we started.
     cleaner: watch.Watch = .{ .source = .cleaner },
+    cleaner_pid: i32 = -1,
+    /// When it wants to be run again (ending.zig).
+    again: ?u5 = null,
 
     phase: ending.Phase = .running,
     /// The client has said "d".

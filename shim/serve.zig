@@ -81,7 +81,7 @@ fn expired(m: *Monitor, timer: Timer) void {
         .buffers => giveBack(m),
         .readers => stream.dropStalled(m),
         .status => processEnded(m),
-        .terminal, .mounts, .cleanup => {}, // that they are over is looked at where it matters
+        .terminal, .mounts, .cleanup, .again => {}, // that they are over is looked at where it matters
     }
 }
 

@@ -1,5 +1,5 @@
 //! What is to happen at a time: one deadline a purpose, on the clock that never jumps. Whatever else comes to have a time
-//! (a health check, a restart's back-off) is one more name here and one more line in `serve`.
+//! (a health check) is one more name here and one more line in `serve`.
 const std = @import("std");
 const clock = @import("clock.zig");
 
@@ -16,6 +16,8 @@ pub const Timer = enum {
     mounts,
     /// Who was to clean up is waited for no longer.
     cleanup,
+    /// The cleanup is run again: it starts the container anew.
+    again,
 };
 
 pub const Timers = struct {

@@ -2,7 +2,7 @@
  * The groups of containers: made with their limits, killed, removed. One directory a hierarchy, `<mountpoint>/<path>`, where a path is "<parent>/<id>": "mdk/0123…";
  * who joins them, and how, is the shim's business (the plan holds what `createGroup` returns).
  */
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync, writeFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { MdkError } from "../error.ts";
 import type { LinuxResources } from "../spec/types.ts";
@@ -11,6 +11,7 @@ import { attachDeviceProgram, loadDeviceProgram } from "../sys/bpf.ts";
 import { findController, findUnified, type Cgroups, type Hierarchy } from "./detect.ts";
 import { allowsEverything, assembleDeviceProgram, planDeviceWrites } from "./devices.ts";
 import { planLimits, type Write } from "./limits.ts";
+import { descendants, members, processes, readOr, subdirectories } from "./members.ts";
 import { enableControllers, hasCode, MONITOR } from "./parent.ts";
 
 /** What the plan needs of a container's group. */
@@ -28,8 +29,6 @@ export interface Group {
 
 const RMDIR_TRIES = 50;
 const RMDIR_PAUSE_MS = 2;
-/** Groups that a container may have made below its own; more than this is left to fail. */
-const DESCENDANTS_MAX = 10_000;
 const KILL_TRIES = 500;
 const KILL_PAUSE_MS = 2;
 /** Descriptors open at once. */
@@ -179,7 +178,7 @@ function makeDirectory(directory: string): void {
   }
 }
 
-function applyLimits(cgroups: Cgroups, path: string, writes: readonly Write[]): string[] {
+export function applyLimits(cgroups: Cgroups, path: string, writes: readonly Write[]): string[] {
   const warnings: string[] = [];
   for (const write of writes) {
     const hierarchy = findController(cgroups, write.controller) as Hierarchy;
@@ -262,45 +261,6 @@ function writeEach(directory: string, writes: readonly { readonly file: string; 
  */
 function isEmpty(unified: string, directories: readonly string[]): boolean {
   return !readOr(`${unified}/cgroup.events`, "populated 0").includes("populated 1") && directories.every((directory) => members(directory).length === 0);
-}
-
-/** Processes of the group and of all groups below it. */
-function processes(directory: string): number[] {
-  return descendants(directory).flatMap(members);
-}
-
-/** None where it was removed meanwhile, or is a threaded v2 group, whose processes its ancestor lists. */
-function members(directory: string): number[] {
-  return readOr(`${directory}/cgroup.procs`, "").split("\n").filter((line) => line !== "").map(Number);
-}
-
-function readOr(file: string, missing: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return missing;
-  }
-}
-
-/** The directory and those below it, parents first. */
-function descendants(directory: string): string[] {
-  const found = [directory];
-  for (let index = 0; index < found.length && found.length < DESCENDANTS_MAX; index++) {
-    const path = found[index] as string;
-    for (const name of subdirectories(path)) found.push(`${path}/${name}`);
-  }
-  return found;
-}
-
-function subdirectories(directory: string): string[] {
-  try {
-    return readdirSync(directory, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => entry.name);
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return [];
-    throw error;
-  }
 }
 
 function removeTree(directory: string): void {

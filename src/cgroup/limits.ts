@@ -38,6 +38,12 @@ export function planLimits({ memory = {}, cpu = {}, pids }: Limits, versionOf: V
   return [...planMemory(memory, versionOf), ...planCpu(cpu, versionOf), ...planCpuset(cpu, versionOf), ...planPids(pids?.limit ?? 0, versionOf)];
 }
 
+/** The same for a group that has limits already: a number of processes below zero takes that limit away. */
+export function planUpdate(limits: Limits, versionOf: VersionOf): Write[] {
+  const unlimited = (limits.pids?.limit ?? 0) < 0;
+  return [...planLimits(limits, versionOf), ...(unlimited ? [writer("pids", "--pids-limit", versionOf)("pids.max", "max")] : [])];
+}
+
 /**
  * CPU weight (1…10000) for CPU shares (2…262144), so that 1024 shares become the default 100. The curve is runc's
  * (opencontainers/cgroups, ConvertCPUSharesToCgroupV2Value); the straight line that it replaced made 39 of 1024.

@@ -10,15 +10,26 @@ const imageInspect: Entry = { summary: "Display detailed information on one or m
 const inspect: Entry = { summary: "Return low-level information on containers and images", load: () => import("./system/inspect.ts") };
 const containerInspect: Entry = { summary: "Display detailed information on one or more containers", load: () => import("./container/inspect.ts") };
 const kill: Entry = { summary: "Kill one or more running containers", load: () => import("./container/kill.ts") };
+const events: Entry = { summary: "Get real time events from the server", load: () => import("./system/events.ts") };
 const logs: Entry = { summary: "Fetch the logs of a container", load: () => import("./container/logs.ts") };
+const pause: Entry = { summary: "Pause all processes within one or more containers", load: () => import("./container/pause.ts") };
+const port: Entry = { summary: "List port mappings or a specific mapping for the container", load: () => import("./container/port.ts") };
+const prune: Entry = { summary: "Remove all stopped containers", load: () => import("./container/prune.ts") };
 const ps: Entry = { summary: "List containers", load: () => import("./container/ps.ts") };
 const pull: Entry = { summary: "Download an image from a registry", load: () => import("./image/pull.ts") };
+const rename: Entry = { summary: "Rename a container", load: () => import("./container/rename.ts") };
+const restart: Entry = { summary: "Restart one or more containers", load: () => import("./container/restart.ts") };
 const rm: Entry = { summary: "Remove one or more containers", load: () => import("./container/rm.ts") };
 const rmi: Entry = { summary: "Remove one or more images", load: () => import("./image/rmi.ts") };
 const run: Entry = { summary: "Create and run a new container from an image", load: () => import("./container/run.ts") };
 const start: Entry = { summary: "Start one or more stopped containers", load: () => import("./container/start.ts") };
 const stop: Entry = { summary: "Stop one or more running containers", load: () => import("./container/stop.ts") };
+const top: Entry = { summary: "Display the running processes of a container", load: () => import("./container/top.ts") };
+const unpause: Entry = { summary: "Unpause all processes within one or more containers", load: () => import("./container/unpause.ts") };
+const update: Entry = { summary: "Update configuration of one or more containers", load: () => import("./container/update.ts") };
 const wait: Entry = { summary: "Block until one or more containers stop, then print their exit codes", load: () => import("./container/wait.ts") };
+const boot: Entry = { summary: "Start the containers whose restart policy says so, after a boot of the host", load: () => import("./system/boot.ts") };
+const install: Entry = { summary: "Make systemd start containers after a boot, as their restart policies say", load: () => import("./system/install.ts") };
 const cleanup: Entry = { summary: "Finish what an ended container left", load: () => import("./container/cleanup.ts"), hidden: true };
 
 /** Commands of the top level, in the order of the help. */
@@ -27,7 +38,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   version: { summary: "Show the mdk version information", load: () => import("./system/version.ts") },
   info: { summary: "Display system-wide information", load: () => import("./system/info.ts") },
   doctor: { summary: "Show what this host has for containers, and what is missing", load: () => import("./system/doctor.ts") },
-  attach, create, export: exportContainer, inspect, kill, logs, rm, rmi, start, stop, wait,
+  attach, create, events, export: exportContainer, inspect, kill, logs, pause, port, rename, restart, rm, rmi, start, stop, top, unpause, update, wait,
   clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./system/clean.ts") },
   completion: { summary: "Generate the autocompletion script for the specified shell", load: async () => ({ command: (await import("./system/completion.ts")).completionCommand({ commands: COMMANDS, groups: GROUPS }) }) },
 };
@@ -35,10 +46,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
 export const GROUPS: Readonly<Record<string, Group>> = {
   container: {
     summary: "Manage containers",
-    commands: { attach, create, exec, export: exportContainer, inspect: containerInspect, kill, logs, ls: ps, list: ps, ps, rm, remove: rm, run, start, stop, wait, cleanup },
+    commands: { attach, create, exec, export: exportContainer, inspect: containerInspect, kill, logs, ls: ps, list: ps, pause, port, prune, ps, rename, restart, rm, remove: rm, run, start, stop, top, unpause, update, wait, cleanup },
   },
   image: { summary: "Manage images", commands: { inspect: imageInspect, ls: images, list: images, pull, rm: rmi, remove: rmi } },
-  system: { summary: "Manage mdk", commands: { info: { summary: "Display system-wide information", load: () => import("./system/info.ts") } } },
+  system: { summary: "Manage mdk", commands: { boot, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install } },
 };
 
 /**
@@ -47,13 +58,13 @@ export const GROUPS: Readonly<Record<string, Group>> = {
  */
 export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
-    "build", "builder", "buildx", "checkpoint", "commit", "compose", "cp", "diff", "events", "history", "import", "load",
-    "login", "logout", "manifest", "network", "pause", "port", "push", "rename", "restart", "save", "search",
-    "stats", "tag", "top", "unpause", "update", "volume",
+    "build", "builder", "buildx", "checkpoint", "commit", "compose", "cp", "diff", "history", "import", "load",
+    "login", "logout", "manifest", "network", "push", "save", "search",
+    "stats", "tag", "volume",
   ],
-  container: ["commit", "cp", "diff", "pause", "port", "prune", "rename", "restart", "stats", "top", "unpause", "update"],
+  container: ["commit", "cp", "diff", "stats"],
   image: ["build", "history", "import", "load", "prune", "push", "save", "tag"],
-  system: ["df", "dial-stdio", "events", "prune"],
+  system: ["df", "dial-stdio", "prune"],
 };
 
 const DESKTOP = "comes with Docker Desktop, and mdk does not have it";

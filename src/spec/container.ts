@@ -2,6 +2,7 @@
  * What a container is asked to be, in the words and shapes of Docker's API (ContainerConfig and HostConfig of
  * /containers/create): stored as they are, shown by inspect as they are. Only what mdk carries out has a field.
  */
+import type { RestartPolicy } from "./restart-policy.ts";
 
 /** `Config`: what runs. */
 export interface ContainerConfig {
@@ -53,7 +54,7 @@ export interface HostConfig {
   PortBindings: Record<string, PortBinding[]>;
   /** Every exposed port without a binding gets a free port of the host. */
   PublishAllPorts: boolean;
-  RestartPolicy: { Name: string; MaximumRetryCount: number };
+  RestartPolicy: RestartPolicy;
   AutoRemove: boolean;
   CapAdd: string[] | null;
   CapDrop: string[] | null;

@@ -5,6 +5,7 @@
 import { MdkError } from "../error.ts";
 import { booleanOf, integerOf, listOf, objectOf, optional, stringOf, stringsOf, type JsonObject } from "../image/json.ts";
 import type { ContainerConfig, HostConfig, NetworkMode, PortBinding, Ulimit } from "./container.ts";
+import { checkRestartPolicy, NO_RESTART } from "./restart-policy.ts";
 
 /** Members of one object, each read once by name; the errors say which was wrong. */
 class Members {
@@ -61,7 +62,7 @@ export function decodeHostConfig(value: unknown): HostConfig {
   return {
     Binds: host.list("Binds"), LogConfig: host.read("LogConfig", logOf, { Type: "json-file", Config: {} }),
     NetworkMode: parseNetworkMode(host.text("NetworkMode")), PortBindings: host.read("PortBindings", bindingsOf, {}), PublishAllPorts: host.flag("PublishAllPorts"),
-    RestartPolicy: host.read("RestartPolicy", restartOf, { Name: "no", MaximumRetryCount: 0 }), AutoRemove: host.flag("AutoRemove"),
+    RestartPolicy: host.read("RestartPolicy", restartOf, NO_RESTART), AutoRemove: host.flag("AutoRemove"),
     CapAdd: host.list("CapAdd"), CapDrop: host.list("CapDrop"), GroupAdd: host.list("GroupAdd"),
     Dns: host.list("Dns") ?? [], DnsOptions: host.list("DnsOptions") ?? [], DnsSearch: host.list("DnsSearch") ?? [], ExtraHosts: host.list("ExtraHosts"),
     Privileged: host.flag("Privileged"), ReadonlyRootfs: host.flag("ReadonlyRootfs"), ...host.given("Init", booleanOf),
@@ -92,7 +93,7 @@ function logOf(value: unknown, what: string): HostConfig["LogConfig"] {
 
 function restartOf(value: unknown, what: string): HostConfig["RestartPolicy"] {
   const restart = new Members(value, what);
-  return { Name: restart.text("Name") || "no", MaximumRetryCount: restart.number("MaximumRetryCount") };
+  return checkRestartPolicy(restart.text("Name"), restart.number("MaximumRetryCount"));
 }
 
 function bindingsOf(value: unknown, what: string): Record<string, PortBinding[]> {

@@ -22,7 +22,7 @@ export function validateRequest({ name, config, host }: CreateRequest, cpus: num
 }
 
 /** moby daemon/names/names.go. */
-function checkName(name: string): void {
+export function checkName(name: string): void {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) throw invalid(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
 }
 
@@ -36,9 +36,7 @@ function checkConfig(config: ContainerConfig): void {
 }
 
 function checkHost(host: HostConfig, cpus: number): void {
-  const restart = host.RestartPolicy.Name;
-  if (restart !== "no" && host.AutoRemove) throw invalid("conflicting options: cannot specify both --restart and --rm");
-  if (restart !== "no") throw invalid(`--restart ${restart} is not supported by this version of mdk`);
+  if (host.RestartPolicy.Name !== "no" && host.AutoRemove) throw invalid("conflicting options: cannot specify both --restart and --rm");
   checkLimits(host, cpus);
   checkLogOptions(host.LogConfig);
   checkSysctls(host.Sysctls ?? {}, host.NetworkMode);

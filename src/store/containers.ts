@@ -7,13 +7,14 @@ import type { ContainerConfig, HostConfig } from "../spec/container.ts";
 import { decodeConfig, decodeHostConfig } from "../spec/decode.ts";
 import { resolveMounts, type UserMount } from "../spec/mount-words.ts";
 import type { NetworkState } from "../spec/network.ts";
-import { releasing, transaction } from "./database.ts";
+import { noteContainer } from "./events.ts";
 
 /**
  * `created` never started · `started` a start was begun and its end is not yet noted: lock, state file and exit record
- * tell what it is · `exited` the end is noted · `removing` its files go, then the row.
+ * tell what it is · `exited` the end is noted · `restarting` so is it, and its policy starts it again when `restartAtMs` has come ·
+ * `removing` its files go, then the row.
  */
-export type Phase = "created" | "started" | "exited" | "removing";
+export type Phase = "created" | "started" | "exited" | "restarting" | "removing";
 
 /** What lists show of a container. */
 export interface ContainerLine {
@@ -29,6 +30,10 @@ export interface ContainerLine {
   readonly exposed: string;
   readonly createdMs: number;
   readonly phase: Phase;
+  /** Frozen by its user; of one that runs. */
+  readonly paused: boolean;
+  /** When its policy starts it again, in milliseconds of the epoch; of phase `restarting`. */
+  readonly restartAtMs: number;
   readonly network: NetworkState | null;
   /** RFC 3339; null: never. */
   readonly started: string | null;
@@ -47,6 +52,12 @@ export interface Container extends ContainerLine {
   /** Made by `run` and not yet past `go`: vanishes when its start is cut off. */
   readonly transient: boolean;
   readonly error: string;
+  /** How often its policy has started it since its user did. */
+  readonly restarts: number;
+  /** The wait before the last one, as 100 ms doubled so often; -1: there was none. */
+  readonly restartDoublings: number;
+  /** Its user has stopped it: no policy starts it again. */
+  readonly stopped: boolean;
 }
 
 /** A row of the table. SQLite makes the fields; what is JSON is parsed when it is asked for. */
@@ -64,7 +75,12 @@ class StoredLine implements ContainerLine {
   declare readonly code: number;
   declare private readonly networkJson: string | null;
   declare private readonly isOom: number;
+  declare readonly restartAtMs: number;
+  declare private readonly isPaused: number;
 
+  get paused(): boolean {
+    return this.isPaused === 1;
+  }
   get network(): NetworkState | null {
     return this.networkJson === null ? null : (JSON.parse(this.networkJson) as NetworkState);
   }
@@ -79,7 +95,10 @@ class StoredContainer extends StoredLine implements Container {
   declare private readonly hostJson: string;
   declare private readonly mountsJson: string;
   declare readonly cgroup: string;
+  declare readonly restarts: number;
+  declare readonly restartDoublings: number;
   declare private readonly isTransient: number;
+  declare private readonly isStopped: number;
   declare private parsedConfig: ContainerConfig | undefined;
   declare private parsedHost: HostConfig | undefined;
 
@@ -96,13 +115,16 @@ class StoredContainer extends StoredLine implements Container {
   get transient(): boolean {
     return this.isTransient === 1;
   }
+  get stopped(): boolean {
+    return this.isStopped === 1;
+  }
 }
 
 /** In the words of the partial index: it is used for no others (sqlite.org/partialindex.html, 3). */
-const ACTIVE = "phase IN ('started', 'removing')";
+const ACTIVE = "phase IN ('started', 'removing', 'restarting')";
 
-const LINE = "id, name, image, image_name AS imageName, command, exposed, created AS createdMs, phase, started, finished, code, network AS networkJson, oom AS isOom";
-const SELECT = `SELECT ${LINE}, error, config AS configJson, host AS hostJson, mounts AS mountsJson, cgroup, transient AS isTransient FROM containers`;
+const LINE = "id, name, image, image_name AS imageName, command, exposed, created AS createdMs, phase, started, finished, code, network AS networkJson, oom AS isOom, paused AS isPaused, restart_at AS restartAtMs";
+const SELECT = `SELECT ${LINE}, error, config AS configJson, host AS hostJson, mounts AS mountsJson, cgroup, transient AS isTransient, restarts, restart_doublings AS restartDoublings, stopped != 0 AS isStopped FROM containers`;
 
 function select(database: Database, rest: string): Statement<StoredContainer, string[]> {
   return database.query<StoredContainer, string[]>(`${SELECT} ${rest}`).as(StoredContainer);
@@ -124,9 +146,11 @@ export function insertContainer(database: Database, container: Pick<Container, "
       Object.keys(config.ExposedPorts ?? {}).join(", "), container.createdMs, JSON.stringify(config), JSON.stringify(container.host),
       JSON.stringify(container.mounts), container.cgroup, container.phase, container.transient ? 1 : 0,
     );
+  noteContainer(database, container.id, "create");
+  if (container.phase === "started") noteContainer(database, container.id, "start");
 }
 
-/** Containers, the last made first: all, or those whose phase is `started` or `removing`. */
+/** Containers, the last made first: all, or those whose phase is `started`, `restarting` or `removing`. */
 export function listContainers(database: Database, which: "all" | "active"): Container[] {
   return select(database, ordered(which)).all();
 }
@@ -164,70 +188,21 @@ export function nameHolder(database: Database, name: string): string | null {
   return (database.query("SELECT id FROM containers WHERE name = ?").get(name) as { id: string } | null)?.id ?? null;
 }
 
-/** A start begins, in this cgroup: phase `started`, the facts of an earlier run forgotten. */
-export function markStarted(database: Database, id: string, cgroup: string): void {
-  database.query("UPDATE containers SET phase = 'started', cgroup = ?, started = NULL, finished = NULL, code = 0, oom = 0, error = '' WHERE id = ?").run(cgroup, id);
-}
-
-/** How the container is on the network, null: it is not. */
-export function setNetwork(database: Database, id: string, network: NetworkState | null): void {
-  database.query("UPDATE containers SET network = ? WHERE id = ?").run(network === null ? null : JSON.stringify(network), id);
-}
-
-export interface End {
-  readonly started: string | null;
-  readonly finished: string;
-  readonly code: number;
-  readonly oom: boolean;
-  readonly error: string;
-}
-
-/** Notes the end of a run and gives back address and ports. `phase` is `created` when the program never started. */
-export function markEnded(database: Database, id: string, phase: "created" | "exited", end: End): void {
-  releasing(database, () => {
-    database
-      .query("UPDATE containers SET phase = ?, transient = 0, network = NULL, started = ?, finished = ?, code = ?, oom = ?, error = ? WHERE id = ?")
-      .run(phase, end.started, end.finished, end.code, end.oom ? 1 : 0, end.error, id);
-    releaseHoldings(database, id);
-  });
-}
-
-/** Why a start failed, with the status of the command that tried. `keep`: one that `run` made stays, as `Created`. */
-export function setError(database: Database, id: string, failure: { readonly code: number; readonly error: string; readonly keep: boolean }): void {
-  transaction(database, () =>
-    database.query("UPDATE containers SET code = ?, error = ?, transient = CASE WHEN ? THEN 0 ELSE transient END WHERE id = ?").run(failure.code, failure.error, failure.keep, id));
-}
-
-/** A removal begins: from here on the container cannot be started, and the next command would finish the removal. */
-export function markRemoving(database: Database, id: string): void {
-  releasing(database, () => database.query("UPDATE containers SET phase = 'removing' WHERE id = ?").run(id));
-}
-
-/** Address and ports of a container are free again. */
-function releaseHoldings(database: Database, id: string): void {
-  database.query("DELETE FROM leases WHERE container = ?").run(id);
-  database.query("DELETE FROM ports WHERE container = ?").run(id);
-}
-
-/** The container is gone, with everything it held. */
-export function deleteContainer(database: Database, id: string): void {
-  releasing(database, () => database.query("DELETE FROM containers WHERE id = ?").run(id));
-}
-
-type Active = Pick<Container, "id" | "phase">;
+/** What may have to be dealt with. */
+export type Active = Pick<Container, "id" | "phase" | "restartAtMs">;
 
 /** The active ones, the last made first. */
 export function listActive(database: Database): Active[] {
-  return database.query<Active, []>(`SELECT id, phase FROM containers WHERE ${ACTIVE} ORDER BY rowid DESC`).all();
+  return database.query<Active, []>(`SELECT id, phase, restart_at AS restartAtMs FROM containers WHERE ${ACTIVE} ORDER BY rowid DESC`).all();
 }
 
-/** At most `count` of the active ones, whose ids follow `from` (any hexadecimal digits), in a circle. Costs the same however many there are. */
+/** At most `count` of each kind of the active ones, whose ids follow `from` (any hexadecimal digits), in a circle. Costs the same however many there are. */
 export function sampleActive(database: Database, from: string, count: number): Active[] {
   const select = (phase: Phase, rest: string, ...values: (string | number)[]): Active[] =>
-    database.query<Active, (string | number)[]>(`SELECT id, phase FROM containers WHERE ${ACTIVE} AND phase = '${phase}' ${rest} ORDER BY id LIMIT ?`).all(...values);
+    database.query<Active, (string | number)[]>(`SELECT id, phase, restart_at AS restartAtMs FROM containers WHERE ${ACTIVE} AND phase = '${phase}' ${rest} ORDER BY id LIMIT ?`).all(...values);
   const after = select("started", "AND id >= ?", from, count);
   const before = after.length === count ? [] : select("started", "AND id < ?", from, count - after.length);
-  return [...select("removing", "", count), ...after, ...before];
+  return [...select("removing", "", count), ...select("restarting", "", count), ...after, ...before];
 }
 
 /** Ids of all containers. */

@@ -1,8 +1,9 @@
 /** Images and their names. An image's id is the digest of its config; a name points to one image, an image has many names. */
 import { MdkError } from "../error.ts";
 import type { Digest } from "../image/digest.ts";
-import { familiarName, parseReference, repositoryOf, withDefaultTag, type Reference } from "../image/reference.ts";
+import { familiarName, familiarRepository, parseReference, repositoryOf, withDefaultTag, type Reference } from "../image/reference.ts";
 import { isForeignKeyViolation, transaction, type Database } from "./database.ts";
+import { noteImage } from "./events.ts";
 
 export interface ImageRow {
   /** "sha256:…" */
@@ -71,6 +72,8 @@ function nameImage(database: Database, image: NewImage): void {
     "INSERT INTO image_digests (repository, digest, manifest, image_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
     [image.repository, image.digest, image.manifest, image.id],
   );
+  const repository = familiarRepository(image.repository);
+  noteImage(database, image.tag === null ? `${repository}@${image.digest}` : `${repository}:${image.tag}`, "pull", { name: repository });
 }
 
 const COLUMNS = "id, created, architecture, os, variant, size, pulled";
@@ -99,7 +102,8 @@ export function listDigests(database: Database, imageId: string | null = null): 
 
 /** Takes a name from its image: a tag, or with a null one all tags of the repository. */
 export function deleteTags(database: Database, imageId: string, { repository, tag }: { readonly repository: string; readonly tag: string | null }): void {
-  database.run("DELETE FROM image_tags WHERE image_id = ?1 AND repository = ?2 AND (?3 IS NULL OR tag = ?3)", [imageId, repository, tag]);
+  const { changes } = database.run("DELETE FROM image_tags WHERE image_id = ?1 AND repository = ?2 AND (?3 IS NULL OR tag = ?3)", [imageId, repository, tag]);
+  for (let each = 0; each < changes; each++) noteImage(database, imageId, "untag", { name: imageId });
 }
 
 /** Takes the digests of a repository from an image. */
@@ -110,7 +114,9 @@ export function deleteDigests(database: Database, imageId: string, repository: s
 /** The image with all its names is gone; a constraint error while a container has it. Returns the layers that no other image has, bottom first. */
 export function deleteImage(database: Database, imageId: string): { readonly id: string }[] {
   const layers = layersOf(database, imageId);
+  for (const _ of listTags(database, imageId)) noteImage(database, imageId, "untag", { name: imageId });
   database.run("DELETE FROM images WHERE id = ?", [imageId]);
+  noteImage(database, imageId, "delete", { name: imageId });
   return layers.filter(({ id }) => database.query("SELECT 1 FROM image_layers WHERE layer_id = ? LIMIT 1").get(id) === null);
 }
 

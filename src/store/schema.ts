@@ -4,7 +4,8 @@
  */
 import { FIRST } from "./migrations/first.ts";
 import { GROUND } from "./migrations/ground.ts";
+import { LIFE } from "./migrations/life.ts";
 
-export const MIGRATIONS: readonly string[] = [FIRST, GROUND];
+export const MIGRATIONS: readonly string[] = [FIRST, GROUND, LIFE];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { createContext } from "../../src/engine/context.ts";
 import { removeContainer } from "../../src/engine/container/remove.ts";
 import { findContainers, listLines } from "../../src/store/containers.ts";
+import { markPaused, renameContainer } from "../../src/store/container-life.ts";
 import { openDatabase } from "../../src/store/database.ts";
+import { readEvents } from "../../src/store/events.ts";
 import type { Digest } from "../../src/image/digest.ts";
 import { findLayer } from "../../src/store/layers.ts";
 import { layersOf, listImages, listTags } from "../../src/store/images.ts";
@@ -49,6 +51,21 @@ test("a store of version 1 keeps images, names and containers, and has the shape
   const [layer] = layersOf(database, image!.id);
   const digest = layer!.diffId as unknown as Digest;
   expect(findLayer(database, { diffId: digest, chainId: digest, blob: digest })).toBeNull();
+});
+
+test("a store of version 2 keeps its containers, whose lives then go on", () => {
+  const database = openDatabase(kept(2), { create: false });
+  expect(shapeOf(database)).toEqual(shapeOf(openDatabase(join(folder, "new.db"), { create: true })));
+  expect(database.query("PRAGMA foreign_key_check").all()).toEqual([]);
+  const [ran] = findContainers(database, "ran");
+  expect(ran).toMatchObject({ phase: "exited", code: 3, paused: false, stopped: false, restarts: 0, restartAtMs: 0, restartDoublings: -1, network: null });
+  const [made] = findContainers(database, "made");
+  expect(made!.host).toMatchObject({ Memory: 64 << 20, RestartPolicy: { Name: "no", MaximumRetryCount: 0 } });
+  markPaused(database, made!.id, true);
+  renameContainer(database, made!.id, "other");
+  expect(readEvents(database, 0).map(({ action, attributes }) => [action, attributes])).toEqual([
+    ["pause", { image: "registry.example/busybox", k: "v", name: "made" }], ["rename", { image: "registry.example/busybox", k: "v", name: "other", oldName: "/made" }],
+  ]);
 });
 
 test("containers of version 1, whose rows name no cgroup, are removed without a look at any", () => {

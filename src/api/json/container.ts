@@ -1,6 +1,7 @@
 /** Docker's JSON of a container (`docker inspect`, GET /containers/ID/json): pure, from the row and what its files say. */
 import type { Container } from "../../store/containers.ts";
 import type { Status } from "../../engine/end/status.ts";
+import { isUp, lives } from "../../engine/end/words.ts";
 import type { HostConfig } from "../../spec/container.ts";
 import { MASKED_PATHS, READONLY_PATHS } from "../../spec/defaults.ts";
 import type { UserMount } from "../../spec/mount-words.ts";
@@ -34,7 +35,7 @@ export function inspectContainer(facts: InspectFacts): Record<string, unknown> {
     State: stateOf(facts), Image: container.image,
     ResolvConfPath: `${directory}/resolv.conf`, HostnamePath: `${directory}/hostname`, HostsPath: `${directory}/hosts`,
     LogPath: container.host.LogConfig.Type === "json-file" ? facts.logPath : "",
-    Name: `/${container.name}`, RestartCount: 0, Driver: "overlay2", Platform: "linux",
+    Name: `/${container.name}`, RestartCount: container.restarts, Driver: "overlay2", Platform: "linux",
     MountLabel: "", ProcessLabel: "", AppArmorProfile: "", ExecIDs: facts.execs.length === 0 ? null : facts.execs, HostConfig: hostOf(container.host),
     GraphDriver: {
       Data: {
@@ -74,7 +75,7 @@ function hostOf(host: HostConfig): Record<string, unknown> {
 
 function stateOf({ container, status }: InspectFacts): Record<string, unknown> {
   return {
-    Status: status.word, Running: status.word === "running", Paused: false, Restarting: false, OOMKilled: status.oom,
+    Status: status.word, Running: isUp(status.word), Paused: status.word === "paused", Restarting: status.word === "restarting", OOMKilled: status.oom,
     Dead: status.word === "removing", Pid: status.pid, ExitCode: status.code, Error: container.error,
     StartedAt: status.started ?? NEVER, FinishedAt: status.finished ?? NEVER,
   };
@@ -97,7 +98,7 @@ function portMapOf(exposed: readonly string[], published: readonly PortRange[]):
 }
 
 function networkOf({ container, status }: InspectFacts): Record<string, unknown> {
-  const running = status.word === "running" && container.network !== null;
+  const running = lives(status.word) && container.network !== null;
   const network = running ? bridgedOf(container.network) : null;
   const mode = container.host.NetworkMode;
   const exposed = Object.keys(container.config.ExposedPorts ?? {});

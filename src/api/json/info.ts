@@ -14,7 +14,7 @@ export function infoJson(facts: SystemFacts, version: string): Record<string, un
   const warnings = Object.entries(WARNINGS).filter(([name]) => !supported[name as keyof typeof WARNINGS]).map(([, warning]) => warning);
   const proxy = (name: string): string => facts.environment[name] ?? facts.environment[name.toLowerCase()] ?? "";
   return {
-    ID: facts.id, Containers: facts.containers, ContainersRunning: facts.running, ContainersPaused: 0, ContainersStopped: facts.containers - facts.running,
+    ID: facts.id, Containers: facts.containers, ContainersRunning: facts.running, ContainersPaused: facts.paused, ContainersStopped: facts.containers - facts.running - facts.paused,
     Images: facts.images, Driver: "overlay2",
     DriverStatus: [["Backing Filesystem", facts.fileSystem], ...rootStoreStatus(facts), ["Supports d_type", "true"], ["Using metacopy", "false"], ["Native Overlay Diff", "true"], ["userxattr", "false"]],
     Plugins: { Volume: ["local"], Network: ["bridge", "host", "null"], Authorization: null, Log: ["json-file", "none"] },

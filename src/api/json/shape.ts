@@ -37,3 +37,8 @@ export const INSPECT_SHAPE = {
 export const INFO_SHAPE = { ...COMMON, types: { "": "system.dockerInfo", Swarm: "swarm.Info", RegistryConfig: "*registry.ServiceConfig", ClientInfo: "*system.clientInfo" } };
 
 export const VERSION_SHAPE = { ...COMMON, types: { "": "system.versionInfo", Client: "system.clientVersion", Server: "*types.Version" } };
+
+export const EVENT_SHAPE = {
+  maps: new Set(["Attributes"]), nils: {}, names: { Status: "status", ID: "id", From: "from", Scope: "scope", Time: "time", TimeNano: "timeNano" }, omitted: {},
+  types: { "": "*events.Message", Actor: "events.Actor" },
+};

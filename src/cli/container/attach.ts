@@ -23,7 +23,10 @@ export const command: Command = {
 
 async function run({ context, flags, operands }: Invocation): Promise<number> {
   const container = findContainer(context, operands[0] ?? "");
-  if (readStatus(context, container).word !== "running") throw new MdkError("conflict", "not-running", "You cannot attach to a stopped container, start it first");
+  const { word } = readStatus(context, container);
+  if (word === "paused") throw new MdkError("conflict", "paused", "You cannot attach to a paused container, unpause it first");
+  if (word === "restarting") throw new MdkError("conflict", "restarting", "You cannot attach to a restarting container, wait until it is running");
+  if (word !== "running") throw new MdkError("conflict", "not-running", "You cannot attach to a stopped container, start it first");
   const stdin = container.config.OpenStdin && !flags.bool("no-stdin");
   if (container.config.Tty && stdin && !isTerminal(0)) throw new CommandError(EXIT.failure, "not-a-terminal", "the input device is not a TTY");
   const end = await attach(context, container, {

@@ -62,7 +62,7 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: "pull", type: "string", help: "Pull image before running (always, missing, never)" },
   { name: "quiet", short: "q", type: "bool", help: "Suppress the pull output" },
   { name: "read-only", type: "bool", help: "Mount the container's root filesystem as read only" },
-  { name: "restart", type: "string", help: "Restart policy to apply when a container exits (no)" },
+  { name: "restart", type: "string", help: "Restart policy to apply when a container exits (no, on-failure[:N], always, unless-stopped)" },
   { name: "rm", type: "bool", help: "Automatically remove the container when it exits" },
   { name: "security-opt", type: "list", help: "Security Options" },
   { name: "shm-size", type: "bytes", help: "Size of /dev/shm" },

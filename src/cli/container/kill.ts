@@ -1,6 +1,6 @@
 /** `mdk kill`. */
 import { MdkError } from "../../error.ts";
-import { killNow, signalContainer } from "../../engine/end/end.ts";
+import { sendSignalTo } from "../../engine/container/kill.ts";
 import type { Context } from "../../engine/context.ts";
 import { findContainer } from "../../engine/container/find.ts";
 import { parseSignal } from "../../runtime/signals.ts";
@@ -8,8 +8,6 @@ import { forEach } from "../grammar/each.ts";
 import type { Container } from "../../store/containers.ts";
 import type { Command } from "../grammar/flags.ts";
 import { print } from "../output/text.ts";
-
-const SIGKILL = 9;
 
 export const command: Command = {
   usage: "kill [OPTIONS] CONTAINER [CONTAINER...]",
@@ -20,8 +18,7 @@ export const command: Command = {
     const signal = parseSignal(flags.string("signal") ?? "KILL");
     return forEach(operands, (word) => {
       const container = found(context, word);
-      // Scripts remove it next.
-      if (!(signal === SIGKILL ? killNow(context, container) : signalContainer(context, container, signal))) throw new MdkError("conflict", "not-running", `cannot kill container: ${word}: container ${container.id} is not running`);
+      if (!sendSignalTo(context, container, signal)) throw new MdkError("conflict", "not-running", `cannot kill container: ${word}: container ${container.id} is not running`);
       print(word);
     });
   },

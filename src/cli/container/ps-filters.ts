@@ -1,4 +1,5 @@
 /** `ps --filter`: which containers are chosen (moby daemon/list.go), in Docker's words for what is no filter. */
+import { lives } from "../../engine/end/words.ts";
 import { EXIT, CommandError } from "../exit.ts";
 import { bridgedOf } from "../../spec/network.ts";
 import { portPairs } from "../../spec/ports.ts";
@@ -9,6 +10,7 @@ import { MdkError } from "../../error.ts";
 import type { Container } from "../../store/containers.ts";
 import { parseFilters, type Filter } from "../grammar/filters.ts";
 import { isTrue } from "../grammar/flags.ts";
+import { hasLabel } from "./labels.ts";
 
 const KEYS = [
   "id", "name", "status", "label", "ancestor", "before", "exited", "expose", "health", "is-task", "isolation", "network", "publish", "since", "volume",
@@ -110,7 +112,7 @@ function holds(value: string, port: string): boolean {
 /** Ports of the host that lead to the container: "8080/tcp"; of one that does not run those that were asked for. */
 function publishedOf(summary: Summary, details: (summary: Summary) => Container | null): readonly string[] {
   const { container, status } = summary;
-  if (status.word === "running" && container.network !== null) {
+  if (lives(status.word) && container.network !== null) {
     return (bridgedOf(container.network)?.ports ?? []).flatMap((range) => portPairs(range).map(([, port]) => `${port}/${range.protocol}`));
   }
   return Object.entries(details(summary)?.host.PortBindings ?? {}).flatMap(([port, bindings]) => bindings.map(({ HostPort }) => `${HostPort}/${port.split("/")[1]}`));
@@ -121,13 +123,6 @@ async function ancestorsOf(context: Context, words: readonly string[]): Promise<
   if (words.length === 0) return new Set();
   const { findImageId } = await import("../../engine/image/list.ts");
   return new Set(words.flatMap((word) => findImageId(context, word) ?? []));
-}
-
-/** "key", or "key=value". */
-function hasLabel(labels: Readonly<Record<string, string>>, value: string): boolean {
-  const equals = value.indexOf("=");
-  const key = equals === -1 ? value : value.slice(0, equals);
-  return Object.hasOwn(labels, key) && (equals === -1 || labels[key] === value.slice(equals + 1));
 }
 
 /** Docker's match: the text itself, or a regular expression that fits a part of it; one that is none fits nothing. */

@@ -1,4 +1,5 @@
 /** `mdk ps`. */
+import { isUp, lives } from "../../engine/end/words.ts";
 import { listRunning, summarizeContainers, readDetails, type Summary } from "../../engine/container/list.ts";
 import type { Container } from "../../store/containers.ts";
 import { bridgedOf } from "../../spec/network.ts";
@@ -46,7 +47,7 @@ const COLUMNS: Readonly<Record<string, readonly [head: string, column: Column]>>
   Command: ["COMMAND", commandOf],
   RunningFor: ["CREATED", ({ container }, { now }) => ago(container.createdMs, now)],
   Status: ["STATUS", ({ status }, { now }) => humanStatus(status, now)],
-  Ports: ["PORTS", ({ container, status }) => (status.word === "running" ? shownPorts(container.exposed, bridgedOf(container.network)?.ports ?? []) : "")],
+  Ports: ["PORTS", ({ container, status }) => (lives(status.word) ? shownPorts(container.exposed, bridgedOf(container.network)?.ports ?? []) : "")],
   Names: ["NAMES", ({ container }) => container.name],
   CreatedAt: ["CREATED AT", ({ container }) => dockerDate(new Date(container.createdMs))],
   State: ["STATE", ({ status }) => status.word],
@@ -81,7 +82,7 @@ async function run({ context, flags }: Invocation): Promise<number> {
   // Who asks for those before or after another one means the order among all.
   const listed = await summarizeContainers(context, { all: all || texts.some((text) => /^(before|since)=/.test(text)) });
   const chosen = filters === null ? listed : filters.choose(listed);
-  const running = all ? chosen : chosen.filter(({ status }) => status.word === "running");
+  const running = all ? chosen : chosen.filter(({ status }) => isUp(status.word));
   const found = last === null ? running : running.slice(0, last);
   if (quiet) return printIds(found.map(({ container }) => container.id), full);
   const sized = flags.bool("size") || (format !== null && /\bSize\b|\bjson\b/.test(format));

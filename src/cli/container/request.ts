@@ -8,6 +8,7 @@ import { cpuCount } from "../../engine/host/facts.ts";
 import { decodeHostConfig } from "../../spec/decode.ts";
 import { parseUlimit } from "../../spec/limits.ts";
 import { parseExpose, parsePublish } from "../../spec/ports.ts";
+import { parseRestartPolicy } from "../../spec/restart-policy.ts";
 import { validateRequest } from "../../spec/validate.ts";
 import type { Values } from "../grammar/flags.ts";
 
@@ -69,7 +70,7 @@ function hostOf(flags: Values, config: ContainerConfig): HostConfig {
   return decodeHostConfig({
     Binds: listOf(flags, "volume")?.map(absoluteSource), LogConfig: logOf(flags), NetworkMode: networkOf(flags), PortBindings: ports,
     PublishAllPorts: flags.bool("publish-all"),
-    RestartPolicy: { Name: flags.string("restart") ?? "no", MaximumRetryCount: 0 }, AutoRemove: flags.bool("rm"),
+    RestartPolicy: refusing(() => parseRestartPolicy(flags.string("restart") ?? "")), AutoRemove: flags.bool("rm"),
     CapAdd: listOf(flags, "cap-add"), CapDrop: listOf(flags, "cap-drop"), GroupAdd: listOf(flags, "group-add"),
     Dns: flags.list("dns"), DnsOptions: [...flags.list("dns-option"), ...flags.list("dns-opt")], DnsSearch: flags.list("dns-search"),
     ExtraHosts: listOf(flags, "add-host")?.map(extraHostOf),

@@ -9,6 +9,7 @@ import { startBegun } from "../../engine/start/start.ts";
 import { forEach } from "../grammar/each.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { caller } from "./caller.ts";
+import { changesOf, UPDATE_FLAGS } from "./update-flags.ts";
 import { endStatus, parseDetachKeys } from "./joining.ts";
 import { print, printable, printError } from "../output/text.ts";
 import { Warnings } from "../output/warn.ts";
@@ -21,6 +22,7 @@ export const command: Command = {
     { name: "detach-keys", type: "string", help: "Override the key sequence for detaching a container" },
     { name: "interactive", short: "i", type: "bool", help: "Attach container's STDIN" },
     { name: "sig-proxy", type: "bool", help: "Proxy received signals to the process (default true)" },
+    ...UPDATE_FLAGS,
     { name: "checkpoint", type: "string", help: "Restore from this checkpoint", missing: true },
     { name: "checkpoint-dir", type: "string", help: "Use a custom checkpoint storage directory", missing: true },
   ],
@@ -30,6 +32,7 @@ export const command: Command = {
 
 async function run(invocation: Invocation): Promise<number> {
   const { context, flags, operands } = invocation;
+  await change(invocation);
   if (flags.bool("attach") || flags.bool("interactive")) return await startAttached(invocation);
   const started = new Set<string>();
   const status = await forEach(operands, async (word) => {
@@ -45,6 +48,14 @@ async function run(invocation: Invocation): Promise<number> {
   if (status !== 0) printError(printable(`mdk: failed to start containers: ${operands.filter((word) => !started.has(word)).join(", ")}`));
   reconcile(context);
   return status;
+}
+
+/** mdk's own: the flags of `update`, before the start. */
+async function change({ context, flags, operands }: Invocation): Promise<void> {
+  const changes = changesOf(flags);
+  if (changes === null) return;
+  const { updateContainer } = await import("../../engine/container/update.ts");
+  for (const word of operands) updateContainer(context, findContainer(context, word).id, changes);
 }
 
 async function startAttached({ context, flags, operands }: Invocation): Promise<number> {

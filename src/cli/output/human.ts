@@ -1,5 +1,6 @@
 /** Times and states in Docker's words (docker/go-units HumanDuration). Pure. */
 import type { Status } from "../../engine/end/status.ts";
+import { lives } from "../../engine/end/words.ts";
 
 /** "About a minute", "3 hours". */
 function humanDuration(seconds: number): string {
@@ -26,10 +27,10 @@ export function ago(thenMs: number, now: Date): string {
 
 /** STATUS of `ps`: "Up 3 minutes", "Exited (137) 2 hours ago", "Created". */
 export function humanStatus(status: Status, now: Date): string {
-  if (status.word === "running") return `Up ${humanDuration((now.getTime() - Date.parse(status.started ?? "")) / 1000)}`;
+  if (lives(status.word)) return `Up ${humanDuration((now.getTime() - Date.parse(status.started ?? "")) / 1000)}${status.word === "paused" ? " (Paused)" : ""}`;
   if (status.word === "created") return "Created";
   if (status.word === "removing") return "Removal In Progress";
-  return `Exited (${status.code}) ${status.finished === null ? "" : ago(Date.parse(status.finished), now)}`.trimEnd();
+  return `${status.word === "restarting" ? "Restarting" : "Exited"} (${status.code}) ${status.finished === null ? "" : ago(Date.parse(status.finished), now)}`.trimEnd();
 }
 
 /** "2026-01-02 03:04:05 +0000 UTC": Go's time.Time, in UTC. */

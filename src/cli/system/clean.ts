@@ -1,12 +1,12 @@
 /** `mdk clean`. */
 import { EXIT } from "../exit.ts";
-import { readSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { cleanHost } from "../../engine/system/clean.ts";
 import { isTerminal } from "../../sys/terminal.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
+import { confirm } from "../grammar/confirm.ts";
 import { hintFor } from "../output/hint.ts";
-import { print, printable, printError, writeAll } from "../output/text.ts";
+import { print, printable, printError } from "../output/text.ts";
 
 export const command: Command = {
   usage: "clean [OPTIONS]",
@@ -19,8 +19,7 @@ export const command: Command = {
 function run({ context, flags }: Invocation): number {
   if (!flags.bool("force")) {
     if (!isTerminal(0)) throw new MdkError("invalid", "clean-unasked", "clean removes all containers", { hint: "say that you mean it: mdk clean -f" });
-    writeAll(1, Buffer.from(`WARNING! This will kill and remove all containers of ${context.root}, its network and its cgroups.\nAre you sure you want to continue? [y/N] `));
-    if (!/^y(es)?$/i.test(readLine())) return 0;
+    if (!confirm(`WARNING! This will kill and remove all containers of ${context.root}, its network and its cgroups.`)) return 0;
   }
   const { containers, problems, told } = cleanHost(context);
   for (const id of containers) print(id);
@@ -29,9 +28,4 @@ function run({ context, flags }: Invocation): number {
   const [hint = null] = problems.map(hintFor).filter((text) => text !== null);
   if (hint !== null) printError(hint);
   return problems.length === 0 ? 0 : EXIT.failure;
-}
-
-function readLine(): string {
-  const buffer = Buffer.alloc(256);
-  return buffer.subarray(0, readSync(0, buffer)).toString("utf8").trim();
 }

@@ -4,6 +4,7 @@ import { listActive, listContainers, listLines, type Container, type ContainerLi
 import type { Context } from "../context.ts";
 import { findOrphans } from "../end/orphans.ts";
 import { readStatuses, type Status } from "../end/status.ts";
+import { isUp } from "../end/words.ts";
 
 export interface Summary {
   readonly container: ContainerLine;
@@ -26,7 +27,7 @@ export async function listRunning(context: Context): Promise<string[]> {
   const active = listActive(context.database()).map(({ id }) => id);
   // Others are starting, have just ended, or were left behind: they are looked at as a whole.
   if (runningOf(context.runRoot, active).size < active.length || findOrphans(context, new Set(active)).length > 0) {
-    return (await summarizeContainers(context, { all: false })).filter(({ status }) => status.word === "running").map(({ container }) => container.id);
+    return (await summarizeContainers(context, { all: false })).filter(({ status }) => isUp(status.word)).map(({ container }) => container.id);
   }
   return active;
 }

@@ -3,7 +3,7 @@ import { closeSync, constants, openSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { MESSAGE_BYTES_MAX, parseTold, PROTOCOL, type Told } from "../../runtime/protocol.ts";
 import { readCondition } from "../../runtime/state.ts";
-import type { Container } from "../../store/containers.ts";
+import { readContainer, type Container } from "../../store/containers.ts";
 import { runPaths } from "../../store/paths.ts";
 import { openProcess, sendSignal } from "../../sys/pidfd.ts";
 import { pollReadable } from "../../sys/poll.ts";
@@ -15,6 +15,7 @@ import { monotonicMs } from "../../sys/clock.ts";
 import type { Context } from "../context.ts";
 import { holdersOf, livingOf } from "./holders.ts";
 import { readStatus } from "./status.ts";
+import { lives } from "./words.ts";
 
 const SIGKILL = 9;
 
@@ -120,12 +121,12 @@ const LOOK_MS = 20;
 
 /** For a container whose monitor does not answer, or whose socket somebody has removed: its files are looked at instead. */
 function lookForEnd(context: Context, container: Container): EndWatch | null {
-  if (readStatus(context, container).word !== "running") return null;
+  if (!lives(readStatus(context, container).word)) return null;
   return {
     wait(timeoutMs) {
       for (const until = monotonicMs() + timeoutMs; ; ) {
         const { word, code } = readStatus(context, container);
-        if (word !== "running") return code;
+        if (!lives(word)) return code;
         if (timeoutMs >= 0 && monotonicMs() >= until) return null;
         Bun.sleepSync(LOOK_MS);
       }
@@ -135,8 +136,18 @@ function lookForEnd(context: Context, container: Container): EndWatch | null {
   };
 }
 
-/** Blocks until the container has ended and returns its exit status; at once when it does not run. */
+/** Blocks until the container has ended, and no policy starts it again, and returns its exit status; at once when it does not run. */
 export function waitForEnd(context: Context, container: Container): number {
+  for (;;) {
+    const code = waitForRun(context, container);
+    if (container.host.RestartPolicy.Name === "no") return code;
+    const row = readContainer(context.database(), container.id);
+    if (row === null || (row.phase !== "started" && row.phase !== "restarting")) return row?.code ?? code;
+    Bun.sleepSync(LOOK_MS);
+  }
+}
+
+function waitForRun(context: Context, container: Container): number {
   const watch = watchEnd(context, container, { cleans: false });
   if (watch === null) return readStatus(context, container).code;
   try {
@@ -178,11 +189,12 @@ export function awaitKilled(context: Context, container: Container, watch: EndWa
   });
 }
 
-/** SIGKILL, and the end that follows it. False: the container does not run. Throws what awaitKilled throws. */
-export function killNow(context: Context, container: Container): boolean {
+/** SIGKILL, what lets it take effect, and the end that follows. False: the container does not run. Throws what awaitKilled throws. */
+export function killNow(context: Context, container: Container, letDie: () => void): boolean {
   const watch = watchEnd(context, container, { cleans: false });
   try {
     if (!signalContainer(context, container, SIGKILL)) return false;
+    letDie();
     if (watch !== null) awaitKilled(context, container, watch);
     return true;
   } finally {

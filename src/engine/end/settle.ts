@@ -9,9 +9,8 @@ import { closeSync, existsSync, lstatSync, mkdirSync, rmdirSync, rmSync, statSyn
 import { MdkError } from "../../error.ts";
 import { killGroup, removeGroup } from "../../cgroup/group.ts";
 import { isHeld, opLockPath, readCondition, runLockPath, type Condition } from "../../runtime/state.ts";
-import {
-  deleteContainer, listActive, markEnded, markRemoving, readContainer, sampleActive, type Container,
-} from "../../store/containers.ts";
+import { deleteContainer, markEnded, markGivenUp, markRemoving, type End, type Restart } from "../../store/container-life.ts";
+import { listActive, readContainer, sampleActive, type Active, type Container } from "../../store/containers.ts";
 import { checkpoint } from "../../store/database.ts";
 import { runPaths, storePaths } from "../../store/paths.ts";
 import { lockFile, tryLockFile } from "../../sys/lock.ts";
@@ -24,6 +23,7 @@ import { logName, tellLost } from "./log-file.ts";
 import { newId } from "../host/ids.ts";
 import { detachNetwork } from "../network/network.ts";
 import { findOrphans, isContainerId } from "./orphans.ts";
+import { decideRestart } from "./restart.ts";
 import { LOST_CODE } from "./status.ts";
 
 /** Who works on a container is waited for so long. */
@@ -79,6 +79,7 @@ export function settleLocked(context: Context, id: string, close: Close = closeS
   const container = readContainer(context.database(), id);
   if (container === null) return removeRunDirectory(context, id);
   if (container.phase === "removing") return removeLocked(context, container);
+  if (container.phase === "restarting" && isForgotten(context, container)) return markGivenUp(context.database(), id, null);
   if (container.phase !== "started") return;
   // Under our own op lock nobody else starts it: "starting" then means that its monitor lives.
   const condition = readCondition(runPaths(context.runRoot).container(id), { ownOpLock: true });
@@ -91,11 +92,25 @@ export function settleLocked(context: Context, id: string, close: Close = closeS
   }
   const end = endOf(context, container, condition);
   removeExecRecords(runPaths(context.runRoot).container(id));
-  markEnded(context.database(), id, end.started === null ? "created" : "exited", end);
+  markEnded(context.database(), id, phaseAfter(context, container, condition, end), end);
   checkpoint(context.database());
 }
 
-function endOf(context: Context, container: Container, condition: Condition): Parameters<typeof markEnded>[3] {
+/** Only a monitor that saw the end is there to start it again. */
+function phaseAfter(context: Context, container: Container, { kind }: Condition, end: End): "created" | "exited" | Restart {
+  if (end.started === null) return "created";
+  const { host: { RestartPolicy: policy }, stopped, restarts, restartDoublings: lastDoublings } = container;
+  if (kind !== "ended" || policy.Name === "no") return "exited";
+  const wait = decideRestart({ policy, code: end.code, stopped, restarts, lastDoublings, ranMs: Date.parse(end.finished) - Date.parse(end.started) });
+  return wait === null ? "exited" : { atMs: context.now().getTime() + wait.ms, doublings: wait.doublings };
+}
+
+/** A restart is so long overdue that whoever was to do it is gone: the monitor was killed, or the host has booted. */
+const FORGOTTEN_MS = 15_000;
+
+const isForgotten = (context: Context, { restartAtMs }: Pick<Container, "restartAtMs">): boolean => context.now().getTime() > restartAtMs + FORGOTTEN_MS;
+
+function endOf(context: Context, container: Container, condition: Condition): End {
   const started = "state" in condition ? (condition.state?.started ?? null) : null;
   if (condition.kind === "ended") {
     return { started: started ?? condition.record.finished, finished: condition.record.finished, code: condition.record.code, oom: condition.record.oom, error: container.error };
@@ -124,9 +139,10 @@ function releaseHost(context: Context, container: Container, condition: Conditio
 export function removeLocked(context: Context, container: Container, close: Close = closeSync): void {
   awaitReleased(context, container.id);
   if (container.phase !== "removing" && !container.transient && !container.host.AutoRemove) mark(context, container.id);
-  releaseHost(context, container, readCondition(runPaths(context.runRoot).container(container.id), { ownOpLock: true }), close);
+  const condition = readCondition(runPaths(context.runRoot).container(container.id), { ownOpLock: true });
+  releaseHost(context, container, condition, close);
   removeTree(storePaths(context.root).container(container.id));
-  deleteContainer(context.database(), container.id);
+  deleteContainer(context.database(), container.id, container.phase === "started" ? endOf(context, container, condition) : null);
   removeRunDirectory(context, container.id);
   checkpoint(context.database());
 }
@@ -197,13 +213,14 @@ export function reconcile(context: Context, { all = false, wait = false, problem
   return attempt(() => removeOrphans(context, new Set(active.map(({ id }) => id)))) || done;
 }
 
-function reconcileOne(context: Context, container: Pick<Container, "id" | "phase">, wait: boolean): boolean {
+function reconcileOne(context: Context, container: Active, wait: boolean): boolean {
   const directory = runPaths(context.runRoot).container(container.id);
   // Nearly all of them, at every start: one look must do.
   if (container.phase === "started" && !wait && isHeld(directory)) return false;
   const condition = container.phase === "started" ? readCondition(directory) : null;
   const ended = condition?.kind === "ended";
   if (condition?.kind === "running" || condition?.kind === "starting") return false;
+  if (container.phase === "restarting" && !isForgotten(context, container)) return false;
   const lock = takeOpLock(context, container.id, wait && ended);
   if (lock === null) return false;
   try {

@@ -22,11 +22,11 @@ export interface Status extends Verdict {
 export function readStatus(context: Context, container: ContainerLine): Status {
   const directory = runPaths(context.runRoot).container(container.id);
   let condition: Condition | null = null;
-  const verdict = judge(container.phase, () => (condition = readCondition(directory)));
+  const verdict = judge(container, () => (condition = readCondition(directory)));
   if (condition !== null && isStale(condition)) {
     // Its end may have been noted since the row was read: then the record is gone, and the row has it, or is gone too.
     const now = readContainer(context.database(), container.id);
-    if (now === null) return { ...judge("removing", () => condition!), ...factsOf(container, null) };
+    if (now === null) return { ...judge({ phase: "removing", paused: false }, () => condition!), ...factsOf(container, null) };
     if (now.phase !== "started") return readStatus(context, now);
   }
   return { ...verdict, ...factsOf(container, condition) };
@@ -40,7 +40,7 @@ export function readStatuses(context: Context, containers: readonly ContainerLin
 
 /** Of a container that runs: what its state file says is read when it is asked for. It may have ended by then: no pid, and the row's start. */
 class RunningStatus implements Status {
-  readonly word = "running";
+  readonly word: "running" | "paused";
   readonly unsettled = false;
   readonly code = 0;
   readonly oom: boolean;
@@ -52,6 +52,7 @@ class RunningStatus implements Status {
   constructor(directory: string, row: ContainerLine) {
     this.#directory = directory;
     this.#row = row;
+    this.word = row.paused ? "paused" : "running";
     this.oom = row.oom;
     this.finished = row.finished;
   }

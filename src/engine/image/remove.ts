@@ -9,6 +9,7 @@ import { ensureStore } from "../../store/paths.ts";
 import { prune } from "../../store/prune.ts";
 import type { Context } from "../context.ts";
 import { readStatus } from "../end/status.ts";
+import { isUp } from "../end/words.ts";
 
 export interface Removed {
   readonly kind: "untagged" | "deleted";
@@ -107,7 +108,7 @@ function removeAll(database: Database, image: ImageRow): Removed[] {
 /** A container of the image, a running one first. */
 function holderOf(context: Context, image: ImageRow): { readonly id: string; readonly running: boolean } | null {
   const users = containersOfImage(context.database(), image.id)
-    .map((container) => ({ id: container.id, running: readStatus(context, container).word === "running" }));
+    .map((container) => ({ id: container.id, running: isUp(readStatus(context, container).word) }));
   return users.find(({ running }) => running) ?? users[0] ?? null;
 }
 

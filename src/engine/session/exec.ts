@@ -26,6 +26,7 @@ import { chooseOomScore, machine, readCapabilities } from "../host/facts.ts";
 import { descriptorsOf, isTerminalJoined, notRead, type Client, type SessionEnd } from "./client.ts";
 import { planMonitor, type Streaming } from "../start/monitor-plan.ts";
 import { newId } from "../host/ids.ts";
+import { restarting } from "../end/words.ts";
 import { userOf } from "../start/root.ts";
 import { runPaths } from "../../store/paths.ts";
 import { createExecRecord, lockExecRecord, markExecRunning, pruneExecRecords, removeExecRecord, type ExecRequest } from "../../runtime/exec-record.ts";
@@ -72,7 +73,9 @@ export async function execInContainer(context: Context, container: Container, re
 /** Throws MdkError "not-running". */
 export function planExecution(context: Context, container: Container, request: ExecRequest): PlannedExec {
   const directory = runPaths(context.runRoot).container(container.id);
+  if (container.phase === "restarting") throw restarting(container.id);
   if (readCondition(directory).kind !== "running") throw notRunning(container);
+  if (container.paused) throw new MdkError("conflict", "paused", `Container ${container.id} is paused, unpause the container before exec`);
   const id = newId();
   return { id, container, request, directory: createExecRecord(directory, id, request) };
 }

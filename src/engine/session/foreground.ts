@@ -13,6 +13,7 @@ import type { Streaming } from "../start/monitor-plan.ts";
 import { reconcile, settle } from "../end/settle.ts";
 import { startBegun } from "../start/start.ts";
 import { LOST_CODE, readStatus } from "../end/status.ts";
+import { lives } from "../end/words.ts";
 import { descriptorsOf, isTerminalJoined, notRead, SignalProxy, type Joining, type SessionEnd } from "./client.ts";
 
 export interface Running extends Joining {
@@ -70,7 +71,8 @@ async function stay(context: Context, container: Container, { channel, socket, j
   const exited = await channel.exited();
   if (exited === "cut") throw new MdkError("reader-gone", "output-closed", "write /dev/stdout: broken pipe");
   if (exited === "stalled") throw notRead(container.id);
-  cleanUp(context, container.id, channel);
+  // The monitor does it then, and stays for the next start.
+  if (container.host.RestartPolicy.Name === "no") cleanUp(context, container.id, channel);
   // What the monitor still has for the client's readers must not be cut off by our end.
   if (exited?.pending === true) await channel.ended();
   return exited?.code ?? LOST_CODE;
@@ -115,7 +117,7 @@ function endOf(context: Context, container: Container, end: PumpEnd): SessionEnd
     case "foreign":
       throw foreignProtocol(container.id, end.protocol);
     case "lost":
-      if (readStatus(context, container).word === "running") throw notRead(container.id);
+      if (lives(readStatus(context, container).word)) throw notRead(container.id);
       return waitForEnd(context, container);
   }
 }

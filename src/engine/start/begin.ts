@@ -4,7 +4,8 @@
  */
 import { closeSync } from "node:fs";
 import { MdkError } from "../../error.ts";
-import { insertContainer, markStarted, nameHolder, readContainer, setNetwork, type Container } from "../../store/containers.ts";
+import { markStarted, setNetwork } from "../../store/container-life.ts";
+import { insertContainer, nameHolder, readContainer, type Container } from "../../store/containers.ts";
 import { isForeignKeyViolation, isUniqueViolation, transaction } from "../../store/database.ts";
 import { markBegun } from "../../runtime/state.ts";
 import type { Context } from "../context.ts";
@@ -41,13 +42,13 @@ export function insertDraft(context: Context, draft: Draft, state: Pick<Containe
     } catch (error) {
       if (isForeignKeyViolation(error)) throw new MdkError("not-found", "no-such-image", `No such image: ${draft.config.Image}`, { hint: "it was removed meanwhile" });
       if (!isUniqueViolation(error)) throw error;
-      if (draft.named) throw conflict(name, nameHolder(database, name) ?? "unknown");
+      if (draft.named) throw nameConflict(name, nameHolder(database, name) ?? "unknown");
       if (attempt === NAME_TRIES) throw new MdkError("exhausted", "no-free-name", "no free name was found for the container", { hint: "give one with --name" });
     }
   }
 }
 
-function conflict(name: string, holder: string): MdkError {
+export function nameConflict(name: string, holder: string): MdkError {
   return new MdkError("conflict", "name-conflict", `Conflict. The container name "/${name}" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`);
 }
 
@@ -69,13 +70,23 @@ export function beginNew(context: Context, draft: Draft): Begun {
   }
 }
 
-/** For `start`: null when it runs already. On failure the container is as it was. */
+/** For `start`: null when it runs already, or will without us. On failure the container is as it was. */
 export function beginExisting(context: Context, id: string): Begun | null {
+  return begin(context, id, { restart: false });
+}
+
+/** For its policy: null unless it still waits for its restart, and the time has come. */
+export function beginRestart(context: Context, id: string): Begun | null {
+  return begin(context, id, { restart: true });
+}
+
+function begin(context: Context, id: string, { restart }: { readonly restart: boolean }): Begun | null {
   const opLock = takeOpLock(context, id, true)!;
   try {
     const container = bringToRest(context, id);
-    if (container === null || container.phase === "removing") throw new MdkError("not-found", "no-such-container", `No such container: ${id}`);
-    if (container.phase === "started") {
+    const isThere = container !== null && container.phase !== "removing";
+    if (!isThere && !restart) throw new MdkError("not-found", "no-such-container", `No such container: ${id}`);
+    if (!isThere || container.phase === "started" || (container.phase === "restarting") !== restart) {
       closeSync(opLock);
       return null;
     }
@@ -84,7 +95,7 @@ export function beginExisting(context: Context, id: string): Begun | null {
     markBegun(opLock, context.root);
     return withReservation(context, container, (reservation) =>
       transaction(context.database(), () => {
-        markStarted(context.database(), id, cgroupPath(context, id));
+        markStarted(context.database(), id, { cgroup: cgroupPath(context, id), restart });
         return lease(context, container, { opLock, reservation });
       }),
     );
@@ -111,7 +122,7 @@ function withReservation<T>(context: Context, container: Pick<Draft, "id" | "nam
     try {
       // The row would refuse it too, but a taken port would be told of first: `run` of the same line twice has both.
       const holder = container.named === true ? nameHolder(context.database(), container.name) : null;
-      if (holder !== null) throw conflict(container.name, holder);
+      if (holder !== null) throw nameConflict(container.name, holder);
       reservation = reserveNetwork(context, container);
       return work(reservation);
     } catch (error) {

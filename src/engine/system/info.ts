@@ -8,12 +8,14 @@ import { cgroupParent } from "../host/identity.ts";
 import { readRootStore } from "../host/root-store.ts";
 import { mountOf } from "../../sys/mountinfo.ts";
 import { summarizeContainers } from "../container/list.ts";
+import type { Word } from "../end/words.ts";
 
 export interface SystemFacts {
   /** Of this store on this host, the same at every call: a UUID. */
   readonly id: string;
   readonly containers: number;
   readonly running: number;
+  readonly paused: number;
   readonly images: number;
   readonly root: string;
   readonly runRoot: string;
@@ -40,11 +42,12 @@ export interface SystemFacts {
 
 export async function readSystem(context: Context): Promise<SystemFacts> {
   const containers = await summarizeContainers(context, { all: true });
+  const count = (word: Word): number => containers.filter(({ status }) => status.word === word).length;
   const cgroups = context.cgroups();
   const has = (name: string): boolean => findController(cgroups, name) !== null;
   const memory = findController(cgroups, "memory");
   return {
-    id: identity(context), containers: containers.length, running: containers.filter(({ status }) => status.word === "running").length,
+    id: identity(context), containers: containers.length, running: count("running") + count("restarting"), paused: count("paused"),
     images: listImages(context.database()).length, root: context.root, runRoot: context.runRoot, ...storageOf(context),
     cgroups: { mode: cgroups.mode, parent: cgroupParent(context), controllers: { memory: has("memory"), cpu: has("cpu"), pids: has("pids"), cpuset: has("cpuset") } },
     swapLimit: memory !== null && (memory.kind === "v2" || existsSync(`${memory.mountpoint}/memory.memsw.limit_in_bytes`)),

@@ -88,7 +88,7 @@ test("run, exec, attach, logs, wait, stop and starts that fail leave no descript
     expect(inside!.output()).toBe("inside\n");
     await expect(execInContainer(context, findContainer(context, "stays"), { ...exec, args: ["no-such-command"] }, joined(missing!.client))).rejects.toThrow();
     missing!.output();
-    beginStop(context, findContainer(context, "stays"), { signal: null, seconds: 5 }).finish();
+    beginStop(context, findContainer(context, "stays"), { signal: null, seconds: 5, by: "stop" }).finish();
     await expect(execInContainer(context, findContainer(context, "stays"), { ...exec, args: ["true"] }, joined(inside!.client))).rejects.toThrow("is not running");
     await start("late");
     expect(await attach(context, findContainer(context, "late"), joining(attached!.client))).toBe(5);

@@ -171,7 +171,7 @@ test("in a chroot whose root is no mount point a container runs, and nothing of 
     mount --bind ${world.folder} ${root}/world; cp ${MDK} ${root}/mdk
     mdk() { chroot ${root} /mdk --root /world/root --run-root /world/run-jail "$@"; }
     mdk run --rm --network none ${busybox} sh -c 'mkdir /x; chroot /x /bin/busybox true 2>/dev/null; wc -l </proc/self/mountinfo; awk "{print \\$5}" /proc/self/mountinfo | head -n 1; (cd -P /proc/1/root; ls ../../..) | grep -c world; echo ran'
-    mdk run -d --name jailed --network none ${busybox} sleep 1000 >/dev/null; mdk exec jailed echo executed; mdk rm -f jailed`;
+    mdk run -d --name jailed --network none ${busybox} sleep 1000 >/dev/null; mdk exec jailed echo executed; mdk rm -f jailed; mdk clean -f`;
   const done = Bun.spawnSync(["unshare", "--mount", "--propagation", "private", "sh", "-euc", script], { stdin: "ignore", timeout: 30_000, killSignal: "SIGKILL" });
   expect(done.stderr.toString()).toBe("");
   expect(done.stdout.toString()).toMatch(/^\d+\n\/\n0\nran\nexecuted\njailed\n$/);

@@ -112,6 +112,7 @@ describe("stores at one path, in mount namespaces of their own", () => {
     expect((await three("rm", "-f", "copied")).err).toBe("");
     expect(await page("127.0.0.1:8081", fresh)).toBe("again");
     expect((await one("rm", "-f", "again")).err).toBe("");
+    for (const store of [three, two, one]) expect((await store("clean", "-f")).code).toBe(0);
   });
 });
 
@@ -119,10 +120,10 @@ describe("bridges that nobody needs", () => {
   rootTest("one of a store that is gone goes when the next store comes; one of a living store stays", async () => {
     const host = stage.namespace("lonely");
     const root = join(stage.folder, "lonely");
+    const there: Mdk = (...args) => stage.inside(stage.command(...args).map((word) => (word === stage.root ? root : word)), host);
     const run = async (): Promise<string> => {
       cpSync(stage.root, root, { recursive: true, verbatimSymlinks: true });
-      const words = stage.command("run", "--rm", image, "hostname", "-i").map((word) => (word === stage.root ? root : word));
-      return (await stage.inside(words, host)).out.trim();
+      return (await there("run", "--rm", image, "hostname", "-i")).out.trim();
     };
     const names = async (): Promise<string[]> => (await stage.inside(["ip", "-o", "link", "show", "type", "bridge"], host)).out.match(/mdk-[0-9a-f]{6}/g) ?? [];
     expect(await run()).toBe("172.17.0.2");
@@ -137,6 +138,7 @@ describe("bridges that nobody needs", () => {
     expect(left).toHaveLength(2);
     expect((await stage.inside(["nft", "list", "tables"], host)).out.match(/mdk-/g)).toHaveLength(2);
     expect(lonely).not.toBe(living!);
+    expect((await there("clean", "-f")).code).toBe(0);
   });
 
   rootTest("where all pools are taken those of idle networks are used, whosever they are; those in use are not", async () => {

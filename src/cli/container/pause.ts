@@ -1,0 +1,17 @@
+/** `mdk pause`. */
+import { findContainer } from "../../engine/container/find.ts";
+import { pauseContainer } from "../../engine/container/pause.ts";
+import { forEach } from "../grammar/each.ts";
+import type { Command } from "../grammar/flags.ts";
+import { print } from "../output/text.ts";
+
+export const command: Command = {
+  usage: "pause CONTAINER [CONTAINER...]",
+  summary: "Pause all processes within one or more containers",
+  flags: [],
+  operands: [1, Infinity],
+  run: ({ context, operands }) => forEach(operands, (word) => {
+    pauseContainer(context, findContainer(context, word).id);
+    print(word);
+  }),
+};

@@ -1,0 +1,57 @@
+/**
+ * The journal: what happened to containers and images, in Docker's words. An event is a row in the very transaction that makes it
+ * true, so that none is told that did not happen, and none is missing. Old ones go by number and age.
+ */
+import type { Database } from "bun:sqlite";
+
+export interface Event {
+  /** Counts up, never reused. */
+  readonly id: number;
+  readonly timeMs: number;
+  readonly type: "container" | "image";
+  /** "create", "start", "die" … */
+  readonly action: string;
+  /** A container's id, an image's reference or id. */
+  readonly actor: string;
+  /** As Docker's Actor.Attributes: labels, image, name and what belongs to the action. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+const KEPT = 16_384;
+const KEPT_MS = 30 * 24 * 3600 * 1000;
+/** Old ones are looked for once in so many. */
+const PRUNE_EVERY = 256;
+
+const NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+
+/** Of a container that has a row: its labels, image and name are told as they are at this moment. */
+export function noteContainer(database: Database, id: string, action: string, more: Readonly<Record<string, string>> = {}): void {
+  const { lastInsertRowid } = database
+    .query(`INSERT INTO events (time, type, action, actor, attributes)
+      SELECT ${NOW}, 'container', ?2, id, json_patch(json_patch(coalesce(config ->> '$.Labels', '{}'), json_object('image', image_name, 'name', name)), ?3) FROM containers WHERE id = ?1`)
+    .run(id, action, JSON.stringify(more));
+  prune(database, Number(lastInsertRowid));
+}
+
+export function noteImage(database: Database, actor: string, action: string, attributes: Readonly<Record<string, string>>): void {
+  const { lastInsertRowid } = database
+    .query(`INSERT INTO events (time, type, action, actor, attributes) VALUES (${NOW}, 'image', ?, ?, ?)`)
+    .run(action, actor, JSON.stringify(attributes));
+  prune(database, Number(lastInsertRowid));
+}
+
+function prune(database: Database, last: number): void {
+  if (last % PRUNE_EVERY === 0) database.query(`DELETE FROM events WHERE id <= ? OR time < ${NOW} - ${KEPT_MS}`).run(last - KEPT);
+}
+
+/** Those after that id, in the order in which they happened. */
+export function readEvents(database: Database, after: number): Event[] {
+  const rows = database.query("SELECT id, time, type, action, actor, attributes FROM events WHERE id > ? ORDER BY id").all(after) as
+    { id: number; time: number; type: Event["type"]; action: string; actor: string; attributes: string }[];
+  return rows.map(({ time, attributes, ...row }) => ({ ...row, timeMs: time, attributes: JSON.parse(attributes) as Record<string, string> }));
+}
+
+/** Changes whenever anybody else has written to the store: what a reader that waits for events looks at, at the price of one read of shared memory. */
+export function dataVersion(database: Database): number {
+  return (database.query("PRAGMA data_version").get() as { data_version: number }).data_version;
+}
