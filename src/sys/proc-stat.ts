@@ -29,7 +29,6 @@ export interface ProcessFacts {
 
 /** USER_HZ, the same on every platform of mdk. */
 const TICKS = 100;
-const PAGE_BYTES = 4096;
 
 /** Null: it is gone. */
 export function readProcess(pid: number): ProcessFacts | null {
@@ -45,7 +44,7 @@ export function readProcess(pid: number): ProcessFacts | null {
     return {
       pid, ppid: number(4), pgid: number(5), sid: number(6), uid: id("Uid"), gid: id("Gid"), state: fields[0] ?? "?", tty: number(7),
       priority: number(18), nice: number(19), threads: number(20), cpuSeconds: (number(14) + number(15)) / TICKS, startSeconds: number(22) / TICKS,
-      virtualBytes: number(23), residentBytes: number(24) * PAGE_BYTES, name: stat.slice(stat.indexOf("(") + 1, end), args: args.slice(0, -1),
+      virtualBytes: number(23), residentBytes: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024, name: stat.slice(stat.indexOf("(") + 1, end), args: args.slice(0, -1),
     };
   } catch {
     return null;

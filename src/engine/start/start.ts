@@ -16,7 +16,7 @@ import type { Window } from "../../runtime/process-steps.ts";
 import { bootId, confirmState, STATE_VERSION, writeState } from "../../runtime/state.ts";
 import { stringifySpec } from "../../spec/generate.ts";
 import { setError } from "../../store/container-life.ts";
-import type { Container } from "../../store/containers.ts";
+import { readContainer, type Container } from "../../store/containers.ts";
 import { runPaths, storePaths } from "../../store/paths.ts";
 import { errnoText } from "../../sys/errno.ts";
 import { identityOf } from "../../sys/pidfd.ts";
@@ -95,7 +95,7 @@ function undo(context: Context, container: Container, launcher: Launcher | null,
   const keep = code !== START_FAILED_CODE && !container.host.AutoRemove;
   setError(context.database(), container.id, { code, error: messageOf(error), keep });
   clearRunDirectory(context, container.id);
-  if (container.host.AutoRemove) removeLocked(context, container);
+  if (container.host.AutoRemove) removeLocked(context, readContainer(context.database(), container.id) ?? container);
   else settleLocked(context, container.id);
 }
 
