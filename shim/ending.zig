@@ -4,6 +4,7 @@
 const std = @import("std");
 const attach = @import("attach.zig");
 const clock = @import("clock.zig");
+const health = @import("health.zig");
 const linux = @import("linux.zig");
 const Monitor = @import("monitor.zig").Monitor;
 const report = @import("report.zig");
@@ -40,6 +41,7 @@ pub fn begin(m: *Monitor, code: u8) void {
     m.code = code;
     for ([_]u1{ 0, 1 }) |index| emptyOutput(m, index);
     m.discards = true;
+    health.end(m);
     m.input.close();
     m.handed_input.drop();
     if (m.log) |*log| log.finish();

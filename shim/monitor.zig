@@ -6,6 +6,7 @@ const attach = @import("attach.zig");
 const cage = @import("cage.zig");
 const Descriptors = @import("descriptors.zig").Descriptors;
 const ending = @import("ending.zig");
+const Health = @import("health.zig").Health;
 const Kept = @import("kept.zig").Kept;
 const launch = @import("launch.zig");
 const linux = @import("linux.zig");
@@ -60,6 +61,8 @@ pub const Monitor = struct {
     /// How often the dead process's status was asked for in vain.
     tries: u8 = 0,
     contains_cage: bool = false,
+
+    health: Health = .{},
 
     run_lock: i32 = -1,
     mounts: i32 = -1,

@@ -13,7 +13,7 @@ pub fn writeExit(m: *const Monitor) bool {
     var length = linux.decimal(&buffer, "{\"version\":1,\"code\":", m.code).len;
     length = linux.decimal(&buffer, append(&buffer, length, if (m.oom) ",\"oom\":true,\"lost\":" else ",\"oom\":false,\"lost\":"), if (m.log) |*log| log.dropped else 0).len;
     for ([_][]const u8{ ",\"finished\":\"", finished, "\"}\n" }) |part| length = append(&buffer, length, part).len;
-    return put(m.record, "exit.tmp", "exit", buffer[0..length]);
+    return put(m.record, "exit.tmp", "exit", &.{buffer[0..length]});
 }
 
 /// `process`: the pid of an exec'd process as the host's /proc knows it, for whoever asks. Its pidfd says it (pidfd_open(2)).
@@ -27,15 +27,17 @@ pub fn noteProcess(m: *const Monitor) void {
     const key = "\nPid:\t";
     const start = (std.mem.indexOf(u8, text[0..rc], key) orelse return) + key.len;
     const end = std.mem.indexOfScalarPos(u8, text[0..rc], start, '\n') orelse return;
-    _ = put(m.record, "process.tmp", "process", text[start..end]);
+    _ = put(m.record, "process.tmp", "process", &.{text[start..end]});
 }
 
-fn put(directory: i32, aside: [*:0]const u8, name: [*:0]const u8, bytes: []const u8) bool {
+/// Whole, or not at all.
+pub fn put(directory: i32, aside: [*:0]const u8, name: [*:0]const u8, parts: []const []const u8) bool {
     const flags: sys.O = .{ .ACCMODE = .WRONLY, .CREAT = true, .TRUNC = true, .CLOEXEC = true, .NOFOLLOW = true };
     const file = linux.checkFd(sys.openat(directory, aside, flags, 0o600), "openat", "record") catch return false;
-    const rc = sys.write(file, bytes.ptr, bytes.len);
+    var whole = true;
+    for (parts) |bytes| whole = whole and sys.write(file, bytes.ptr, bytes.len) == bytes.len;
     linux.close(file);
-    return sys.errno(rc) == .SUCCESS and rc == bytes.len and sys.errno(sys.renameat(directory, aside, directory, name)) == .SUCCESS;
+    return whole and sys.errno(sys.renameat(directory, aside, directory, name)) == .SUCCESS;
 }
 
 fn append(buffer: []u8, length: usize, part: []const u8) []u8 {

@@ -3,6 +3,7 @@ const std = @import("std");
 const attach = @import("attach.zig");
 const cage = @import("cage.zig");
 const ending = @import("ending.zig");
+const health = @import("health.zig");
 const linux = @import("linux.zig");
 const Monitor = @import("monitor.zig").Monitor;
 const socket = @import("socket.zig");
@@ -34,6 +35,8 @@ fn express(m: *Monitor) bool {
     m.channel.want(m.epoll, watch.in);
     m.process.want(m.epoll, if (running and !m.timers.isSet(.status)) watch.in else 0);
     m.cleaner.want(m.epoll, watch.in);
+    m.health.channel.want(m.epoll, watch.in);
+    m.health.output.want(m.epoll, if (m.health.channel.fd >= 0) watch.in else 0);
     var free = false;
     for (&m.clients) |*client| {
         free = free or client.watch.fd < 0;
@@ -73,6 +76,8 @@ fn dispatch(m: *Monitor, event: sys.epoll_event) void {
         .handed_input => stream.readHandedInput(m),
         .process => processEnded(m),
         .cleaner => ending.cleanedUp(m),
+        .health_output => health.readOutput(m),
+        .health_channel => health.heard(m),
     }
 }
 
@@ -81,6 +86,8 @@ fn expired(m: *Monitor, timer: Timer) void {
         .buffers => giveBack(m),
         .readers => stream.dropStalled(m),
         .status => processEnded(m),
+        .health => health.probe(m),
+        .probe => health.overdue(m),
         .terminal, .mounts, .cleanup, .again => {}, // that they are over is looked at where it matters
     }
 }
@@ -136,6 +143,8 @@ fn isTaken(m: *Monitor, kind: u8, came: i32) bool {
             // The command does the same; the container has started even if it is killed now.
             if (m.record >= 0) _ = sys.renameat(m.record, "state.new", m.record, "state.json");
             if (!m.contains_cage and m.forerunner < 0) record.noteProcess(m);
+            fromChannel(m); // how its health is checked may have come meanwhile
+            health.begin(m);
             // From here on nobody waits at the other end who would clean up.
             if (!m.client_cleans and m.contains_cage) m.channel.close();
         },
@@ -160,19 +169,27 @@ fn terminalCame(m: *Monitor, master: i32) void {
 }
 
 fn fromChannel(m: *Monitor) void {
-    var byte: [1]u8 = undefined;
-    const rc = sys.recvfrom(m.channel.fd, &byte, 1, sys.MSG.DONTWAIT, null, null);
-    switch (sys.errno(rc)) {
-        .AGAIN, .INTR => return,
-        .SUCCESS => if (rc == 1) {
-            m.cleaned = m.cleaned or byte[0] == 'd';
-            // An exec whose client has given up: what it has heard of the process and what we have may differ by a moment.
-            if (byte[0] == 'k' and !m.contains_cage) _ = sys.pidfd_send_signal(m.process.fd, .KILL, null, 0);
-            return;
-        },
-        else => {},
+    if (m.channel.fd < 0) return;
+    var bytes: [8]u8 = undefined;
+    var descriptors: [socket.max_descriptors]i32 = undefined;
+    const got = socket.receive(m.channel.fd, &bytes, &descriptors, false) catch {
+        if (linux.failure.errno == @backingInt(sys.E.AGAIN)) return;
+        return clientGone(m);
+    };
+    if (got.length > 0) {
+        m.cleaned = m.cleaned or bytes[0] == 'd';
+        // An exec whose client has given up: what it has heard of the process and what we have may differ by a moment.
+        if (bytes[0] == 'k' and !m.contains_cage) _ = sys.pidfd_send_signal(m.process.fd, .KILL, null, 0);
+        // Those of "d" are to be closed here: their last close takes long.
+        const taken = bytes[0] == 'h' and m.phase == .running and health.take(m, bytes[1..got.length], got.descriptors);
+        if (!taken) for (got.descriptors) |fd| linux.close(fd);
+        return;
     }
-    // The client is gone, and with it those whose descriptors it handed over.
+    clientGone(m);
+}
+
+/// And with it those whose descriptors it handed over.
+fn clientGone(m: *Monitor) void {
     m.channel.close();
     m.handed_outputs[0].drop();
     m.handed_outputs[1].drop();

@@ -15,7 +15,7 @@ pub fn send(fd: i32, bytes: []const u8) usize {
 
 /// Sends one message with descriptors; waits for room.
 pub noinline fn sendDescriptors(fd: i32, bytes: []const u8, descriptors: []const i32) usize {
-    var control: [header_size + 16]u8 align(8) = @splat(0);
+    var control: [header_size + max_descriptors * 4 + 4]u8 align(8) = undefined;
     const data = std.mem.sliceAsBytes(descriptors);
     const header: *sys.cmsghdr = @ptrCast(&control);
     header.* = .{ .len = header_size + data.len, .level = sys.SOL.SOCKET, .type = sys.SCM.RIGHTS };

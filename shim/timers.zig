@@ -1,5 +1,5 @@
 //! What is to happen at a time: one deadline a purpose, on the clock that never jumps. Whatever else comes to have a time
-//! (a health check) is one more name here and one more line in `serve`.
+//! is one more name here and one more line in `serve`.
 const std = @import("std");
 const clock = @import("clock.zig");
 
@@ -18,6 +18,10 @@ pub const Timer = enum {
     cleanup,
     /// The cleanup is run again: it starts the container anew.
     again,
+    /// The next health probe.
+    health,
+    /// The probe that runs has taken too long.
+    probe,
 };
 
 pub const Timers = struct {

@@ -8,6 +8,7 @@ import { imageBytes, layerDirectories } from "../engine/image/layers.ts";
 import { logName } from "../engine/end/log-file.ts";
 import { runningExecs } from "../engine/session/inspect.ts";
 import { readStatus } from "../engine/end/status.ts";
+import { healthOf } from "../engine/container/health.ts";
 import { storePaths } from "../store/paths.ts";
 import { inspectContainer } from "./json/container.ts";
 import { imageJson } from "./json/image.ts";
@@ -28,7 +29,7 @@ function readContainerJson(context: Context, word: string, size: boolean): objec
   const container = findContainer(context, word);
   const directory = storePaths(context.root).container(container.id);
   return inspectContainer({
-    container, execs: runningExecs(context, container), status: readStatus(context, container), layers: layerDirectories(context, container.image),
+    container, execs: runningExecs(context, container), status: readStatus(context, container), health: container.checked ? healthOf(context, container) : null, layers: layerDirectories(context, container.image),
     directory, logPath: `${directory}/${logName(container.id)}`,
     size: size ? { own: ownBytes(context, container.id), image: imageBytes(context, container.image) } : null,
   });

@@ -30,6 +30,7 @@ const update: Entry = { summary: "Update configuration of one or more containers
 const wait: Entry = { summary: "Block until one or more containers stop, then print their exit codes", load: () => import("./container/wait.ts") };
 const boot: Entry = { summary: "Start the containers whose restart policy says so, after a boot of the host", load: () => import("./system/boot.ts") };
 const install: Entry = { summary: "Make systemd start containers after a boot, as their restart policies say", load: () => import("./system/install.ts") };
+const unhealthy: Entry = { summary: "Do what is to be done about an unhealthy container", load: () => import("./container/unhealthy.ts"), hidden: true };
 const cleanup: Entry = { summary: "Finish what an ended container left", load: () => import("./container/cleanup.ts"), hidden: true };
 
 /** Commands of the top level, in the order of the help. */
@@ -46,7 +47,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
 export const GROUPS: Readonly<Record<string, Group>> = {
   container: {
     summary: "Manage containers",
-    commands: { attach, create, exec, export: exportContainer, inspect: containerInspect, kill, logs, ls: ps, list: ps, pause, port, prune, ps, rename, restart, rm, remove: rm, run, start, stop, top, unpause, update, wait, cleanup },
+    commands: { attach, create, exec, export: exportContainer, inspect: containerInspect, kill, logs, ls: ps, list: ps, pause, port, prune, ps, rename, restart, rm, remove: rm, run, start, stop, top, unpause, update, wait, cleanup, unhealthy },
   },
   image: { summary: "Manage images", commands: { inspect: imageInspect, ls: images, list: images, pull, rm: rmi, remove: rmi } },
   system: { summary: "Manage mdk", commands: { boot, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install } },

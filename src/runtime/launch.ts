@@ -34,14 +34,19 @@ export function spawnLauncher(runRoot: string, face: "run" | "exec"): Launcher {
   return { channel };
 }
 
-/** Hands over the plan and copies of the descriptors it refers to by index. */
-export function sendPlan(launcher: Launcher, plan: Plan, descriptors: readonly number[]): void {
+/** A plan as the shim takes it: a memfd, the caller's to close, and its length, four bytes. */
+export function encodePlan(plan: Plan): { readonly file: number; readonly length: Uint8Array } {
   const text = Buffer.from(JSON.stringify(plan));
   if (text.length > PLAN_BYTES_MAX) throw new MdkError("invalid", "plan-too-long", `arguments, environment and mounts need ${text.length} bytes, more than the ${PLAN_BYTES_MAX} allowed`);
-  if (descriptors.length + 1 > MAX_DESCRIPTORS) throw new MdkError("invalid", "too-many-descriptors", `too many mounts and published ports: ${descriptors.length} descriptors, at most ${MAX_DESCRIPTORS - 1}`);
-  const file = memfd("mdk-plan", text);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(text.length);
+  return { file: memfd("mdk-plan", text), length };
+}
+
+/** Hands over the plan and copies of the descriptors it refers to by index. */
+export function sendPlan(launcher: Launcher, plan: Plan, descriptors: readonly number[]): void {
+  if (descriptors.length + 1 > MAX_DESCRIPTORS) throw new MdkError("invalid", "too-many-descriptors", `too many mounts and published ports: ${descriptors.length} descriptors, at most ${MAX_DESCRIPTORS - 1}`);
+  const { file, length } = encodePlan(plan);
   try {
     sendWithDescriptors(launcher.channel, length, [file, ...descriptors]);
   } catch (error) {

@@ -15,6 +15,7 @@
  *   (network)      ─── one byte "g" ─────────▶ init          (end of file instead: abort)
  *   report socket  ◀── ready; end of file: the program runs; failed, even after ready: it does not
  *   channel        ◀── exited (monitor, after the exit record) ─── "d": cleaned up ──▶ monitor ends when its readers have everything
+ *   channel        ─── "h", length + SCM_RIGHTS [output, reports, plan memfd, descriptors…] ──▶ monitor: how probes of its health run
  *   channel (exec) ─── "k": given up ────────▶ monitor kills the process, which may be ready by now
  */
 
@@ -99,6 +100,22 @@ export interface Monitor {
   cleanup_env: readonly string[];
   /** Waiters are told after the cleanup rather than after the record: `--rm`. */
   tell_after_cleanup: boolean;
+  /** Null: the container's health is not checked. */
+  health: Health | null;
+}
+
+/** When a container's health is looked at (shim/health.zig): the plan of the probe, an Exec, comes over the channel once init exists. */
+export interface Health {
+  interval_ms: U32;
+  /** A probe that takes longer is killed, and has failed. */
+  timeout_ms: U32;
+  /** So long after the container's start failures do not count, and probes come at the interval that follows. */
+  start_period_ms: U32;
+  start_interval_ms: U32;
+  /** Failures in a row that make it unhealthy. */
+  retries: U32;
+  /** argv of what is executed when it turns so; empty: nothing. */
+  action: readonly string[];
 }
 
 /** The process's standard streams as the monitor sees them. */

@@ -2,6 +2,8 @@
  * What a container is asked to be, in the words and shapes of Docker's API (ContainerConfig and HostConfig of
  * /containers/create): stored as they are, shown by inspect as they are. Only what mdk carries out has a field.
  */
+import type { Healthcheck } from "../image/config.ts";
+import type { HealthAction } from "./health.ts";
 import type { RestartPolicy } from "./restart-policy.ts";
 
 /** `Config`: what runs. */
@@ -24,6 +26,12 @@ export interface ContainerConfig {
   WorkingDir: string;
   Entrypoint: string[] | null;
   Labels: Record<string, string>;
+  /** Nanoseconds; 0: the default. */
+  Healthcheck?: Healthcheck;
+  /** mdk's own, as podman has it: what is done when it turns unhealthy. */
+  HealthcheckOnFailureAction?: HealthAction;
+  /** The image's, for probes in the shell form. */
+  Shell?: string[];
   StopSignal?: string;
   StopTimeout?: number;
 }

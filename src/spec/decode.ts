@@ -5,6 +5,7 @@
 import { MdkError } from "../error.ts";
 import { booleanOf, integerOf, listOf, objectOf, optional, stringOf, stringsOf, type JsonObject } from "../image/json.ts";
 import type { ContainerConfig, HostConfig, NetworkMode, PortBinding, Ulimit } from "./container.ts";
+import { decodeHealth, HEALTH_ACTIONS, type HealthAction } from "./health.ts";
 import { checkRestartPolicy, NO_RESTART } from "./restart-policy.ts";
 
 /** Members of one object, each read once by name; the errors say which was wrong. */
@@ -51,7 +52,15 @@ export function decodeConfig(value: unknown): ContainerConfig {
     Env: config.list("Env") ?? [], Cmd: config.list("Cmd"), Image: config.text("Image"), Volumes: config.read("Volumes", setOf, null),
     WorkingDir: config.text("WorkingDir"), Entrypoint: config.list("Entrypoint"), Labels: config.read("Labels", textsOf, {}),
     ...config.given("StopSignal", stringOf), ...config.given("StopTimeout", integerOf),
+    ...config.given("Healthcheck", decodeHealth), ...config.given("HealthcheckOnFailureAction", actionOf), ...config.given("Shell", (list, what) => [...stringsOf(list, what)]),
   };
+}
+
+function actionOf(value: unknown, what: string): HealthAction {
+  const text = stringOf(value, what);
+  const action = HEALTH_ACTIONS.find((word) => word === text);
+  if (action === undefined) throw new MdkError("invalid", "invalid-health", `${what}: ${text} is none of ${HEALTH_ACTIONS.join(", ")}`);
+  return action;
 }
 
 const SHM_BYTES = 64 << 20;

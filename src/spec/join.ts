@@ -3,9 +3,10 @@ import { MdkError } from "../error.ts";
 import type { ContainerDefaults } from "../image/config.ts";
 import type { ContainerConfig } from "./container.ts";
 import { mergeEnv } from "./environment.ts";
+import { joinHealth } from "./health.ts";
 
 /** What an image says of its containers. */
-export type ImageDefaults = Pick<ContainerDefaults, "Env" | "Entrypoint" | "Cmd" | "WorkingDir" | "User" | "Labels" | "Volumes" | "ExposedPorts" | "StopSignal">;
+export type ImageDefaults = Pick<ContainerDefaults, "Env" | "Entrypoint" | "Cmd" | "WorkingDir" | "User" | "Labels" | "Volumes" | "ExposedPorts" | "StopSignal" | "Healthcheck" | "Shell">;
 
 /** The request's words, the image's where it says nothing. `hostname` is for a request without one. Throws MdkError "no-command". */
 export function joinConfig(config: ContainerConfig, image: ImageDefaults, hostname: string): ContainerConfig {
@@ -21,6 +22,9 @@ export function joinConfig(config: ContainerConfig, image: ImageDefaults, hostna
     Labels: { ...image.Labels, ...config.Labels },
     Volumes: image.Volumes.length === 0 ? null : emptyObjects(image.Volumes),
   };
+  const health = joinHealth(config.Healthcheck, image.Healthcheck);
+  if (health !== undefined) joined.Healthcheck = health;
+  if (image.Shell !== null) joined.Shell = [...image.Shell];
   const exposed = { ...emptyObjects(image.ExposedPorts), ...config.ExposedPorts };
   if (Object.keys(exposed).length > 0) joined.ExposedPorts = exposed;
   const signal = config.StopSignal || image.StopSignal;

@@ -6,6 +6,7 @@ import { MdkError } from "../error.ts";
 import { parseSignal } from "../runtime/signals.ts";
 import type { ContainerConfig, CreateRequest, HostConfig } from "./container.ts";
 import { workingDirectory } from "./environment.ts";
+import { probeOf } from "./health.ts";
 import { checkLimits } from "./limits.ts";
 import { checkLogOptions } from "./log-options.ts";
 import { resolveMounts } from "./mount-words.ts";
@@ -33,6 +34,7 @@ function checkConfig(config: ContainerConfig): void {
   const words = [...(config.Entrypoint ?? []), ...(config.Cmd ?? []), ...config.Env];
   if (words.some((word) => word.includes("\0"))) throw invalid("invalid argument: a NUL byte in the command or its environment");
   if (config.StopSignal !== undefined) parseSignal(config.StopSignal);
+  probeOf(config);
 }
 
 function checkHost(host: HostConfig, cpus: number): void {

@@ -85,6 +85,11 @@ export function markPaused(database: Database, id: string, paused: boolean): voi
   });
 }
 
+/** Its probes have failed so often that it counts as unhealthy, and something is done about it. */
+export function noteUnhealthy(database: Database, id: string): void {
+  transaction(database, () => noteContainer(database, id, "health_status: unhealthy"));
+}
+
 /** Its user has stopped and started it. */
 export function noteRestart(database: Database, id: string): void {
   transaction(database, () => noteContainer(database, id, "restart"));

@@ -5,6 +5,7 @@
 import type { Database, Statement } from "bun:sqlite";
 import type { ContainerConfig, HostConfig } from "../spec/container.ts";
 import { decodeConfig, decodeHostConfig } from "../spec/decode.ts";
+import { probeOf } from "../spec/health.ts";
 import { resolveMounts, type UserMount } from "../spec/mount-words.ts";
 import type { NetworkState } from "../spec/network.ts";
 import { noteContainer } from "./events.ts";
@@ -34,6 +35,8 @@ export interface ContainerLine {
   readonly paused: boolean;
   /** When its policy starts it again, in milliseconds of the epoch; of phase `restarting`. */
   readonly restartAtMs: number;
+  /** Its health is checked: how it is, its run directory says (runtime/health.ts). */
+  readonly checked: boolean;
   readonly network: NetworkState | null;
   /** RFC 3339; null: never. */
   readonly started: string | null;
@@ -77,9 +80,13 @@ class StoredLine implements ContainerLine {
   declare private readonly isOom: number;
   declare readonly restartAtMs: number;
   declare private readonly isPaused: number;
+  declare private readonly isChecked: number;
 
   get paused(): boolean {
     return this.isPaused === 1;
+  }
+  get checked(): boolean {
+    return this.isChecked === 1;
   }
   get network(): NetworkState | null {
     return this.networkJson === null ? null : (JSON.parse(this.networkJson) as NetworkState);
@@ -123,7 +130,7 @@ class StoredContainer extends StoredLine implements Container {
 /** In the words of the partial index: it is used for no others (sqlite.org/partialindex.html, 3). */
 const ACTIVE = "phase IN ('started', 'removing', 'restarting')";
 
-const LINE = "id, name, image, image_name AS imageName, command, exposed, created AS createdMs, phase, started, finished, code, network AS networkJson, oom AS isOom, paused AS isPaused, restart_at AS restartAtMs";
+const LINE = "id, name, image, image_name AS imageName, command, exposed, created AS createdMs, phase, started, finished, code, network AS networkJson, oom AS isOom, paused AS isPaused, restart_at AS restartAtMs, health AS isChecked";
 const SELECT = `SELECT ${LINE}, error, config AS configJson, host AS hostJson, mounts AS mountsJson, cgroup, transient AS isTransient, restarts, restart_doublings AS restartDoublings, stopped != 0 AS isStopped FROM containers`;
 
 function select(database: Database, rest: string): Statement<StoredContainer, string[]> {
@@ -140,11 +147,11 @@ function commandLine({ Entrypoint, Cmd }: ContainerConfig): string {
 export function insertContainer(database: Database, container: Pick<Container, "id" | "name" | "image" | "createdMs" | "config" | "host" | "mounts" | "cgroup" | "phase" | "transient">): void {
   const { config } = container;
   database
-    .query("INSERT INTO containers (id, name, image, image_name, command, exposed, created, config, host, mounts, cgroup, phase, transient) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    .query("INSERT INTO containers (id, name, image, image_name, command, exposed, created, config, host, mounts, cgroup, phase, transient, health) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
     .run(
       container.id, container.name, container.image, config.Image, commandLine(config),
       Object.keys(config.ExposedPorts ?? {}).join(", "), container.createdMs, JSON.stringify(config), JSON.stringify(container.host),
-      JSON.stringify(container.mounts), container.cgroup, container.phase, container.transient ? 1 : 0,
+      JSON.stringify(container.mounts), container.cgroup, container.phase, container.transient ? 1 : 0, probeOf(config) === null ? 0 : 1,
     );
   noteContainer(database, container.id, "create");
   if (container.phase === "started") noteContainer(database, container.id, "start");

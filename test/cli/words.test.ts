@@ -54,9 +54,14 @@ describe("times", () => {
 
   test("are part of a status", () => {
     const status = { pid: 0, code: 137, oom: false, started: null, finished: new Date(before(90)).toISOString(), unsettled: false };
-    expect(humanStatus({ ...status, word: "exited" }, now)).toBe("Exited (137) About a minute ago");
-    expect(humanStatus({ ...status, word: "created" }, now)).toBe("Created");
-    expect(humanStatus({ ...status, word: "running", started: new Date(before(5)).toISOString() }, now)).toBe("Up 5 seconds");
+    expect(humanStatus({ ...status, word: "exited" }, null, now)).toBe("Exited (137) About a minute ago");
+    expect(humanStatus({ ...status, word: "created" }, null, now)).toBe("Created");
+    const up = { ...status, started: new Date(before(5)).toISOString() };
+    expect((["starting", "healthy", "unhealthy", null] as const).map((health) => humanStatus({ ...up, word: "running" }, health, now))).toEqual([
+      "Up 5 seconds (health: starting)", "Up 5 seconds (healthy)", "Up 5 seconds (unhealthy)", "Up 5 seconds",
+    ]);
+    expect(humanStatus({ ...up, word: "paused" }, "healthy", now)).toBe("Up 5 seconds (Paused)");
+    expect(humanStatus({ ...status, word: "restarting" }, null, now)).toBe("Restarting (137) About a minute ago");
   });
 });
 

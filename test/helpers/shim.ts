@@ -142,6 +142,7 @@ function monitor(d: Descriptors, o: Options, directory: number): Monitor {
     cleanup: o.cleanup ?? [],
     cleanup_env: [],
     tell_after_cleanup: o.tellAfterCleanup ?? false,
+    health: null,
   };
 }
 

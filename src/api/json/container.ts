@@ -5,6 +5,8 @@ import { isUp, lives } from "../../engine/end/words.ts";
 import type { HostConfig } from "../../spec/container.ts";
 import { MASKED_PATHS, READONLY_PATHS } from "../../spec/defaults.ts";
 import type { UserMount } from "../../spec/mount-words.ts";
+import type { HealthState } from "../../runtime/health.ts";
+import { healthTimes } from "../../spec/health.ts";
 import { bridgedOf, type PortRange } from "../../spec/network.ts";
 import { portPairs } from "../../spec/ports.ts";
 
@@ -14,6 +16,8 @@ const NEVER = "0001-01-01T00:00:00Z";
 export interface InspectFacts {
   readonly container: Container;
   readonly status: Status;
+  /** Null: nobody looks at its health. */
+  readonly health: HealthState | null;
   /** Layer directories, the uppermost first. */
   readonly layers: readonly string[];
   /** The container's directory in the store. */
@@ -73,11 +77,29 @@ function hostOf(host: HostConfig): Record<string, unknown> {
   return { ...HOST, ...host, Ulimits: host.Ulimits ?? [], ...paths };
 }
 
-function stateOf({ container, status }: InspectFacts): Record<string, unknown> {
+/** Go's time.Duration as Docker shows it in a sentence: 30s, 1m30s, 500ms. */
+function goDuration(ms: number): string {
+  if (ms < 1000) return `${ms}ms`;
+  const [hours, minutes, seconds] = [Math.trunc(ms / 3_600_000), Math.trunc(ms / 60_000) % 60, (ms % 60_000) / 1000];
+  return `${hours > 0 ? `${hours}h` : ""}${hours > 0 || minutes > 0 ? `${minutes}m` : ""}${seconds}s`;
+}
+
+function healthOf(health: HealthState, { config }: InspectFacts["container"]): Record<string, unknown> {
+  const late = `Health check exceeded timeout (${goDuration(healthTimes(config.Healthcheck!).timeoutMs)})`;
+  return {
+    Status: health.word, FailingStreak: health.streak,
+    Log: health.results.map(({ start, end, code, output }) => ({
+      Start: start, End: end, ExitCode: code, Output: code === -1 ? `${late}${output === "" ? "" : `: ${output}`}` : output,
+    })),
+  };
+}
+
+function stateOf({ container, status, health }: InspectFacts): Record<string, unknown> {
   return {
     Status: status.word, Running: isUp(status.word), Paused: status.word === "paused", Restarting: status.word === "restarting", OOMKilled: status.oom,
     Dead: status.word === "removing", Pid: status.pid, ExitCode: status.code, Error: container.error,
     StartedAt: status.started ?? NEVER, FinishedAt: status.finished ?? NEVER,
+    ...(health === null ? {} : { Health: healthOf(health, container) }),
   };
 }
 

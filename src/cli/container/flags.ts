@@ -1,6 +1,7 @@
 /** The flags of `run` and `create`: Docker's table, with what mdk does not carry out yet marked as such. */
 import { isAddress } from "../../network/resolv.ts";
 import type { Flag } from "../grammar/flags.ts";
+import { HEALTH_FLAGS } from "./health.ts";
 
 /** As opts.ValidateExtraHost: "name:address", "name=address", or host-gateway for the address. */
 function extraHostProblem(value: string): string | null {
@@ -75,10 +76,11 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: "user", short: "u", type: "string", help: "Username or UID (format: <name|uid>[:<group|gid>])" },
   { name: "volume", short: "v", type: "list", help: "Bind mount a host directory or file (/host:/container[:ro])" },
   { name: "workdir", short: "w", type: "string", help: "Working directory inside the container" },
-  ...missing("string", "cgroup-parent", "cgroupns", "gpus", "health-cmd", "health-interval", "health-retries", "health-start-interval", "health-start-period", "health-timeout", "ip", "ip6", "ipc", "isolation", "mac-address", "mount", "pid", "runtime", "userns", "uts", "volume-driver"),
+  ...HEALTH_FLAGS,
+  ...missing("string", "cgroup-parent", "cgroupns", "gpus", "ip", "ip6", "ipc", "isolation", "mac-address", "mount", "pid", "runtime", "userns", "uts", "volume-driver"),
   ...missing("int", "blkio-weight", "cpu-rt-period", "cpu-rt-runtime", "memory-swappiness"),
   ...missing("bytes", "kernel-memory"),
-  ...missing("bool", "no-healthcheck", "oom-kill-disable", "use-api-socket"),
+  ...missing("bool", "oom-kill-disable", "use-api-socket"),
   ...missing("list", "blkio-weight-device", "device", "device-cgroup-rule", "device-read-bps", "device-read-iops", "device-write-bps", "device-write-iops", "link", "link-local-ip", "network-alias", "storage-opt", "volumes-from"),
   { name: "disable-content-trust", type: "bool", hidden: true, help: "Skip image verification (default true)" },
 ];
@@ -88,5 +90,6 @@ export const RUN_FLAGS: readonly Flag[] = [
   ...CONTAINER_FLAGS,
   { name: "detach", short: "d", type: "bool", help: "Run container in background and print container ID" },
   { name: "detach-keys", type: "string", help: "Override the key sequence for detaching a container" },
+  { name: "wait", type: "duration", bare: "60s", help: "With -d: return when it is healthy, or its published ports answer, --wait=TIME at most (60s); mdk's own" },
   { name: "sig-proxy", type: "bool", help: "Proxy received signals to the process (default true)" },
 ];

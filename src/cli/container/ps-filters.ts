@@ -8,6 +8,7 @@ import type { Summary } from "../../engine/container/list.ts";
 import type { Context } from "../../engine/context.ts";
 import { MdkError } from "../../error.ts";
 import type { Container } from "../../store/containers.ts";
+import { healthWordOf } from "../../engine/container/health.ts";
 import { parseFilters, type Filter } from "../grammar/filters.ts";
 import { isTrue } from "../grammar/flags.ts";
 import { hasLabel } from "./labels.ts";
@@ -47,7 +48,7 @@ export async function parsePsFilters(context: Context, texts: readonly string[],
     exited: ({ status }, value) => status.word === "exited" && status.code === Number(value),
     expose: (summary, value) => Object.keys(details(summary)?.config.ExposedPorts ?? {}).some((port) => holds(value, port)),
     publish: (summary, value) => publishedOf(summary, details).some((port) => holds(value, port)),
-    health: (_summary, value) => value === "none",
+    health: ({ container }, value) => (healthWordOf(context, container) ?? "none") === value,
     "is-task": (_summary, value) => !isTrue(value),
     isolation: () => true,
     network: (summary, value) => details(summary)?.host.NetworkMode === value,

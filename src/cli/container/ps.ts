@@ -3,6 +3,8 @@ import { isUp, lives } from "../../engine/end/words.ts";
 import { listRunning, summarizeContainers, readDetails, type Summary } from "../../engine/container/list.ts";
 import type { Container } from "../../store/containers.ts";
 import { bridgedOf } from "../../spec/network.ts";
+import { healthWordOf } from "../../engine/container/health.ts";
+import type { HealthWord } from "../../runtime/health.ts";
 import { ago, dockerDate, humanStatus } from "../output/human.ts";
 import type { Context } from "../../engine/context.ts";
 import { shownPorts } from "./shown-ports.ts";
@@ -39,6 +41,7 @@ interface Telling {
   readonly details: (summary: Summary) => Container | null;
   /** "0B (virtual 1.98MB)": what the container wrote, and that with its image. */
   readonly size: (summary: Summary) => string;
+  readonly health: (summary: Summary) => HealthWord | null;
 }
 
 const COLUMNS: Readonly<Record<string, readonly [head: string, column: Column]>> = {
@@ -46,7 +49,7 @@ const COLUMNS: Readonly<Record<string, readonly [head: string, column: Column]>>
   Image: ["IMAGE", ({ container }) => container.imageName],
   Command: ["COMMAND", commandOf],
   RunningFor: ["CREATED", ({ container }, { now }) => ago(container.createdMs, now)],
-  Status: ["STATUS", ({ status }, { now }) => humanStatus(status, now)],
+  Status: ["STATUS", (summary, { now, health }) => humanStatus(summary.status, health(summary), now)],
   Ports: ["PORTS", ({ container, status }) => (lives(status.word) ? shownPorts(container.exposed, bridgedOf(container.network)?.ports ?? []) : "")],
   Names: ["NAMES", ({ container }) => container.name],
   CreatedAt: ["CREATED AT", ({ container }) => dockerDate(new Date(container.createdMs))],
@@ -87,7 +90,7 @@ async function run({ context, flags }: Invocation): Promise<number> {
   if (quiet) return printIds(found.map(({ container }) => container.id), full);
   const sized = flags.bool("size") || (format !== null && /\bSize\b|\bjson\b/.test(format));
   const size = sized ? await sizes(context) : (): string => "0B";
-  await show(found, { now: context.now(), full, details, size }, { format, sized: flags.bool("size") });
+  await show(found, { now: context.now(), full, details, size, health: ({ container }) => healthWordOf(context, container) }, { format, sized: flags.bool("size") });
   return 0;
 }
 

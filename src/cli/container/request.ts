@@ -11,6 +11,7 @@ import { parseExpose, parsePublish } from "../../spec/ports.ts";
 import { parseRestartPolicy } from "../../spec/restart-policy.ts";
 import { validateRequest } from "../../spec/validate.ts";
 import type { Values } from "../grammar/flags.ts";
+import { healthOf } from "./health.ts";
 
 const refuse = (message: string, hint?: string): MdkError =>
   new CommandError(EXIT.engine, "invalid-flag", message, { ...(hint === undefined ? {} : { hint }) });
@@ -54,7 +55,7 @@ function configOf(input: RequestInput): ContainerConfig {
     Cmd: input.arguments.length === 0 ? null : [...input.arguments],
     Image: input.image, Volumes: null, WorkingDir: flags.string("workdir") ?? "",
     Entrypoint: entrypoint === null ? null : entrypoint === "" ? [""] : [entrypoint],
-    Labels: labelsOf(flags),
+    Labels: labelsOf(flags), ...refusing(() => healthOf(flags)),
   };
   if (exposed.length > 0) config.ExposedPorts = Object.fromEntries(exposed.map((port) => [port, {}]));
   const signal = flags.string("stop-signal");

@@ -9,7 +9,7 @@ import { reconcile } from "../../engine/end/settle.ts";
 import { startBegun } from "../../engine/start/start.ts";
 import { networkWarnings } from "../../spec/network.ts";
 import { RUN_FLAGS } from "./flags.ts";
-import type { Command, Invocation } from "../grammar/flags.ts";
+import { UsageError, type Command, type Invocation } from "../grammar/flags.ts";
 import { endStatus, parseDetachKeys, streamsOf } from "./joining.ts";
 import { obtainImage } from "./obtain-image.ts";
 import { print } from "../output/text.ts";
@@ -33,6 +33,8 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const streams = streamsOf(flags);
   const detachKeys = parseDetachKeys(flags.string("detach-keys"));
   const request = requestOf({ flags, image, arguments: rest, attachment: streams, interactive: streams.interactive, environment: context.environment });
+  const waitNs = flags.duration("wait");
+  if (waitNs !== null && !streams.detach) throw new UsageError("--wait is for --detach: a run in the foreground waits anyway");
   const warnings = new Warnings();
   networkWarnings(request.host).forEach(warnings.tell);
   const cidFile = createCidFile(flags.string("cidfile"));
@@ -50,6 +52,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
       }
       await warnings.show();
       print(draft.id);
+      if (waitNs !== null) await (await import("./await-ready.ts")).awaitReadyOrTell(context, draft.id, waitNs / 1e6);
       reconcile(context);
       return 0;
     }

@@ -4,9 +4,10 @@
  */
 import { EXIT, CommandError } from "../exit.ts";
 import { parseSize } from "../../spec/sizes.ts";
+import { parseDuration } from "./duration.ts";
 
 /** The placeholder that the help shows decides how a value is read. */
-export type FlagType = "bool" | "string" | "list" | "int" | "bytes" | "decimal" | "map";
+export type FlagType = "bool" | "string" | "list" | "int" | "bytes" | "decimal" | "map" | "duration";
 
 export interface Flag {
   readonly name: string;
@@ -15,6 +16,8 @@ export interface Flag {
   readonly help: string;
   /** Docker has it, mdk does not yet: using it is an error that says so. */
   readonly missing?: boolean;
+  /** Its value where the flag stands alone: then only "=" gives it another. */
+  readonly bare?: string;
   /** Another name of a flag, or one without effect: taken, but not in the help. */
   readonly hidden?: boolean;
   /** What is wrong with a value, in Docker's words; null when nothing is. */
@@ -91,6 +94,12 @@ export class Values {
     return value === null ? null : parseSize(value);
   }
 
+  /** Nanoseconds of "1m30s". */
+  duration(name: string): number | null {
+    const value = this.string(name);
+    return value === null ? null : parseDuration(value);
+  }
+
   /** Billionths of "0.25", as Docker's API counts CPUs. */
   nano(name: string): number | null {
     const value = this.string(name);
@@ -118,6 +127,8 @@ function problemOf(flag: Flag, value: string): string | null {
       return parseSize(value) === null ? `invalid size: '${value}'` : null;
     case "decimal":
       return /^\d*\.?\d+$/.test(value) ? null : `failed to parse ${value} as a rational number`;
+    case "duration":
+      return parseDuration(value) === null ? `time: invalid duration ${JSON.stringify(value)}` : null;
     default:
       return flag.check?.(value) ?? null;
   }
@@ -186,7 +197,7 @@ function parseLong(table: readonly Flag[], word: string, flags: Values, next: Ne
     throw unknownFlag(table, name);
   }
   if (equals !== -1) flags.add(flag, word.slice(equals + 1));
-  else flags.add(flag, flag.type === "bool" ? "true" : next(`--${name}`));
+  else flags.add(flag, flag.type === "bool" ? "true" : (flag.bare ?? next(`--${name}`)));
 }
 
 function parseShort(table: readonly Flag[], word: string, flags: Values, next: Next): void {

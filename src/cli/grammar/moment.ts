@@ -1,11 +1,8 @@
 /** Moments as `logs --since` and `--until` take them (moby api/types/time, GetTimestamp). */
 import { EXIT, CommandError } from "../exit.ts";
+import { parseDuration } from "./duration.ts";
 import { nineDigits } from "../../engine/container/logs.ts";
 
-/** Milliseconds; Go's time.ParseDuration. */
-const UNITS: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, "\u00b5s": 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-const DURATION = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|\u00b5s|ms|s|m|h))+)$/;
-const PART = /(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|ms|s|m|h)/g;
 /** A date, and from its "T" on an hour, minutes, seconds with a fraction; a zone or none. */
 const DATE = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?)?(Z|[+-]\d\d:\d\d)?$/;
 
@@ -15,11 +12,8 @@ const DATE = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,9})
  */
 export function momentOf(flag: string, text: string | null, now: Date): string | null {
   if (text === null) return null;
-  const duration = text === "0" ? null : DURATION.exec(text);
-  if (duration !== null) {
-    const span = [...duration[2]!.matchAll(PART)].reduce((sum, [, number, unit]) => sum + Number(number) * UNITS[unit!]!, 0);
-    return rfc3339(now.getTime() - (duration[1] === "-" ? -span : span), "");
-  }
+  const duration = text === "0" ? null : parseDuration(text);
+  if (duration !== null) return rfc3339(now.getTime() - duration / 1e6, "");
   const date = DATE.exec(text);
   const moment = date === null ? null : dated(date, now);
   if (moment !== null) return moment;

@@ -1,5 +1,6 @@
 /** Times and states in Docker's words (docker/go-units HumanDuration). Pure. */
 import type { Status } from "../../engine/end/status.ts";
+import type { HealthWord } from "../../runtime/health.ts";
 import { lives } from "../../engine/end/words.ts";
 
 /** "About a minute", "3 hours". */
@@ -26,8 +27,8 @@ export function ago(thenMs: number, now: Date): string {
 }
 
 /** STATUS of `ps`: "Up 3 minutes", "Exited (137) 2 hours ago", "Created". */
-export function humanStatus(status: Status, now: Date): string {
-  if (lives(status.word)) return `Up ${humanDuration((now.getTime() - Date.parse(status.started ?? "")) / 1000)}${status.word === "paused" ? " (Paused)" : ""}`;
+export function humanStatus(status: Status, health: HealthWord | null, now: Date): string {
+  if (lives(status.word)) return `Up ${humanDuration((now.getTime() - Date.parse(status.started ?? "")) / 1000)}${status.word === "paused" ? " (Paused)" : health === null ? "" : health === "starting" ? " (health: starting)" : ` (${health})`}`;
   if (status.word === "created") return "Created";
   if (status.word === "removing") return "Removal In Progress";
   return `${status.word === "restarting" ? "Restarting" : "Exited"} (${status.code}) ${status.finished === null ? "" : ago(Date.parse(status.finished), now)}`.trimEnd();

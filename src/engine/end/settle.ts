@@ -4,6 +4,7 @@
  * command or monitor left (reconcile). Every step can be repeated; the row changes last, so nothing is ever left that no
  * row names.
  */
+import { HEALTH_FILES } from "../../runtime/health.ts";
 import { removeExecRecords } from "../../runtime/exec-record.ts";
 import { closeSync, existsSync, lstatSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { MdkError } from "../../error.ts";
@@ -159,7 +160,7 @@ function mark(context: Context, id: string): void {
 /** What a past run left in the run directory; the locks stay. */
 export function clearRunDirectory(context: Context, id: string): void {
   const directory = runPaths(context.runRoot).container(id);
-  for (const name of ["state.json", "state.new", "exit", "exit.tmp", "attach"]) rmSync(`${directory}/${name}`, { force: true });
+  for (const name of ["state.json", "state.new", "exit", "exit.tmp", "attach", ...HEALTH_FILES]) rmSync(`${directory}/${name}`, { force: true });
   removeExecRecords(directory);
 }
 

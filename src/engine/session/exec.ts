@@ -1,15 +1,11 @@
 /** One more process in a running container, with streams of its own. */
 import { closeSync, constants, openSync, readFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { MdkError } from "../../error.ts";
-import { describe, monitorGroup } from "../../cgroup/group.ts";
-import { placeInGroup } from "../../cgroup/vacate.ts";
 import { failureError } from "../../runtime/failure.ts";
 import { Descriptors } from "../../runtime/descriptors.ts";
 import { Channel } from "../../runtime/channel.ts";
 import { awaitCreated, awaitRunning, pump, sendPlan, ShimFailure, spawnLauncher } from "../../runtime/launch.ts";
 import type { Exec } from "../../runtime/plan.ts";
-import { planExec } from "../../runtime/planner.ts";
 import { attachBits } from "../../runtime/protocol.ts";
 import { seccompFilter } from "../../runtime/seccomp.ts";
 import { generateExec } from "../../spec/exec.ts";
@@ -24,7 +20,8 @@ import { socketpair } from "../../sys/socket.ts";
 import type { Context } from "../context.ts";
 import { chooseOomScore, machine, readCapabilities } from "../host/facts.ts";
 import { descriptorsOf, isTerminalJoined, notRead, type Client, type SessionEnd } from "./client.ts";
-import { planMonitor, type Streaming } from "../start/monitor-plan.ts";
+import { planExecIn } from "../start/exec-plan.ts";
+import type { Streaming } from "../start/monitor-plan.ts";
 import { newId } from "../host/ids.ts";
 import { restarting } from "../end/words.ts";
 import { userOf } from "../start/root.ts";
@@ -226,10 +223,7 @@ interface PlanInput extends Launching {
 }
 
 async function makePlan(context: Context, container: Container, input: PlanInput): Promise<Exec> {
-  const { descriptors, keep, process, spec } = input;
-  const cgroups = context.cgroups();
-  const group = describe(cgroups, container.cgroup);
-  const open = (path: string, flags: number): number => descriptors.add(keep(openSync(path, flags)));
+  const { process, spec } = input;
   const [stdin, stdout, stderr] = descriptorsOf(input.client);
   const handed = (wanted: boolean, descriptor: number): number | null => (wanted && input.attached === null && !input.detach ? descriptor : null);
   const streaming: Streaming = {
@@ -238,28 +232,8 @@ async function makePlan(context: Context, container: Container, input: PlanInput
     client: input.attached === null ? null : { socket: input.attached, streams: attachBits({ stdin: input.interactive, stdout: true, stderr: true }) },
     clientCleans: !input.detach,
   };
-  const monitor = planMonitor({
-    descriptors, keep, streaming, monitorGroup: monitorGroup(cgroups, dirname(container.cgroup)), listener: null, record: input.record, oomFile: null, holds: [],
-    log: null, cleanup: [], tellAfterCleanup: false,
-  });
   const filter = input.privileged ? null : await seccompFilter(spec, machine(), process.capabilities.bounding);
-  return planExec({
-    id: input.id, spec, process, monitor, cage: descriptors.add(input.cage), init: descriptors.add(input.init), runLock: descriptors.add(input.lock), report: descriptors.add(input.report),
-    cgroup: {
-      v2: group.v2 === null ? null : open(group.v2 + placeInGroup(input.state.pid, container.cgroup), constants.O_RDONLY | constants.O_DIRECTORY),
-      tasks: group.tasks.map((path) => open(path, constants.O_WRONLY)),
-    },
-    keyrings: keyrings(), filter, window: input.terminal ? input.client.window() : null,
-  });
-}
-
-function keyrings(): boolean {
-  try {
-    closeSync(openSync("/proc/keys", "r"));
-    return true;
-  } catch {
-    return false;
-  }
+  return planExecIn(context, container, { ...input, streaming, filter, pid: input.state.pid, window: input.terminal ? input.client.window() : null });
 }
 
 function tell(failure: ShimFailure, plan: Exec, process: Process): MdkError {

@@ -2,8 +2,9 @@
 import { constants, openSync } from "node:fs";
 import type { Group } from "../../cgroup/group.ts";
 import type { Descriptors } from "../../runtime/descriptors.ts";
-import type { Log, Monitor, Streams } from "../../runtime/plan.ts";
+import type { Health, Log, Monitor, Streams } from "../../runtime/plan.ts";
 import type { Container } from "../../store/containers.ts";
+import { healthTimes, probeOf } from "../../spec/health.ts";
 import { parseSize } from "../../spec/sizes.ts";
 import { logName } from "../end/log-file.ts";
 
@@ -47,6 +48,7 @@ export interface MonitorInput {
   readonly log: Log | null;
   readonly cleanup: readonly string[];
   readonly tellAfterCleanup: boolean;
+  readonly health: Health | null;
 }
 
 /** The plan's `monitor`. */
@@ -70,6 +72,7 @@ export function planMonitor(input: MonitorInput): Monitor {
     cleanup: input.cleanup,
     cleanup_env: [],
     tell_after_cleanup: input.tellAfterCleanup,
+    health: input.health,
   };
 }
 
@@ -78,6 +81,17 @@ function planStreams(descriptors: Descriptors, streaming: Streaming): Streams {
     terminal: streaming.terminal, open_stdin: streaming.openStdin, stdin_once: streaming.stdinOnce,
     handed_stdin: descriptors.addOptional(streaming.stdin), handed_stdout: descriptors.addOptional(streaming.stdout),
     handed_stderr: descriptors.addOptional(streaming.stderr), reader_ms: READER_MS,
+  };
+}
+
+/** `words`: mdk with its roots, as the monitor is to call it. Null: the container's health is not checked. */
+export function planHealthTimes({ config }: Container, words: readonly string[], id: string): Health | null {
+  const { Healthcheck, HealthcheckOnFailureAction: action } = config;
+  if (Healthcheck === undefined || probeOf(config) === null) return null;
+  const times = healthTimes(Healthcheck);
+  return {
+    interval_ms: times.intervalMs, timeout_ms: times.timeoutMs, start_period_ms: times.startPeriodMs, start_interval_ms: times.startIntervalMs, retries: times.retries,
+    action: action === undefined || action === "none" ? [] : [...words, "container", "unhealthy", id],
   };
 }
 

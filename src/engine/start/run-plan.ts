@@ -16,7 +16,7 @@ import { listenUnix } from "../../sys/socket.ts";
 import type { Begun } from "./begin.ts";
 import type { Context } from "../context.ts";
 import { cgroupLayout, machine, readPathKinds } from "../host/facts.ts";
-import { planLog, planMonitor, type Streaming } from "./monitor-plan.ts";
+import { planHealthTimes, planLog, planMonitor, type Streaming } from "./monitor-plan.ts";
 import type { PreparedRoot } from "./prepare.ts";
 
 export interface RunPlanInput {
@@ -45,12 +45,13 @@ export async function makeRunPlan(context: Context, begun: Begun, input: RunPlan
   const run = runPaths(context.runRoot).container(container.id);
   const runDirectory = keep(openSync(run, constants.O_RDONLY | constants.O_DIRECTORY));
   const rootIndex = descriptors.add(root.mount);
+  const words = [process.execPath, "--root", context.root, "--run-root", context.runRoot];
   const monitor = planMonitor({
     descriptors, keep, streaming: input.streaming, monitorGroup: monitorGroup(cgroups, parent),
     listener: keep(listenUnix(runDirectory, "attach")), record: runDirectory, oomFile: group.oomFile, holds: begun.reservation.holds,
     log: planLog(container, directory(input.store)),
-    cleanup: [process.execPath, "--root", context.root, "--run-root", context.runRoot, "container", "cleanup", container.id],
-    tellAfterCleanup: container.host.AutoRemove,
+    cleanup: [...words, "container", "cleanup", container.id], tellAfterCleanup: container.host.AutoRemove,
+    health: planHealthTimes(container, words, container.id),
   });
   return planRun({
     id: container.id, monitor, spec: root.spec,

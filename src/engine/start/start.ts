@@ -15,6 +15,7 @@ import { PROTOCOL } from "../../runtime/protocol.ts";
 import type { Window } from "../../runtime/process-steps.ts";
 import { bootId, confirmState, STATE_VERSION, writeState } from "../../runtime/state.ts";
 import { stringifySpec } from "../../spec/generate.ts";
+import { probeOf } from "../../spec/health.ts";
 import { setError } from "../../store/container-life.ts";
 import { readContainer, type Container } from "../../store/containers.ts";
 import { runPaths, storePaths } from "../../store/paths.ts";
@@ -25,6 +26,7 @@ import type { Begun } from "./begin.ts";
 import type { Context } from "../context.ts";
 import { backingWarning } from "../host/backing.ts";
 import { rootLayers } from "../image/layers.ts";
+import type { SendHealth } from "./health.ts";
 import type { Streaming } from "./monitor-plan.ts";
 import { writeNetworkFiles } from "../network/files.ts";
 import { attachNetwork, raiseNetwork } from "../network/network.ts";
@@ -134,10 +136,12 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   sendPlan(work.launcher, { run: plan }, descriptors.fds);
   // Its end of file must mean that init's copy is closed.
   work.release(theirs);
+  const probe = probeOf(container.config);
+  const health = probe === null ? null : await (await import("./health.ts")).planHealth(context, container, root.spec, probe);
   // For exec and for other runtimes: written while the shim is at work.
   writeFileSync(`${store}/config.json`, stringifySpec(root.spec), { mode: 0o600 });
   try {
-    return converse(context, begun, { ...work, report, release: () => { work.release(root.mount); work.beforeGo?.(); } });
+    return converse(context, begun, { ...work, report, health, release: () => { work.release(root.mount); work.beforeGo?.(); } });
   } catch (error) {
     throw error instanceof ShimFailure ? tell(error, plan, root.spec) : error;
   }
@@ -147,6 +151,8 @@ interface Conversation {
   readonly warn: (text: string) => void;
   readonly launcher: Launcher;
   readonly report: number;
+  /** Null: nobody looks at its health. */
+  readonly health: SendHealth | null;
   /** Lets go of the root: from now on only the container holds it. */
   readonly release: () => void;
 }
@@ -162,10 +168,9 @@ function converse(context: Context, begun: Begun, talk: Conversation): number {
     awaitRunning(talk.report, () => {});
     throw new MdkError("unavailable", "container-killed", "the container was killed while it was being set up");
   }
-  writeState(directory, {
-    version: STATE_VERSION, protocol: PROTOCOL, boot: bootId(), pid: created.pid, pidStart: init.startTime, cage: init.parent, cageStart: cage.startTime,
-    started: context.now().toISOString(),
-  });
+  const peers = { pid: created.pid, pidStart: init.startTime, cage: init.parent, cageStart: cage.startTime };
+  writeState(directory, { version: STATE_VERSION, protocol: PROTOCOL, boot: bootId(), ...peers, started: context.now().toISOString() });
+  talk.health?.(talk.launcher.channel, peers);
   talk.release();
   sayGo(talk.report);
   awaitRunning(talk.report, () => confirmState(directory));

@@ -11,6 +11,8 @@ ALTER TABLE containers ADD COLUMN restart_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE containers ADD COLUMN restart_doublings INTEGER NOT NULL DEFAULT -1;
 -- The user has stopped it, so that no policy starts it again: 1 by stop, 2 by kill.
 ALTER TABLE containers ADD COLUMN stopped INTEGER NOT NULL DEFAULT 0;
+-- 1: its health is checked.
+ALTER TABLE containers ADD COLUMN health INTEGER NOT NULL DEFAULT 0;
 DROP INDEX containers_active;
 CREATE INDEX containers_active ON containers(phase, id) WHERE phase IN ('started', 'removing', 'restarting');
 

@@ -1,0 +1,98 @@
+/** Waiting for what a container is to become: with a limit, and an error as soon as it cannot come to it any more. */
+import { MdkError } from "../../error.ts";
+import { bridgedOf } from "../../spec/network.ts";
+import { readContainer, type Container } from "../../store/containers.ts";
+import { answers } from "../../sys/connect.ts";
+import { monotonicMs } from "../../sys/clock.ts";
+import type { Context } from "../context.ts";
+import { waitForEnd } from "../end/end.ts";
+import { readStatus } from "../end/status.ts";
+import { isUp, lives } from "../end/words.ts";
+import { healthWordOf } from "./health.ts";
+
+export const CONDITIONS = ["healthy", "running", "exited", "stopped", "not-running", "removed"] as const;
+export type WaitCondition = (typeof CONDITIONS)[number];
+
+const LOOK_MS = 20;
+
+/** One look: the exit status to tell, or null when it is not so yet. Throws when it will not be. */
+type Look = (container: Container | null) => number | null;
+
+/**
+ * Returns the container's exit status, 0 for one that runs. `timeoutMs` null: without limit. Throws MdkError "wait-timeout", and
+ * "ended-first" for one that is to be healthy and has ended.
+ */
+export async function awaitCondition(context: Context, container: Container, condition: WaitCondition, timeoutMs: number | null): Promise<number> {
+  const ends = condition === "exited" || condition === "stopped" || condition === "not-running";
+  if (ends && timeoutMs === null) return waitForEnd(context, container);
+  let code = container.code;
+  const looks: Readonly<Record<WaitCondition, Look>> = {
+    removed: (row) => {
+      if (row === null) return code;
+      code = readStatus(context, row).code;
+      return null;
+    },
+    running: (row) => (readStatus(context, there(row, container)).word === "running" ? 0 : null),
+    healthy: (row) => {
+      const now = there(row, container);
+      if (!now.checked) throw new MdkError("invalid", "no-healthcheck", `container ${container.name} has no health check`, { hint: "give it one with --health-cmd, or wait for another condition" });
+      failEnded(context, now);
+      return healthWordOf(context, now) === "healthy" ? 0 : null;
+    },
+    ...named(["exited", "stopped", "not-running"] as const, (row) => {
+      if (row === null) return code;
+      const status = readStatus(context, row);
+      code = status.code;
+      return isUp(status.word) ? null : code;
+    }),
+  };
+  return await until(context, container, { look: looks[condition], what: condition, timeoutMs });
+}
+
+/** For `run --wait`: it is healthy, or, where nobody looks at its health, its published ports answer; it runs, where it has none. */
+export async function awaitReady(context: Context, container: Container, timeoutMs: number): Promise<void> {
+  const health = container.checked;
+  const open = new Set<string>();
+  for (const end = monotonicMs() + timeoutMs; ; await Bun.sleep(LOOK_MS)) {
+    const now = there(readContainer(context.database(), container.id), container);
+    failEnded(context, now);
+    if (lives(readStatus(context, now).word) && (health ? healthWordOf(context, now) === "healthy" : await allAnswer(now, open, end))) return;
+    if (monotonicMs() > end) throw late(container, health ? "healthy" : "ready: its published ports do not answer", timeoutMs);
+  }
+}
+
+/** `open`: those that have answered already. */
+async function allAnswer(container: Container, open: Set<string>, end: number): Promise<boolean> {
+  const network = bridgedOf(container.network);
+  if (network === null) return true;
+  for (const { protocol, containerPort } of network.ports) {
+    const name = String(containerPort);
+    if (protocol !== "tcp" || open.has(name)) continue;
+    if (!(await answers(network.address, containerPort, Math.max(1, Math.min(1_000, end - monotonicMs()))))) return false;
+    open.add(name);
+  }
+  return true;
+}
+
+async function until(context: Context, container: Container, { look, what, timeoutMs }: { readonly look: Look; readonly what: string; readonly timeoutMs: number | null }): Promise<number> {
+  for (const end = timeoutMs === null ? Infinity : monotonicMs() + timeoutMs; ; await Bun.sleep(LOOK_MS)) {
+    const found = look(readContainer(context.database(), container.id));
+    if (found !== null) return found;
+    if (monotonicMs() > end) throw late(container, what, timeoutMs ?? 0);
+  }
+}
+
+function there(row: Container | null, { id }: Container): Container {
+  if (row === null) throw new MdkError("not-found", "no-such-container", `No such container: ${id}`);
+  return row;
+}
+
+function failEnded(context: Context, container: Container): void {
+  const { word, code } = readStatus(context, container);
+  if (word === "exited" || word === "removing") throw new MdkError("unavailable", "ended-first", `container ${container.name} has ended with status ${code} before it was ready`);
+}
+
+const late = (container: Container, what: string, timeoutMs: number): MdkError =>
+  new MdkError("unavailable", "wait-timeout", `container ${container.name} is not ${what} after ${timeoutMs / 1000} seconds`);
+
+const named = <K extends string>(names: readonly K[], look: Look): Record<K, Look> => Object.fromEntries(names.map((name) => [name, look])) as Record<K, Look>;
