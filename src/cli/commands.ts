@@ -23,6 +23,7 @@ const rm: Entry = { summary: "Remove one or more containers", load: () => import
 const rmi: Entry = { summary: "Remove one or more images", load: () => import("./image/rmi.ts") };
 const run: Entry = { summary: "Create and run a new container from an image", load: () => import("./container/run.ts") };
 const start: Entry = { summary: "Start one or more stopped containers", load: () => import("./container/start.ts") };
+const stats: Entry = { summary: "Display a live stream of container(s) resource usage statistics", load: () => import("./container/stats.ts") };
 const stop: Entry = { summary: "Stop one or more running containers", load: () => import("./container/stop.ts") };
 const top: Entry = { summary: "Display the running processes of a container", load: () => import("./container/top.ts") };
 const unpause: Entry = { summary: "Unpause all processes within one or more containers", load: () => import("./container/unpause.ts") };
@@ -39,7 +40,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   version: { summary: "Show the mdk version information", load: () => import("./system/version.ts") },
   info: { summary: "Display system-wide information", load: () => import("./system/info.ts") },
   doctor: { summary: "Show what this host has for containers, and what is missing", load: () => import("./system/doctor.ts") },
-  attach, create, events, export: exportContainer, inspect, kill, logs, pause, port, rename, restart, rm, rmi, start, stop, top, unpause, update, wait,
+  attach, create, events, export: exportContainer, inspect, kill, logs, pause, port, rename, restart, rm, rmi, start, stats, stop, top, unpause, update, wait,
   clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./system/clean.ts") },
   completion: { summary: "Generate the autocompletion script for the specified shell", load: async () => ({ command: (await import("./system/completion.ts")).completionCommand({ commands: COMMANDS, groups: GROUPS }) }) },
 };
@@ -47,7 +48,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
 export const GROUPS: Readonly<Record<string, Group>> = {
   container: {
     summary: "Manage containers",
-    commands: { attach, create, exec, export: exportContainer, inspect: containerInspect, kill, logs, ls: ps, list: ps, pause, port, prune, ps, rename, restart, rm, remove: rm, run, start, stop, top, unpause, update, wait, cleanup, unhealthy },
+    commands: { attach, create, exec, export: exportContainer, inspect: containerInspect, kill, logs, ls: ps, list: ps, pause, port, prune, ps, rename, restart, rm, remove: rm, run, start, stats, stop, top, unpause, update, wait, cleanup, unhealthy },
   },
   image: { summary: "Manage images", commands: { inspect: imageInspect, ls: images, list: images, pull, rm: rmi, remove: rmi } },
   system: { summary: "Manage mdk", commands: { boot, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install } },
@@ -61,9 +62,9 @@ export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
     "build", "builder", "buildx", "checkpoint", "commit", "compose", "cp", "diff", "history", "import", "load",
     "login", "logout", "manifest", "network", "push", "save", "search",
-    "stats", "tag", "volume",
+    "tag", "volume",
   ],
-  container: ["commit", "cp", "diff", "stats"],
+  container: ["commit", "cp", "diff"],
   image: ["build", "history", "import", "load", "prune", "push", "save", "tag"],
   system: ["df", "dial-stdio", "prune"],
 };

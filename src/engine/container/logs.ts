@@ -5,7 +5,7 @@
 import { closeSync, existsSync, fstatSync, lstatSync, openSync, readSync, statSync } from "node:fs";
 import type { Container } from "../../store/containers.ts";
 import { storePaths } from "../../store/paths.ts";
-import { watchEnd, type EndWatch } from "../end/end.ts";
+import { watchLastEnd, type EndWatch } from "../end/end.ts";
 import type { Context } from "../context.ts";
 import { logName } from "../end/log-file.ts";
 
@@ -41,7 +41,7 @@ export function followLog(context: Context, container: Container, selection: Log
   const path = `${storePaths(context.root).container(container.id)}/${logName(container.id)}`;
   const output = new Output(selection, sink, lstatSync(`${path}.lost`, { throwIfNoEntry: false }) !== undefined);
   // Before reading: an end that comes while the file is read must not be missed.
-  const end = selection.follow ? watchEnd(context, container, { cleans: false }) : null;
+  const end = selection.follow ? watchLastEnd(context, container) : null;
   const files = openFiles(path);
   try {
     for (const file of files) readOn(file, output);

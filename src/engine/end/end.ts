@@ -136,19 +136,40 @@ function lookForEnd(context: Context, container: Container): EndWatch | null {
   };
 }
 
-/** Blocks until the container has ended, and no policy starts it again, and returns its exit status; at once when it does not run. */
-export function waitForEnd(context: Context, container: Container): number {
-  for (;;) {
-    const code = waitForRun(context, container);
-    if (container.host.RestartPolicy.Name === "no") return code;
-    const row = readContainer(context.database(), container.id);
-    if (row === null || (row.phase !== "started" && row.phase !== "restarting")) return row?.code ?? code;
-    Bun.sleepSync(LOOK_MS);
-  }
+/** Its last end: one that its policy starts again has not come to it. Null for a container that has. */
+export function watchLastEnd(context: Context, container: Container): EndWatch | null {
+  const first = watchEnd(context, container, { cleans: false });
+  if (container.host.RestartPolicy.Name === "no") return first;
+  let run = first;
+  if (run === null && !goesOn(readContainer(context.database(), container.id))) return null;
+  const close = (): void => {
+    run?.close();
+    run = null;
+  };
+  return {
+    wait(timeoutMs) {
+      for (const until = monotonicMs() + timeoutMs; ; ) {
+        const left = timeoutMs < 0 ? -1 : Math.max(0, until - monotonicMs());
+        if (run !== null && run.wait(left) === null) return null;
+        close();
+        const row = readContainer(context.database(), container.id);
+        if (!goesOn(row)) return row?.code ?? 0;
+        run = row!.phase === "started" ? watchEnd(context, row!, { cleans: false }) : null;
+        if (run !== null) continue;
+        if (left === 0) return null;
+        Bun.sleepSync(left < 0 ? LOOK_MS : Math.min(left, LOOK_MS));
+      }
+    },
+    cleaned() {},
+    close,
+  };
 }
 
-function waitForRun(context: Context, container: Container): number {
-  const watch = watchEnd(context, container, { cleans: false });
+const goesOn = (row: Container | null): boolean => row?.phase === "started" || row?.phase === "restarting";
+
+/** Blocks until the container has ended, and no policy starts it again, and returns its exit status; at once when it does not run. */
+export function waitForEnd(context: Context, container: Container): number {
+  const watch = watchLastEnd(context, container);
   if (watch === null) return readStatus(context, container).code;
   try {
     return watch.wait(-1) ?? 0;

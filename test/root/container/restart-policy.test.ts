@@ -138,6 +138,14 @@ test("wait waits until its policy is through", async () => {
   world.ok("rm", "waited");
 });
 
+test("logs -f goes on through restarts, and ends with the last end", async () => {
+  world.ok("run", "-d", "--name", "told", "--restart", "on-failure:2", busybox, "sh", "-c", "echo ran; sleep 0.2; exit 1");
+  const following = world.spawn(["logs", "-f", "told"], "ignore");
+  expect([await new Response(following.stdout).text(), await following.exited]).toEqual(["ran\nran\nran\n", 0]);
+  expect(state("told")).toBe("exited 1 2");
+  world.ok("rm", "told");
+});
+
 test("update changes the policy of one that runs, and of one that waits", async () => {
   world.ok("run", "-d", "--name", "changes", "--restart", "always", busybox, "sh", "-c", "sleep 0.3; exit 1");
   await until(() => Number(state("changes").split(" ")[2]) >= 1, "it was started again");
