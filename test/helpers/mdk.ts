@@ -2,7 +2,7 @@
  * The built executable with state of its own: `startWorld("busybox")` in beforeAll, `world.close()` in afterAll. A world
  * takes its images from a registry that is gone again before the first test.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { imageLayout } from "./fixtures.ts";
@@ -129,6 +129,24 @@ export function descendants(...roots: readonly number[]): number[] {
     for (const [pid, parent] of parents) if (found.has(parent)) found.add(pid);
   }
   return [...found];
+}
+
+/** Monitors of a run root, those that wait for a restart included: by the directories that they hold open. */
+export function monitorsOf(runRoot: string): number[] {
+  const leads = (path: string): boolean => {
+    try {
+      return readlinkSync(path).startsWith(runRoot);
+    } catch {
+      return false;
+    }
+  };
+  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/comm`, "utf8").startsWith("mdk-shim") && readdirSync(`/proc/${pid}/fd`).some((fd) => leads(`/proc/${pid}/fd/${fd}`));
+    } catch {
+      return false;
+    }
+  });
 }
 
 export async function until(condition: () => boolean | Promise<boolean>, what: string, milliseconds = 10_000): Promise<void> {

@@ -21,6 +21,7 @@ test_packages="$base_packages
   runc:second_runtime
   docker.io:Docker's_own_answers_beside_mdk's
   podman:starts_CI_jobs;_peer
+  systemd:checks_the_unit_of_system_install
   libcap2-bin:file_capabilities_in_layers
   attr:extended_attributes_in_layers
   musl:a_root_without_glibc

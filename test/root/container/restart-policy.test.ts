@@ -1,9 +1,9 @@
 /** Restart policies: who is started again, how often, when, and who ends it. Nobody of Bun's waits meanwhile. */
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { busybox, useBusyboxWorld, world } from "../../helpers/busybox-world.ts";
-import { descendants, parentOf, until } from "../../helpers/mdk.ts";
+import { descendants, monitorsOf, parentOf, until } from "../../helpers/mdk.ts";
 
 useBusyboxWorld();
 
@@ -69,24 +69,7 @@ test("while it waits it is restarting, nothing of Bun's is there, and what needs
   world.ok("rm", "waits");
 });
 
-/** Monitors of this world, by the run directories that they hold open. */
-function shims(): number[] {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
-    try {
-      return readdirSync(`/proc/${pid}/fd`).some((fd) => link(`/proc/${pid}/fd/${fd}`).startsWith(world.runRoot)) && readFileSync(`/proc/${pid}/comm`, "utf8").startsWith("mdk-shim");
-    } catch {
-      return false;
-    }
-  });
-}
-
-function link(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return "";
-  }
-}
+const shims = (): number[] => monitorsOf(world.runRoot);
 
 test("rm -f of one that waits takes it, its monitor and its directories", async () => {
   const id = world.ok("run", "-d", "--name", "gone", "--restart", "always", busybox, ...FAILS);
