@@ -65,7 +65,7 @@ export function fileSystemSteps(context: MountContext): Step[] {
   const hidden = hide(context, covered);
   return [
     ...system.flatMap((mount) => systemMount(mount, context, made)),
-    ...(system.some(({ destination }) => destination === "/dev") ? nodes(linux.devices, context.spec.process.terminal, made) : []),
+    ...(system.some(({ destination }) => destination === "/dev") ? nodes(linux.devices, context, made) : []),
     ...Object.entries(linux.sysctl).map(([name, text]): Step => ({ write_proc: { path: `/proc/sys/${sysctlPath(name)}`, text } })),
     ...hidden.before,
     ...own.flatMap((mount) => ownMount(mount, context, made)),
@@ -124,7 +124,7 @@ function cgroupMounts(mount: Mount, layout: CgroupLayout): Step[] {
   return steps;
 }
 
-function nodes(devices: readonly LinuxDevice[], terminal: boolean, made: Set<string>): Step[] {
+function nodes(devices: readonly LinuxDevice[], { spec, kinds }: MountContext, made: Set<string>): Step[] {
   const types = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO } as const;
   const steps: Step[] = [];
   for (const { path, type, major, minor, fileMode, uid, gid } of devices) {
@@ -133,11 +133,13 @@ function nodes(devices: readonly LinuxDevice[], terminal: boolean, made: Set<str
     made.add(path);
   }
   for (const [path, target] of DEV_LINKS) {
+    // As runc: not every kernel has it.
+    if (target === "/proc/kcore" && !kinds.has(target)) continue;
     steps.push({ symlink: { target, path } });
     made.add(path);
   }
   // The terminal's slave is bound over this file.
-  if (terminal) {
+  if (spec.process.terminal) {
     steps.push({ mknod: { path: "/dev/console", mode: S_IFREG | 0o600, dev: 0, uid: 0, gid: 0 } });
     made.add("/dev/console");
   }

@@ -31,7 +31,7 @@ export function capabilityMask(names: readonly string[]): bigint {
   let mask = 0n;
   for (const name of names) {
     const number = NUMBERS.get(name);
-    if (number === undefined) throw unknown(name);
+    if (number === undefined) throw unknown(name, "CapAdd");
     mask |= 1n << BigInt(number);
   }
   return mask;
@@ -53,8 +53,8 @@ export interface CapabilityRequest {
  * given is an MdkError.
  */
 export function chooseCapabilities(request: CapabilityRequest, available: bigint): string[] {
-  const add = request.add.map(normalise);
-  const drop = request.drop.map(normalise);
+  const add = request.add.map((name) => normalise(name, "CapAdd"));
+  const drop = request.drop.map((name) => normalise(name, "CapDrop"));
   if (request.privileged) return capabilityNames(available);
   let mask: bigint;
   if (add.includes("ALL")) mask = available & ~maskWithoutAll(drop);
@@ -74,11 +74,11 @@ export function chooseCapabilities(request: CapabilityRequest, available: bigint
 }
 
 /** "net_admin" and "CAP_NET_ADMIN" are CAP_NET_ADMIN; "all" is ALL. Docker's words for anything else. */
-function normalise(name: string): string {
+function normalise(name: string, list: "CapAdd" | "CapDrop"): string {
   const upper = name.toUpperCase();
   if (upper === "ALL") return upper;
   const full = upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
-  if (!NUMBERS.has(full)) throw unknown(name);
+  if (!NUMBERS.has(full)) throw unknown(full, list);
   return full;
 }
 
@@ -86,8 +86,8 @@ function maskWithoutAll(names: readonly string[]): bigint {
   return capabilityMask(names.filter((name) => name !== "ALL"));
 }
 
-function unknown(name: string): MdkError {
-  return new MdkError("invalid", "unknown-capability", `invalid capability: unknown capability: "${name}"`, {
+function unknown(name: string, list: "CapAdd" | "CapDrop"): MdkError {
+  return new MdkError("invalid", "unknown-capability", `invalid ${list}: unknown capability: "${name}"`, {
     hint: "capabilities(7) lists the names; they may be written with or without CAP_",
   });
 }

@@ -43,8 +43,8 @@ export type NetworkMode = "bridge" | "none" | "host";
 export interface Ulimit {
   /** "nofile", "core" … */
   Name: string;
-  Soft: number;
   Hard: number;
+  Soft: number;
 }
 
 /** One host side of a published port; an empty port lets the engine choose one. */

@@ -116,6 +116,6 @@ function bindingsOf(value: unknown, what: string): Record<string, PortBinding[]>
 function ulimitsOf(value: unknown, what: string): Ulimit[] {
   return listOf(value, what).map((item, index) => {
     const limit = new Members(item, `${what}[${index}]`);
-    return { Name: limit.text("Name"), Soft: limit.number("Soft"), Hard: limit.number("Hard") };
+    return { Name: limit.text("Name"), Hard: limit.number("Hard"), Soft: limit.number("Soft") };
   });
 }

@@ -67,7 +67,7 @@ function checkList(list: string, what: string): void {
 }
 
 /** As go-units' ParseUlimit: soft at most hard, and unlimited only below unlimited. */
-function checkUlimit({ Name, Soft, Hard }: Ulimit): void {
+export function checkUlimit({ Name, Soft, Hard }: Ulimit): void {
   if (!ULIMITS.has(Name)) throw new MdkError("invalid", "invalid-ulimit", `invalid ulimit type: ${Name}`);
   if (Soft < -1 || Hard < -1) throw new MdkError("invalid", "invalid-ulimit", `invalid ulimit ${Name}: a limit is -1 (unlimited) or more`);
   if (Hard === -1) return;
@@ -85,7 +85,7 @@ export function parseUlimit(text: string): Ulimit {
     if (!/^-?\d{1,15}$/.test(value)) throw new MdkError("invalid", "invalid-ulimit", `strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
     return Number(value);
   });
-  return { Name, Soft, Hard };
+  return { Name, Hard, Soft };
 }
 
 /** --ulimit as the specification's rlimits. */

@@ -1,4 +1,6 @@
 /** The flags of `run` and `create`: Docker's table, with what mdk does not carry out yet marked as such. */
+import { messageOf } from "../../error.ts";
+import { checkUlimit, parseUlimit } from "../../spec/limits.ts";
 import { isAddress } from "../../network/resolv.ts";
 import type { Flag } from "../grammar/flags.ts";
 import { HEALTH_FLAGS } from "./health.ts";
@@ -14,6 +16,15 @@ function extraHostProblem(value: string): string | null {
 /** opts.ValidateEnv, opts.ValidateLabel: a name has to be there. */
 const variableProblem = (value: string): string | null => (/^(=|$)/.test(value) ? `invalid environment variable: ${value}` : null);
 const labelProblem = (value: string): string | null => (/^(=|$)/.test(value) ? `invalid label '${value}': empty name` : null);
+
+function ulimitProblem(value: string): string | null {
+  try {
+    checkUlimit(parseUlimit(value));
+    return null;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
 
 const missing = (type: Flag["type"], ...names: readonly string[]): readonly Flag[] => names.map((name) => ({ name, type, help: "", missing: true }));
 
@@ -72,7 +83,7 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: "sysctl", type: "map", help: "Sysctl options" },
   { name: "tmpfs", type: "list", help: "Mount a tmpfs directory" },
   { name: "tty", short: "t", type: "bool", help: "Allocate a pseudo-TTY" },
-  { name: "ulimit", type: "list", help: "Ulimit options" },
+  { name: "ulimit", type: "list", check: ulimitProblem, help: "Ulimit options" },
   { name: "user", short: "u", type: "string", help: "Username or UID (format: <name|uid>[:<group|gid>])" },
   { name: "volume", short: "v", type: "list", help: "Bind mount a host directory or file (/host:/container[:ro])" },
   { name: "workdir", short: "w", type: "string", help: "Working directory inside the container" },

@@ -28,7 +28,20 @@ export async function inspectWith({ context, flags, operands }: Invocation, type
     else found.push(object);
   }
   if (template === null) print(found.length === 0 ? "[]" : json(found, format === null ? 4 : 0));
-  else for (const object of found) print(template.document(object, INSPECT_SHAPE, { lenient: true }));
+  else printEach(found.map((object) => () => template.document(object, INSPECT_SHAPE, { lenient: true })));
   for (const error of errors) printError(printable(error));
   return errors.length === 0 ? 0 : EXIT.failure;
+}
+
+/** Docker's way: an empty line where nothing could be told. */
+function printEach(texts: readonly (() => string)[]): void {
+  if (texts.length === 0) print("");
+  for (const [index, text] of texts.entries()) {
+    try {
+      print(text());
+    } catch (error) {
+      if (index === 0) print("");
+      throw error;
+    }
+  }
 }

@@ -1,4 +1,6 @@
 /** What `ps` and `images` print: Docker's table, or what --format asks for (docker/cli, formatter.go). */
+import { MdkError } from "../../error.ts";
+import type { Template } from "../template/template.ts";
 import type { Methods } from "../template/value.ts";
 import { openTemplate } from "./format.ts";
 import { json, print, printable, table } from "./text.ts";
@@ -35,9 +37,19 @@ async function printTemplate({ command, heads, rows, type, methodsOf }: Rows, fo
   // What a shell left as it is.
   const input = (titled ? format.slice("table ".length) : format).replaceAll("\\t", "\t").replaceAll("\\n", "\n");
   const template = await openTemplate(input, command);
+  if (rows.length === 0) checkFields(template, heads, type);
   const lines = rows.map((row, index) => template.row(row, type, methodsOf?.(index) ?? {}));
   if (titled) print(table([template.heads(heads), ...lines].map((line) => line.split("\t"))));
   else for (const line of lines) print(line);
+}
+
+/** A field that no row would have is told where there is no row, too. */
+function checkFields(template: Template, heads: Rows["heads"], type: string): void {
+  try {
+    template.row(Object.fromEntries(Object.keys(heads).map((name) => [name, ""])), type, { Label: () => "" });
+  } catch (error) {
+    if (error instanceof MdkError && error.message.includes("can't evaluate field")) throw error;
+  }
 }
 
 /** encoding/json's: names in order, and safe within HTML. */

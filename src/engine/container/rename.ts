@@ -10,11 +10,17 @@ import { nameConflict } from "../start/begin.ts";
 /** Throws MdkError in Docker's words for a name that is none, the same, or taken. */
 export function rename(context: Context, container: Container, name: string): void {
   if (name === container.name) throw new MdkError("invalid", "same-name", "Renaming a container with the same name as its current name");
-  checkName(name);
+  try {
+    checkName(name);
+  } catch (error) {
+    throw error instanceof MdkError ? allocating(error.message.replace(`(${name})`, `(/${name})`)) : error;
+  }
   try {
     renameContainer(context.database(), container.id, name);
   } catch (error) {
     if (!isUniqueViolation(error)) throw error;
-    throw nameConflict(name, nameHolder(context.database(), name) ?? "unknown");
+    throw allocating(nameConflict(name, nameHolder(context.database(), name) ?? "unknown").message);
   }
 }
+
+const allocating = (message: string): MdkError => new MdkError("conflict", "rename-failed", `Error when allocating new name: ${message}`);

@@ -24,7 +24,7 @@ export function updateContainer(context: Context, id: string, changes: Changes):
     const container = readContainer(context.database(), id);
     if (container === null || container.phase === "removing") throw new MdkError("not-found", "no-such-container", `No such container: ${id}`);
     const host = { ...container.host, ...changes };
-    check(container.host, changes);
+    check(id, container.host, changes);
     checkLimits(host, cpuCount());
     const { memory, cpu, pids } = resourcesOf(host);
     const limits = { ...(memory === undefined ? {} : { memory }), ...(cpu === undefined ? {} : { cpu }), ...(pids === undefined ? {} : { pids }) };
@@ -37,7 +37,7 @@ export function updateContainer(context: Context, id: string, changes: Changes):
 }
 
 /** What contradicts the limits that are there (moby, container/container_unix.go UpdateContainer). */
-function check(host: HostConfig, { NanoCpus = 0, CpuPeriod = 0, CpuQuota = 0, Memory = 0, MemorySwap = 0, RestartPolicy }: Changes): void {
+function check(id: string, host: HostConfig, { NanoCpus = 0, CpuPeriod = 0, CpuQuota = 0, Memory = 0, MemorySwap = 0, RestartPolicy }: Changes): void {
   const conflicts: readonly (readonly [boolean, string])[] = [
     [NanoCpus > 0 && host.CpuPeriod > 0, "Conflicting options: Nano CPUs cannot be updated as CPU Period has already been set"],
     [NanoCpus > 0 && host.CpuQuota > 0, "Conflicting options: Nano CPUs cannot be updated as CPU Quota has already been set"],
@@ -46,5 +46,5 @@ function check(host: HostConfig, { NanoCpus = 0, CpuPeriod = 0, CpuQuota = 0, Me
     [Memory > 0 && MemorySwap === 0 && host.MemorySwap > 0 && Memory > host.MemorySwap, "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time"],
     [RestartPolicy !== undefined && host.AutoRemove, "Restart policy cannot be updated because AutoRemove is enabled for the container"],
   ];
-  for (const [holds, message] of conflicts) if (holds) throw new MdkError("conflict", "update-conflict", message);
+  for (const [holds, message] of conflicts) if (holds) throw new MdkError("conflict", "update-conflict", `Cannot update container ${id}: ${message}`);
 }

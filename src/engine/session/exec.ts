@@ -72,7 +72,7 @@ export function planExecution(context: Context, container: Container, request: E
   const directory = runPaths(context.runRoot).container(container.id);
   if (container.phase === "restarting") throw restarting(container.id);
   if (readCondition(directory).kind !== "running") throw notRunning(container);
-  if (container.paused) throw new MdkError("conflict", "paused", `Container ${container.id} is paused, unpause the container before exec`);
+  if (container.paused) throw new MdkError("conflict", "paused", `Container ${container.name} is paused, unpause the container before exec`);
   const id = newId();
   return { id, container, request, directory: createExecRecord(directory, id, request) };
 }

@@ -45,7 +45,7 @@ test("flags whose values make no sense", () => {
   expect(run("-v", "a:b:c:d")).toContain("invalid volume specification: 'a:b:c:d'");
   expect(run("-v", "/tmp:relative")).toContain("invalid mount path: 'relative' mount path must be absolute");
   expect(run("--name", "bad name")).toBe("Invalid container name (bad name), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
-  expect(run("--cap-add", "NONSENSE")).toContain('unknown capability: "NONSENSE"');
+  expect(run("--cap-add", "NONSENSE")).toContain('unknown capability: "CAP_NONSENSE"');
   expect(run("--network", "nowhere")).toBe("network nowhere not found");
   expect(run("--pull", "sometimes")).toBe(`invalid pull option: 'sometimes': must be one of "always", "missing" or "never"`);
   expect(run("--env-file", "/no/such/file")).toBe("open /no/such/file: no such file or directory");

@@ -15,9 +15,9 @@ test("rename gives another name to one that runs; a name that is none, the same,
   expect(world.ok("inspect", "-f", "{{.Id}} {{.Name}}", "new")).toBe(`${id} /new`);
   refused(["inspect", "-f", "{{.Name}}", "old"], 1, "No such object: old");
   refused(["rename", "new", "new"], 1, "Renaming a container with the same name as its current name");
-  refused(["rename", "new", "a b"], 1, "Invalid container name (a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
+  refused(["rename", "new", "a b"], 1, "Error when allocating new name: Invalid container name (/a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
   refused(["rename", "new", ""], 1, "Neither old nor new names may be empty");
-  refused(["rename", "new", "other"], 1, `The container name "/other" is already in use by container "${other}"`);
+  refused(["rename", "new", "other"], 1, `Error when allocating new name: Conflict. The container name "/other" is already in use by container "${other}"`);
   refused(["rename", "nobody", "x1"], 1, "No such container: nobody");
   expect(world.ok("container", "rename", id.slice(0, 12), "newer")).toBe("");
   world.removeAll();

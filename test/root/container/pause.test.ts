@@ -31,7 +31,7 @@ test("what cannot be done to it is refused in Docker's words", () => {
   world.ok("pause", "frozen");
   for (const [args, status, message] of [
     [["pause", "frozen"], 1, `Container ${id} is already paused`],
-    [["exec", "frozen", "true"], 1, `Container ${id} is paused, unpause the container before exec`],
+    [["exec", "frozen", "true"], 1, "Container frozen is paused, unpause the container before exec"],
     [["attach", "frozen"], 1, "You cannot attach to a paused container, unpause it first"],
     [["rm", "frozen"], 1, 'cannot remove container "frozen": container is paused: unpause and then stop the container before removal or force remove'],
   ] as const) expect([args[0], world.mdk(args)]).toEqual([args[0], { status, stdout: "", stderr: expect.stringContaining(message) }]);
