@@ -13,7 +13,7 @@ test("rename gives another name to one that runs; a name that is none, the same,
   const other = world.ok("create", "--name", "other", busybox);
   expect(world.ok("rename", "old", "/new")).toBe("");
   expect(world.ok("inspect", "-f", "{{.Id}} {{.Name}}", "new")).toBe(`${id} /new`);
-  refused(["inspect", "-f", "{{.Name}}", "old"], 1, "No such object: old");
+  refused(["stop", "old"], 1, "No such container: old");
   refused(["rename", "new", "new"], 1, "Renaming a container with the same name as its current name");
   refused(["rename", "new", "a b"], 1, "Error when allocating new name: Invalid container name (/a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
   refused(["rename", "new", ""], 1, "Neither old nor new names may be empty");
