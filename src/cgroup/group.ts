@@ -10,6 +10,7 @@ import { openPidfd, sendSignal } from "../sys/pidfd.ts";
 import { attachDeviceProgram, loadDeviceProgram } from "../sys/bpf.ts";
 import { findController, findUnified, type Cgroups, type Hierarchy } from "./detect.ts";
 import { allowsEverything, assembleDeviceProgram, planDeviceWrites } from "./devices.ts";
+import { thawGroup } from "./freeze.ts";
 import { planLimits, type Write } from "./limits.ts";
 import { descendants, members, processes, readOr, subdirectories } from "./members.ts";
 import { enableControllers, hasCode, MONITOR } from "./parent.ts";
@@ -129,6 +130,8 @@ export function killGroup(cgroups: Cgroups, path: string): void {
   const directories = directoriesOf(cgroups, path);
   const unified = findUnified(cgroups);
   if (unified !== null && isEmpty(`${unified.mountpoint}/${path}`, directories)) return;
+  // Whose monitor was killed while it was paused: what is frozen on v1 dies when it thaws.
+  quietly(() => thawGroup(cgroups, path));
   // Linux 5.14: atomic, forks included.
   if (unified !== null) quietly(() => writeFileSync(`${unified.mountpoint}/${path}/cgroup.kill`, "1", { flag: "r+" }));
   // Without it no new process may appear while the loop below kills the old ones.

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { busybox, useBusyboxWorld, world } from "../../helpers/busybox-world.ts";
-import { alive, statusOf, until } from "../../helpers/mdk.ts";
+import { alive, parentOf, statusOf, until } from "../../helpers/mdk.ts";
 
 useBusyboxWorld();
 
@@ -62,6 +62,17 @@ test("stop lets it hear the signal, kill and rm -f end it, clean leaves nothing"
     expect(performance.now() - begun).toBeLessThan(2_000);
     expect(alive(pid)).toBe(false);
   }
+});
+
+test("one whose monitor is killed is dead, frozen or not, and goes", async () => {
+  counting("dead");
+  const pid = world.pid("dead");
+  world.ok("pause", "dead");
+  process.kill(parentOf(parentOf(pid)), "SIGKILL");
+  await until(() => !world.ok("ps", "--format", "{{.Names}}").includes("dead"), "it is seen to have ended");
+  expect(world.inspect("dead", ".State.ExitCode")).toBe("255");
+  world.ok("rm", "dead");
+  expect(alive(pid)).toBe(false);
 });
 
 test("a command that was killed between freezing and noting it is made good by unpause", () => {
