@@ -15,7 +15,7 @@ import {
 import { E, errnoText } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import { setXattr, setXattrAt } from "../sys/xattr.ts";
-import type { TarEntry, TarHandler } from "./tar.ts";
+import { travels, type TarEntry, type TarHandler } from "./tar.ts";
 import { printable } from "./tar-header.ts";
 import { baseOf, isDirectory, isWhiteout, join, name, parentOf, removeTree, Tree, type Directory, type Made } from "./tree.ts";
 import { cleanPath, OPAQUE_VALUE, OPAQUE_XATTR, whiteoutOf } from "./whiteout.ts";
@@ -243,15 +243,13 @@ export class LayerWriter implements TarHandler {
 
 const WRITEBACK_BYTES_LEAST = 128 * 1024;
 
-/** What an archive may set: not overlay's own marks (they would forge whiteouts and redirects), nor a host's labels. */
+/** What an archive may set: overlay's own marks would forge whiteouts and redirects. */
 function kept(entry: TarEntry): (readonly [string, Uint8Array])[] {
-  if (entry.xattrs.size === 0) return [];
-  return [...entry.xattrs].filter(([key]) =>
-    (key.startsWith("user.") && !key.startsWith("user.overlay.")) || key === "security.capability" || key.startsWith("system.posix_acl_"));
+  return entry.xattrs.size === 0 ? [] : [...entry.xattrs].filter(([key]) => travels(key));
 }
 
 /** File systems without user attributes or ACLs are common and the image works without them; lost capabilities are an error. */
-function setXattrTolerant(key: string, set: () => void): void {
+export function setXattrTolerant(key: string, set: () => void): void {
   try {
     set();
   } catch (error) {

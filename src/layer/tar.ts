@@ -27,6 +27,11 @@ export interface TarEntry {
   readonly xattrs: ReadonlyMap<string, Uint8Array>;
 }
 
+/** Extended attributes that mean the same elsewhere: not overlay's own marks, nor a host's labels. */
+export function travels(key: string): boolean {
+  return (key.startsWith("user.") && !key.startsWith("user.overlay.")) || key === "security.capability" || key.startsWith("system.posix_acl_");
+}
+
 export interface TarHandler {
   entry(entry: TarEntry): void;
   /** A part of the current file's data; the bytes are only lent. */

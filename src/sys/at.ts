@@ -219,10 +219,13 @@ export interface Status {
   readonly fileSystem: string;
   readonly modified: Time;
   readonly accessed: Time;
+  /** Something is mounted here (since Linux 5.8). */
+  readonly mountRoot: boolean;
 }
 
 export const S_IF = { MT: 0o170000, SOCK: 0o140000, LNK: 0o120000, REG: 0o100000, BLK: 0o60000, DIR: 0o40000, CHR: 0o20000, IFO: 0o10000 } as const;
 const STATX_BASIC_STATS = 0x7ff;
+const STATX_ATTR_MOUNT_ROOT = 0x2000n;
 const AT_EMPTY_PATH = 0x1000;
 
 /** statx(2) of a name, never through a link; null when it is not there. An empty path: the descriptor itself. */
@@ -242,10 +245,9 @@ export function statAt(directory: number, path: Path): Status | null {
     accessed: time(0x40), modified: time(0x70),
     deviceMajor: struct.readUInt32LE(0x80), deviceMinor: struct.readUInt32LE(0x84),
     fileSystem: `${struct.readUInt32LE(0x88)}:${struct.readUInt32LE(0x8c)}`,
+    mountRoot: (struct.readBigUInt64LE(8) & STATX_ATTR_MOUNT_ROOT) !== 0n,
   };
 }
-
-const STATX_ATTR_MOUNT_ROOT = 0x2000n;
 
 /** Whether something is mounted at the path (statx(2), since Linux 5.8). */
 export function isMountPoint(path: string): boolean {
