@@ -98,10 +98,19 @@ pub fn openPath(path: [:0]const u8, resolve: u64) Error!i32 {
     return openResolved(path, .{ .PATH = true, .CLOEXEC = true }, resolve);
 }
 
+/// The same with a directory as the root: no link and no `..` leads out of it.
+pub fn openPathIn(root: i32, path: [:0]const u8) Error!i32 {
+    return openAt2(root, path, .{ .PATH = true, .CLOEXEC = true }, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
 pub fn openResolved(path: [:0]const u8, flags: sys.O, resolve: u64) Error!i32 {
+    return openAt2(AT_FDCWD, path, flags, resolve);
+}
+
+fn openAt2(directory: i32, path: [:0]const u8, flags: sys.O, resolve: u64) Error!i32 {
     const how: OpenHow = .{ .flags = @as(u32, @bitCast(flags)), .resolve = resolve };
     while (true) {
-        const rc = sys.syscall4(.openat2, word(AT_FDCWD), @intFromPtr(path.ptr), @intFromPtr(&how), @sizeOf(OpenHow));
+        const rc = sys.syscall4(.openat2, word(directory), @intFromPtr(path.ptr), @intFromPtr(&how), @sizeOf(OpenHow));
         if (sys.errno(rc) == .AGAIN or sys.errno(rc) == .INTR) continue; // a rename raced with the resolution
         return checkFd(rc, "openat2", path);
     }

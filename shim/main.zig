@@ -3,6 +3,7 @@
 //!   mdk-shim run | exec     the launcher: carries out a plan (launch.zig), leaves the monitor behind
 //!   mdk-shim pump …         a client's side of a terminal or an attach (pump.zig)
 //!   mdk-shim netlink        a socket of another network namespace (netlink.zig)
+//!   mdk-shim root | hold …  a container's file system, for cp (view.zig)
 //!   docker-init -- CMD …    PID 1 of a container started with --init (init.zig)
 const std = @import("std");
 const init = @import("init.zig");
@@ -10,6 +11,7 @@ const launch = @import("launch.zig");
 const linux = @import("linux.zig");
 const netlink = @import("netlink.zig");
 const pump = @import("pump.zig");
+const view = @import("view.zig");
 
 /// Broken promises of the program end in one line instead of in undefined behaviour.
 pub const panic = std.debug.FullPanic(die);
@@ -32,6 +34,8 @@ pub fn main(process: std.process.Init.Minimal) u8 {
     if (std.mem.eql(u8, face, "run") or std.mem.eql(u8, face, "exec")) return launch.main(face);
     if (std.mem.eql(u8, face, "pump") and argv.len == 4) return pump.main(std.mem.span(argv[2]), std.mem.span(argv[3]));
     if (std.mem.eql(u8, face, "netlink")) return netlink.main();
+    if (std.mem.eql(u8, face, "root")) return view.root();
+    if (std.mem.eql(u8, face, "hold")) return view.hold(argv[2..]);
     die("not to be called by hand", null);
 }
 

@@ -1,17 +1,15 @@
 /** A container's file system as a tar stream: the running one's as it is seen inside, a stopped one's mounted for the moment. */
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import type { Container } from "../../store/containers.ts";
 import { storePaths } from "../../store/paths.ts";
-import { runPaths } from "../../store/paths.ts";
-import { readCondition } from "../../runtime/state.ts";
 import { MdkError } from "../../error.ts";
-import { openProcess, sendSignal } from "../../sys/pidfd.ts";
 import type { Context } from "../context.ts";
 import { withAtRest } from "../end/at-rest.ts";
 import { mountLayers } from "../../layer/overlay.ts";
 import { exportTree } from "../../layer/tar-tree.ts";
 import { rootLayers } from "../image/layers.ts";
 import { ensureUpper } from "../start/root.ts";
+import { viewRunning } from "./root-view.ts";
 
 type Write = (bytes: Uint8Array) => void;
 
@@ -23,24 +21,13 @@ export function exportContainer(context: Context, container: Container, write: W
 
 /** False when it does not run. */
 function exportRunning(context: Context, container: Container, write: Write): boolean {
-  const condition = readCondition(runPaths(context.runRoot).container(container.id));
-  if (condition.kind !== "running") return false;
-  const { pid, pidStart } = condition.state;
-  const init = openProcess(pid, pidStart);
-  if (init === null) return false;
-  let root: number | null = null;
+  const view = viewRunning(context, container);
+  if (view === null) return false;
   try {
-    root = openSync(`/proc/${pid}/root`, constants.O_RDONLY | constants.O_DIRECTORY);
-    // Still there: then the number was not another process's meanwhile.
-    if (!sendSignal(init, 0)) return false;
-    exportTree(root, write);
+    exportTree(view.root, write);
     return true;
-  } catch (error) {
-    if (root === null && (error as { code?: string }).code === "ENOENT") return false;
-    throw error;
   } finally {
-    if (root !== null) closeSync(root);
-    closeSync(init);
+    view.close();
   }
 }
 

@@ -12,15 +12,33 @@ import { readStatus } from "./status.ts";
 /** What came of it. */
 export type Rested<T> = { readonly kind: "done"; readonly value: T } | { readonly kind: "running" } | { readonly kind: "gone" };
 
-/** Brings the container to rest and does the work under its op lock; a running one, and one that is gone, are left to the caller. */
-export function withAtRest<T>(context: Context, id: string, work: (container: Container) => T): Rested<T> {
+/** A container at rest that is held so: nobody starts, ends or removes it before `release`. */
+export type Resting = { readonly kind: "resting"; readonly container: Container; release(): void } | { readonly kind: "running" } | { readonly kind: "gone" };
+
+/** Brings the container to rest and keeps its op lock; a running one, and one that is gone, are left to the caller. */
+export function takeAtRest(context: Context, id: string): Resting {
   const lock = takeOpLock(context, id, true)!;
+  let container: Container | null = null;
+  let resting = false;
   try {
-    const container = bringToRest(context, id);
+    container = bringToRest(context, id);
     if (container === null) return { kind: "gone" };
-    return container.phase === "started" ? { kind: "running" } : { kind: "done", value: work(container) };
+    if (container.phase === "started") return { kind: "running" };
+    resting = true;
+    return { kind: "resting", container, release: () => closeSync(lock) };
   } finally {
-    closeSync(lock);
+    if (!resting) closeSync(lock);
+  }
+}
+
+/** Does the work on a container at rest, under its op lock. */
+export function withAtRest<T>(context: Context, id: string, work: (container: Container) => T): Rested<T> {
+  const rested = takeAtRest(context, id);
+  if (rested.kind !== "resting") return rested;
+  try {
+    return { kind: "done", value: work(rested.container) };
+  } finally {
+    rested.release();
   }
 }
 

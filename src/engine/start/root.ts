@@ -114,9 +114,9 @@ const LINKS_MAX = 40; // MAXSYMLINKS of the kernel
 /**
  * The parts of the path without links that a path leads to, as the kernel walks it with the root as "/"; what is missing is
  * taken as it is written. Links of an image may dangle (/etc/resolv.conf of a system with systemd-resolved) and are still
- * where things are to be made. The root is nobody else's meanwhile.
+ * where things are to be made. Whoever else writes to the root may make it another path meanwhile: it is opened in the root again.
  */
-function followLinks(root: number, path: string): string[] {
+export function followLinks(root: number, path: string): string[] {
   const pending = path.split("/").reverse();
   const walked: string[] = [];
   let links = 0;
@@ -153,7 +153,8 @@ function readLink(root: number, path: string): string | null {
   }
 }
 
-function isThere(root: number, path: string): boolean {
+/** Whether a path of the root leads anywhere. */
+export function isThere(root: number, path: string): boolean {
   try {
     closeSync(openInRoot(root, path, O_PATH, 0, RESOLVE.NO_MAGICLINKS));
     return true;

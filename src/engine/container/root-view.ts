@@ -1,0 +1,134 @@
+/**
+ * A container's file system with everything that is mounted in it, as one root descriptor. Of a running one, what its mount namespace
+ * has; of one at rest, its overlay and its binds in a mount namespace of a shim. Nothing of it stands in the host's mount table,
+ * and with this process it is gone.
+ */
+import { closeSync, existsSync, statSync } from "node:fs";
+import { MdkError } from "../../error.ts";
+import { mountLayers } from "../../layer/overlay.ts";
+import { readCondition } from "../../runtime/state.ts";
+import { holdMounts, openContainerRoot, type HeldMount } from "../../runtime/view.ts";
+import { planMounts } from "../../spec/mounts.ts";
+import type { Mount } from "../../spec/types.ts";
+import type { Container } from "../../store/containers.ts";
+import { runPaths, storePaths } from "../../store/paths.ts";
+import { openProcess } from "../../sys/pidfd.ts";
+import type { Context } from "../context.ts";
+import { takeAtRest } from "../end/at-rest.ts";
+import { rootLayers } from "../image/layers.ts";
+import { ensureSource, openBind } from "../start/binds.ts";
+import { ensureMountPoint, ensureUpper, isThere, mountRoot } from "../start/root.ts";
+
+/** To be closed by who asked for it, once. */
+export interface RootView {
+  /** Descriptor of the container's "/". */
+  readonly root: number;
+  readonly running: boolean;
+  close(): void;
+}
+
+/**
+ * `write`: of a container at rest, the op lock is held until it is closed, which must be soon; who only reads holds none, and sees it if the
+ * container is started meanwhile. Throws MdkError "no-such-container" when it is gone.
+ */
+export function openRootView(context: Context, container: Container, access: "read" | "write"): RootView {
+  // Whoever starts it holds the op lock: what was not running yet may be, once the lock is ours; and what runs may end.
+  for (;;) {
+    const view = viewRunning(context, container) ?? viewAtRest(context, container, access);
+    if (view !== null) return view;
+    Bun.sleepSync(1);
+  }
+}
+
+/** Null when it does not run. */
+export function viewRunning(context: Context, container: Container): RootView | null {
+  const condition = readCondition(runPaths(context.runRoot).container(container.id));
+  if (condition.kind !== "running") return null;
+  const init = openProcess(condition.state.pid, condition.state.pidStart);
+  if (init === null) return null;
+  try {
+    const root = openContainerRoot(context.runRoot, init);
+    return root === null ? null : { root, running: true, close: () => closeSync(root) };
+  } finally {
+    closeSync(init);
+  }
+}
+
+/** Null for one that runs. */
+function viewAtRest(context: Context, { id }: Container, access: "read" | "write"): RootView | null {
+  const rested = takeAtRest(context, id);
+  if (rested.kind === "running") return null;
+  if (rested.kind === "gone") throw new MdkError("not-found", "no-such-container", `No such container: ${id}`);
+  let kept = false;
+  try {
+    const view = mountView(context, rested.container, access);
+    kept = access === "write";
+    if (!kept) return view;
+    const close = (): void => {
+      try {
+        view.close();
+      } finally {
+        rested.release();
+      }
+    };
+    return { ...view, close };
+  } finally {
+    if (!kept) rested.release();
+  }
+}
+
+function mountView(context: Context, container: Container, access: "read" | "write"): RootView {
+  const directory = storePaths(context.root).container(container.id);
+  const layers = rootLayers(context, container.image);
+  const binds = bindsOf(container, directory);
+  if (access === "read") {
+    ensureUpper(`${directory}/upper`, layers[0]);
+    const view = attach(context, mountLayers([`${directory}/upper`, ...layers], directory), binds, true);
+    if (view !== null) return view;
+    // Something is to be mounted where nothing is: a start would make the place, too.
+    closeSync(writableRoot(directory, layers, binds));
+    return attach(context, mountLayers([`${directory}/upper`, ...layers], directory), binds, false) as RootView;
+  }
+  for (const { source } of binds) ensureSource(source);
+  return attach(context, writableRoot(directory, layers, binds), binds, false) as RootView;
+}
+
+/** Volatile: what is copied is as safe as other files that nobody has synced; else the end of it would wait for everything unwritten on this disk (kernel-traps 22). */
+function writableRoot(directory: string, layers: readonly string[], binds: readonly Mount[]): number {
+  const root = mountRoot({ directory, layers, volatile: true });
+  try {
+    for (const { source, destination } of binds) ensureMountPoint(root, destination, statSync(source).isDirectory() ? "directory" : "file");
+    return root;
+  } catch (error) {
+    closeSync(root);
+    throw error;
+  }
+}
+
+/** What is mounted in a container from the host, parents first. The engine's own files are there once it was started; a source that is gone shows nothing. */
+function bindsOf(container: Container, directory: string): Mount[] {
+  const files = { hosts: `${directory}/hosts`, hostname: `${directory}/hostname`, resolvConf: `${directory}/resolv.conf` };
+  return planMounts({ user: container.mounts, files, init: null, privileged: false, readonlyRoot: container.host.ReadonlyRootfs, shmSize: 0 })
+    .filter(({ type, source }) => type === "bind" && existsSync(source));
+}
+
+/** Takes the root over. With `probing`: null where a place is missing (those below another mount are not looked for). */
+function attach(context: Context, root: number, binds: readonly Mount[], probing: boolean): RootView | null {
+  const mounts: HeldMount[] = [];
+  let release = (): void => {};
+  let given = false;
+  try {
+    if (probing && binds.some(({ destination }) => !isThere(root, destination) && !binds.some((other) => destination.startsWith(`${other.destination}/`)))) return null;
+    for (const bind of binds) mounts.push({ place: bind.destination, fd: openBind(bind).fd });
+    release = holdMounts(context.runRoot, root, mounts);
+    given = true;
+  } finally {
+    for (const { fd } of mounts) closeSync(fd);
+    if (!given) closeSync(root);
+  }
+  const close = (): void => {
+    release();
+    closeSync(root);
+  };
+  return { root, running: false, close };
+}
