@@ -2,7 +2,10 @@
 import type { Entry, Group } from "./grammar/tree.ts";
 
 const attach: Entry = { summary: "Attach local standard input, output, and error streams to a running container", load: () => import("./container/attach.ts") };
+const commit: Entry = { summary: "Create a new image from a container's changes", load: () => import("./container/commit.ts") };
+const cp: Entry = { summary: "Copy files/folders between a container and the local filesystem", load: () => import("./container/cp.ts") };
 const create: Entry = { summary: "Create a new container", load: () => import("./container/create.ts") };
+const diff: Entry = { summary: "Inspect changes to files or directories on a container's filesystem", load: () => import("./container/diff.ts") };
 const exec: Entry = { summary: "Execute a command in a running container", load: () => import("./container/exec.ts") };
 const exportContainer: Entry = { summary: "Export a container's filesystem as a tar archive", load: () => import("./container/export.ts") };
 const images: Entry = { summary: "List images", load: () => import("./image/images.ts") };
@@ -40,7 +43,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   version: { summary: "Show the mdk version information", load: () => import("./system/version.ts") },
   info: { summary: "Display system-wide information", load: () => import("./system/info.ts") },
   doctor: { summary: "Show what this host has for containers, and what is missing", load: () => import("./system/doctor.ts") },
-  attach, create, events, export: exportContainer, inspect, kill, logs, pause, port, rename, restart, rm, rmi, start, stats, stop, top, unpause, update, wait,
+  attach, commit, cp, create, diff, events, export: exportContainer, inspect, kill, logs, pause, port, rename, restart, rm, rmi, start, stats, stop, top, unpause, update, wait,
   clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./system/clean.ts") },
   completion: { summary: "Generate the autocompletion script for the specified shell", load: async () => ({ command: (await import("./system/completion.ts")).completionCommand({ commands: COMMANDS, groups: GROUPS }) }) },
 };
@@ -48,7 +51,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
 export const GROUPS: Readonly<Record<string, Group>> = {
   container: {
     summary: "Manage containers",
-    commands: { attach, create, exec, export: exportContainer, inspect: containerInspect, kill, logs, ls: ps, list: ps, pause, port, prune, ps, rename, restart, rm, remove: rm, run, start, stats, stop, top, unpause, update, wait, cleanup, unhealthy },
+    commands: { attach, commit, cp, create, diff, exec, export: exportContainer, inspect: containerInspect, kill, logs, ls: ps, list: ps, pause, port, prune, ps, rename, restart, rm, remove: rm, run, start, stats, stop, top, unpause, update, wait, cleanup, unhealthy },
   },
   image: { summary: "Manage images", commands: { inspect: imageInspect, ls: images, list: images, pull, rm: rmi, remove: rmi } },
   system: { summary: "Manage mdk", commands: { boot, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install } },
@@ -60,11 +63,11 @@ export const GROUPS: Readonly<Record<string, Group>> = {
  */
 export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
-    "build", "builder", "buildx", "checkpoint", "commit", "compose", "cp", "diff", "history", "import", "load",
+    "build", "builder", "buildx", "checkpoint", "compose", "history", "import", "load",
     "login", "logout", "manifest", "network", "push", "save", "search",
     "tag", "volume",
   ],
-  container: ["commit", "cp", "diff"],
+  container: [],
   image: ["build", "history", "import", "load", "prune", "push", "save", "tag"],
   system: ["df", "dial-stdio", "prune"],
 };

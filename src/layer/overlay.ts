@@ -32,6 +32,9 @@ export function mountOverlay(overlay: Overlay): number {
   return mount(overlay.lower, 0, (context) => {
     fsconfig(context, "upperdir", escape(overlay.upper));
     fsconfig(context, "workdir", escape(overlay.work));
+    // The host may have them on: an upper is to be whole by itself, since a layer may be made of it (overlayfs.rst, redirect_dir, metacopy).
+    fsconfig(context, "redirect_dir", "off");
+    fsconfig(context, "metacopy", "off");
     if (overlay.volatile === true) fsconfig(context, "volatile", null);
   });
 }

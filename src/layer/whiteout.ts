@@ -2,10 +2,10 @@
 import { MdkError } from "../error.ts";
 import { printable } from "./tar-header.ts";
 
-const WHITEOUT = ".wh.";
+export const WHITEOUT = ".wh.";
 /** AUFS kept its own files under this prefix in the root; only the opaque marker means something to an image. */
 const META = ".wh..wh.";
-const OPAQUE = ".wh..wh..opq";
+export const OPAQUE = ".wh..wh..opq";
 /** NAME_MAX of the kernel. */
 const COMPONENT_BYTES_MAX = 255;
 

@@ -3,7 +3,7 @@ import { MdkError } from "../error.ts";
 import type { Digest } from "../image/digest.ts";
 import { familiarName, familiarRepository, parseReference, repositoryOf, withDefaultTag, type Reference } from "../image/reference.ts";
 import { isForeignKeyViolation, transaction, type Database } from "./database.ts";
-import { noteImage } from "./events.ts";
+import { noteContainer, noteImage } from "./events.ts";
 
 export interface ImageRow {
   /** "sha256:…" */
@@ -19,15 +19,19 @@ export interface ImageRow {
   readonly pulled: string;
 }
 
+/** Where an image comes from. `digest`: of what its name was resolved to, an index or a manifest. */
+type ImageOrigin =
+  | { readonly kind: "pulled"; readonly digest: string; readonly manifest: string }
+  | { readonly kind: "committed"; readonly container: string; readonly comment: string };
+
 export interface NewImage extends ImageRow {
   /** Bottom first. */
   readonly layers: readonly string[];
-  readonly repository: string;
+  /** Null: it has no name. */
+  readonly repository: string | null;
   /** Null: pulled by digest, no tag moves. */
   readonly tag: string | null;
-  /** Of what the name was resolved to: an index or a manifest. */
-  readonly digest: string;
-  readonly manifest: string;
+  readonly origin: ImageOrigin;
 }
 
 /** A repository and a tag or digest. */
@@ -53,6 +57,7 @@ export function addImage(database: Database, image: NewImage): boolean {
         database.run("INSERT INTO image_layers (image_id, position, layer_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [image.id, position, layer]);
       }
       nameImage(database, image);
+      if (image.origin.kind === "committed") noteCommit(database, image, image.origin);
     });
     return true;
   } catch (error) {
@@ -61,19 +66,25 @@ export function addImage(database: Database, image: NewImage): boolean {
   }
 }
 
-function nameImage(database: Database, image: NewImage): void {
-  if (image.tag !== null) {
+function nameImage(database: Database, { id, repository, tag, origin }: NewImage): void {
+  if (repository === null) return;
+  if (tag !== null) {
     database.run(
       "INSERT INTO image_tags (repository, tag, image_id) VALUES (?, ?, ?) ON CONFLICT (repository, tag) DO UPDATE SET image_id = excluded.image_id",
-      [image.repository, image.tag, image.id],
+      [repository, tag, id],
     );
   }
-  database.run(
-    "INSERT INTO image_digests (repository, digest, manifest, image_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-    [image.repository, image.digest, image.manifest, image.id],
-  );
-  const repository = familiarRepository(image.repository);
-  noteImage(database, image.tag === null ? `${repository}@${image.digest}` : `${repository}:${image.tag}`, "pull", { name: repository });
+  if (origin.kind === "committed") {
+    if (tag !== null) noteImage(database, id, "tag", { name: `${familiarRepository(repository)}:${tag}` });
+    return;
+  }
+  database.run("INSERT INTO image_digests (repository, digest, manifest, image_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", [repository, origin.digest, origin.manifest, id]);
+  const familiar = familiarRepository(repository);
+  noteImage(database, tag === null ? `${familiar}@${origin.digest}` : `${familiar}:${tag}`, "pull", { name: familiar });
+}
+
+function noteCommit(database: Database, { id, repository, tag }: NewImage, { container, comment }: Extract<ImageOrigin, { readonly kind: "committed" }>): void {
+  noteContainer(database, container, "commit", { comment, imageID: id, imageRef: repository === null ? "" : `${repository}:${tag}` });
 }
 
 const COLUMNS = "id, created, architecture, os, variant, size, pulled";

@@ -49,7 +49,7 @@ function chainKey(chainId: Digest): string {
 
 export interface FinishedLayer {
   readonly diffId: Digest;
-  /** Verified: what it inflates to has the diff id. */
+  /** Verified: what it inflates to has the diff id. Of a layer that was made here, the diff id: its blob is the archive that packLayer makes of it again. */
   readonly blob: Digest;
   /** It depends on the layers below it: null where it does not. */
   readonly chainId: Digest | null;
@@ -74,9 +74,12 @@ export function draftsOf(paths: StorePaths, key: string): string[] {
   return readdirSync(paths.temporary).filter((name) => name.startsWith(`${key}-`)).map((name) => join(paths.temporary, name));
 }
 
-/** Starts a layer, or returns null while somebody else makes it. What a killed maker left is removed. */
-export function draftLayer(paths: StorePaths, database: Database, chainId: Digest): LayerDraft | null {
-  const key = hexOf(chainId).slice(0, 32);
+/**
+ * Starts a layer, or returns null while somebody else makes it. What a killed maker left is removed. A null chain id: it is not known
+ * before the layer is made, and nobody else makes it.
+ */
+export function draftLayer(paths: StorePaths, database: Database, chainId: Digest | null): LayerDraft | null {
+  const key = chainId === null ? randomHex(16) : hexOf(chainId).slice(0, 32);
   const lockPath = join(paths.temporary, `${key}.lock`);
   const directory = join(paths.temporary, `${key}-${randomHex(4)}`);
   const lock = tryLockFile(lockPath);

@@ -12,7 +12,7 @@ export function imageJson({ image, config, tags, digests, layers }: InspectedIma
   return {
     Id: image.id, RepoTags: tags.map(({ repository, tag }) => `${familiarRepository(repository)}:${tag}`),
     RepoDigests: digests.map(({ repository, digest }) => `${familiarRepository(repository)}@${digest}`),
-    Parent: "", Comment: text(document.comment), Created: image.created === "" ? NEVER : image.created,
+    Parent: "", Comment: text(document.comment) || lastComment(document.history), Created: image.created === "" ? NEVER : image.created,
     Container: text(document.container), DockerVersion: text(document.docker_version), Author: config.author,
     Config: configOf(config.config), Architecture: image.architecture, ...(image.variant === "" ? {} : { Variant: image.variant }), Os: image.os,
     ...(typeof document["os.version"] === "string" ? { OsVersion: document["os.version"] } : {}),
@@ -35,6 +35,12 @@ function configOf(config: ContainerDefaults): Record<string, unknown> {
     OnBuild: config.OnBuild, Labels: Object.keys(config.Labels).length === 0 ? null : config.Labels,
     ...(config.StopSignal === "" ? {} : { StopSignal: config.StopSignal }), ...(config.Shell === null ? {} : { Shell: config.Shell }),
   };
+}
+
+/** A committed image has it in its history only. */
+function lastComment(history: unknown): string {
+  const last: unknown = Array.isArray(history) ? history.at(-1) : null;
+  return typeof last === "object" && last !== null ? text((last as { comment?: unknown }).comment) : "";
 }
 
 function text(value: unknown): string {

@@ -152,7 +152,7 @@ async function pullFrom(job: Job): Promise<Pulled> {
     const manifestDigest = writeBlob(paths, fetched.bytes);
     const layers = await pullLayers({ ...job, descriptors: manifest.layers, diffIds: config.diffIds });
     const size = layers.reduce((sum, layer) => sum + layer.size, 0);
-    const image = row(job, { id, config, layers: layers.map((layer) => layer.id), size, digest: top.digest, manifest: manifestDigest });
+    const image = row(job, { id, config, layers: layers.map((layer) => layer.id), size, origin: { kind: "pulled", digest: top.digest, manifest: manifestDigest } });
     // Another index or manifest of the same image is nothing new to who runs it.
     if (addImage(database, image)) return { ...result, id, upToDate: before?.id === id };
     if (attempt === TRIES) throw new MdkError("conflict", "pull-raced", `the layers of ${familiarName(reference)} were removed while it was pulled`);
@@ -161,7 +161,7 @@ async function pullFrom(job: Job): Promise<Pulled> {
 
 function row(
   { context, reference }: Job,
-  image: Pick<NewImage, "id" | "layers" | "size" | "digest" | "manifest"> & { readonly config: ImageConfig },
+  image: Pick<NewImage, "id" | "layers" | "size" | "origin"> & { readonly config: ImageConfig },
 ): NewImage {
   const { config, ...rest } = image;
   const { created, architecture, os, variant } = config;
