@@ -6,6 +6,8 @@ import { join } from "node:path";
 const SCRIPT = "test/helpers/dockerd.sh";
 
 export interface Dockerd {
+  /** DOCKER_HOST's value. */
+  readonly host: string;
   /** Runs docker's client; never throws for a status of the client. */
   readonly docker: (args: readonly string[], stdin?: string) => { readonly status: number; readonly stdout: string; readonly stderr: string };
   readonly stop: () => void;
@@ -18,6 +20,7 @@ export function startDockerd(): Dockerd {
   if (started.exitCode !== 0) throw new Error(`dockerd: ${started.stderr.toString()}`);
   const env = { ...process.env, DOCKER_HOST: started.stdout.toString().trim() };
   return {
+    host: env.DOCKER_HOST,
     docker(args, stdin) {
       const { exitCode, stdout, stderr } = Bun.spawnSync(["/usr/bin/docker", ...args], { env, stdin: stdin === undefined ? "ignore" : Buffer.from(stdin) });
       return { status: exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
