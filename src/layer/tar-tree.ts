@@ -6,7 +6,7 @@ import { SysError } from "../sys/ffi.ts";
 import { xattrsAt } from "../sys/xattr.ts";
 import { TarWriter } from "./tar-write.ts";
 import { travels, type EntryType, type TarEntry, type TarHandler } from "./tar.ts";
-import { name as cname } from "./tree.ts";
+import { isWhiteout, name as cname } from "./tree.ts";
 import { openFile, walkTree, type Enter, type Visit } from "./walk.ts";
 
 const CHUNK = 1 << 20;
@@ -70,14 +70,16 @@ class EntryReader {
     const type = TYPES[status.mode & S_IF.MT];
     if (type === undefined) return;
     const identity = `${status.fileSystem}/${status.inode}`;
-    const first = type !== "directory" && status.links > 1 ? this.#first.get(identity) : undefined;
+    // Overlay's whiteouts are names of one inode (fs/overlayfs/dir.c, ovl_whiteout), and each says something of its own.
+    const several = type !== "directory" && status.links > 1 && !isWhiteout(status);
+    const first = several ? this.#first.get(identity) : undefined;
     if (first !== undefined) return this.#handler.entry({ ...common(name, status), type: "link", linkName: first });
     const xattrs = new Map([...xattrsAt(parent, base.length === 1 ? "" : base)].filter(([key]) => this.#options.xattrs(key)));
     const entry: TarEntry = { ...common(name, status), type, xattrs };
     if (type === "file") this.#file(parent, base, entry, status.size);
     else if (type === "symlink") this.#handler.entry({ ...entry, linkName: readlinkAt(parent, base).toString("latin1") });
     else this.#handler.entry({ ...entry, deviceMajor: status.deviceMajor, deviceMinor: status.deviceMinor });
-    if (status.links > 1) this.#first.set(identity, name);
+    if (several) this.#first.set(identity, name);
   }
 
   #file(parent: number, base: Buffer, entry: TarEntry, size: number): void {

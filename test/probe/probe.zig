@@ -7,6 +7,7 @@
 //!                                         then that of each call given; negative: -errno; null: it never returned.
 //!                                         For containers: some calls take no argument and act (vhangup, sync)
 //!   probe hog BYTES                       touches that much memory, then says so
+//!   probe swap A B                        exchanges two names for ever (renameat2), as fast as it can
 //!   probe fds                             exits with the number of open descriptors
 const std = @import("std");
 const builtin = @import("builtin");
@@ -37,6 +38,8 @@ pub fn main(init: std.process.Init.Minimal) u8 {
         syscalls(args[2..]) catch return 124;
     } else if (std.mem.eql(u8, mode, "hog") and args.len == 3) {
         hog(parse(std.mem.span(args[2]))) catch return 124;
+    } else if (std.mem.eql(u8, mode, "swap") and args.len == 4) {
+        while (true) _ = linux.syscall5(.renameat2, @as(usize, @bitCast(@as(isize, -100))), @intFromPtr(args[2]), @as(usize, @bitCast(@as(isize, -100))), @intFromPtr(args[3]), 2);
     } else if (std.mem.eql(u8, mode, "fds")) {
         return descriptors(false) catch 124;
     } else return usage();
@@ -50,7 +53,7 @@ pub fn main(init: std.process.Init.Minimal) u8 {
 }
 
 fn usage() u8 {
-    const text = "usage: probe state|syscalls|hog|fds …\n";
+    const text = "usage: probe state|syscalls|hog|swap|fds …\n";
     _ = linux.write(2, text, text.len);
     return 2;
 }
