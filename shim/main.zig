@@ -4,9 +4,11 @@
 //!   mdk-shim pump …         a client's side of a terminal or an attach (pump.zig)
 //!   mdk-shim netlink        a socket of another network namespace (netlink.zig)
 //!   mdk-shim root | hold …  a container's file system, for cp (view.zig)
+//!   mdk-shim last TEXT      what a killed command left undone (last.zig)
 //!   docker-init -- CMD …    PID 1 of a container started with --init (init.zig)
 const std = @import("std");
 const init = @import("init.zig");
+const last = @import("last.zig");
 const launch = @import("launch.zig");
 const linux = @import("linux.zig");
 const netlink = @import("netlink.zig");
@@ -34,6 +36,7 @@ pub fn main(process: std.process.Init.Minimal) u8 {
     if (std.mem.eql(u8, face, "run") or std.mem.eql(u8, face, "exec")) return launch.main(face);
     if (std.mem.eql(u8, face, "pump") and argv.len == 4) return pump.main(std.mem.span(argv[2]), std.mem.span(argv[3]));
     if (std.mem.eql(u8, face, "netlink")) return netlink.main();
+    if (std.mem.eql(u8, face, "last") and argv.len == 3) return last.main(std.mem.span(argv[2]));
     if (std.mem.eql(u8, face, "root")) return view.root();
     if (std.mem.eql(u8, face, "hold")) return view.hold(argv[2..]);
     die("not to be called by hand", null);

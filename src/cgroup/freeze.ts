@@ -40,7 +40,15 @@ export function isFrozen(cgroups: Cgroups, path: string): boolean {
   }
 }
 
+/** The file of a group and the text in it that thaws: for who does it when nobody else can any more. */
+export function thawing(cgroups: Cgroups, path: string): { readonly file: string; readonly text: string } {
+  return freezerOf(cgroups, path);
+}
+
 interface Freezer {
+  readonly file: string;
+  /** What thaws. */
+  readonly text: string;
   write(frozen: boolean): void;
   isFrozen(): boolean;
 }
@@ -50,6 +58,7 @@ function freezerOf(cgroups: Cgroups, path: string): Freezer {
   if (first !== null) {
     const file = `${first.mountpoint}/${path}/freezer.state`;
     return {
+      file, text: "THAWED",
       write: (frozen) => writeFileSync(file, frozen ? "FROZEN" : "THAWED", { flag: "r+" }),
       isFrozen: () => readFileSync(file, "latin1").trim() === "FROZEN",
     };
@@ -58,6 +67,7 @@ function freezerOf(cgroups: Cgroups, path: string): Freezer {
   if (unified === null) throw new MdkError("unsupported", "freezer-missing", "no cgroup hierarchy has the freezer", { hint: "mount cgroup2 on /sys/fs/cgroup" });
   const directory = `${unified.mountpoint}/${path}`;
   return {
+    file: `${directory}/cgroup.freeze`, text: "0",
     write: (frozen) => writeFileSync(`${directory}/cgroup.freeze`, frozen ? "1" : "0", { flag: "r+" }),
     isFrozen: () => readFileSync(`${directory}/cgroup.events`, "latin1").includes("frozen 1"),
   };

@@ -1,17 +1,19 @@
 /** `docker commit`: what a container has changed becomes a layer, on the image that it was made of. */
-import { packLayer } from "../../layer/pack.ts";
-import { freezeGroup, isFrozen, thawGroup } from "../../cgroup/freeze.ts";
+import { closeSync } from "node:fs";
+import { freezeGroup, isFrozen, thawGroup, thawing } from "../../cgroup/freeze.ts";
 import { MdkError } from "../../error.ts";
 import { parseConfig, type ContainerDefaults, type ImageConfig } from "../../image/config.ts";
 import type { Digest } from "../../image/digest.ts";
 import { parseReference, repositoryOf, withDefaultTag } from "../../image/reference.ts";
 import { LayerWriter } from "../../layer/apply.ts";
+import { packLayer } from "../../layer/pack.ts";
 import { TarReader } from "../../layer/tar.ts";
 import { finishLayer } from "../../layer/unpack.ts";
+import { leaveLast } from "../../runtime/last.ts";
 import { readCondition } from "../../runtime/state.ts";
 import { applyChanges } from "../../spec/changes.ts";
 import { readBlob, writeBlob } from "../../store/blobs.ts";
-import type { Container } from "../../store/containers.ts";
+import { readContainer, type Container } from "../../store/containers.ts";
 import { checkpoint } from "../../store/database.ts";
 import { addImage, layersOf, type NewImage } from "../../store/images.ts";
 import { draftLayer, findLayer, type LayerDraft, type LayerRow } from "../../store/layers.ts";
@@ -21,6 +23,7 @@ import { O_DIRECTORY, O_NOFOLLOW, openAt } from "../../sys/at.ts";
 import { AT_FDCWD } from "../../sys/mount.ts";
 import type { Context } from "../context.ts";
 import { takeAtRest } from "../end/at-rest.ts";
+import { takeOpLock } from "../end/settle.ts";
 import { withUpper } from "./diff.ts";
 
 export interface CommitRequest {
@@ -111,14 +114,33 @@ function standingStill<T>(context: Context, container: Container, pause: boolean
   }
 }
 
-function frozen<T>(context: Context, { cgroup }: Container, pause: boolean, work: () => T): T {
+/** A container that is paused already stays so, and one that is paused meanwhile, too. */
+function frozen<T>(context: Context, container: Container, pause: boolean, work: () => T): T {
+  const { id, cgroup } = container;
   const cgroups = context.cgroups();
   if (!pause || isFrozen(cgroups, cgroup)) return work();
-  freezeGroup(cgroups, cgroup);
+  const { file, text } = thawing(cgroups, cgroup);
+  const done = leaveLast(context.runRoot, file, text);
   try {
+    freezeGroup(cgroups, cgroup);
     return work();
   } finally {
-    thawGroup(cgroups, cgroup);
+    thawUnpaused(context, id, cgroup);
+    done();
+  }
+}
+
+function thawUnpaused(context: Context, id: string, cgroup: string): void {
+  if (readContainer(context.database(), id) === null) return;
+  // Who pauses it holds the lock from the freezing to the row. Somebody else's long work on it keeps nobody frozen.
+  const lock = takeOpLock(context, id, false);
+  try {
+    if (readContainer(context.database(), id)?.paused !== true) thawGroup(context.cgroups(), cgroup);
+  } catch (error) {
+    // It has ended meanwhile, and its group is gone.
+    if ((error as { code?: string }).code !== "ENOENT") throw error;
+  } finally {
+    if (lock !== null) closeSync(lock);
   }
 }
 

@@ -119,7 +119,13 @@ function attach(context: Context, root: number, binds: readonly Mount[], probing
   let given = false;
   try {
     if (probing && binds.some(({ destination }) => !isThere(root, destination) && !binds.some((other) => destination.startsWith(`${other.destination}/`)))) return null;
-    for (const bind of binds) mounts.push({ place: bind.destination, fd: openBind(bind).fd });
+    for (const bind of binds) {
+      const { fd, kind } = openBind(bind);
+      const above = mounts.findLast(({ place }) => bind.destination.startsWith(`${place}/`));
+      mounts.push({ place: bind.destination, fd });
+      // As a start makes it: in what is mounted there.
+      if (above !== undefined) ensureMountPoint(above.fd, bind.destination.slice(above.place.length), kind);
+    }
     release = holdMounts(context.runRoot, root, mounts);
     given = true;
   } finally {
