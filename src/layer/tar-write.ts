@@ -6,9 +6,13 @@ const TYPES: Readonly<Record<EntryType, string>> = {
   file: "0", link: "1", symlink: "2", character: "3", block: "4", directory: "5", fifo: "6",
 };
 
-/** Entries in, the bytes of an archive out; they are only lent. */
+const CHUNK = 1 << 18;
+
+/** Entries in, the bytes of an archive out, in large pieces; they are only lent. */
 export class TarWriter implements TarHandler {
   readonly #write: (bytes: Uint8Array) => void;
+  readonly #chunk = Buffer.alloc(CHUNK);
+  #filled = 0;
   #size = 0;
 
   constructor(write: (bytes: Uint8Array) => void) {
@@ -17,20 +21,33 @@ export class TarWriter implements TarHandler {
 
   entry(entry: TarEntry): void {
     this.#size = entry.size;
-    this.#write(encodeHeader(entry));
+    this.#put(encodeHeader(entry));
   }
 
   data(chunk: Uint8Array): void {
-    this.#write(chunk);
+    this.#put(chunk);
   }
 
   close(): void {
-    this.#write(padding(this.#size));
+    this.#put(padding(this.#size));
   }
 
   /** After the last entry. */
   end(): void {
-    this.#write(Buffer.alloc(2 * BLOCK));
+    this.#put(Buffer.alloc(2 * BLOCK));
+    this.#flush();
+  }
+
+  #put(bytes: Uint8Array): void {
+    if (this.#filled + bytes.length > CHUNK) this.#flush();
+    if (bytes.length > CHUNK) return this.#write(bytes);
+    this.#chunk.set(bytes, this.#filled);
+    this.#filled += bytes.length;
+  }
+
+  #flush(): void {
+    if (this.#filled > 0) this.#write(this.#chunk.subarray(0, this.#filled));
+    this.#filled = 0;
   }
 }
 
