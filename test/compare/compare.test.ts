@@ -28,7 +28,7 @@ beforeAll(async () => {
   const archive = `${world.folder}/busybox.tar`;
   const copied = Bun.spawnSync(["skopeo", "copy", "--quiet", `oci:${imageLayout("busybox")}:latest`, `docker-archive:${archive}:${world.image("busybox")}:latest`]);
   if (copied.exitCode !== 0) throw new Error(copied.stderr.toString());
-  const loaded = peer.docker(["load", "-q", "-i", archive]);
+  const loaded = peer.call(["load", "-q", "-i", archive]);
   if (loaded.status !== 0) throw new Error(loaded.stderr);
 });
 afterAll(() => {
@@ -60,13 +60,13 @@ for (const [name, lines] of Object.entries(GROUPS)) {
       const stale: unknown[] = [];
       for (const line of lines) {
         const args = line.args.map((word) => word.replaceAll("IMAGE", image));
-        const theirs = plain(peer.docker(args, line.stdin), image);
+        const theirs = plain(peer.call(args, line.stdin), image);
         const ours = plain(world.mdk(args, line.stdin === undefined ? {} : { stdin: line.stdin }), image);
         const equal = line.only === "status" ? theirs.status === ours.status : Bun.deepEquals(theirs, ours);
         if (!equal && line.differs === undefined) different.push({ line: line.args.join(" "), theirs, ours });
         if (equal && line.differs !== undefined) stale.push(line.args.join(" "));
       }
-      peer.docker(["rm", "-f", ...peer.docker(["ps", "-aq"]).stdout.split("\n").filter((id) => id !== "")]);
+      peer.call(["rm", "-f", ...peer.call(["ps", "-aq"]).stdout.split("\n").filter((id) => id !== "")]);
       world.removeAll();
       expect({ different, stale }).toEqual({ different: [], stale: [] });
     }, 300_000);

@@ -5,11 +5,19 @@ import { join } from "node:path";
 
 const SCRIPT = "test/helpers/dockerd.sh";
 
+interface Called {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 export interface Dockerd {
   /** DOCKER_HOST's value. */
   readonly host: string;
   /** Runs docker's client; never throws for a status of the client. */
-  readonly docker: (args: readonly string[], stdin?: string) => { readonly status: number; readonly stdout: string; readonly stderr: string };
+  readonly docker: (...args: readonly string[]) => Called;
+  /** The same with something on its standard input. */
+  readonly call: (args: readonly string[], stdin?: string) => Called;
   readonly stop: () => void;
 }
 
@@ -19,12 +27,13 @@ export function startDockerd(): Dockerd {
   const started = Bun.spawnSync(["sh", SCRIPT, "start", folder]);
   if (started.exitCode !== 0) throw new Error(`dockerd: ${started.stderr.toString()}`);
   const env = { ...process.env, DOCKER_HOST: started.stdout.toString().trim() };
+  const call: Dockerd["call"] = (args, stdin) => {
+    const { exitCode, stdout, stderr } = Bun.spawnSync(["/usr/bin/docker", ...args], { env, stdin: stdin === undefined ? "ignore" : Buffer.from(stdin) });
+    return { status: exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
+  };
   return {
     host: env.DOCKER_HOST,
-    docker(args, stdin) {
-      const { exitCode, stdout, stderr } = Bun.spawnSync(["/usr/bin/docker", ...args], { env, stdin: stdin === undefined ? "ignore" : Buffer.from(stdin) });
-      return { status: exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
-    },
+    docker: (...args) => call(args), call,
     stop() {
       Bun.spawnSync(["sh", SCRIPT, "stop", folder]);
       rmSync(folder, { recursive: true, force: true });

@@ -24,7 +24,7 @@ beforeAll(async () => {
   peer = startDockerd();
   const archive = join(world.folder, "busybox.tar");
   run("skopeo", "copy", "--quiet", `oci:${imageLayout("busybox")}:latest`, `docker-archive:${archive}:busybox:latest`);
-  const loaded = peer.docker(["load", "-q", "-i", archive]);
+  const loaded = peer.call(["load", "-q", "-i", archive]);
   if (loaded.status !== 0) throw new Error(loaded.stderr);
 });
 afterAll(() => {
@@ -59,7 +59,7 @@ describe("the program sees what the flag says", () => {
 
   dockerTest("and what Docker's shows", () => {
     for (const [flags, script, seen] of SEEN) {
-      const { stdout, stderr } = peer!.docker(["run", "--rm", "--network", "none", ...flags, "busybox:latest", "sh", "-c", script]);
+      const { stdout, stderr } = peer!.call(["run", "--rm", "--network", "none", ...flags, "busybox:latest", "sh", "-c", script]);
       expect([flags, stdout.trim() || stderr]).toEqual([flags, seen]);
     }
   });

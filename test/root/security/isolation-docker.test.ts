@@ -24,7 +24,7 @@ beforeAll(async () => {
   peer = startDockerd();
   const archive = join(stage.folder, "busybox.tar");
   run("skopeo", "copy", "--quiet", `oci:${imageLayout("busybox")}:latest`, `docker-archive:${archive}:busybox:latest`);
-  const loaded = peer.docker(["load", "-q", "-i", archive]);
+  const loaded = peer.call(["load", "-q", "-i", archive]);
   if (loaded.status !== 0) throw new Error(loaded.stderr);
 });
 afterAll(async () => {
@@ -35,7 +35,7 @@ afterAll(async () => {
 /** The same words after the image for both; mdk's first. */
 async function both(args: readonly string[], command: readonly string[]): Promise<[string, string]> {
   const mine = await stage.mdk("run", "--rm", "-v", probe(), ...args, image, ...command);
-  const theirs = peer.docker(["run", "--rm", "-v", probe(), ...args, "busybox:latest", ...command]);
+  const theirs = peer.call(["run", "--rm", "-v", probe(), ...args, "busybox:latest", ...command]);
   if (mine.code !== 0 || theirs.status !== 0) throw new Error(`${mine.err}${theirs.stderr}`);
   return [mine.out, theirs.stdout];
 }
