@@ -8,7 +8,7 @@ useBusyboxWorld();
 const past = (...args: string[]): string[] => world.ok("events", "--since", "1h", "--until", "0s", ...args).split("\n").filter((line) => line !== "");
 const actions = (name: string): string[] => past("-f", `container=${name}`, "--format", "{{.Action}}{{with .Actor.Attributes.exitCode}}:{{.}}{{end}}{{with .Actor.Attributes.signal}}:{{.}}{{end}}");
 
-test("each command's events, in Docker's order", () => {
+test("each command's events, in Docker's order", async () => {
   world.ok("run", "-d", "--name", "life", "-l", "kind=x", busybox, "sleep", "1000");
   world.ok("pause", "life");
   world.ok("unpause", "life");
@@ -17,6 +17,8 @@ test("each command's events, in Docker's order", () => {
   world.ok("start", "life");
   world.ok("restart", "-t", "0", "life");
   world.ok("kill", "life");
+  // Its monitor has its end noted.
+  await until(() => actions("life").at(-1) === "die:137", "its end is noted");
   world.ok("rename", "life", "lived");
   world.ok("rm", "lived");
   const id = past("--format", "{{.ID}}", "-f", "event=rename")[0]!;
