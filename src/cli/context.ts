@@ -1,5 +1,5 @@
 /** The context of a command: where its state lies, from flags and environment. */
-import { existsSync } from "node:fs";
+import { existsSync, statfsSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { MdkError } from "../error.ts";
 import { createContext as create, type Context } from "../engine/context.ts";
@@ -36,10 +36,13 @@ export async function createContext(globals: Values, { needsRoot }: { readonly n
   });
 }
 
+/** statfs(2) says these of overlayfs, FUSE, NFS and ecryptfs: an older mdk may have made a store there, in which no container can be. */
+const DOUBTFUL: ReadonlySet<number> = new Set([0x794c7630, 0x65735546, 0x6969, 0xf15f]);
+
 /** Null where nothing is to be brought: the store is there, and nobody asks on what. */
 async function rootBringer(root: string, word: string | null): Promise<(() => void) | null> {
   const asked = word === "" ? null : word;
-  if (asked === null && existsSync(storePaths(root).database)) return null;
+  if (asked === null && existsSync(storePaths(root).database) && !DOUBTFUL.has(statfsSync(root).type)) return null;
   const { bringRootStore, STORAGE_DRIVERS } = await import("../engine/host/root-store.ts");
   const driver = STORAGE_DRIVERS.find((name) => name === asked) ?? null;
   if (asked !== null && driver === null) {

@@ -44,6 +44,17 @@ export function openDatabase(path: string, options: { readonly create: boolean }
   });
 }
 
+/** Whether the store with this database has an image, a layer or a container. Throws what openDatabase throws. */
+export function holdsAnything(path: string): boolean {
+  const tables = ["images", "layers", "containers"].map((table) => `EXISTS (SELECT 1 FROM ${table})`);
+  return (openDatabase(path, { create: false }).query(`SELECT ${tables.join(" OR ")} AS held`).get() as { held: number }).held !== 0;
+}
+
+/** Of a store that nobody needs. */
+export function removeDatabase(path: string): void {
+  for (const suffix of ["-wal", "-shm", ".reserve", ""]) rmSync(`${path}${suffix}`, { force: true });
+}
+
 function version(database: Database): number {
   return (database.query("PRAGMA user_version").get() as { user_version: number }).user_version;
 }

@@ -7,10 +7,25 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { imageLayout } from "./fixtures.ts";
 import { MDK } from "./mdk.ts";
-import { startRegistry, type Registry } from "./registry.ts";
+import { layOutMusl } from "./musl-root.ts";
+import { run, startRegistry, type Registry } from "./registry.ts";
 
 export type Engine = "podman" | "mdk" | "docker";
+/** What the data root is on. */
 export type Root = "overlay" | "volume" | "tmpfs";
+/** What the job's container runs: Debian, or busybox and musl alone. */
+export type Image = "debian" | "musl";
+
+export interface JobOptions {
+  readonly root: Root;
+  readonly image?: Image;
+  /** `--privileged`, or what of it this machine can give; `no-loop`: without loop devices (docker only); `plain`: what any container has. */
+  readonly power?: "all" | "no-loop" | "plain";
+  /** The job sees its own cgroup as the root of all. Mdk's containers do always. */
+  readonly cgroupNamespace?: boolean;
+  /** More words of `run`. */
+  readonly more?: readonly string[];
+}
 
 export interface BedEnded {
   readonly status: number;
@@ -19,8 +34,14 @@ export interface BedEnded {
 }
 
 /** What docker gives who asks for all that this machine has, but not for `--privileged`. */
-const DOCKER_POWER = ["--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined",
-  "--device=/dev/loop-control", "--device-cgroup-rule=b 7:* rmw"];
+const DOCKER_POWER = ["--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined"];
+const DOCKER_LOOP = ["--device=/dev/loop-control", "--device-cgroup-rule=b 7:* rmw"];
+
+function powerOf(engine: Engine, power: JobOptions["power"]): readonly string[] {
+  if (power === "plain") return [];
+  if (engine !== "docker") return ["--privileged"];
+  return power === "no-loop" ? DOCKER_POWER : [...DOCKER_POWER, ...DOCKER_LOOP];
+}
 
 /** Podman's default limits are more than a machine without CAP_SYS_RESOURCE can set. */
 const PODMAN_CONF = '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\n';
@@ -36,7 +57,8 @@ export class Bed {
     [this.engine, this.folder, this.registry, this.#pid, this.#cli] = [engine, folder, registry, pid, cli];
   }
 
-  static async open(engine: Engine): Promise<Bed> {
+  /** `images`: what its jobs will run. */
+  static async open(engine: Engine, images: readonly Image[]): Promise<Bed> {
     const folder = mkdtempSync(join(tmpdir(), "mdk-bed-"));
     mkdirSync(join(folder, "job"));
     for (const file of ["test/nested/job.sh", "test/helpers/host.sh"]) copyFileSync(file, join(folder, "job", file.split("/").at(-1)!));
@@ -47,37 +69,45 @@ export class Bed {
     const within = ["nsenter", "-t", String(pid.pid), "--mount", "--net"];
     const registry = await startRegistry("", within);
     const bed = new Bed(engine, folder, registry, pid, await cliOf(engine, folder, within));
-    for (const image of ["busybox", "debian"]) {
-      const pushed = await bed.run(["skopeo", "copy", "--quiet", "--dest-tls-verify=false", `oci:${imageLayout(image as "busybox" | "debian")}:latest`, `docker://${registry.host}/${image}`]);
-      if (pushed.status !== 0) throw new Error(pushed.err);
-    }
-    const pulled = await bed.cli("pull", "-q", ...(engine === "podman" ? ["--tls-verify=false"] : []), `${registry.host}/debian`);
-    if (pulled.status !== 0) throw new Error(pulled.err);
+    const layouts: Readonly<Record<string, () => string>> = { busybox: () => imageLayout("busybox"), debian: () => imageLayout("debian"), musl: () => muslLayout(folder) };
+    await Promise.all(["busybox", ...images].map((name) => bed.done(["skopeo", "copy", "--quiet", "--dest-tls-verify=false", `oci:${layouts[name]!()}:latest`, `docker://${registry.host}/${name}`])));
+    for (const image of images) await bed.done([...bed.#cli, "pull", "-q", ...(engine === "podman" ? ["--tls-verify=false"] : []), `${registry.host}/${image}`]);
     return bed;
   }
 
-  /** A command in the bed's namespaces; killed after two minutes. */
-  async run(command: readonly string[]): Promise<BedEnded> {
+  /** A command in the bed's namespaces; killed after so many seconds. */
+  async run(command: readonly string[], seconds = 120): Promise<BedEnded> {
     const { DOCKER_HOST: _host, MDK_ROOT: _root, MDK_RUN_ROOT: _runRoot, ...env } = process.env;
-    const child = Bun.spawn(["timeout", "-s", "KILL", "120", "nsenter", "-t", String(this.#pid.pid), "--mount", "--net", ...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe", env });
+    const child = Bun.spawn(["timeout", "-s", "KILL", String(seconds), "nsenter", "-t", String(this.#pid.pid), "--mount", "--net", ...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe", env });
     const [out, err, status] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
     return { status, out, err };
+  }
+
+  /** The same; throws what it said when it failed. Returns its output. */
+  async done(command: readonly string[]): Promise<string> {
+    const { status, out, err } = await this.run(command);
+    if (status !== 0) throw new Error(err);
+    return out;
   }
 
   cli(...args: readonly string[]): Promise<BedEnded> {
     return this.run([...this.#cli, ...args]);
   }
 
+  /** `mdk ARGS` in a job that is about to be killed: the engine's own client may wait for ever then. */
+  mdkInDying(id: string, ...args: readonly string[]): Promise<BedEnded> {
+    return this.run([...this.#cli, "exec", id, "mdk", ...args], 5);
+  }
+
   /** Starts a job's container: PID 1 sleeps and never reaps. Returns its id. */
-  async begin(root: Root): Promise<string> {
+  async begin({ root, image = "debian", power = "all", cgroupNamespace = false, more = [] }: JobOptions): Promise<string> {
     const place = {
       overlay: [], volume: ["-v", `${mkdtempSync(join(this.folder, "volume-"))}:/var/lib/mdk`], tmpfs: ["--tmpfs", "/var/lib/mdk:rw,exec,size=1g"],
     }[root];
-    const power = this.engine === "docker" ? DOCKER_POWER : ["--privileged"];
-    const { status, out, err } = await this.cli("run", "-d", "--network=host", ...power, ...place, "-v", `${resolve(MDK)}:/usr/bin/mdk:ro`, "-v", "/bin/busybox:/usr/bin/busybox:ro",
-      "-v", `${this.folder}/job:/job:ro`, `${this.registry.host}/debian`, "sleep", "100000");
-    if (status !== 0) throw new Error(err);
-    return out.trim();
+    const namespace = cgroupNamespace && this.engine !== "mdk" ? ["--cgroupns=private"] : [];
+    const id = await this.done([...this.#cli, "run", "-d", "--network=host", ...powerOf(this.engine, power), ...namespace, ...place, ...more, "-v", `${resolve(MDK)}:/usr/bin/mdk:ro`,
+      "-v", "/bin/busybox:/usr/bin/busybox:ro", "-v", `${this.folder}/job:/job:ro`, `${this.registry.host}/${image}`, "sleep", "100000"]);
+    return id.trim();
   }
 
   /** `sh job.sh ARGS` in the job. */
@@ -87,10 +117,7 @@ export class Bed {
 
   /** The job's container is killed with all that is in it, and started again. */
   async restart(id: string): Promise<void> {
-    for (const word of ["kill", "start"]) {
-      const { status, err } = await this.cli(word, id);
-      if (status !== 0) throw new Error(err);
-    }
+    for (const word of ["kill", "start"]) await this.done([...this.#cli, word, id]);
   }
 
   async end(id: string): Promise<void> {
@@ -110,6 +137,15 @@ export class Bed {
     await this.#pid.exited;
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** An OCI layout below `folder`, written by umoci. */
+function muslLayout(folder: string): string {
+  const [layout, root] = [join(folder, "musl"), join(folder, "musl-root")];
+  layOutMusl(root);
+  for (const words of [["init", "--layout", layout], ["new", "--image", `${layout}:latest`], ["insert", "--image", `${layout}:latest`, root, "/"],
+    ["config", "--image", `${layout}:latest`, "--config.env", "PATH=/usr/bin:/bin"]]) run("umoci", ...words);
+  return layout;
 }
 
 async function cliOf(engine: Engine, folder: string, within: readonly string[]): Promise<string[]> {

@@ -2,6 +2,7 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MDK } from "./mdk.ts";
+import { run } from "./registry.ts";
 import type { Ended } from "./stage.ts";
 
 /** Debian's package "musl". */
@@ -20,7 +21,10 @@ export interface MuslRoot {
 /** Lays the root out below `folder`. `network`: name of a network namespace. Needs root. */
 export async function openMuslRoot(folder: string, network: string): Promise<MuslRoot> {
   const [root, bare] = [join(folder, "root"), join(folder, "bare")];
-  for (const place of [root, bare]) layOut(place);
+  for (const place of [root, bare]) {
+    layOutMusl(place);
+    copyFileSync(MDK, join(place, "usr/bin/mdk"));
+  }
   const mounts = [
     `mount --rbind ${root} ${root}`, ...[root, bare].map((place) => `mount -t proc proc ${place}/proc; mount --rbind /sys ${place}/sys; mount --rbind /dev ${place}/dev`),
   ];
@@ -40,14 +44,14 @@ export async function openMuslRoot(folder: string, network: string): Promise<Mus
   };
 }
 
-function layOut(root: string): void {
+/** busybox with all its applets, musl, a program of glibc that does not run, and what an engine looks for. Mdk is not in it. */
+export function layOutMusl(root: string): void {
   for (const name of ["bin", "dev", "etc/ssl/certs", "lib", "proc", "root", "run", "sys", "tmp", "usr/bin", "var/lib"]) mkdirSync(join(root, name), { recursive: true });
   copyFileSync("/bin/busybox", join(root, "bin/busybox"));
-  for (const applet of ["sh", "cat", "ls"]) symlinkSync("busybox", join(root, "bin", applet));
+  for (const applet of run("/bin/busybox", "--list").trim().split("\n")) if (applet !== "busybox") symlinkSync("busybox", join(root, "bin", applet));
   copyFileSync(MUSL, join(root, "lib", MUSL_LOADER));
   chmodSync(join(root, "lib", MUSL_LOADER), 0o755);
   copyFileSync("/bin/true", join(root, "bin/of-glibc"));
-  copyFileSync(MDK, join(root, "usr/bin/mdk"));
   writeFileSync(join(root, "etc/resolv.conf"), "nameserver 127.0.0.1\n");
   writeFileSync(join(root, "etc/hosts"), "127.0.0.1 localhost listed.test\n");
 }

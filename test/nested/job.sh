@@ -1,7 +1,11 @@
 #!/bin/sh
-# The job's half of the matrix of test/nested: `sh job.sh prepare|up|down|deeper …`, run inside a job's container, whose PID 1 never reaps.
-#   prepare v1|read-only|v2    makes the cgroup mounts what the cell is about
-#   up REGISTRY both|none      pulls and runs; a container stays, with both limits where the cell has the controllers. Prints "id ID"
+# The job's half of the matrix of test/nested: `sh job.sh prepare|doctor|up|down|deeper …`, run inside a job's container, whose PID 1 never
+# reaps and which may have busybox alone.
+#   prepare v1|read-only|v2|delegated [CONTROLLER…]
+#                              makes the cgroup mounts what the cell is about; delegated: they show a part of the job's group, in which
+#                              the job then is, and on v2 it has these controllers. Prints "mounted TYPE…"
+#   doctor                     what `mdk doctor --json` says, with its exit status
+#   up REGISTRY both|cpu|none  pulls and runs; a container stays, with the limits for which the cell has the controllers. Prints "id ID"
 #   down                       stops, removes and cleans; nothing may be left
 #   deeper REGISTRY            the same once more, in a privileged container of mdk's
 # Prints "ok - …" for each thing shown and ends with status 1 at the first wrong value.
@@ -28,27 +32,85 @@ status() {
 }
 
 cgroup_mounts() { awk '$5 ~ "^/sys/fs/cgroup" { print $5 }' /proc/self/mountinfo; }
+hierarchies() { awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo | sort -u; }
 
 prepare() {
   case $1 in
-    v1) cgroup_mounts | while read -r path; do mount -o remount,bind,rw "$path"; done ;;
+    v1) writable ;;
     read-only) cgroup_mounts | sort -r | while read -r path; do mount -o remount,bind,ro "$path"; done ;;
     v2)
       cgroup_mounts | sort -r | while read -r path; do umount "$path"; done
       mount -t cgroup2 cgroup2 /sys/fs/cgroup ;;
-    as-it-is) ;;
+    delegated)
+      shift
+      delegate "$@" ;;
   esac
+  echo "mounted" $(sed -n 's/.* - \(cgroup2\{0,1\}\) .*/\1/p' /proc/self/mountinfo | sort -u)
+}
+
+writable() { cgroup_mounts | while read -r path; do mount -o remount,bind,rw "$path"; done; }
+
+delegate() {
+  writable
+  for path in $(hierarchies); do
+    if [ -n "$*" ] && [ -e "$path/cgroup.subtree_control" ]; then
+      mkdir "$path/rest" || fail "delegate"
+      while read -r pid; do echo "$pid" >"$path/rest/cgroup.procs"; done <"$path/cgroup.procs"
+      for controller in "$@"; do echo "+$controller" >"$path/cgroup.subtree_control" || fail "delegate $controller"; done
+    fi
+    mkdir "$path/part" || fail "delegate"
+    [ ! -e "$path/cpuset.cpus" ] || [ -e "$path/cgroup.events" ] || for file in cpuset.cpus cpuset.mems; do cat "$path/$file" >"$path/part/$file"; done
+    mount --bind "$path/part" "$path" || fail "delegate"
+  done
+  : >/tmp/delegated
+}
+
+enter_part() {
+  [ ! -e /tmp/delegated ] || for path in $(hierarchies); do echo $$ >"$path/cgroup.procs" || fail "enter the part"; done
+}
+
+# A group that is left in the part keeps it from going.
+leave_part() {
+  mkdir /tmp/aside
+  for path in $(hierarchies); do
+    # busybox would unmount what is below as well where the hierarchy's source is called as its place.
+    mount --move "$path" /tmp/aside && umount /tmp/aside
+    if [ -e "$path/rest" ]; then
+      for controller in $(cat "$path/cgroup.subtree_control"); do echo "-$controller" >"$path/cgroup.subtree_control"; done
+      while read -r pid; do echo "$pid" >"$path/cgroup.procs"; done <"$path/rest/cgroup.procs"
+      rmdir "$path/rest" || fail "a process is left in $path/rest"
+    fi
+    echo $$ >"$path/cgroup.procs"
+    # busybox's timeout leaves a watcher for a second.
+    tries=0
+    until rmdir "$path/part" 2>$err; do
+      tries=$((tries + 1))
+      [ $tries -lt 30 ] || fail "what was delegated is not empty"
+      sleep 0.1
+    done
+  done
+  rm /tmp/delegated
+  ok "what was delegated is empty"
+}
+
+doctor() {
+  enter_part
+  mdk doctor --json
 }
 
 up() {
+  enter_part
   image=$1/busybox
   status "pull" 0 mdk pull -q "$image"
   [ ! -s $err ] || echo "told: $(cat $err)"
   echo "store: $(mdk info | sed -n 's/^  Root Store: //p')"
   status "run --rm" 0 mdk run --rm "$image" sh -c 'echo x >/new && rm /bin/httpd && [ ! -e /bin/httpd ] && cat /new'
-  limits="--memory 64M --cpus 0.25"
-  if [ "$2" = none ]; then
-    limits=
+  case $2 in
+    both) limits="--memory 64M --cpus 0.25" ;;
+    cpu) limits="--cpus 0.25" ;;
+    none) limits= ;;
+  esac
+  if [ "$2" != both ]; then
     status "a limit without its controller" 125 mdk run --rm --memory 64M "$image" true
     grep -q 'memory controller' $err || fail "it does not say why"
   fi
@@ -67,6 +129,7 @@ up() {
 }
 
 down() {
+  enter_part
   status "stop" 0 mdk stop -t 1 app
   status "rm" 0 mdk rm app
   status "clean" 0 mdk clean -f
@@ -77,6 +140,7 @@ down() {
   is "links" "" "$(ls /sys/class/net | grep mdk)"
   is "run root" "" "$(ls /run/mdk 2>/dev/null)"
   is "mounts of a store" "" "$(awk '$5 ~ "^/var/lib/mdk/" { print $5 }' /proc/self/mountinfo)"
+  [ ! -e /tmp/delegated ] || leave_part
 }
 
 # A container of mdk's own as the job: its data root is on an overlay again, below which is the loop device of this job.

@@ -17,6 +17,7 @@ import { detectCgroups } from "../../cgroup/detect.ts";
 import { ownMemoryLimit } from "../../cgroup/own-limit.ts";
 import { openLoopStore, openMemoryStore } from "../../layer/loop-store.ts";
 import { probeOverlay } from "../../layer/overlay.ts";
+import { holdsAnything, removeDatabase } from "../../store/database.ts";
 import { ensureStore, ROOT_STORE, storePaths } from "../../store/paths.ts";
 import { lockFile } from "../../sys/lock.ts";
 import { AT_FDCWD, attachMount, detachMount, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
@@ -43,12 +44,12 @@ const MEMORY_SHARE = 0.5;
 const PATIENCE_MS = 30_000;
 
 /**
- * Brings what the data root needs; nothing where a store is there already. Errors: "storage-driver-other" (the store that is
+ * Brings what the data root needs; nothing where a store is there already, unless it is an empty one that no container can be in. Errors: "storage-driver-other" (the store that is
  * there is on another one than was asked for), "overlay-unavailable" with what was tried and what mends it.
  */
 export function bringRootStore(options: BringOptions): void {
   const { root, driver } = options;
-  if (existsSync(storePaths(root).database)) return checkDriver(root, driver);
+  if (existsSync(storePaths(root).database) && (driver === "overlay2" || !isStranded(root))) return checkDriver(root, driver);
   mkdirSync(root, { recursive: true, mode: ROOT_MODE });
   if (driver === "overlay2") return;
   // A store that was brought earlier is this root's store, whatever the root could hold.
@@ -67,6 +68,11 @@ export function bringRootStore(options: BringOptions): void {
     closeSync(lock);
     if (readRootStore(root) !== null) rmSync(path, { force: true });
   }
+}
+
+/** A store that an older mdk made where no container can be, and in which nothing is: it hides nothing that is worth being seen. */
+function isStranded(root: string): boolean {
+  return readRootStore(root) === null && !holdsAnything(storePaths(root).database) && judge(root) !== null;
 }
 
 /** Null: overlays work on the data root as it is. */
@@ -98,6 +104,7 @@ function bringLoop({ root, now, tell }: BringOptions, why: string): void {
   try {
     const backing = openTree(AT_FDCWD, root, OPEN_TREE_CLONE);
     try {
+      removeDatabase(storePaths(root).database);
       attachMount(mount, root);
       // For looking at how much room is left below, and at the file: the store works without.
       mkdirSync(join(root, ROOT_STORE.backing), { recursive: true, mode: 0o700 });
@@ -117,6 +124,7 @@ function bringMemory({ root, tell }: BringOptions, why: string, failed: readonly
   const bytes = Math.floor(Math.min(ownMemoryLimit(detectCgroups()) ?? total, total) * MEMORY_SHARE);
   const mount = openMemoryStore(bytes, ROOT_MODE, MEMORY_SOURCE);
   try {
+    removeDatabase(storePaths(root).database);
     attachMount(mount, root);
   } finally {
     closeSync(mount);

@@ -7,6 +7,7 @@ import { CONFIG_BYTES_MAX, parseManifest, type Manifest } from "../../image/mani
 import { choosePlatform, hostPlatform, parsePlatform, platformName, type Platform } from "../../image/platform.ts";
 import { canonicalName, DEFAULT_TAG, familiarName, parseReference, repositoryOf, withDefaultTag, type Reference } from "../../image/reference.ts";
 import { backingWarning } from "../host/backing.ts";
+import { explainUnusable } from "../host/stranded.ts";
 import { probeOverlay } from "../../layer/overlay.ts";
 import { readCredentials } from "../../registry/credentials.ts";
 import { resolveEndpoint } from "../../registry/endpoint.ts";
@@ -85,7 +86,7 @@ async function pullHere(context: Context, text: string, options: PullOptions): P
   let pulled: Pulled | null = null;
   try {
     const unusable = probeOverlay(paths.temporary);
-    if (unusable !== null) throw unusable;
+    if (unusable !== null) throw explainUnusable(context.root, unusable);
     const remote = openRemote(context, reference, options, abort.signal);
     pulled = await pullFrom({ context, paths, database, reference, platform, remote, abort, progress: options.progress ?? SILENT });
     return pulled;

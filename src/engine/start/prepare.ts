@@ -35,7 +35,7 @@ export interface PrepareOptions {
 export function prepareRoot(context: Context, container: Container, options: PrepareOptions): PreparedRoot {
   const { config, host, mounts } = container;
   const { store, window } = options;
-  const mount = options.keep(mountRoot({ directory: store, layers: options.layers, volatile: host.AutoRemove }));
+  const mount = options.keep(mountRoot({ root: context.root, directory: store, layers: options.layers, volatile: host.AutoRemove }));
   const user = userOf(mount, config.User, host.GroupAdd ?? []);
   const facts = readHostFacts(host.Privileged);
   const spec = generateSpec(container, {

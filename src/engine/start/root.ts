@@ -11,8 +11,11 @@ import { mountOverlay, probeOverlay } from "../../layer/overlay.ts";
 import { resolveUser, type ResolvedUser } from "../../spec/user.ts";
 import { chmod, mkdirAt, openInRoot, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY, readlinkAt, RESOLVE } from "../../sys/at.ts";
 import { SysError } from "../../sys/ffi.ts";
+import { explainUnusable } from "../host/stranded.ts";
 
 export interface RootOptions {
+  /** The data root. */
+  readonly root: string;
   /** The container's directory in the store: upper and work are made in it. */
   readonly directory: string;
   /** Layer directories, the uppermost first. */
@@ -22,7 +25,7 @@ export interface RootOptions {
 }
 
 /** Mounts the root and returns its descriptor. The caller holds the op lock and knows that nobody mounts the upper. */
-export function mountRoot({ directory, layers, volatile }: RootOptions): number {
+export function mountRoot({ root, directory, layers, volatile }: RootOptions): number {
   const upper = `${directory}/upper`;
   const work = `${directory}/work`;
   ensureUpper(upper, layers[0]);
@@ -33,7 +36,8 @@ export function mountRoot({ directory, layers, volatile }: RootOptions): number 
     return mountOverlay({ lower: layers, upper, work, volatile });
   } catch (error) {
     // A data root that cannot hold an upper at all (itself on an overlay) is the likeliest reason, and has a sentence of its own.
-    throw probeOverlay(directory) ?? error;
+    const unusable = probeOverlay(directory);
+    throw unusable === null ? error : explainUnusable(root, unusable);
   }
 }
 

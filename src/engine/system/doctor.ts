@@ -22,6 +22,9 @@ import { NETLINK_ROUTE, openNetlink } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
 import { readCapabilities } from "../host/facts.ts";
 import { cgroupParent } from "../host/identity.ts";
+import { explainUnusable, strandedHint } from "../host/stranded.ts";
+import { holdsAnything } from "../../store/database.ts";
+import { storePaths } from "../../store/paths.ts";
 
 /** `missing`: `run` fails; `warning`: it works, and something that it can do elsewhere does not. */
 export type Verdict = "ok" | "warning" | "missing";
@@ -133,6 +136,7 @@ function withRootStore(path: string, kind: string, refused: MdkError): Finding {
   const found = `${path} on ${kind}, which cannot hold containers`;
   const admin = (readCapabilities() & capabilityMask(["CAP_SYS_ADMIN"])) !== 0n;
   if (!admin) return missing("storage", `${path} on ${kind}: ${refused.message}`, refused.hint ?? PRIVILEGED);
+  if (existsSync(storePaths(path).database) && holdsAnything(storePaths(path).database)) return missing("storage", explainUnusable(path, refused).message, strandedHint(path));
   if (hasLoopDevices()) return ok("storage", found, "an ext4 of mdk's own, in a sparse file there, on a loop device");
   return warning("storage", `${found}, and no loop devices`, "give the job a volume, and say --root DIRECTORY-OF-THE-VOLUME", "a tmpfs: images and containers are in memory, and gone with the job");
 }
