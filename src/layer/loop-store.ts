@@ -46,19 +46,13 @@ export function openLoopStore(path: string, options: LoopStoreOptions): LoopStor
     const file = openImage(path);
     try {
       if (file === null) return mountNew(path, options, "made");
-      if (tryLock(file)) {
-        if (!isWhole(file)) {
-          // A job that is just ending: on the overlay of the one that follows it, the lock is not seen.
-          if (hasLoopNamed(nameOf(file)) && monotonicMs() < until) {
-            Bun.sleepSync(PAUSE_MS);
-            continue;
-          }
-          return mountNew(path, options, "lost");
-        }
-        return { mount: mountFile(file), state: "found", bytes: fstatSync(file).size };
-      }
-      const mount = mountedElsewhere(file);
-      if (mount !== null) return { mount, state: "found", bytes: fstatSync(file).size };
+      if (!tryLock(file)) {
+        const mount = mountedElsewhere(file);
+        if (mount !== null) return { mount, state: "found", bytes: fstatSync(file).size };
+      } else if (isWhole(file)) return { mount: mountFile(file), state: "found", bytes: fstatSync(file).size };
+      // Mounted by way of another overlay or FUSE mount, which does not show its lock here: by a job that is just ending, or by one
+      // that is not. What is in use is never made anew.
+      else if (!hasLoopNamed(nameOf(file))) return mountNew(path, options, "lost");
     } finally {
       if (file !== null) closeSync(file);
     }

@@ -13,6 +13,12 @@ export interface JobEnded {
   readonly err: string;
 }
 
+export interface JobOptions {
+  readonly disk?: string | null;
+  readonly before?: string;
+  readonly mount?: string;
+}
+
 export class Job {
   readonly folder = mkdtempSync(join(tmpdir(), "mdk-job-"));
   /** The overlay; the data root is /root in it. */
@@ -21,14 +27,17 @@ export class Job {
   readonly #init: string;
   #pid: Bun.Subprocess<"pipe", "pipe", "inherit"> | null = null;
 
-  /** `disk`: bytes of the disk below the overlay, a tmpfs; `before`: shell commands run in the job before anything else. */
-  constructor({ disk = null, before = "" }: { readonly disk?: string | null; readonly before?: string } = {}) {
+  /**
+   * `disk`: bytes of the disk below the overlay, a tmpfs; `before`: shell commands run in the job before anything else; `mount`: shell
+   * commands that mount on $place, with what they need in $below, instead of an overlay.
+   */
+  constructor({ disk = null, before = "", mount = "mount -t overlay job -o lowerdir=$below/lower,upperdir=$below/upper,workdir=$below/work $place" }: JobOptions = {}) {
     for (const name of ["merged", "below"]) mkdirSync(join(this.folder, name));
     const below = join(this.folder, "below");
     const small = disk === null ? "" : `mount -t tmpfs -o size=${disk} small ${below};`;
-    this.#init = `set -e; ${small} mkdir -p ${below}/lower ${below}/upper ${below}/work;
-      mount -t overlay job -o lowerdir=${below}/lower,upperdir=${below}/upper,workdir=${below}/work ${this.place}; ${before}
-      echo ready; read end`;
+    // The process that serves a FUSE file system ends when that is unmounted.
+    this.#init = `set -e; below=${below} place=${this.place}; ${small} mkdir -p $below/lower $below/upper $below/work; ${mount}; ${before}
+      echo ready; read end || true; umount -l $place`;
   }
 
   /** Of the job's first process. */

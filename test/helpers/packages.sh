@@ -25,6 +25,7 @@ test_packages="$base_packages
   libcap2-bin:file_capabilities_in_layers
   attr:extended_attributes_in_layers
   musl:a_root_without_glibc
+  bindfs:a_data_root_on_FUSE
   zstd:zstd_layers,_the_virtual_machine's_initrd
   curl:witness_of_published_ports
   openssl:certificates_of_test_registries

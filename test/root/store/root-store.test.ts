@@ -11,6 +11,7 @@ import { hasTool, isRoot, testIf } from "../../helpers/requires.ts";
 const rootTest = testIf(isRoot && existsSync("/dev/loop-control"), "needs root and loop devices");
 
 let job: Job;
+let registry: FakeRegistry;
 const use = async (options?: ConstructorParameters<typeof Job>[0]): Promise<Job> => (job = await new Job(options).begin());
 let loopsBefore = 0;
 
@@ -59,8 +60,6 @@ describe("on an overlay", () => {
 });
 
 describe("what is in the store", () => {
-  let registry: FakeRegistry;
-
   rootTest("runs, survives a restart of the job, and is told and made anew when it was not unmounted", async () => {
     await use();
     const image = fakeImage([archive(baseLayer())], { config: { Cmd: ["/bin/true"] } });
@@ -83,6 +82,81 @@ describe("what is in the store", () => {
     expect([anew.status, anew.out]).toEqual([0, ""]);
     expect(anew.err).toMatch(/^WARNING: the store in \S+ was left broken, by a power cut or a full disk below, and has no journal: it was made anew, images and containers in it are gone\n$/);
   });
+});
+
+describe("a store of an older mdk, which brought no file system", () => {
+  /** As it is there: a database and directories on the overlay itself. */
+  const older = (): Promise<unknown> => job.run(job.words("images", "-q"), { MDK_STORAGE_DRIVER: "overlay2" });
+  const doctor = async (): Promise<unknown> => {
+    const { Findings } = JSON.parse((await job.mdk("doctor", "--json")).out) as { Findings: { Name: string; Verdict: string; Mend: string | null }[] };
+    return Findings.filter(({ Name }) => Name === "storage").map(({ Verdict, Mend }) => [Verdict, Mend])[0];
+  };
+
+  rootTest("and is empty: the first command brings one as for a new data root, and clean leaves no trace of the old", async () => {
+    await use();
+    await older();
+    expect((await job.shell(`cd ${job.root} && ls mdk.db`)).out).toBe("mdk.db\n");
+    expect(job.mounts()).toEqual([]);
+    expect(await doctor()).toEqual(["ok", null]);
+    const first = await Promise.all([job.mdk("images"), job.mdk("images"), job.mdk("images")]);
+    expect(first.map(({ status, out }) => [status, LISTED.test(out)])).toEqual([[0, true], [0, true], [0, true]]);
+    expect(first.map(({ err }) => err).join("")).toMatch(/^mdk: \S+\/root is on overlay, which cannot hold containers: they are kept in a file system in \S+\/root\/store\.ext4 \(.*\)\n$/);
+    expect(job.mounts()).toEqual([":ext4", "/backing:overlay"]);
+    expect(await job.mdk("clean", "-f")).toEqual({ status: 0, out: "", err: "" });
+    expect((await job.shell(`ls ${job.root} | grep mdk`)).out).toBe("");
+    expect((await job.mdk("images", "-q")).err).toBe("");
+    expect(job.mounts()).toEqual([":ext4", "/backing:overlay"]);
+  });
+
+  rootTest("and has images: they are listed and removed, pull and run are refused with what to do", async () => {
+    // Pulled where it could be, as into an image of the job, and then below an overlay.
+    await use();
+    const image = fakeImage([archive(baseLayer())], { config: { Cmd: ["/bin/true"] } });
+    registry = fakeRegistry((path) => serveImage(image, path));
+    const name = `${registry.host}/base:latest`;
+    const outside = (...args: readonly string[]): Promise<{ status: number; err: string }> => job.run(["nsenter", `--net=/proc/${process.pid}/ns/net`, ...args]);
+    expect(await outside(...job.words("pull", "-q", name).map((word) => (word === job.root ? join(job.folder, "plain") : word)))).toMatchObject({ status: 0 });
+    await job.shell(`cp -a ${job.folder}/plain ${job.root}`);
+    const refusal = `mdk: ${job.root} is on overlay, which cannot hold containers, and its store has images already, which a file system of mdk's own would hide\nchoose another directory: --root DIR (or MDK_ROOT); or give up what is in this one: mdk clean -f && rm -r ${job.root}\n`;
+    expect(await job.mdk("images", "--format", "{{.Tag}}")).toEqual({ status: 0, out: "latest\n", err: "" });
+    expect(await job.mdk("run", "--rm", "--network", "none", name)).toEqual({ status: 125, out: "", err: refusal });
+    expect(await outside(...job.words("pull", "-q", name))).toMatchObject({ status: 1, err: refusal });
+    expect(await doctor()).toEqual(["missing", refusal.split("\n")[1]]);
+    registry.stop();
+    expect((await job.mdk("rmi", name)).status).toBe(0);
+    expect(job.mounts()).toEqual([]);
+    expect(await job.mdk("images", "-q")).toMatchObject({ status: 0, out: "", err: expect.stringContaining("they are kept in a file system in") });
+  });
+});
+
+describe("other file systems that cannot hold containers", () => {
+  const fuse = testIf(isRoot && existsSync("/dev/loop-control") && existsSync("/dev/fuse") && hasTool("bindfs"), "needs root, loop devices, /dev/fuse and bindfs");
+
+  fuse("FUSE: the store is in a file there, and containers run", () => runOn("mkdir -p $below/source && bindfs $below/source $place", "fuse"));
+  rootTest("ext4 without the types of entries, as an xfs without ftype (which kernels of today do not mount)", () =>
+    runOn("[ -e $below/disk ] || { truncate -s 2G $below/disk; mkfs.ext4 -q -O ^filetype $below/disk; }; mount -o loop $below/disk $place", "ext4"));
+
+  async function runOn(mount: string, type: string): Promise<void> {
+    await use({ mount });
+    const image = fakeImage([archive(baseLayer())], { config: { Cmd: ["/bin/true"] } });
+    registry = fakeRegistry((path) => serveImage(image, path));
+    const name = `${registry.host}/base:latest`;
+    const pulled = await job.run(["nsenter", `--net=/proc/${process.pid}/ns/net`, ...job.words("pull", "-q", name)]);
+    registry.stop();
+    expect(pulled).toMatchObject({ status: 0, err: expect.stringContaining(`root is on ${type}, which cannot hold containers: they are kept in a file system in ${job.root}/store.ext4`) });
+    expect(job.mounts()).toEqual([":ext4", `/backing:${type}`]);
+    expect(await job.mdk("run", "-d", "--name", "one", "--network", "none", name, "sh", "-c", "rm /bin/ls && echo new >/new && sleep 1000")).toMatchObject({ status: 0, err: "" });
+    const pid = (await job.mdk("inspect", "-f", "{{.State.Pid}}", "one")).out.trim();
+    await job.stop();
+    await job.begin();
+    // The container still has it, by way of the mount that was here before: a FUSE that is mounted anew does not show who has locked a file.
+    if (type === "fuse") {
+      expect(await job.mdk("images")).toEqual({ status: 1, out: "", err: `mdk: ${job.root}/store.ext4 is in use where this host cannot see it\nanother job has this data root: choose another --root\n` });
+    }
+    process.kill(Number(pid), "SIGKILL");
+    expect(await job.mdk("ps", "-a", "--format", "{{.Names}}")).toEqual({ status: 0, out: "one\n", err: "" });
+    expect((await job.mdk("rm", "-f", "one")).status).toBe(0);
+  }
 });
 
 describe("by hand", () => {
@@ -149,7 +223,7 @@ describe("bad luck", () => {
     await job.mdk("images");
     const blob = crypto.getRandomValues(new Uint8Array(65536));
     const big = fakeImage([archive([...baseLayer(), ...Array.from({ length: 1600 }, (_, at) => file(`f${at}`, Buffer.concat([Buffer.from(String(at)), blob])))])], { config: { Cmd: ["/bin/true"] } });
-    const registry = fakeRegistry((path) => serveImage(big, path));
+    registry = fakeRegistry((path) => serveImage(big, path));
     await job.shell(`dd if=/dev/zero of=${job.place}/fill bs=1M count=360 2>/dev/null`);
     const pulled = await job.run(["nsenter", `--net=/proc/${process.pid}/ns/net`, ...job.words("pull", "-q", `${registry.host}/big:latest`)]);
     registry.stop();
