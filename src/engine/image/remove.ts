@@ -10,6 +10,7 @@ import { prune } from "../../store/prune.ts";
 import type { Context } from "../context.ts";
 import { readStatus } from "../end/status.ts";
 import { isUp } from "../end/words.ts";
+import { giveBackSpace } from "../host/backing.ts";
 
 export interface Removed {
   readonly kind: "untagged" | "deleted";
@@ -32,6 +33,7 @@ export function removeImage(context: Context, word: string, options: { readonly 
     : removeByName(context, database, { image, reference, force: options.force });
   prune(ensureStore(context.root), database);
   checkpoint(database);
+  if (removed.some(({ kind }) => kind === "deleted")) giveBackSpace(context.root);
   return removed;
 }
 

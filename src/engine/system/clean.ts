@@ -15,6 +15,7 @@ import { readNetwork, takeSysctls } from "../../store/leases.ts";
 import { NETLINK_ROUTE, openNetlink } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
 import { networkNamespace } from "../host/facts.ts";
+import { giveBackSpace } from "../host/backing.ts";
 import { cgroupParent } from "../host/identity.ts";
 import { takeRootStoreAway } from "../host/root-store.ts";
 import { NAME_SERVERS_TOLD } from "../network/files.ts";
@@ -46,6 +47,7 @@ export function cleanHost(context: Context): Cleaned {
   attempt(() => cleanGroups(context));
   attempt(() => cleanRunRoot(context));
   attempt(() => checkpoint(context.database()));
+  attempt(() => giveBackSpace(context.root));
   const told: string[] = [];
   // Last: from here on there is no store at this path.
   attempt(() => told.push(...[takeRootStoreAway(context.root)].filter((text) => text !== null)));

@@ -84,6 +84,34 @@ describe("what is in the store", () => {
   });
 });
 
+describe("space", () => {
+  rootTest("that an image or a container had is free below again after rmi and clean", async () => {
+    await use();
+    const blob = crypto.getRandomValues(new Uint8Array(65536));
+    const big = fakeImage([archive([...baseLayer(), ...Array.from({ length: 480 }, (_, at) => file(`f${at}`, Buffer.concat([Buffer.from(String(at)), blob])))])], { config: { Cmd: ["/bin/true"] } });
+    registry = fakeRegistry((path) => serveImage(big, path));
+    const name = `${registry.host}/big:latest`;
+    const pull = (): Promise<{ status: number }> => job.run(["nsenter", `--net=/proc/${process.pid}/ns/net`, ...job.words("pull", "-q", name)]);
+    /** MB that the file takes below, as stat(1) sees it. */
+    const taken = async (): Promise<number> => Number((await job.shell(`sync; cd ${job.root}; stat -c %b $([ -e backing/store.ext4 ] && echo backing/)store.ext4`)).out) / 2048;
+    await job.mdk("images");
+    const empty = await taken();
+    expect((await pull()).status).toBe(0);
+    expect((await taken()) - empty).toBeGreaterThan(30);
+    expect((await job.mdk("rmi", name)).status).toBe(0);
+    expect((await taken()) - empty).toBeLessThan(3);
+    expect((await pull()).status).toBe(0);
+    const pulled = await taken();
+    expect(await job.mdk("run", "-d", "--network", "none", name, "sh", "-c", "dd if=/dev/urandom of=/new bs=1M count=30; sync; sleep 1000")).toMatchObject({ status: 0 });
+    const id = (await job.mdk("ps", "-q")).out.trim();
+    await job.shell(`until [ "$(stat -c %s ${job.root}/containers/${id}*/upper/new)" = 31457280 ]; do sleep 0.02; done`);
+    expect((await taken()) - pulled).toBeGreaterThan(28);
+    expect((await job.mdk("clean", "-f")).status).toBe(0);
+    expect((await taken()) - pulled).toBeLessThan(3);
+    registry.stop();
+  });
+});
+
 describe("a store of an older mdk, which brought no file system", () => {
   /** As it is there: a database and directories on the overlay itself. */
   const older = (): Promise<unknown> => job.run(job.words("images", "-q"), { MDK_STORAGE_DRIVER: "overlay2" });
