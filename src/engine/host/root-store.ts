@@ -12,7 +12,7 @@
 import { closeSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { MdkError, messageOf } from "../../error.ts";
-import { backingFree } from "./backing.ts";
+import { backingFree, lostWrites } from "./backing.ts";
 import { detectCgroups } from "../../cgroup/detect.ts";
 import { ownMemoryLimit } from "../../cgroup/own-limit.ts";
 import { openLoopStore, openMemoryStore } from "../../layer/loop-store.ts";
@@ -166,12 +166,17 @@ export function readRootStore(root: string): RootStore | null {
   return { driver: isMemory ? "tmpfs" : "loop", on: mount.source, bytes: blocks * bsize, backingFree: isLoop ? backingFree(root) : null };
 }
 
-/** Takes the file system off the data root; its file stays, with the images in it. Returns what the user loses by it, or null. */
+/** Takes the file system off the data root; its file stays, with the images in it, unless some of it was lost. Returns what the user loses by it, or null. */
 export function takeRootStoreAway(root: string): string | null {
   const store = readRootStore(root);
   if (store === null) return null;
   const backing = join(root, ROOT_STORE.backing);
+  const isLost = lostWrites(root);
   if (existsSync(join(backing, ROOT_STORE.image))) detachMount(backing);
   detachMount(realpathSync(root));
+  if (isLost) {
+    rmSync(join(root, ROOT_STORE.image), { force: true });
+    return `writes to the store ${root} had failed, since the disk below was full: its images are gone`;
+  }
   return store.driver === "tmpfs" ? `the store ${root} was in memory: its images are gone` : null;
 }

@@ -21,6 +21,7 @@ import { mountOf } from "../../sys/mountinfo.ts";
 import { NETLINK_ROUTE, openNetlink } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
 import { readCapabilities } from "../host/facts.ts";
+import { backingWarning } from "../host/backing.ts";
 import { cgroupParent } from "../host/identity.ts";
 import { explainUnusable, strandedHint } from "../host/stranded.ts";
 import { holdsAnything } from "../../store/database.ts";
@@ -118,16 +119,19 @@ const ROOM_LEAST = 512 * MIB;
 function storage({ root: path }: Context): Finding {
   const place = nearest(path);
   const mend = "choose a directory on ext4, xfs, btrfs or tmpfs: --root DIR (or MDK_ROOT)";
+  const full = backingWarning(path);
+  const afresh = "make room below it, then: mdk clean -f";
   try {
     const refused = probeOverlay(place);
     const kind = kindOf(place);
     if (refused !== null) return withRootStore(path, kind, refused);
+    if (full !== null) return warning("storage", full, afresh, "what mdk brought");
     const { bavail, bsize } = statfsSync(place);
     const found = `${path} on ${kind}, ${Math.trunc((bavail * bsize) / MIB)} MiB free`;
     const chosen = "overlay2: overlay works there";
     return bavail * bsize < ROOM_LEAST ? warning("storage", found, `make room there, or ${mend}`, chosen) : ok("storage", found, chosen);
   } catch (error) {
-    return missing("storage", messageOf(error), asRoot(mend));
+    return full === null ? missing("storage", messageOf(error), asRoot(mend)) : missing("storage", full, afresh);
   }
 }
 

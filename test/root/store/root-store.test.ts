@@ -255,12 +255,33 @@ describe("bad luck", () => {
     await job.shell(`dd if=/dev/zero of=${job.place}/fill bs=1M count=360 2>/dev/null`);
     const pulled = await job.run(["nsenter", `--net=/proc/${process.pid}/ns/net`, ...job.words("pull", "-q", `${registry.host}/big:latest`)]);
     registry.stop();
-    expect([pulled.status, pulled.err]).toEqual([1, expect.stringMatching(/^mdk: no space left on device: the disk below the store \S+ is nearly full \(\d+ MB left\)/)]);
+    expect([pulled.status, pulled.err]).toEqual([1, expect.stringMatching(/^mdk: no space left on device: (the disk below the store \S+ is nearly full \(\d+ MB left\)|writes to the store \S+ failed)/)]);
     // What is broken is read-only until it is made anew.
     await job.shell(`rm ${job.place}/fill`);
     await job.mdk("clean", "-f"); // tells what it could not write down
     expect(job.mounts()).toEqual([]);
     expect((await job.mdk("images", "-q")).out).toBe("");
+  });
+
+  rootTest("what a container wrote while the disk below was full is lost: the next start says so, doctor too, and after clean the store is a new one", async () => {
+    await use({ disk: "500m" });
+    const image = fakeImage([archive(baseLayer())], { config: { Cmd: ["/bin/true"] } });
+    registry = fakeRegistry((path) => serveImage(image, path));
+    const name = `${registry.host}/base:latest`;
+    await job.run(["nsenter", `--net=/proc/${process.pid}/ns/net`, ...job.words("pull", "-q", name)]);
+    registry.stop();
+    expect((await job.mdk("run", "-d", "--name", "one", "--network", "none", name, "sleep", "1000")).status).toBe(0);
+    await job.shell(`sync; dd if=/dev/zero of=${job.place}/fill bs=1M 2>/dev/null`);
+    expect((await job.mdk("exec", "one", "dd", "if=/dev/urandom", "of=/new", "bs=1M", "count=40")).status).toBe(0);
+    await job.shell(`sync; rm ${job.place}/fill`);
+    const asked = JSON.parse((await job.mdk("doctor", "--json")).out) as { Findings: { Name: string; Verdict: string; Found: string }[] };
+    expect(asked.Findings.find(({ Name }) => Name === "storage")).toMatchObject({ Verdict: expect.stringMatching(/^(warning|missing)$/), Found: expect.stringMatching(/^writes to the store \S+ failed, since the disk below was full/) });
+    // What is broken beyond its files is read-only until it is made anew.
+    const started = await job.mdk("run", "--rm", "--network", "none", name);
+    expect(started.err).toMatch(/^WARNING: writes to the store \S+ failed, since the disk below was full: images and containers in it may be damaged; make room there, and mdk clean -f makes it anew$|readonly.*\n.*is made anew after mdk clean -f/m);
+    expect((await job.mdk("clean", "-f")).err).toContain(`mdk: writes to the store ${job.root} had failed, since the disk below was full: its images are gone\n`);
+    expect(await job.mdk("images", "-q")).toMatchObject({ status: 0, out: "", err: expect.stringContaining("they are kept in a file system in") });
+    expect((await job.mdk("doctor")).status).toBe(0);
   });
 
   testIf(isRoot && hasTool("strace"), "needs root and strace")("killed at each system call that brings it, the next command uses or remakes what is left", async () => {
