@@ -107,6 +107,34 @@ function tooMany(count: number): MdkError {
 }
 
 /**
+ * Whether an overlay has that directory as its upper, in any mount namespace of this host: of another job too that has the same data root.
+ * The kernel is asked to mount it in a way in which it refuses what is in use with EBUSY, and anything else for its work directory, which
+ * it looks at later (fs/overlayfs/super.c, ovl_get_upper and ovl_get_workdir). False where that cannot be asked.
+ */
+export function isUpperInUse(upper: string): boolean {
+  let directory: number;
+  try {
+    directory = openSync(upper, O_PATH | O_DIRECTORY);
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return false;
+    throw error;
+  }
+  try {
+    // Short, and without what would have to be escaped.
+    const path = `/proc/self/fd/${directory}`;
+    closeSync(attempt(0, (context) => {
+      for (const [name, value] of [["upperdir", path], ["workdir", path], ["index", "on"]] as const) fsconfig(context, name, value);
+    }, (context) => fsconfig(context, "lowerdir", path)));
+    return false;
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    return error.errno === E.EBUSY;
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/**
  * Whether overlay works with an upper below `directory`: null, or the sentence to print. Makes and removes a temporary
  * directory in it; 1 ms, so the caller keeps the answer. Upper directories on overlay itself are refused by the kernel
  * (EINVAL), which is the case of a CI runner whose /var/lib is in its own container's root. What the kernel lets pass is tried: a

@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { Bed, type BedEnded, type Engine, type Image, type JobOptions, type Root } from "../helpers/beds.ts";
 import { storeLoops } from "../helpers/job.ts";
 import { hasTool, isRoot, testIf } from "../helpers/requires.ts";
+import { runSharedNetwork, runSharedVolume } from "./shared.ts";
 
 const ENGINES: readonly Engine[] = ["podman", "mdk", "docker"];
 const ROOTS: readonly Root[] = ["overlay", "volume", "tmpfs"];
@@ -49,6 +50,11 @@ for (const engine of ENGINES) {
       for (const image of IMAGES) bedTest(`data root on overlay, no loop devices, ${image}`, () => runCell(bed, { root: "overlay", cgroups: "v1", image, power: "no-loop" }));
     }
     if (whole) for (const image of IMAGES) bedTest(`in a container as any, ${image}`, () => runPlain(bed, image));
+    if (whole || engine === "mdk") {
+      bedTest("two that share the network", () => runSharedNetwork(bed));
+      bedTest("two that share a volume as data root", () => runSharedVolume(bed, "disk"));
+      bedTest("two that share a volume on an overlay, and so a loop store", () => runSharedVolume(bed, "overlay"));
+    }
     if (engine !== "podman") return;
     bedTest("mdk in mdk in it", () => runDeep(bed));
     bedTest("killed while it pulls and while a container runs, and started again", () => runKilled(bed));

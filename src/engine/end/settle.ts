@@ -13,6 +13,7 @@ import { isHeld, opLockPath, readCondition, runLockPath, type Condition } from "
 import { deleteContainer, markEnded, markGivenUp, markRemoving, type End, type Restart } from "../../store/container-life.ts";
 import { listActive, readContainer, sampleActive, type Active, type Container } from "../../store/containers.ts";
 import { checkpoint } from "../../store/database.ts";
+import { isUpperInUse } from "../../layer/overlay.ts";
 import { runPaths, storePaths } from "../../store/paths.ts";
 import { lockFile, tryLockFile } from "../../sys/lock.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
@@ -75,7 +76,10 @@ export function settle(context: Context, id: string, close: Close = closeSync): 
   }
 }
 
-/** The same for who holds the op lock: its own set-up has failed, or it is about to start or remove the container. */
+/**
+ * The same for who holds the op lock: its own set-up has failed, or it is about to start or remove the container. Throws "container-elsewhere"
+ * for one that runs where this run root does not see it.
+ */
 export function settleLocked(context: Context, id: string, close: Close = closeSync): void {
   const container = readContainer(context.database(), id);
   if (container === null) return removeRunDirectory(context, id);
@@ -85,6 +89,10 @@ export function settleLocked(context: Context, id: string, close: Close = closeS
   // Under our own op lock nobody else starts it: "starting" then means that its monitor lives.
   const condition = readCondition(runPaths(context.runRoot).container(id), { ownOpLock: true });
   if (condition.kind === "running" || condition.kind === "starting") return;
+  // The run root knows nothing of it: a reboot emptied it, or it is not the one of that start.
+  if (condition.kind === "lost" && condition.state === null && isUpperInUse(`${storePaths(context.root).container(id)}/upper`)) {
+    throw new MdkError("conflict", "container-elsewhere", `container ${id} runs in another job, or with another --run-root, that has the data root ${context.root} too`, { hint: "stop it there; or choose another --root here" });
+  }
   const vanishes = condition.kind === "ended" || condition.kind === "lost" ? container.host.AutoRemove : container.transient;
   if (vanishes) return removeLocked(context, container, close);
   releaseHost(context, container, condition, close);

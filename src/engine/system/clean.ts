@@ -41,21 +41,24 @@ export function cleanHost(context: Context): Cleaned {
     }
   };
   let removed: readonly string[] = [];
-  attempt(() => (removed = removeAll(context, problems)));
+  // Who runs in another job that has the same data root, and may have the same network and groups.
+  const elsewhere = new Set<string>();
+  attempt(() => (removed = removeAll(context, problems, elsewhere)));
   attempt(() => reconcile(context, { all: true, problem: (error) => void problems.push(messageOf(error)) }));
-  attempt(() => problems.push(...cleanNetwork(context)));
-  attempt(() => cleanGroups(context));
+  if (elsewhere.size === 0) attempt(() => problems.push(...cleanNetwork(context)));
+  attempt(() => cleanGroups(context, elsewhere));
   attempt(() => cleanRunRoot(context));
   attempt(() => checkpoint(context.database()));
   attempt(() => giveBackSpace(context.root));
   const told: string[] = [];
   // Last: from here on there is no store at this path.
   attempt(() => told.push(...[takeRootStoreAway(context.root)].filter((text) => text !== null)));
-  return { containers: removed, problems, told };
+  // One that cannot be removed is come upon twice.
+  return { containers: removed, problems: [...new Set(problems)], told };
 }
 
 /** Returns who went. On a full disk those who hold nothing go once others have made room: what fails for want of it is tried again. */
-function removeAll(context: Context, problems: string[]): string[] {
+function removeAll(context: Context, problems: string[], elsewhere: Set<string>): string[] {
   const removed: string[] = [];
   let waiting = listContainers(context.database(), "all");
   for (let before = -1; waiting.length > 0 && removed.length > before; ) {
@@ -67,6 +70,7 @@ function removeAll(context: Context, problems: string[]): string[] {
         removed.push(container.id);
       } catch (error) {
         failed.push([container, error]);
+        if (error instanceof MdkError && error.code === "container-elsewhere") elsewhere.add(container.id);
       }
     }
     const full = (error: unknown): boolean => error instanceof MdkError && error.code === "store-full";
@@ -91,10 +95,11 @@ function cleanNetwork(context: Context): string[] {
   }
 }
 
-function cleanGroups(context: Context): void {
+function cleanGroups(context: Context, elsewhere: ReadonlySet<string>): void {
   const cgroups = context.cgroups();
   const parent = cgroupParent(context);
   for (const id of listGroups(cgroups, parent)) {
+    if (elsewhere.has(id)) continue;
     killGroup(cgroups, `${parent}/${id}`);
     removeGroup(cgroups, `${parent}/${id}`);
   }
