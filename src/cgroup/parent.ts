@@ -71,18 +71,22 @@ function removeEmpty(directory: string, tries: number): unknown {
 /**
  * Enables the wanted controllers for the children of the root and of the parent. A container's cgroup namespace root holds the
  * processes of that container, and the kernel allows either processes or controllers (cgroups(7), "no internal processes"):
- * they are moved to `init/` then, as docker:dind does, until the parent goes.
+ * they are moved to `init/` then, as docker:dind does, until the parent goes. Where only threaded controllers are delegated (cpu, pids,
+ * cpuset) it would allow both, and then take no process in the groups below ("domain invalid").
  */
 export function enableControllers(hierarchy: Hierarchy, parent: string): void {
   const wanted = WANTED.filter((name) => hierarchy.controllers.includes(name)).map((name) => `+${name}`);
   if (wanted.length === 0) return;
   const text = wanted.join(" ");
   const root = `${hierarchy.mountpoint}/cgroup.subtree_control`;
+  // The true root has no cgroup.events and may hold both.
+  const isTrueRoot = !existsSync(`${hierarchy.mountpoint}/cgroup.events`);
+  if (!isTrueRoot && readFileSync(`${hierarchy.mountpoint}/cgroup.procs`, "latin1") !== "") vacate(hierarchy.mountpoint);
   try {
     write(root, text);
   } catch (error) {
-    // The true root has no cgroup.events and may hold both, so that EBUSY there is something else.
-    if (!hasCode(error, "EBUSY") || !existsSync(`${hierarchy.mountpoint}/cgroup.events`)) throw error;
+    // Of the true root EBUSY is something else; of others, a process has come meanwhile.
+    if (!hasCode(error, "EBUSY") || isTrueRoot) throw error;
     vacate(hierarchy.mountpoint);
     write(root, text);
   }

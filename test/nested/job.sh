@@ -65,8 +65,12 @@ delegate() {
   : >/tmp/delegated
 }
 
+# Of a v2 group that hands controllers on the processes are in init/ (src/cgroup/vacate.ts).
 enter_part() {
-  [ ! -e /tmp/delegated ] || for path in $(hierarchies); do echo $$ >"$path/cgroup.procs" || fail "enter the part"; done
+  [ ! -e /tmp/delegated ] || for path in $(hierarchies); do
+    [ ! -d "$path/init" ] || path=$path/init
+    echo $$ >"$path/cgroup.procs" || fail "enter the part"
+  done
 }
 
 # A group that is left in the part keeps it from going.
