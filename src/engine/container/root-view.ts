@@ -86,16 +86,16 @@ function mountView(context: Context, container: Container, access: "read" | "wri
     const view = attach(context, mountLayers([`${directory}/upper`, ...layers], directory), binds, true);
     if (view !== null) return view;
     // Something is to be mounted where nothing is: a start would make the place, too.
-    closeSync(writableRoot(directory, layers, binds));
+    closeSync(writableRoot(context, directory, { layers, binds }));
     return attach(context, mountLayers([`${directory}/upper`, ...layers], directory), binds, false) as RootView;
   }
   for (const { source } of binds) ensureSource(source);
-  return attach(context, writableRoot(directory, layers, binds), binds, false) as RootView;
+  return attach(context, writableRoot(context, directory, { layers, binds }), binds, false) as RootView;
 }
 
 /** Volatile: what is copied is as safe as other files that nobody has synced; else the end of it would wait for everything unwritten on this disk (kernel-traps 22). */
-function writableRoot(directory: string, layers: readonly string[], binds: readonly Mount[]): number {
-  const root = mountRoot({ directory, layers, volatile: true });
+function writableRoot(context: Context, directory: string, { layers, binds }: { readonly layers: readonly string[]; readonly binds: readonly Mount[] }): number {
+  const root = mountRoot({ root: context.root, directory, layers, volatile: true });
   try {
     for (const { source, destination } of binds) ensureMountPoint(root, destination, statSync(source).isDirectory() ? "directory" : "file");
     return root;
