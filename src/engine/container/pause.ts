@@ -28,7 +28,7 @@ export function unpauseContainer(context: Context, id: string): void {
     const { word } = readStatus(context, container);
     // Frozen, and not said so: a command that paused it was killed.
     if (word !== "paused" && !(word === "running" && isFrozen(context.cgroups(), container.cgroup))) throw conflict(`Container ${id} is not paused`);
-    thaw(context, { ...container, id, cgroup: container.cgroup, paused: true });
+    thaw(context, container);
   });
 }
 
