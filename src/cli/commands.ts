@@ -31,6 +31,11 @@ const stop: Entry = { summary: "Stop one or more running containers", load: () =
 const top: Entry = { summary: "Display the running processes of a container", load: () => import("./container/top.ts") };
 const unpause: Entry = { summary: "Unpause all processes within one or more containers", load: () => import("./container/unpause.ts") };
 const update: Entry = { summary: "Update configuration of one or more containers", load: () => import("./container/update.ts") };
+const volumeCreate: Entry = { summary: "Create a volume", load: () => import("./volume/create.ts") };
+const volumeInspect: Entry = { summary: "Display detailed information on one or more volumes", load: () => import("./volume/inspect.ts") };
+const volumePrune: Entry = { summary: "Remove unused local volumes", load: () => import("./volume/prune.ts") };
+const volumeRm: Entry = { summary: "Remove one or more volumes", load: () => import("./volume/rm.ts") };
+const volumes: Entry = { summary: "List volumes", load: () => import("./volume/ls.ts") };
 const wait: Entry = { summary: "Block until one or more containers stop, then print their exit codes", load: () => import("./container/wait.ts") };
 const boot: Entry = { summary: "Start the containers whose restart policy says so, after a boot of the host", load: () => import("./system/boot.ts") };
 const install: Entry = { summary: "Make systemd start containers after a boot, as their restart policies say", load: () => import("./system/install.ts") };
@@ -53,6 +58,10 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     summary: "Manage containers",
     commands: { attach, commit, cp, create, diff, exec, export: exportContainer, inspect: containerInspect, kill, logs, ls: ps, list: ps, pause, port, prune, ps, rename, restart, rm, remove: rm, run, start, stats, stop, top, unpause, update, wait, cleanup, unhealthy },
   },
+  volume: {
+    summary: "Manage volumes",
+    commands: { create: volumeCreate, inspect: volumeInspect, ls: volumes, list: volumes, prune: volumePrune, rm: volumeRm, remove: volumeRm },
+  },
   image: { summary: "Manage images", commands: { inspect: imageInspect, ls: images, list: images, pull, rm: rmi, remove: rmi } },
   system: { summary: "Manage mdk", commands: { boot, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install } },
 };
@@ -65,7 +74,7 @@ export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
     "build", "builder", "buildx", "checkpoint", "compose", "history", "import", "load",
     "login", "logout", "manifest", "network", "push", "save", "search",
-    "tag", "volume",
+    "tag",
   ],
   container: [],
   image: ["build", "history", "import", "load", "prune", "push", "save", "tag"],

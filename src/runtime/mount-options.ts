@@ -59,6 +59,8 @@ export function parseMountOptions(options: readonly string[]): ParsedOptions {
 export interface BindAttributes {
   /** open_tree and mount_setattr with AT_RECURSIVE. */
   readonly recursive: boolean;
+  /** "ronly", mdk's own word: what is mounted below keeps its attributes. */
+  readonly belowStays: boolean;
   readonly attrSet: number;
   readonly attrClr: number;
   /** 0: the mount stays in the peer group of its source (shared). */
@@ -69,14 +71,15 @@ export interface BindAttributes {
  * Attributes of a bind mount from its spec options. "ro" is for every mount below too (Docker's since 25): a
  * writable mount under a read-only one surprises. Default propagation is private: nothing comes in or goes out later.
  */
-export function bindAttributes(options: readonly string[]): BindAttributes {
-  const { set, clear, propagation, recursive, parameters } = parseMountOptions(options);
+export function bindAttributes(words: readonly string[]): BindAttributes {
+  const belowStays = words.includes("ronly");
+  const { set, clear, propagation, recursive, parameters } = parseMountOptions(words.map((word) => (word === "ronly" ? "ro" : word)));
   const unknown = parameters[0];
   if (unknown !== undefined) {
     throw new MdkError("invalid", "invalid-mount", `invalid mode: ${unknown.key}`, { hint: "a bind mount takes ro, rw and a propagation" });
   }
   const shared = propagation === MS.SHARED;
-  return { recursive, attrSet: set, attrClr: clear & ~set | (set & MOUNT_ATTR.ATIME_MASK ? MOUNT_ATTR.ATIME_MASK : 0), propagation: shared ? 0 : propagation || MS.PRIVATE };
+  return { recursive, belowStays, attrSet: set, attrClr: clear & ~set | (set & MOUNT_ATTR.ATIME_MASK ? MOUNT_ATTR.ATIME_MASK : 0), propagation: shared ? 0 : propagation || MS.PRIVATE };
 }
 
 function parameter(word: string): Option {

@@ -4,7 +4,7 @@
  */
 import { MdkError } from "../error.ts";
 import type { ContainerDefaults } from "../image/config.ts";
-import { cleanPath } from "./mount-words.ts";
+import { cleanPath } from "./mount-types.ts";
 import { parseExpose } from "./ports.ts";
 
 type Config = { -readonly [Key in keyof ContainerDefaults]: ContainerDefaults[Key] };

@@ -4,6 +4,7 @@
  */
 import type { Healthcheck } from "../image/config.ts";
 import type { HealthAction } from "./health.ts";
+import type { MountAsked } from "./mounts-asked.ts";
 import type { RestartPolicy } from "./restart-policy.ts";
 
 /** `Config`: what runs. */
@@ -56,6 +57,12 @@ export interface PortBinding {
 /** `HostConfig`: how it is confined and joined to the host. */
 export interface HostConfig {
   Binds: string[] | null;
+  /** `--mount`. */
+  Mounts?: MountAsked[];
+  /** "ID[:ro|rw]": every mount of these containers. */
+  VolumesFrom: string[] | null;
+  /** Of the volumes that -v makes; "": local. */
+  VolumeDriver: string;
   LogConfig: { Type: "json-file" | "none"; Config: Record<string, string> };
   NetworkMode: NetworkMode;
   /** By "80/tcp". */

@@ -6,6 +6,7 @@ import { MdkError } from "../error.ts";
 import { booleanOf, integerOf, listOf, objectOf, optional, stringOf, stringsOf, type JsonObject } from "../image/json.ts";
 import type { ContainerConfig, HostConfig, NetworkMode, PortBinding, Ulimit } from "./container.ts";
 import { decodeHealth, HEALTH_ACTIONS, type HealthAction } from "./health.ts";
+import { decodeMounts } from "./mounts-asked.ts";
 import { checkRestartPolicy, NO_RESTART } from "./restart-policy.ts";
 
 /** Members of one object, each read once by name; the errors say which was wrong. */
@@ -69,7 +70,7 @@ const SHM_BYTES = 64 << 20;
 export function decodeHostConfig(value: unknown): HostConfig {
   const host = new Members(value, "HostConfig");
   return {
-    Binds: host.list("Binds"), LogConfig: host.read("LogConfig", logOf, { Type: "json-file", Config: {} }),
+    Binds: host.list("Binds"), ...host.given("Mounts", decodeMounts), VolumesFrom: host.list("VolumesFrom"), VolumeDriver: host.text("VolumeDriver"), LogConfig: host.read("LogConfig", logOf, { Type: "json-file", Config: {} }),
     NetworkMode: parseNetworkMode(host.text("NetworkMode")), PortBindings: host.read("PortBindings", bindingsOf, {}), PublishAllPorts: host.flag("PublishAllPorts"),
     RestartPolicy: host.read("RestartPolicy", restartOf, NO_RESTART), AutoRemove: host.flag("AutoRemove"),
     CapAdd: host.list("CapAdd"), CapDrop: host.list("CapDrop"), GroupAdd: host.list("GroupAdd"),

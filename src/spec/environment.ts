@@ -1,7 +1,7 @@
 /** A process's environment and working directory, as moby and runc make them of request, image and terminal. Pure. */
 import { MdkError } from "../error.ts";
 import { DEFAULT_PATH } from "./defaults.ts";
-import { cleanPath } from "./mount-words.ts";
+import { cleanPath } from "./mount-types.ts";
 
 /** The container's own environment (inspect's Config.Env): the request's first, then what the `base` (the image's) has beside it. */
 export function mergeEnv(base: readonly string[], own: readonly string[]): string[] {

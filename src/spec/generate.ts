@@ -7,7 +7,7 @@ import type { ContainerConfig, HostConfig } from "./container.ts";
 import { DEFAULT_DEVICES, DEVICE_RULES, INIT_PATH, MASKED_PATHS, READONLY_PATHS } from "./defaults.ts";
 import { completeEnv } from "./environment.ts";
 import { resourcesOf, rlimitsOf, UNLIMITED } from "./limits.ts";
-import { cleanPath, type UserMount } from "./mount-words.ts";
+import { cleanPath, type UserMount } from "./mount-types.ts";
 import { planMounts, type EngineFiles } from "./mounts.ts";
 import { parseSecurityOptions } from "./security-options.ts";
 import { OCI_VERSION, type LinuxDevice, type LinuxNamespace, type PosixRlimit, type Process, type Spec } from "./types.ts";

@@ -20,7 +20,7 @@ export function joinConfig(config: ContainerConfig, image: ImageDefaults, hostna
     Cmd: cmd.length === 0 ? null : [...cmd],
     WorkingDir: config.WorkingDir || image.WorkingDir,
     Labels: { ...image.Labels, ...config.Labels },
-    Volumes: image.Volumes.length === 0 ? null : emptyObjects(image.Volumes),
+    Volumes: image.Volumes.length === 0 && config.Volumes === null ? null : { ...emptyObjects(image.Volumes), ...config.Volumes },
   };
   const health = joinHealth(config.Healthcheck, image.Healthcheck);
   if (health !== undefined) joined.Healthcheck = health;

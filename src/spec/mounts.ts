@@ -3,7 +3,7 @@
  * which they are mounted (parents before children).
  */
 import { INIT_PATH, systemMounts } from "./defaults.ts";
-import type { UserMount } from "./mount-words.ts";
+import type { UserMount } from "./mount-types.ts";
 import type { Mount } from "./types.ts";
 
 /** Host paths of the files that the engine writes. */
@@ -47,8 +47,11 @@ export function planMounts(input: MountsInput): Mount[] {
 }
 
 function specMount(mount: UserMount): Mount {
+  // What it shows is opened by who knows where it is (engine/start/prepare.ts).
+  if (mount.type === "image") return { destination: mount.target, type: "bind", source: mount.source, options: ["bind", "ro", "rprivate"] };
+  if (mount.type === "volume") return { destination: mount.target, type: "bind", source: mount.source, options: ["rbind", ...(mount.readonly ? ["ro"] : []), "rprivate"] };
   if (mount.type === "tmpfs") return { destination: mount.target, type: "tmpfs", source: "tmpfs", options: ["noexec", "nosuid", "nodev", ...mount.options] };
-  const options = [mount.recursive ? "rbind" : "bind", ...(mount.readonly ? ["ro"] : []), mount.propagation];
+  const options = [mount.recursive ? "rbind" : "bind", ...(mount.readonly ? [mount.writableBelow === true ? "ronly" : "ro"] : []), mount.propagation];
   return { destination: mount.target, type: "bind", source: mount.source, options };
 }
 

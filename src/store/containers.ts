@@ -6,7 +6,8 @@ import type { Database, Statement } from "bun:sqlite";
 import type { ContainerConfig, HostConfig } from "../spec/container.ts";
 import { decodeConfig, decodeHostConfig } from "../spec/decode.ts";
 import { probeOf } from "../spec/health.ts";
-import { resolveMounts, type UserMount } from "../spec/mount-words.ts";
+import type { UserMount } from "../spec/mount-types.ts";
+import { resolveMounts } from "../spec/mount-words.ts";
 import type { NetworkState } from "../spec/network.ts";
 import { noteContainer } from "./events.ts";
 

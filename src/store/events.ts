@@ -8,10 +8,10 @@ export interface Event {
   /** Counts up, never reused. */
   readonly id: number;
   readonly timeMs: number;
-  readonly type: "container" | "image";
+  readonly type: "container" | "image" | "volume";
   /** "create", "start", "die" … */
   readonly action: string;
-  /** A container's id, an image's reference or id. */
+  /** A container's id, an image's reference or id, a volume's name. */
   readonly actor: string;
   /** As Docker's Actor.Attributes: labels, image, name and what belongs to the action. */
   readonly attributes: Readonly<Record<string, string>>;
@@ -37,6 +37,11 @@ export function noteImage(database: Database, actor: string, action: string, att
   const { lastInsertRowid } = database
     .query(`INSERT INTO events (time, type, action, actor, attributes) VALUES (${NOW}, 'image', ?, ?, ?)`)
     .run(action, actor, JSON.stringify(attributes));
+  prune(database, Number(lastInsertRowid));
+}
+
+export function noteVolume(database: Database, name: string, action: string): void {
+  const { lastInsertRowid } = database.query(`INSERT INTO events (time, type, action, actor, attributes) VALUES (${NOW}, 'volume', ?, ?, '{"driver":"local"}')`).run(action, name);
   prune(database, Number(lastInsertRowid));
 }
 

@@ -9,6 +9,9 @@
  *         d/                             the unpacked layer in overlay format; mode and owner are those of its `/`
  *       layers/mounts/d/                 the lowest layer of every container's root: what its mounts need under them
  *       containers/<id>/           0700  upper, work, hosts, hostname, resolv.conf, config.json, log
+ *       volumes/<name>/            0711  of the local driver
+ *         _data                          what containers see
+ *         lock                           who fills it with what an image has there
  *       tmp/                       0700  what is being made, and the lock files of who makes it
  *       backing/                   0700  of a root store on a loop device (engine/host/root-store.ts): the directory below, which it covers
  *     /var/lib/mdk/                      below such a store: with directories of this tree, all empty
@@ -44,6 +47,9 @@ export interface StorePaths {
   readonly layers: string;
   readonly containers: string;
   readonly temporary: string;
+  readonly volumes: string;
+  volume(name: string): string;
+  volumeData(name: string): string;
   /** `hex`: 64 characters, already validated (image/digest.ts). */
   blob(hex: string): string;
   /** `layers/<id>`: what is removed with the layer. */
@@ -64,10 +70,13 @@ export function storePaths(root: string): StorePaths {
   const blobs = join(root, "blobs", "sha256");
   const layers = join(root, "layers");
   const containers = join(root, "containers");
+  const volumes = join(root, "volumes");
   return {
-    root, blobs, layers, containers,
+    root, blobs, layers, containers, volumes,
     database: join(root, "mdk.db"),
     temporary: join(root, "tmp"),
+    volume: (name) => `${volumes}/${name}`,
+    volumeData: (name) => `${volumes}/${name}/_data`,
     blob: (hex) => `${blobs}/${hex}`,
     layer: (id) => `${layers}/${id}`,
     layerTree: (id) => `${layers}/${id}/d`,

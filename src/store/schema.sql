@@ -1,4 +1,12 @@
 -- The tables as they are, for readers: written by test/upgrade/store.test.ts with MDK_UPDATE_GOLDEN=1.
+CREATE TABLE container_images (
+  container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+  image TEXT NOT NULL REFERENCES images(id) ON DELETE RESTRICT,
+  PRIMARY KEY (container, image)) STRICT, WITHOUT ROWID;
+CREATE TABLE container_volumes (
+  container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
+  volume TEXT NOT NULL REFERENCES volumes(name) ON DELETE RESTRICT,
+  PRIMARY KEY (container, volume)) STRICT, WITHOUT ROWID;
 CREATE TABLE containers (
   id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, image TEXT NOT NULL REFERENCES images(id) ON DELETE RESTRICT,
   image_name TEXT NOT NULL, command TEXT NOT NULL, exposed TEXT NOT NULL, created INTEGER NOT NULL, config TEXT NOT NULL, host TEXT NOT NULL,
@@ -56,6 +64,9 @@ CREATE TABLE ports (
   PRIMARY KEY (namespace, protocol, host, first)) STRICT, WITHOUT ROWID;
 CREATE TABLE store (id TEXT NOT NULL) STRICT;
 CREATE TABLE sysctls (namespace TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (namespace, name)) STRICT;
+CREATE TABLE volumes (name TEXT PRIMARY KEY, created INTEGER NOT NULL, options TEXT NOT NULL, labels TEXT NOT NULL, anonymous INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX container_images_image ON container_images(image);
+CREATE INDEX container_volumes_volume ON container_volumes(volume);
 CREATE INDEX containers_active ON containers(phase, id) WHERE phase IN ('started', 'removing', 'restarting');
 CREATE INDEX containers_image ON containers(image);
 CREATE INDEX image_digests_by_image ON image_digests(image_id);

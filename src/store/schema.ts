@@ -5,7 +5,8 @@
 import { FIRST } from "./migrations/first.ts";
 import { GROUND } from "./migrations/ground.ts";
 import { LIFE } from "./migrations/life.ts";
+import { VOLUMES } from "./migrations/volumes.ts";
 
-export const MIGRATIONS: readonly string[] = [FIRST, GROUND, LIFE];
+export const MIGRATIONS: readonly string[] = [FIRST, GROUND, LIFE, VOLUMES];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -25,8 +25,8 @@ describe("mount options", () => {
   });
 
   test("of a bind are private by default, stay shared on request, and nothing else", () => {
-    expect(bindAttributes(["rbind", "ro"])).toEqual({ recursive: true, attrSet: 1, attrClr: 0, propagation: 1 << 18 });
-    expect(bindAttributes(["bind", "rshared"])).toEqual({ recursive: false, attrSet: 0, attrClr: 0, propagation: 0 });
+    expect(bindAttributes(["rbind", "ro"])).toEqual({ recursive: true, belowStays: false, attrSet: 1, attrClr: 0, propagation: 1 << 18 });
+    expect(bindAttributes(["bind", "rshared"])).toEqual({ recursive: false, belowStays: false, attrSet: 0, attrClr: 0, propagation: 0 });
     expect(bindAttributes(["rbind", "rslave"]).propagation).toBe(1 << 19);
     expect(() => bindAttributes(["rbind", "size=1"])).toThrow("invalid mode: size");
   });

@@ -4,7 +4,7 @@ import { completeEnv, mergeEnv, workingDirectory } from "../../src/spec/environm
 import { stringifySpec } from "../../src/spec/generate.ts";
 import { mergeCommand } from "../../src/spec/join.ts";
 import { UNLIMITED } from "../../src/spec/limits.ts";
-import { cleanPath } from "../../src/spec/mount-words.ts";
+import { cleanPath } from "../../src/spec/mount-types.ts";
 import { goldenSpec, HOST, type Changes } from "../runtime/golden.ts";
 
 describe("the command", () => {

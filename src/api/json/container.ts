@@ -4,7 +4,7 @@ import type { Status } from "../../engine/end/status.ts";
 import { isUp, lives } from "../../engine/end/words.ts";
 import type { HostConfig } from "../../spec/container.ts";
 import { MASKED_PATHS, READONLY_PATHS } from "../../spec/defaults.ts";
-import type { UserMount } from "../../spec/mount-words.ts";
+import type { UserMount } from "../../spec/mount-types.ts";
 import type { HealthState } from "../../runtime/health.ts";
 import { healthTimes } from "../../spec/health.ts";
 import { bridgedOf, type PortRange } from "../../spec/network.ts";
@@ -104,8 +104,16 @@ function stateOf({ container, status, health }: InspectFacts): Record<string, un
 }
 
 function mountOf(mount: UserMount): Record<string, unknown>[] {
-  // Docker lists no --tmpfs here.
-  if (mount.type !== "bind") return [];
+  switch (mount.type) {
+    case "tmpfs":
+      // Docker lists no --tmpfs here, but --mount's.
+      return mount.listed === true ? [{ Type: "tmpfs", Source: "", Destination: mount.target, Mode: "", RW: !mount.options.includes("ro"), Propagation: "" }] : [];
+    case "volume":
+      return [{ Type: "volume", Name: mount.name, Source: mount.source, Destination: mount.target, Driver: mount.driver, Mode: mount.mode, RW: !mount.readonly, Propagation: "" }];
+    case "image":
+      return [{ Type: "image", Source: mount.source, Destination: mount.target, Mode: "", RW: false, Propagation: "" }];
+    case "bind":
+  }
   return [{ Type: "bind", Source: mount.source, Destination: mount.target, Mode: mount.mode, RW: !mount.readonly, Propagation: mount.propagation }];
 }
 

@@ -42,3 +42,5 @@ export const EVENT_SHAPE = {
   maps: new Set(["Attributes"]), nils: {}, names: { Status: "status", ID: "id", From: "from", Scope: "scope", Time: "time", TimeNano: "timeNano" }, omitted: {},
   types: { "": "*events.Message", Actor: "events.Actor" },
 };
+
+export const VOLUME_SHAPE = { maps: new Set(["Labels", "Options"]), nils: named("map" as const, "Labels", "Options"), names: { CreatedAt: "CreatedAt" }, omitted: {}, types: { "": "volume.Volume" } };

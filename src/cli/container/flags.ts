@@ -1,5 +1,6 @@
 /** The flags of `run` and `create`: Docker's table, with what mdk does not carry out yet marked as such. */
 import { messageOf } from "../../error.ts";
+import { parseMount } from "../../spec/mount-flag.ts";
 import { checkUlimit, parseUlimit } from "../../spec/limits.ts";
 import { isAddress } from "../../network/resolv.ts";
 import type { Flag } from "../grammar/flags.ts";
@@ -16,6 +17,15 @@ function extraHostProblem(value: string): string | null {
 /** opts.ValidateEnv, opts.ValidateLabel: a name has to be there. */
 const variableProblem = (value: string): string | null => (/^(=|$)/.test(value) ? `invalid environment variable: ${value}` : null);
 const labelProblem = (value: string): string | null => (/^(=|$)/.test(value) ? `invalid label '${value}': empty name` : null);
+
+function mountProblem(value: string): string | null {
+  try {
+    parseMount(value);
+    return null;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
 
 function ulimitProblem(value: string): string | null {
   try {
@@ -62,6 +72,7 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: "memory", short: "m", type: "bytes", help: "Memory limit" },
   { name: "memory-reservation", type: "bytes", help: "Memory soft limit" },
   { name: "memory-swap", type: "bytes", help: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap" },
+  { name: "mount", type: "list", check: mountProblem, help: "Attach a filesystem mount to the container" },
   { name: "name", type: "string", help: "Assign a name to the container" },
   { name: "network", type: "list", help: "Connect a container to a network (bridge, none, host)" },
   { name: "net", type: "list", hidden: true, help: "Connect a container to a network (bridge, none, host)" },
@@ -85,14 +96,16 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: "tty", short: "t", type: "bool", help: "Allocate a pseudo-TTY" },
   { name: "ulimit", type: "list", check: ulimitProblem, help: "Ulimit options" },
   { name: "user", short: "u", type: "string", help: "Username or UID (format: <name|uid>[:<group|gid>])" },
-  { name: "volume", short: "v", type: "list", help: "Bind mount a host directory or file (/host:/container[:ro])" },
+  { name: "volume", short: "v", type: "list", help: "Bind mount a volume or a path of the host ([SOURCE:]/container[:OPTIONS])" },
+  { name: "volume-driver", type: "string", help: "Optional volume driver for the container (local)" },
+  { name: "volumes-from", type: "list", help: "Mount volumes from the specified container(s)" },
   { name: "workdir", short: "w", type: "string", help: "Working directory inside the container" },
   ...HEALTH_FLAGS,
-  ...missing("string", "cgroup-parent", "cgroupns", "gpus", "ip", "ip6", "ipc", "isolation", "mac-address", "mount", "pid", "runtime", "userns", "uts", "volume-driver"),
+  ...missing("string", "cgroup-parent", "cgroupns", "gpus", "ip", "ip6", "ipc", "isolation", "mac-address", "pid", "runtime", "userns", "uts"),
   ...missing("int", "blkio-weight", "cpu-rt-period", "cpu-rt-runtime", "memory-swappiness"),
   ...missing("bytes", "kernel-memory"),
   ...missing("bool", "oom-kill-disable", "use-api-socket"),
-  ...missing("list", "blkio-weight-device", "device", "device-cgroup-rule", "device-read-bps", "device-read-iops", "device-write-bps", "device-write-iops", "link", "link-local-ip", "network-alias", "storage-opt", "volumes-from"),
+  ...missing("list", "blkio-weight-device", "device", "device-cgroup-rule", "device-read-bps", "device-read-iops", "device-write-bps", "device-write-iops", "link", "link-local-ip", "network-alias", "storage-opt"),
   { name: "disable-content-trust", type: "bool", hidden: true, help: "Skip image verification (default true)" },
 ];
 

@@ -52,7 +52,7 @@ export async function parsePsFilters(context: Context, texts: readonly string[],
     "is-task": (_summary, value) => !isTrue(value),
     isolation: () => true,
     network: (summary, value) => details(summary)?.host.NetworkMode === value,
-    volume: (summary, value) => (details(summary)?.mounts ?? []).some((mount) => mount.target === value || (mount.type === "bind" && mount.source === value)),
+    volume: (summary, value) => (details(summary)?.mounts ?? []).some((mount) => mount.target === value || (mount.type === "bind" && mount.source === value) || (mount.type === "volume" && mount.name === value)),
   };
   const matches = (summary: Summary): boolean => KEYS.every((key) => {
     const values = of(key);

@@ -57,7 +57,7 @@ const COLUMNS: Readonly<Record<string, readonly [head: string, column: Column]>>
   Labels: ["LABELS", (summary, { details }) => Object.entries(details(summary)?.config.Labels ?? {}).map(([key, value]) => `${key}=${value}`).join(",")],
   Networks: ["NETWORKS", (summary, { details }) => details(summary)?.host.NetworkMode ?? ""],
   Mounts: ["MOUNTS", (summary, how) => mountsOf(summary, how)],
-  LocalVolumes: ["LOCAL VOLUMES", () => "0"],
+  LocalVolumes: ["LOCAL VOLUMES", (summary, { details }) => String((details(summary)?.mounts ?? []).filter(({ type }) => type === "volume").length)],
   Platform: ["PLATFORM", () => null],
   Size: ["SIZE", (summary, { size }) => size(summary)],
 };
@@ -134,7 +134,7 @@ function labelOf(container: Container | null, name: string): string {
 
 /** Sources, cut to 15 characters unless all is asked for. */
 function mountsOf(summary: Summary, { details, full }: Telling): string {
-  const sources = (details(summary)?.mounts ?? []).flatMap((mount) => (mount.type === "bind" ? [mount.source] : []));
+  const sources = (details(summary)?.mounts ?? []).flatMap((mount) => (mount.type === "bind" ? [mount.source] : mount.type === "volume" ? [mount.name ?? ""] : []));
   return sources.map((source) => (full || source.length <= 15 ? source : `${source.slice(0, 14)}…`)).join(",");
 }
 

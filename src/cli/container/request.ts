@@ -7,6 +7,8 @@ import type { ContainerConfig, CreateRequest, HostConfig, Ulimit } from "../../s
 import { cpuCount } from "../../engine/host/facts.ts";
 import { decodeHostConfig } from "../../spec/decode.ts";
 import { parseUlimit } from "../../spec/limits.ts";
+import { parseMount } from "../../spec/mount-flag.ts";
+import type { MountAsked } from "../../spec/mounts-asked.ts";
 import { parseExpose, parsePublish } from "../../spec/ports.ts";
 import { parseRestartPolicy } from "../../spec/restart-policy.ts";
 import { validateRequest } from "../../spec/validate.ts";
@@ -53,7 +55,7 @@ function configOf(input: RequestInput): ContainerConfig {
     Tty: attachment.terminal, OpenStdin: input.interactive, StdinOnce: input.interactive && attachment.stdin,
     Env: environmentOf(flags, input.environment),
     Cmd: input.arguments.length === 0 ? null : [...input.arguments],
-    Image: input.image, Volumes: null, WorkingDir: flags.string("workdir") ?? "",
+    Image: input.image, Volumes: anonymousOf(flags), WorkingDir: flags.string("workdir") ?? "",
     Entrypoint: entrypoint === null ? null : entrypoint === "" ? [""] : [entrypoint],
     Labels: labelsOf(flags), ...refusing(() => healthOf(flags)),
   };
@@ -69,7 +71,7 @@ function hostOf(flags: Values, config: ContainerConfig): HostConfig {
   const ports = refusing(() => parsePublish(flags.list("publish")));
   for (const port of Object.keys(ports)) (config.ExposedPorts ??= {})[port] = {};
   return decodeHostConfig({
-    Binds: listOf(flags, "volume")?.map(absoluteSource), LogConfig: logOf(flags), NetworkMode: networkOf(flags), PortBindings: ports,
+    Binds: bindsOf(flags), Mounts: mountsOf(flags), VolumesFrom: listOf(flags, "volumes-from"), VolumeDriver: flags.string("volume-driver") ?? "", LogConfig: logOf(flags), NetworkMode: networkOf(flags), PortBindings: ports,
     PublishAllPorts: flags.bool("publish-all"),
     RestartPolicy: refusing(() => parseRestartPolicy(flags.string("restart") ?? "")), AutoRemove: flags.bool("rm"),
     CapAdd: listOf(flags, "cap-add"), CapDrop: listOf(flags, "cap-drop"), GroupAdd: listOf(flags, "group-add"),
@@ -124,6 +126,24 @@ function logOf(flags: Values): unknown {
     return [key, value];
   });
   return { Type: flags.string("log-driver") ?? "", Config: Object.fromEntries(options) };
+}
+
+const isAnonymous = (text: string): boolean => !text.includes(":");
+
+/** `-v TARGET` alone: as if the image had declared it. */
+function anonymousOf(flags: Values): ContainerConfig["Volumes"] {
+  const targets = flags.list("volume").filter(isAnonymous);
+  return targets.length === 0 ? null : Object.fromEntries(targets.map((target) => [target, {}]));
+}
+
+function bindsOf(flags: Values): readonly string[] | null {
+  const binds = flags.list("volume").filter((text) => !isAnonymous(text)).map(absoluteSource);
+  return binds.length === 0 ? null : binds;
+}
+
+function mountsOf(flags: Values): readonly MountAsked[] | null {
+  const mounts = flags.list("mount").map(parseMount).map((mount) => (mount.Source?.startsWith(".") === true ? { ...mount, Source: resolve(mount.Source) } : mount));
+  return mounts.length === 0 ? null : mounts;
 }
 
 /** -v's source as the engine takes it: "./x" is below the directory of the command. */

@@ -20,7 +20,7 @@ export const command: Command = {
     const force = flags.bool("force");
     const status = await forEach(operands, (word) => {
       try {
-        removeContainer(context, findContainer(context, word), { force });
+        removeContainer(context, findContainer(context, word), { force, volumes: flags.bool("volumes") });
       } catch (error) {
         // Docker's -f: what is not there is removed already; it says so and succeeds.
         if (!(force && error instanceof MdkError && error.code === "no-such-container")) throw error;

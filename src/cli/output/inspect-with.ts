@@ -4,6 +4,7 @@ import { readInspect } from "../../api/inspect.ts";
 import { INSPECT_SHAPE } from "../../api/json/shape.ts";
 import { noSuchImage } from "../../store/images.ts";
 import type { Invocation } from "../grammar/flags.ts";
+import type { Shape } from "../template/value.ts";
 import { openTemplate } from "./format.ts";
 import { json, print, printable, printError } from "./text.ts";
 
@@ -18,17 +19,32 @@ export function inspectType(word: string): Type {
 
 /** `type`: null for either. Prints what it found; status 1 when something is missing. */
 export async function inspectWith({ context, flags, operands }: Invocation, type: Type | null, size = false): Promise<number> {
-  const format = flags.string("format");
+  return await printFound(operands, flags.string("format"), {
+    shape: INSPECT_SHAPE, read: (word) => readInspect(context, word, { type, size }),
+    missing: (word) => (type === "image" ? noSuchImage(word).message : `No such ${type ?? "object"}: ${word}`),
+  });
+}
+
+export interface Inspecting {
+  readonly shape: Shape;
+  /** Docker's JSON of what has the name; null: nothing has. */
+  readonly read: (word: string) => object | null;
+  /** The sentence for that. */
+  readonly missing: (word: string) => string;
+}
+
+/** The same of anything that has JSON. */
+export async function printFound(words: readonly string[], format: string | null, { shape, read, missing }: Inspecting): Promise<number> {
   const template = format === null || format === "json" ? null : await openTemplate(format, "inspect");
   const found: object[] = [];
   const errors: string[] = [];
-  for (const word of operands) {
-    const object = readInspect(context, word, { type, size });
-    if (object === null) errors.push(`mdk: ${type === "image" ? noSuchImage(word).message : `No such ${type ?? "object"}: ${word}`}`);
+  for (const word of words) {
+    const object = read(word);
+    if (object === null) errors.push(`mdk: ${missing(word)}`);
     else found.push(object);
   }
   if (template === null) print(found.length === 0 ? "[]" : json(found, format === null ? 4 : 0));
-  else printEach(found.map((object) => () => template.document(object, INSPECT_SHAPE, { lenient: true })));
+  else printEach(found.map((object) => () => template.document(object, shape, { lenient: true })));
   for (const error of errors) printError(printable(error));
   return errors.length === 0 ? 0 : EXIT.failure;
 }

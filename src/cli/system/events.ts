@@ -62,7 +62,7 @@ function matcher(context: Context, filters: readonly Filter<Key>[]): (event: Eve
     network: ({ attributes }, value) => attributes["network"] === value, node: () => false, plugin: () => false,
     scope: (_event, value) => value === "local",
     type: ({ type }, value) => type === value,
-    volume: () => false,
+    volume: ({ type, actor }, value) => type === "volume" && actor === value,
   };
   return (event) => KEYS.every((key) => {
     const values = of(key);

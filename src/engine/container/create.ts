@@ -2,7 +2,6 @@
 import { readFileSync } from "node:fs";
 import type { CreateRequest } from "../../spec/container.ts";
 import { joinConfig } from "../../spec/join.ts";
-import { resolveMounts } from "../../spec/mount-words.ts";
 import { parsePorts } from "../../spec/ports.ts";
 import { validateRequest } from "../../spec/validate.ts";
 import { checkpoint, transaction } from "../../store/database.ts";
@@ -12,6 +11,7 @@ import { parseSignal } from "../../runtime/signals.ts";
 import { cpuCount } from "../host/facts.ts";
 import { newId, newName } from "../host/ids.ts";
 import type { ImageFacts } from "../image/layers.ts";
+import { chooseMounts } from "./mounts.ts";
 
 /** What the container will be: nothing is written yet. Errors: MdkError in Docker's words. */
 export function draftContainer(context: Context, request: CreateRequest, image: ImageFacts): Draft {
@@ -23,7 +23,7 @@ export function draftContainer(context: Context, request: CreateRequest, image: 
   if (config.StopSignal !== undefined) parseSignal(config.StopSignal);
   parsePorts({ config, host });
   return {
-    id, image: image.id, createdMs: context.now().getTime(), config, host, mounts: resolveMounts(host),
+    id, image: image.id, createdMs: context.now().getTime(), config, host, mounts: chooseMounts(context, { config, host }),
     name: request.name ?? newName(0), named: request.name !== null,
   };
 }

@@ -9,20 +9,20 @@ import { readStatus } from "../end/status.ts";
 import { isUp } from "../end/words.ts";
 
 /** Throws MdkError for a running container without `force`. One that is removed meanwhile by somebody else is no error. */
-export function removeContainer(context: Context, container: Container, options: { readonly force: boolean }): void {
+export function removeContainer(context: Context, container: Container, options: { readonly force: boolean; /** Its anonymous volumes, too. */ readonly volumes?: boolean }): void {
   // Whoever starts it holds the op lock: what was not running yet may be, once the lock is ours.
-  while (!removeUnlessRunning(context, container)) {
+  while (!removeUnlessRunning(context, container, options.volumes === true)) {
     if (!options.force) throw inUse(context, container);
     killContainer(context, container);
   }
 }
 
 /** False for a container that runs. */
-function removeUnlessRunning(context: Context, container: Container): boolean {
+function removeUnlessRunning(context: Context, container: Container, volumes: boolean): boolean {
   const now = readContainer(context.database(), container.id);
   if (now === null) return true;
   if (isUp(readStatus(context, now).word)) return false;
-  const rested = withAtRest(context, container.id, (settled) => settled.phase !== "restarting" && (removeLocked(context, settled), true));
+  const rested = withAtRest(context, container.id, (settled) => settled.phase !== "restarting" && (removeLocked(context, settled, { takesVolumes: volumes || settled.host.AutoRemove }), true));
   return rested.kind === "gone" || (rested.kind === "done" && rested.value);
 }
 

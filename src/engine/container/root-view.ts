@@ -3,7 +3,7 @@
  * has; of one at rest, its overlay and its binds in a mount namespace of a shim. Nothing of it stands in the host's mount table,
  * and with this process it is gone.
  */
-import { closeSync, existsSync, statSync } from "node:fs";
+import { closeSync, existsSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { mountLayers } from "../../layer/overlay.ts";
 import { readCondition } from "../../runtime/state.ts";
@@ -16,7 +16,8 @@ import { openProcess } from "../../sys/pidfd.ts";
 import type { Context } from "../context.ts";
 import { takeAtRest } from "../end/at-rest.ts";
 import { rootLayers } from "../image/layers.ts";
-import { ensureSource, openBind } from "../start/binds.ts";
+import { ensureSource, openBind, type OpenBind } from "../start/binds.ts";
+import { fillVolumes, openOwn } from "../start/volumes.ts";
 import { ensureMountPoint, ensureUpper, isThere, mountRoot } from "../start/root.ts";
 
 /** To be closed by who asked for it, once. */
@@ -83,21 +84,25 @@ function mountView(context: Context, container: Container, access: "read" | "wri
   const binds = bindsOf(container, directory);
   if (access === "read") {
     ensureUpper(`${directory}/upper`, layers[0]);
-    const view = attach(context, mountLayers([`${directory}/upper`, ...layers], directory), binds, true);
+    const view = attach(context, container, mountLayers([`${directory}/upper`, ...layers], directory), { binds, probing: true });
     if (view !== null) return view;
     // Something is to be mounted where nothing is: a start would make the place, too.
-    closeSync(writableRoot(context, directory, { layers, binds }));
-    return attach(context, mountLayers([`${directory}/upper`, ...layers], directory), binds, false) as RootView;
+    closeSync(writableRoot(context, container, { directory, layers, binds }));
+    return attach(context, container, mountLayers([`${directory}/upper`, ...layers], directory), { binds, probing: false }) as RootView;
   }
-  for (const { source } of binds) ensureSource(source);
-  return attach(context, writableRoot(context, directory, { layers, binds }), binds, false) as RootView;
+  for (const mount of container.mounts) if (mount.type === "bind") ensureSource(mount);
+  return attach(context, container, writableRoot(context, container, { directory, layers, binds }), { binds, probing: false }) as RootView;
 }
 
 /** Volatile: what is copied is as safe as other files that nobody has synced; else the end of it would wait for everything unwritten on this disk (kernel-traps 22). */
-function writableRoot(context: Context, directory: string, { layers, binds }: { readonly layers: readonly string[]; readonly binds: readonly Mount[] }): number {
+function writableRoot(context: Context, container: Container, { directory, layers, binds }: { readonly directory: string; readonly layers: readonly string[]; readonly binds: readonly Mount[] }): number {
   const root = mountRoot({ root: context.root, directory, layers, volatile: true });
   try {
-    for (const { source, destination } of binds) ensureMountPoint(root, destination, statSync(source).isDirectory() ? "directory" : "file");
+    for (const bind of binds) {
+      const { fd, kind } = open(context, container, bind);
+      closeSync(fd);
+      ensureMountPoint(root, bind.destination, kind);
+    }
     return root;
   } catch (error) {
     closeSync(root);
@@ -109,18 +114,21 @@ function writableRoot(context: Context, directory: string, { layers, binds }: { 
 function bindsOf(container: Container, directory: string): Mount[] {
   const files = { hosts: `${directory}/hosts`, hostname: `${directory}/hostname`, resolvConf: `${directory}/resolv.conf` };
   return planMounts({ user: container.mounts, files, init: null, privileged: false, readonlyRoot: container.host.ReadonlyRootfs, shmSize: 0 })
-    .filter(({ type, source }) => type === "bind" && existsSync(source));
+    .filter(({ type, source, destination }) => type === "bind" && (existsSync(source) || container.mounts.some((mount) => mount.target === destination && (mount.type === "volume" || mount.type === "image"))));
 }
 
+const open = (context: Context, container: Container, bind: Mount): OpenBind => openOwn(context, container, bind.destination) ?? openBind(bind);
+
 /** Takes the root over. With `probing`: null where a place is missing (those below another mount are not looked for). */
-function attach(context: Context, root: number, binds: readonly Mount[], probing: boolean): RootView | null {
+function attach(context: Context, container: Container, root: number, { binds, probing }: { readonly binds: readonly Mount[]; readonly probing: boolean }): RootView | null {
   const mounts: HeldMount[] = [];
   let release = (): void => {};
   let given = false;
   try {
     if (probing && binds.some(({ destination }) => !isThere(root, destination) && !binds.some((other) => destination.startsWith(`${other.destination}/`)))) return null;
+    fillVolumes(context, container, root);
     for (const bind of binds) {
-      const { fd, kind } = openBind(bind);
+      const { fd, kind } = open(context, container, bind);
       const above = mounts.findLast(({ place }) => bind.destination.startsWith(`${place}/`));
       mounts.push({ place: bind.destination, fd });
       // As a start makes it: in what is mounted there.

@@ -16,7 +16,9 @@ import { checkpoint } from "../../store/database.ts";
 import { isUpperInUse } from "../../layer/overlay.ts";
 import { runPaths, storePaths } from "../../store/paths.ts";
 import { lockFile, tryLockFile } from "../../sys/lock.ts";
+import { anonymousVolumesOf } from "../../store/volumes.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
+import { takeAway } from "../volume/volumes.ts";
 import { monotonicMs } from "../../sys/clock.ts";
 import type { Context } from "../context.ts";
 import { awaitReleased } from "./end.ts";
@@ -94,7 +96,7 @@ export function settleLocked(context: Context, id: string, close: Close = closeS
     throw new MdkError("conflict", "container-elsewhere", `container ${id} runs in another job, or with another --run-root, that has the data root ${context.root} too`, { hint: "stop it there; or choose another --root here" });
   }
   const vanishes = condition.kind === "ended" || condition.kind === "lost" ? container.host.AutoRemove : container.transient;
-  if (vanishes) return removeLocked(context, container, close);
+  if (vanishes) return removeLocked(context, container, { close });
   releaseHost(context, container, condition, close);
   if (condition.kind === "ended" && condition.record.lost > 0) {
     tellLost(`${storePaths(context.root).container(id)}/${logName(id)}`, { lines: condition.record.lost, time: condition.record.finished });
@@ -141,18 +143,26 @@ function releaseHost(context: Context, container: Container, condition: Conditio
   removeGroup(cgroups, container.cgroup);
 }
 
+export interface Removing {
+  readonly close?: Close;
+  /** Its anonymous volumes go with it: --rm's way, and `rm -v`. */
+  readonly takesVolumes?: boolean;
+}
+
 /**
  * Removes a container that does not run: under its op lock, its mounts released. First it is marked, so that a removal
  * that is cut off is finished by the next command; then everything goes, the row last.
  */
-export function removeLocked(context: Context, container: Container, close: Close = closeSync): void {
+export function removeLocked(context: Context, container: Container, { close = closeSync, takesVolumes = container.host.AutoRemove }: Removing = {}): void {
   awaitReleased(context, container.id);
   if (container.phase !== "removing" && !container.transient && !container.host.AutoRemove) mark(context, container.id);
   const condition = readCondition(runPaths(context.runRoot).container(container.id), { ownOpLock: true });
   releaseHost(context, container, condition, close);
   removeTree(storePaths(context.root).container(container.id));
+  const own = takesVolumes ? anonymousVolumesOf(context.database(), container.id) : [];
   deleteContainer(context.database(), container.id, container.phase === "started" ? endOf(context, container, condition) : null);
   removeRunDirectory(context, container.id);
+  for (const name of own) takeAway(context, name);
   checkpoint(context.database());
 }
 

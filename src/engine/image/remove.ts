@@ -2,7 +2,8 @@
 import { MdkError } from "../../error.ts";
 import { chainIds, type Digest } from "../../image/digest.ts";
 import { familiarName, familiarRepository, repositoryOf, type Reference } from "../../image/reference.ts";
-import { containersOfImage } from "../../store/containers.ts";
+import { readContainer, containersOfImage } from "../../store/containers.ts";
+import { imageUsers } from "../../store/volumes.ts";
 import { checkpoint, isForeignKeyViolation, transaction, type Database } from "../../store/database.ts";
 import { deleteDigests, deleteImage, deleteTags, findImage, layersOf, listDigests, listTags, noSuchImage, type ImageRow } from "../../store/images.ts";
 import { ensureStore } from "../../store/paths.ts";
@@ -109,7 +110,8 @@ function removeAll(database: Database, image: ImageRow): Removed[] {
 
 /** A container of the image, a running one first. */
 function holderOf(context: Context, image: ImageRow): { readonly id: string; readonly running: boolean } | null {
-  const users = containersOfImage(context.database(), image.id)
+  const mounting = imageUsers(context.database(), image.id).flatMap((id) => readContainer(context.database(), id) ?? []);
+  const users = [...containersOfImage(context.database(), image.id), ...mounting]
     .map((container) => ({ id: container.id, running: isUp(readStatus(context, container).word) }));
   return users.find(({ running }) => running) ?? users[0] ?? null;
 }

@@ -6,7 +6,8 @@ import { closeSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { markStarted, setNetwork } from "../../store/container-life.ts";
 import { insertContainer, nameHolder, readContainer, type Container } from "../../store/containers.ts";
-import { isForeignKeyViolation, isUniqueViolation, transaction } from "../../store/database.ts";
+import { isForeignKeyViolation, isUniqueViolation, transaction, type Database } from "../../store/database.ts";
+import { addVolume, useImage, useVolume } from "../../store/volumes.ts";
 import { markBegun } from "../../runtime/state.ts";
 import type { Context } from "../context.ts";
 import { bringToRest } from "../end/at-rest.ts";
@@ -38,6 +39,7 @@ export function insertDraft(context: Context, draft: Draft, state: Pick<Containe
     const name = draft.named || attempt === 0 ? draft.name : newName(attempt);
     try {
       insertContainer(database, { ...draft, ...state, name, cgroup: cgroupPath(context, draft.id) });
+      holdMounts(database, draft);
       return name;
     } catch (error) {
       if (isForeignKeyViolation(error)) throw new MdkError("not-found", "no-such-image", `No such image: ${draft.config.Image}`, { hint: "it was removed meanwhile" });
@@ -45,6 +47,16 @@ export function insertDraft(context: Context, draft: Draft, state: Pick<Containe
       if (draft.named) throw nameConflict(name, nameHolder(database, name) ?? "unknown");
       if (attempt === NAME_TRIES) throw new MdkError("exhausted", "no-free-name", "no free name was found for the container", { hint: "give one with --name" });
     }
+  }
+}
+
+/** Volumes that are not there are made; images and volumes that a container has mounted stay as long as it does. */
+function holdMounts(database: Database, { id, mounts, createdMs }: Draft): void {
+  for (const mount of mounts) {
+    if (mount.type === "image") useImage(database, id, mount.image);
+    if (mount.type !== "volume" || mount.name === null) continue;
+    addVolume(database, { name: mount.name, createdMs, options: mount.options ?? {}, labels: mount.labels ?? {}, anonymous: mount.anonymous === true });
+    useVolume(database, id, mount.name);
   }
 }
 

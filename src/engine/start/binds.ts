@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { MdkError } from "../../error.ts";
 import { bindAttributes } from "../../runtime/mount-options.ts";
 import type { PathKind } from "../../runtime/mount-steps.ts";
+import type { BindMount } from "../../spec/mount-types.ts";
 import type { Mount } from "../../spec/types.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
 
@@ -15,10 +16,12 @@ export interface OpenBind {
 /** A detached copy of what a bind mount of the spec shows, attributes set. The caller closes it. */
 export function openBind(mount: Mount): OpenBind {
   const kind = kindOf(mount.source);
-  const { recursive, attrSet, attrClr, propagation } = bindAttributes(mount.options);
+  const { recursive, belowStays, attrSet, attrClr, propagation } = bindAttributes(mount.options);
   const tree = openTree(AT_FDCWD, mount.source, OPEN_TREE_CLONE | (recursive ? AT_RECURSIVE : 0));
+  const whole = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
   try {
-    mountSetattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), { set: attrSet, clear: attrClr, propagation });
+    if (belowStays) mountSetattr(tree, "", whole, { set: 0, clear: 0, propagation });
+    mountSetattr(tree, "", belowStays ? AT_EMPTY_PATH : whole, { set: attrSet, clear: attrClr, propagation });
   } catch (error) {
     closeSync(tree);
     throw error;
@@ -26,9 +29,10 @@ export function openBind(mount: Mount): OpenBind {
   return { fd: tree, kind };
 }
 
-/** Docker makes a missing source of -v as a directory. */
-export function ensureSource(source: string): void {
+/** Docker makes a missing source of -v as a directory, and one of --mount is an error. */
+export function ensureSource({ source, create }: Pick<BindMount, "source" | "create">): void {
   if (statSync(source, { throwIfNoEntry: false }) !== undefined) return;
+  if (create === false) throw new MdkError("invalid", "bind-source", `invalid mount config for type "bind": bind source path does not exist: ${source}`);
   try {
     // Whatever the caller's umask: from the first that was missing down.
     const top = mkdirSync(source, { recursive: true });

@@ -27,6 +27,8 @@ export interface PrepareOptions {
   /** Layer directories, the uppermost first. */
   readonly layers: readonly string[];
   readonly window: { readonly rows: number; readonly columns: number } | null;
+  /** Of a container that has volumes or images mounted (engine/start/volumes.ts); null: it has none. */
+  readonly volumes: typeof import("./volumes.ts") | null;
   /** Takes every descriptor that is opened; the caller closes them. */
   readonly keep: (descriptor: number) => number;
 }
@@ -43,12 +45,13 @@ export function prepareRoot(context: Context, container: Container, options: Pre
     files: { hosts: `${store}/hosts`, hostname: `${store}/hostname`, resolvConf: `${store}/resolv.conf` },
     init: host.Init === true ? "mdk-shim" : null,
   }, facts);
-  for (const bind of mounts) if (bind.type === "bind") ensureSource(bind.source);
+  for (const bind of mounts) if (bind.type === "bind") ensureSource(bind);
+  options.volumes?.fillVolumes(context, container, mount);
   ensureRootDirectory(mount, spec.process.cwd);
   const binds = new Map<string, OpenBind>();
   for (const entry of spec.mounts) {
     if (entry.type === "bind") {
-      const bind = entry.destination === INIT_PATH ? openInit(context, entry.options) : openBind(entry);
+      const bind = entry.destination === INIT_PATH ? openInit(context, entry.options) : (options.volumes?.openOwn(context, container, entry.destination) ?? openBind(entry));
       options.keep(bind.fd);
       binds.set(entry.destination, bind);
     }

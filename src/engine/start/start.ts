@@ -127,7 +127,8 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   const full = backingWarning(context.root);
   if (full !== null) work.warn(full);
   const layers = rootLayers(context, container.image);
-  const root = prepareRoot(context, container, { store, layers, window: work.window, keep: work.keep });
+  const volumes = container.mounts.some(({ type }) => type === "volume" || type === "image") ? await import("./volumes.ts") : null;
+  const root = prepareRoot(context, container, { store, layers, volumes, window: work.window, keep: work.keep });
   const [report, theirs] = socketpair();
   work.keep(report);
   work.keep(theirs);

@@ -1,0 +1,27 @@
+/** A container's volumes and mounted images, opened as its other binds are. Loaded where a container has any. */
+import type { ImageMount, VolumeMount } from "../../spec/mount-types.ts";
+import type { Container } from "../../store/containers.ts";
+import { storePaths } from "../../store/paths.ts";
+import type { Context } from "../context.ts";
+import { rootLayers } from "../image/layers.ts";
+import { copyUp } from "../volume/copy-up.ts";
+import { openImage, openVolume } from "../volume/open.ts";
+import type { OpenBind } from "./binds.ts";
+
+const isOwn = (mount: Container["mounts"][number]): mount is VolumeMount | ImageMount => mount.type === "volume" || mount.type === "image";
+
+/** What is mounted there, the caller's to close; null: no volume and no image. */
+export function openOwn(context: Context, container: Pick<Container, "id" | "mounts">, target: string): OpenBind | null {
+  const mount = container.mounts.filter(isOwn).find((own) => own.target === target);
+  if (mount === undefined) return null;
+  if (mount.type === "volume") return openVolume(context, mount);
+  return openImage(mount, rootLayers(context, mount.image), storePaths(context.root).container(container.id));
+}
+
+/** What the image has where volumes are mounted, into those that are empty. `root`: descriptor of the container's root. */
+export function fillVolumes(context: Context, container: Pick<Container, "id" | "mounts">, root: number): void {
+  for (const mount of container.mounts) {
+    if (mount.type !== "volume" || mount.nocopy || mount.subpath !== "") continue;
+    copyUp(context, { volume: mount.name!, container: container.id, root, target: mount.target });
+  }
+}
