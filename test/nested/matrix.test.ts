@@ -53,7 +53,8 @@ for (const engine of ENGINES) {
     if (whole || engine === "mdk") {
       bedTest("two that share the network", () => runSharedNetwork(bed));
       bedTest("two that share a volume as data root", () => runSharedVolume(bed, "disk"));
-      bedTest("two that share a volume on an overlay, and so a loop store", () => runSharedVolume(bed, "overlay"));
+      // A mount that is made now is not in the mount namespace of dockerd.
+      if (engine !== "docker") bedTest("two that share a volume on an overlay, and so a loop store", () => runSharedVolume(bed, "overlay"));
     }
     if (engine !== "podman") return;
     bedTest("mdk in mdk in it", () => runDeep(bed));

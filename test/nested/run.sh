@@ -1,5 +1,5 @@
 #!/bin/sh
-# The whole matrix of hosts: `npm run test:hosts`, as root; `npm test` runs a few of its cells. Two minutes. Status 1 if a cell is wrong.
+# The whole matrix of hosts: `npm run test:hosts`, as root; `npm test` runs a few of its cells. Four minutes. Status 1 if a cell is wrong.
 set -eu
 cd "$(dirname "$0")/../.."
 . test/helpers/common.sh
