@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import type { ContainerConfig, HostConfig } from "../../spec/container.ts";
-import { cleanPath, type UserMount } from "../../spec/mount-types.ts";
+import { checkTarget, type UserMount } from "../../spec/mount-types.ts";
 import { resolveMounts } from "../../spec/mount-words.ts";
 import { storePaths } from "../../store/paths.ts";
 import { findImage, noSuchImage } from "../../store/images.ts";
@@ -21,9 +21,12 @@ export function chooseMounts(context: Context, { config, host }: { readonly conf
     chosen.push(mount);
   };
   for (const word of host.VolumesFrom ?? []) mountsFrom(context, word).forEach(take);
-  for (const path of Object.keys(config.Volumes ?? {})) take({ type: "volume", name: null, source: "", target: cleanPath(path), readonly: false, nocopy: false, subpath: "", mode: "", driver: host.VolumeDriver || "local" });
+  for (const path of Object.keys(config.Volumes ?? {})) take({ type: "volume", name: null, source: "", target: checkTarget(path, invalid), readonly: false, nocopy: false, subpath: "", mode: "", driver: host.VolumeDriver || "local" });
   return chosen.map((mount) => settle(context, mount));
 }
+
+/** Of `-v TARGET` and of an image's VOLUME. */
+const invalid = (reason: string, hint: string): MdkError => new MdkError("invalid", "invalid-mount", `invalid mount config for type "volume": ${reason}`, { hint });
 
 /** "ID[:ro|rw]". */
 function mountsFrom(context: Context, word: string): UserMount[] {

@@ -202,8 +202,7 @@ describe("what the image puts where the engine mounts", () => {
       expect(await stage.mdk("run", "--rm", "-v", `${canary}:${target}`, image)).toMatchObject({ code: 125, err: expect.stringContaining("inside /proc") });
     }
     const evil = await imageWith([file("x")], { Volumes: { "/proc": {}, "/proc/self/attr": {} } });
-    const { out } = await stage.mdk("run", "--rm", evil, "sh", "-c", "grep ' /proc' /proc/mounts || cat /proc/mounts");
-    expect(out.split("\n").filter((line) => / \/proc /.test(line))).toEqual([expect.stringMatching(/^proc \/proc proc /)]);
+    expect(await stage.mdk("run", "--rm", evil, "true")).toMatchObject({ code: 125, out: "", err: expect.stringContaining("inside /proc") });
   });
 });
 
