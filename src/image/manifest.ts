@@ -34,7 +34,7 @@ export interface Index {
 export const MANIFEST_BYTES_MAX = 4 << 20;
 export const CONFIG_BYTES_MAX = 8 << 20;
 /** Docker's own bound for a chain of layers; overlay takes 500. */
-const LAYERS_MAX = 127;
+export const LAYERS_MAX = 127;
 const INDEX_ENTRIES_MAX = 1000;
 
 const MANIFEST_TYPES: ReadonlySet<string> = new Set([

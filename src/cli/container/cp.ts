@@ -7,7 +7,7 @@ import { isTerminal } from "../../sys/terminal.ts";
 import { CommandError, EXIT } from "../exit.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { humanSize } from "../output/size.ts";
-import { printError, stream } from "../output/text.ts";
+import { printError, stream, writeAll } from "../output/text.ts";
 
 export const command: Command = {
   usage: "cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n\tmdk cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
@@ -31,17 +31,45 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const followLink = flags.bool("follow-link");
   if (from.container !== null) {
     const { copyFrom } = await import("../../engine/container/copy-from.ts");
-    const local = to.path === "-" ? null : localPath(to.path);
-    const bytes = copyFrom(context, findContainer(context, from.container), { word: from.container, path: from.path, followLink, to: local ?? ((part) => stream(1, part)) });
-    if (!quiet && local !== null) printError(`Successfully copied ${humanSize(bytes)} to ${local}`);
-    return 0;
+    const container = findContainer(context, from.container);
+    const request = { word: from.container, path: from.path, followLink };
+    if (to.path === "-") return copyFrom(context, container, { ...request, to: (part) => stream(1, part), told() {} }), 0;
+    const local = localPath(to.path);
+    return await shown({ quiet, header: "Copying from container - ", to: local }, (told) => copyFrom(context, container, { ...request, to: local, told }));
   }
   if (to.container === null) throw refused("must specify at least one container source");
   const { copyTo } = await import("../../engine/container/copy-to.ts");
-  const bytes = await copyTo(context, findContainer(context, to.container), {
-    word: to.container, path: to.path, followLink, archive: flags.bool("archive"), from: from.path === "-" ? standardInput() : localPath(from.path),
-  });
-  if (!quiet) printError(`Successfully copied ${humanSize(bytes)} to ${to.container}:${to.path}`);
+  const container = findContainer(context, to.container);
+  const request = { word: to.container, path: to.path, followLink, archive: flags.bool("archive"), from: from.path === "-" ? standardInput() : localPath(from.path) };
+  return await shown({ quiet, header: "Copying to container - ", to: destination }, (told) => copyTo(context, container, { ...request, told }));
+}
+
+interface Showing {
+  readonly quiet: boolean;
+  readonly header: string;
+  readonly to: string;
+}
+
+/** How often a terminal is written to. */
+const SHOWN_EVERY_MS = 75;
+const LINE_START = "\r\x1b[K";
+
+/** On a terminal the bytes so far, and where Docker says it, what was copied. */
+async function shown({ quiet, header, to }: Showing, copy: (told: (bytes: number) => void) => number | Promise<number>): Promise<number> {
+  const live = !quiet && isTerminal(2);
+  const write = (text: string): boolean => writeAll(2, Buffer.from(text));
+  let lastMs = performance.now();
+  let copied: number;
+  try {
+    copied = await copy((bytes) => {
+      if (!live || performance.now() - lastMs < SHOWN_EVERY_MS) return;
+      lastMs = performance.now();
+      write(`${LINE_START}${header}${humanSize(bytes)}`);
+    });
+  } finally {
+    if (live) write(LINE_START);
+  }
+  if (!quiet) printError(`Successfully copied ${humanSize(copied)} to ${to}`);
   return 0;
 }
 

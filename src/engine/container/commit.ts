@@ -4,6 +4,7 @@ import { freezeGroup, isFrozen, thawGroup, thawing } from "../../cgroup/freeze.t
 import { MdkError } from "../../error.ts";
 import { parseConfig, type ContainerDefaults, type ImageConfig } from "../../image/config.ts";
 import type { Digest } from "../../image/digest.ts";
+import { LAYERS_MAX } from "../../image/manifest.ts";
 import { parseReference, repositoryOf, withDefaultTag } from "../../image/reference.ts";
 import { LayerWriter } from "../../layer/apply.ts";
 import { packLayer } from "../../layer/pack.ts";
@@ -45,6 +46,7 @@ export async function commitContainer(context: Context, container: Container, re
   const paths = ensureStore(context.root);
   const parent = parseConfig(readBlob(paths, container.image as Digest), container.imageName);
   const config = applyChanges(defaultsOf(container, parent), request.changes);
+  if (parent.diffIds.length >= LAYERS_MAX) throw new MdkError("unsupported", "layers-too-many", "max depth exceeded", { hint: `an image has at most ${LAYERS_MAX} layers` });
   const release = await holdPull(paths);
   try {
     const layer = packed(context, container, request, paths);

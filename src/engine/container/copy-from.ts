@@ -25,10 +25,12 @@ export interface CopyFrom {
   readonly followLink: boolean;
   /** An absolute path of the host (with the slash or dot it was written with), or who takes the bytes of an archive. */
   readonly to: string | ((bytes: Uint8Array) => void);
+  /** Called often, with the bytes so far. */
+  readonly told: (bytes: number) => void;
 }
 
 /** Returns the bytes that it is, or would be, as an archive. Throws MdkError in Docker's words, and node's errors of the host's paths. */
-export function copyFrom(context: Context, container: Container, { word, path, followLink, to }: CopyFrom): number {
+export function copyFrom(context: Context, container: Container, { word, path, followLink, to, told }: CopyFrom): number {
   if (path === "") throw new MdkError("invalid", "cp-path", "bad parameter: path cannot be empty");
   if (typeof to === "string") checkOutput(to);
   const view = openRootView(context, container, "read");
@@ -37,7 +39,7 @@ export function copyFrom(context: Context, container: Container, { word, path, f
     const source = findSource(view.root, wanted.path, word);
     try {
       const name = wanted.name === "" ? source.name : wanted.name;
-      return typeof to === "string" ? intoDirectory(source, name, to) : intoArchive(source, name, to);
+      return typeof to === "string" ? intoDirectory(source, { name, told }, to) : intoArchive(source, { name, told }, to);
     } finally {
       closeSync(source.fd);
     }
@@ -103,15 +105,20 @@ function read(source: Source, name: string, handler: TarHandler): void {
   else readSingle(source.fd, source.base, name, handler);
 }
 
-function intoArchive(source: Source, name: string, write: (bytes: Uint8Array) => void): number {
+interface Telling {
+  readonly name: string;
+  readonly told: (bytes: number) => void;
+}
+
+function intoArchive(source: Source, { name, told }: Telling, write: (bytes: Uint8Array) => void): number {
   const writer = new TarWriter(write);
-  const size = new ArchiveSize(writer);
+  const size = new ArchiveSize(writer, told);
   read(source, name, size);
   writer.end();
   return size.bytes;
 }
 
-function intoDirectory(source: Source, name: string, to: string): number {
+function intoDirectory(source: Source, { name, told }: Telling, to: string): number {
   const place = placeCopy({ isDirectory: source.isDirectory, name }, hostDestination(to));
   const directory = openSync(place.directory, constants.O_RDONLY | constants.O_DIRECTORY);
   const placer = new TreePlacer({
@@ -120,7 +127,7 @@ function intoDirectory(source: Source, name: string, to: string): number {
     open: (path) => openInRoot(directory, path === "" ? "." : cname(path), O_DIRECTORY, 0, RESOLVE.NO_SYMLINKS),
   });
   try {
-    const size = new ArchiveSize(placer);
+    const size = new ArchiveSize(placer, told);
     read(source, place.name === name ? name : Buffer.from(place.name).toString("latin1"), size);
     placer.finish();
     return size.bytes;

@@ -29,6 +29,8 @@ export interface CopyTo {
   readonly followLink: boolean;
   /** -a: everything becomes the container's user's; else owners stay by their numbers. */
   readonly archive: boolean;
+  /** Called often, with the bytes so far. */
+  readonly told: (bytes: number) => void;
 }
 
 /** Returns the bytes that it is, or would be, as an archive. Throws MdkError in Docker's words, and node's errors of the host's paths. */
@@ -71,7 +73,7 @@ async function copyArchive(view: RootView, container: Container, request: CopyTo
     if (!destination.isDirectory) throw new MdkError("invalid", "cp-destination", `destination "${request.word}:${request.path}" must be a directory`);
     const placer = openPlacer(view, container, { ...request, path: destination.path });
     try {
-      const size = new ArchiveSize(placer);
+      const size = new ArchiveSize(placer, request.told);
       const reader = new TarReader(size);
       await decompress(from, (bytes) => reader.push(bytes));
       reader.end();
@@ -88,7 +90,7 @@ async function copyArchive(view: RootView, container: Container, request: CopyTo
 function placing(view: RootView, container: Container, request: CopyTo, read: (handler: TarHandler) => void): number {
   const placer = openPlacer(view, container, request);
   try {
-    const size = new ArchiveSize(placer);
+    const size = new ArchiveSize(placer, request.told);
     read(size);
     placer.finish();
     return size.bytes;

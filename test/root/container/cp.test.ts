@@ -66,6 +66,11 @@ rootTest("what the kernel makes up is copied when it is asked for, and not with 
   expect(readFileSync(at("version"), "utf8")).toBe(readFileSync("/proc/version", "utf8"));
   world.ok("cp", "lives:/sys/kernel/mm/transparent_hugepage/enabled", at("enabled"));
   expect(readFileSync(at("enabled"), "utf8")).toBe(readFileSync("/sys/kernel/mm/transparent_hugepage/enabled", "utf8"));
+  // A frozen one as well.
+  world.ok("pause", "lives");
+  world.ok("cp", at("version"), "lives:/tmp/version");
+  expect(listed("lives:/tmp/version", "-")).toEqual(["version"]);
+  world.ok("unpause", "lives");
   const names = listed("lives:/", "-");
   expect(names.filter((name) => /^\/?(proc|sys|dev)\/./.test(name))).toEqual([]);
   expect(names).toContain("/etc/hostname");
