@@ -3,7 +3,8 @@
  * builder/dockerfile/dispatchers.go), in the errors' words too. Pure.
  */
 import { MdkError } from "../error.ts";
-import type { ContainerDefaults } from "../image/config.ts";
+import { parseDuration } from "./duration.ts";
+import type { ContainerDefaults, Healthcheck } from "../image/config.ts";
 import { cleanPath } from "./mount-types.ts";
 import { parseExpose } from "./ports.ts";
 
@@ -26,7 +27,6 @@ export function applyChanges(config: ContainerDefaults, changes: readonly string
     const [, word = "", rest = ""] = /^(\S+)\s*(.*)$/s.exec(line) ?? [];
     const name = word.toLowerCase();
     const apply = Object.hasOwn(INSTRUCTIONS, name) ? INSTRUCTIONS[name] : undefined;
-    if (name === "healthcheck") throw new MdkError("unsupported", "unsupported-change", "HEALTHCHECK is not supported as a change by this version of mdk");
     if (apply === undefined) throw invalid(`${name} is not a valid change command`);
     return () => apply(changing, rest.trim());
   });
@@ -71,6 +71,9 @@ const INSTRUCTIONS: Readonly<Record<string, (changing: Changing, rest: string) =
   expose({ config }, rest) {
     const ports = words(needed("EXPOSE", rest)).flatMap((word) => exposed(expand(word, config.Env)));
     config.ExposedPorts = [...new Set([...config.ExposedPorts, ...ports])];
+  },
+  healthcheck({ config }, rest) {
+    config.Healthcheck = healthcheckOf(needed("HEALTHCHECK", rest));
   },
   label({ config }, rest) {
     config.Labels = { ...config.Labels, ...Object.fromEntries(pairs("LABEL", rest, config.Env)) };
@@ -132,6 +135,48 @@ function list(text: string): string[] | null {
 /** Exec form, or words for the shell. */
 function commandOf({ Shell }: ContainerDefaults, rest: string): string[] {
   return list(rest) ?? (rest === "" ? [] : [...(Shell ?? ["/bin/sh", "-c"]), rest]);
+}
+
+const TIMES: Readonly<Record<string, "Interval" | "Timeout" | "StartPeriod" | "StartInterval">> = {
+  "interval": "Interval", "timeout": "Timeout", "start-period": "StartPeriod", "start-interval": "StartInterval",
+};
+const NS_PER_MS = 1_000_000;
+
+/** `[--interval=… --timeout=… --start-period=… --start-interval=… --retries=N] CMD …`, or NONE. */
+function healthcheckOf(text: string): Healthcheck {
+  const health = { Test: [] as string[], Interval: 0, Timeout: 0, StartPeriod: 0, StartInterval: 0, Retries: 0 };
+  let rest = text;
+  for (let option = OPTION.exec(rest); option !== null; option = OPTION.exec(rest)) {
+    const [whole, name = "", value = ""] = option;
+    rest = rest.slice(whole.length);
+    if (name === "retries") health.Retries = retriesOf(value);
+    else if (Object.hasOwn(TIMES, name)) health[TIMES[name]!] = timeOf(name, value);
+    else throw invalid(`unknown flag: --${name}`);
+  }
+  const [, kind = "", command = ""] = /^(\S*)\s*(.*)$/s.exec(rest) ?? [];
+  if (kind.toUpperCase() === "NONE") {
+    if (command !== "") throw invalid("HEALTHCHECK NONE takes no arguments");
+    return { ...health, Test: ["NONE"] };
+  }
+  if (kind.toUpperCase() !== "CMD") throw invalid(`unknown type ${JSON.stringify(kind.toUpperCase())} in HEALTHCHECK (try CMD)`);
+  const words = list(command);
+  if (words === null ? command === "" : words.length === 0) throw invalid("missing command after HEALTHCHECK CMD");
+  return { ...health, Test: words === null ? ["CMD-SHELL", command] : ["CMD", ...words] };
+}
+
+const OPTION = /^--([a-z-]+)(?:=(\S*))?(?:\s+|$)/;
+
+function timeOf(name: string, value: string): number {
+  const time = parseDuration(value);
+  if (time === null) throw invalid(`time: invalid duration ${JSON.stringify(value)}`);
+  if (time !== 0 && time < NS_PER_MS) throw invalid(`Interval ${JSON.stringify(name)} cannot be less than 1ms`);
+  return time;
+}
+
+function retriesOf(value: string): number {
+  if (!/^-?\d{1,9}$/.test(value)) throw invalid(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
+  if (Number(value) < 0) throw invalid(`--retries cannot be negative (${value})`);
+  return Number(value);
 }
 
 /** "a=b c=d", or "a b": names with their values, quotes taken off and variables filled in. */

@@ -27,6 +27,9 @@ describe("a change", () => {
     [["VOLUME /a /b", "VOLUME [\"/a\", \"/c d\"]"], { Volumes: ["/a", "/b", "/c d"] }],
     [["WORKDIR rel/../x", "WORKDIR y"], { WorkingDir: "/w/x/y" }],
     [["# nothing\nUSER \\\n u\n\n"], { User: "u" }],
+    [["HEALTHCHECK none"], { Healthcheck: { Test: ["NONE"], Interval: 0, Timeout: 0, StartPeriod: 0, StartInterval: 0, Retries: 0 } }],
+    [["HEALTHCHECK --interval=1m --retries=2 CMD test -e /x"], { Healthcheck: { Test: ["CMD-SHELL", "test -e /x"], Interval: 60e9, Timeout: 0, StartPeriod: 0, StartInterval: 0, Retries: 2 } }],
+    [["HEALTHCHECK CMD [\"a\",\"b\"]"], { Healthcheck: { Test: ["CMD", "a", "b"], Interval: 0, Timeout: 0, StartPeriod: 0, StartInterval: 0, Retries: 0 } }],
     [[], {}],
   ] as const satisfies readonly (readonly [readonly string[], Partial<ContainerDefaults>])[]) {
     test(JSON.stringify(lines), () => expect(applyChanges(BASE, lines)).toEqual({ ...BASE, ...expected } as ContainerDefaults));
@@ -41,7 +44,9 @@ describe("no change", () => {
     ["EXPOSE abc", "Invalid containerPort: abc"], ["EXPOSE", "EXPOSE requires at least one argument"], ["USER", "USER requires exactly one argument"], ["WORKDIR", "WORKDIR requires exactly one argument"],
     ["VOLUME", "VOLUME requires at least one argument"], ["VOLUME [\"\"]", "VOLUME specified can not be an empty string"], ["ONBUILD", "ONBUILD requires at least one argument"],
     ["ONBUILD FROM x", "FROM isn't allowed as an ONBUILD trigger"], ["ONBUILD onbuild RUN x", "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"],
-    ["HEALTHCHECK NONE", "HEALTHCHECK is not supported as a change by this version of mdk"], ["toString x", "tostring is not a valid change command"],
+    ["HEALTHCHECK", "HEALTHCHECK requires at least one argument"], ["HEALTHCHECK NONE x", "HEALTHCHECK NONE takes no arguments"],
+    ["HEALTHCHECK RUN x", "unknown type \"RUN\" in HEALTHCHECK (try CMD)"], ["HEALTHCHECK CMD", "missing command after HEALTHCHECK CMD"], ["HEALTHCHECK --interval=1us CMD x", "Interval \"interval\" cannot be less than 1ms"],
+    ["HEALTHCHECK --retries=-1 CMD x", "--retries cannot be negative (-1)"], ["HEALTHCHECK --no=1 CMD x", "unknown flag: --no"], ["toString x", "tostring is not a valid change command"],
   ] as const) {
     test(JSON.stringify(line), () => expect(() => applyChanges(BASE, [line])).toThrow(sentence));
   }

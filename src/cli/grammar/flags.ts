@@ -4,7 +4,7 @@
  */
 import { EXIT, CommandError } from "../exit.ts";
 import { parseSize } from "../../spec/sizes.ts";
-import { parseDuration } from "./duration.ts";
+import { parseDuration } from "../../spec/duration.ts";
 
 /** The placeholder that the help shows decides how a value is read. */
 export type FlagType = "bool" | "string" | "list" | "int" | "bytes" | "decimal" | "map" | "duration";

@@ -1,6 +1,6 @@
 /** Moments as `logs --since` and `--until` take them (moby api/types/time, GetTimestamp). */
 import { EXIT, CommandError } from "../exit.ts";
-import { parseDuration } from "./duration.ts";
+import { parseDuration } from "../../spec/duration.ts";
 import { nineDigits } from "../../engine/container/logs.ts";
 
 /** A date, and from its "T" on an hour, minutes, seconds with a fraction; a zone or none. */

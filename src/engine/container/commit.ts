@@ -146,11 +146,11 @@ function thawUnpaused(context: Context, id: string, cgroup: string): void {
   }
 }
 
-/** The container's config as an image's; what containers do not have, the image's. */
+/** The container's config as an image's; what a container of an older store does not have, the image's. */
 function defaultsOf({ config }: Container, { config: parent }: ImageConfig): ContainerDefaults {
   return {
-    User: config.User, WorkingDir: config.WorkingDir, StopSignal: config.StopSignal ?? "", Env: config.Env, Entrypoint: config.Entrypoint, Cmd: config.Cmd, Shell: parent.Shell,
-    OnBuild: null, ExposedPorts: Object.keys(config.ExposedPorts ?? {}), Volumes: Object.keys(config.Volumes ?? {}), Labels: config.Labels, Healthcheck: parent.Healthcheck,
+    User: config.User, WorkingDir: config.WorkingDir, StopSignal: config.StopSignal ?? "", Env: config.Env, Entrypoint: config.Entrypoint, Cmd: config.Cmd, Shell: config.Shell ?? parent.Shell,
+    OnBuild: null, ExposedPorts: Object.keys(config.ExposedPorts ?? {}), Volumes: Object.keys(config.Volumes ?? {}), Labels: config.Labels, Healthcheck: config.Healthcheck ?? parent.Healthcheck,
   };
 }
 
