@@ -31,7 +31,7 @@ pub fn hold(places: []const [*:0]const u8) u8 {
         _ = socket.send(channel, &.{ 'f', @truncate(linux.failure.errno), index });
         return 125;
     };
-    _ = socket.send(channel, "h");
+    _ = linux.check(socket.send(channel, "h"), "sendto", "") catch return 125;
     // Nothing comes: the end of file says that nobody looks any more. With us goes the namespace, and with it the mounts.
     var byte: [1]u8 = undefined;
     _ = socket.receive(channel, &byte, &.{}, true) catch {};

@@ -3,7 +3,7 @@
  * as Exited with what the program wrote in its log, and removable. Nothing else.
  */
 import { Database } from "bun:sqlite";
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { archive, directory, file } from "../helpers/archive.ts";
 import { makeImage, push } from "../helpers/registry.ts";
@@ -199,6 +199,55 @@ const start: Scenario = {
   },
 };
 
+/** A container at rest, with a mount, that files are copied into: it is as it was, with more or fewer of them, and starts. */
+const copy: Scenario = {
+  name: "cp",
+  prepare: (world) => {
+    plainRun.prepare(world);
+    for (const name of ["tree/sub", "bound"]) mkdirSync(join(world.folder, name), { recursive: true });
+    for (const name of ["tree/a", "tree/sub/b"]) writeFileSync(join(world.folder, name), name);
+    mustDo(world.mdk("create", "--name", "files", "-v", `${join(world.folder, "bound")}:/tmp/bound`, world.image, ...PROGRAM));
+  },
+  argv: (world) => world.argv("cp", join(world.folder, "tree"), "files:/tmp"),
+  check: (world, done, strike) => {
+    const problems = [...done.hung.map((who) => `did not end: ${who}`), ...checkWords(done)];
+    if (strike === null && !world.mdk("diff", "files").out.includes("A /tmp/tree/sub/b\n")) problems.push("not copied");
+    problems.push(...problemsOf("the next cp", world.mdk("cp", join(world.folder, "tree"), "files:/tmp/bound")));
+    if (!existsSync(join(world.folder, "bound/tree/sub/b"))) problems.push("the next cp went somewhere else");
+    problems.push(...problemsOf("start", world.mdk("start", "-a", "files"), 7), ...problemsOf("rm", world.mdk("rm", "files")), ...leftovers(world, done.pids));
+    if (problems.length > 0) world.mdk("clean", "-f");
+    return problems;
+  },
+};
+
+/** There is an image that runs, or none. */
+const commit: Scenario = {
+  name: "commit",
+  prepare: (world) => {
+    copy.prepare(world);
+    mustDo(world.mdk("cp", join(world.folder, "tree"), "files:/tmp"));
+  },
+  argv: (world) => world.argv("commit", "files", "committed"),
+  check: (world, done, strike) => {
+    const problems = done.hung.map((who) => `did not end: ${who}`);
+    if (strike === null && done.code !== 0) problems.push(`exit status ${done.code}: ${done.err}`);
+    const named = world.mdk("images", "-q", "committed").out !== "";
+    if (named || strike === null) problems.push(...problemsOf("run of what is named", world.mdk("run", "--rm", "committed", "cat", "/tmp/tree/sub/b")));
+    problems.push(...problemsOf("the next commit", world.mdk("commit", "files", "committed")), ...problemsOf("run", world.mdk("run", "--rm", "committed", "cat", "/tmp/tree/a")));
+    problems.push(...problemsOf("rmi", world.mdk("rmi", "-f", "committed")), ...problemsOf("start", world.mdk("start", "-a", "files"), 7), ...problemsOf("rm", world.mdk("rm", "files")));
+    // The image that a struck commit has named, and the next one has taken the name from.
+    const unnamed = world.mdk("images", "-q", "-f", "dangling=true").out.split("\n").filter((id) => id !== "");
+    if (unnamed.length > 0) problems.push(...problemsOf("rmi of the unnamed", world.mdk("rmi", ...unnamed)));
+    problems.push(...leftovers(world, done.pids), ...strayLayers(world));
+    if (problems.length > 0) world.mdk("clean", "-f");
+    return problems;
+  },
+};
+
+function mustDo({ code, err }: Output): void {
+  if (code !== 0) throw new Error(err);
+}
+
 /** Leaves a log of the database so long that the next writer checkpoints it. */
 const LENGTHEN = `
   const { Database } = require("bun:sqlite");
@@ -227,4 +276,6 @@ export const SCENARIOS: readonly Scenario[] = [
   checkpointRun,
   firstRun,
   pullScenario,
+  copy,
+  commit,
 ];
