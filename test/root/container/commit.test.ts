@@ -133,11 +133,11 @@ dockerTest("docker's diff of the same changes has the same lines, and docker loa
   try {
     const at = (name: string): string => join(world.folder, name);
     run("skopeo", "copy", "--quiet", `oci:${imageLayout("busybox")}:latest`, `docker-archive:${at("busybox.tar")}:busybox:latest`);
-    expect(peer.docker(["load", "-q", "-i", at("busybox.tar")]).status).toBe(0);
-    expect(peer.docker(["run", "--name", "first", "busybox", "sh", "-c", CHANGE]).stderr).toBe("");
+    expect(peer.docker("load", "-q", "-i", at("busybox.tar")).status).toBe(0);
+    expect(peer.docker("run", "--name", "first", "busybox", "sh", "-c", CHANGE).stderr).toBe("");
     world.ok("run", "--name", "first", busybox, "sh", "-c", CHANGE);
     const mine = world.ok("diff", "first").split("\n");
-    expect(mine.toSorted()).toEqual(peer.docker(["diff", "first"]).stdout.trim().split("\n").toSorted());
+    expect(mine.toSorted()).toEqual(peer.docker("diff", "first").stdout.trim().split("\n").toSorted());
     expect(mine).toEqual(world.ok("container", "diff", "first").split("\n"));
     for (const [index, line] of mine.entries()) expect(mine.slice(0, index).some((other) => other.slice(2).startsWith(`${line.slice(2)}/`))).toBe(false);
 
@@ -150,8 +150,8 @@ dockerTest("docker's diff of the same changes has the same lines, and docker loa
     run("sh", "-c", `cp "$1" "$2/config.json"; mv "$3" "$2/own.tar"`, "sh", join(world.root, "blobs/sha256", id), at("archive"), at("layer.tar"));
     writeFileSync(join(at("archive"), "manifest.json"), JSON.stringify([{ Config: "config.json", RepoTags: ["from-mdk:1"], Layers: [...Layers, "own.tar"] }]));
     run("sh", "-ec", `cd "$1"; tar -cf ../ours.tar manifest.json config.json own.tar $2; rm -r "$1"`, "sh", at("archive"), Layers[0]!);
-    expect(peer.docker(["load", "-i", at("ours.tar")]).stdout).toContain("from-mdk:1");
-    expect(peer.docker(["run", "--rm", "from-mdk:1", "sh", "-c", `cat /etc/new; ls /root /srv; stat -c '%a %u %g %h' /bin/busybox /etc/passwd /srv/hard; [ -e /etc/group ] || echo gone`]))
+    expect(peer.docker("load", "-i", at("ours.tar")).stdout).toContain("from-mdk:1");
+    expect(peer.docker("run", "--rm", "from-mdk:1", "sh", "-c", `cat /etc/new; ls /root /srv; stat -c '%a %u %g %h' /bin/busybox /etc/passwd /srv/hard; [ -e /etc/group ] || echo gone`))
       .toEqual({ status: 0, stdout: "x\n/root:\ny\n\n/srv:\na\nhard\nnew?line\nnull\npipe\nroot\n4711 0 0 1\n644 7 8 1\n644 0 0 2\ngone\n", stderr: "" });
   } finally {
     peer.stop();

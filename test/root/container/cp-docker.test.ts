@@ -51,7 +51,7 @@ beforeAll(async () => {
   peer = startDockerd();
   const archive = join(world.folder, "busybox.tar");
   run("skopeo", "copy", "--quiet", `oci:${imageLayout("busybox")}:latest`, `docker-archive:${archive}:busybox:latest`);
-  if (peer.docker(["load", "-q", "-i", archive]).status !== 0) throw new Error("docker load");
+  if (peer.docker("load", "-q", "-i", archive).status !== 0) throw new Error("docker load");
 });
 afterAll(() => {
   peer?.stop();
@@ -101,7 +101,7 @@ for (const running of [false, true]) {
     const mine = through({ words: world.words(), folder: at("mdk") }, world.image("busybox"), running);
     const theirs = through({ words: ["env", `DOCKER_HOST=${peer.host}`, "docker"], folder: at("docker") }, "busybox", running);
     world.mdk(["rm", "-f", "copied"]);
-    peer.docker(["rm", "-f", "copied"]);
+    peer.docker("rm", "-f", "copied");
     expect(mine.inside.length).toBeGreaterThan(5000);
     const comparable = (lines: readonly string[]): string[] => lines.filter((line) => !new RegExp(`\\bcase${DIFFERENT}\\b`).test(line));
     expect(comparable(mine.told)).toEqual(comparable(theirs.told));
