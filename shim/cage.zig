@@ -2,7 +2,13 @@
 //! dies with the monitor (PR_SET_PDEATHSIG, which it never loses because it never changes credentials), and the kernel
 //! takes everything below along, whatever a container's PID 1 did to its own PDEATHSIG. It reaps init and the exec
 //! monitors, and tells the monitor init's status. Killing it is how a container is killed.
+//!
+//! Where the container has no pid namespace of its own there is nothing to take along: the cage is an ordinary process then, which
+//! outlives the monitor for the moment that it takes to kill the container's cgroup. The monitor does the same for the cage, so that
+//! killing either is killing the container.
 const std = @import("std");
+const Descriptors = @import("descriptors.zig").Descriptors;
+const Group = @import("group.zig").Group;
 const launch = @import("launch.zig");
 const linux = @import("linux.zig");
 const plan = @import("plan.zig");
@@ -31,13 +37,13 @@ pub const Up = struct {
 pub fn start(request: *const launch.Request, run: *const plan.Run, ends: [2]i32, stdio: [3]i32) noreturn {
     linux.close(ends[0]);
     linux.close(linux.number(run.run_lock));
-    _ = linux.prctl(.SET_PDEATHSIG, 9);
+    const own = run.namespaces & linux.CLONE_NEWPID != 0;
+    // Orphans of a shared pid namespace come to the cage: its PID 1 may be one that reaps nobody.
+    _ = if (own) linux.prctl(.SET_PDEATHSIG, 9) else linux.prctl(.SET_CHILD_SUBREAPER, 1);
     // The monitor may have died before that was set.
     if (sys.errno(socket.send(ends[1], &.{Up.alive})) != .SUCCESS) sys.exit_group(137);
 
-    const cgroup: ?i32 = if (run.cgroup) |fd| linux.number(fd) else null;
-    const rc = linux.clone(run.namespaces | linux.CLONE_NEWPID, cgroup, null);
-    const init = linux.check(rc, "clone3", "container") catch {
+    const init = born(run) catch {
         report.sendFailure(linux.number(run.report), "launch", 0);
         end(ends[1], 125);
     };
@@ -48,12 +54,55 @@ pub fn start(request: *const launch.Request, run: *const plan.Run, ends: [2]i32,
         .stdio = stdio,
         .hold_mounts = run.hold_mounts,
     });
-
-    const up: i32 = 3; // all that is left, with /dev/null
-    if (ends[1] != up) _ = sys.dup3(ends[1], up, linux.CLOSE_ON_EXEC);
-    linux.closeFrom(up + 1) catch end(up, 125);
+    const group: Group = .of(&run.monitor);
+    const children = if (own) -1 else signals() catch end(ends[1], 125);
+    keep(&.{ 2, ends[1], group.procs, group.kill, children }) catch end(ends[1], 125);
     linux.unmapMemory(request.memory);
-    reap(up, @intCast(init));
+    if (own) reap(ends[1], init) else guard(ends[1], init, children, &group);
+}
+
+fn born(run: *const plan.Run) linux.Error!i32 {
+    if (run.pid_namespace) |fd| _ = try linux.check(sys.setns(linux.number(fd), linux.CLONE_NEWPID), "setns", "pid namespace");
+    const cgroup: ?i32 = if (run.cgroup) |fd| linux.number(fd) else null;
+    return @intCast(try linux.check(linux.clone(run.namespaces, cgroup, null), "clone3", "container"));
+}
+
+fn keep(fds: []const i32) linux.Error!void {
+    var list: Descriptors = .{};
+    for (fds) |fd| list.add(fd);
+    try list.closeOthers();
+}
+
+/// Readable when a child has ended: every signal is blocked.
+fn signals() linux.Error!i32 {
+    const child: u64 = 1 << (17 - 1); // SIGCHLD
+    return linux.checkFd(sys.syscall4(.signalfd4, std.math.maxInt(usize), @intFromPtr(&child), 8, linux.CLOSE_ON_EXEC), "signalfd4", "");
+}
+
+/// Until init or the monitor ends; then nothing of the container's may live.
+fn guard(up: i32, init: i32, children: i32, group: *const Group) noreturn {
+    var status: ?u8 = null;
+    while (status == null) {
+        var fds = [_]sys.pollfd{ .{ .fd = children, .events = 1, .revents = 0 }, .{ .fd = up, .events = 0, .revents = 0 } };
+        _ = sys.syscall5(.ppoll, @intFromPtr(&fds), fds.len, 0, 0, 0);
+        var signal: [128]u8 = undefined; // struct signalfd_siginfo; one stands for all that came meanwhile
+        if (fds[0].revents != 0) _ = sys.read(children, &signal, signal.len);
+        status = reapEnded(init);
+        if (fds[1].revents != 0) status = status orelse 137;
+    }
+    group.killAll();
+    end(up, status.?);
+}
+
+/// All that have ended; init's status when it is among them.
+fn reapEnded(init: i32) ?u8 {
+    var result: ?u8 = null;
+    while (true) {
+        var status: u32 = 0;
+        const rc = linux.wait(-1, &status, sys.W.NOHANG);
+        if (sys.errno(rc) != .SUCCESS or rc == 0) return result;
+        if (rc == init) result = shellStatus(status);
+    }
 }
 
 fn reap(up: i32, init: i32) noreturn {

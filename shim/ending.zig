@@ -1,5 +1,5 @@
-//! The end of a container or an exec'd process, in the order on which crash safety rests: the streams are emptied, the
-//! cgroup is empty, the exit record is there, waiters are told, the client is told, the mount namespace is closed, the run
+//! The end of a container or an exec'd process, in the order on which crash safety rests: the cgroup
+//! is empty, the streams are emptied, the exit record is there, waiters are told, the client is told, the mount namespace is closed, the run
 //! lock is released, and somebody cleans up. None of that waits for a reader.
 const std = @import("std");
 const attach = @import("attach.zig");
@@ -39,13 +39,13 @@ pub fn begin(m: *Monitor, code: u8) void {
     m.timers.start(.mounts, mounts_ms);
     m.timers.start(.cleanup, client_ms);
     m.code = code;
+    m.group.killAll();
     for ([_]u1{ 0, 1 }) |index| emptyOutput(m, index);
     m.discards = true;
     health.end(m);
     m.input.close();
     m.handed_input.drop();
     if (m.log) |*log| log.finish();
-    if (m.procs >= 0) killAll(m.procs);
     for (m.kept.hold) |fd| linux.close(fd);
     m.kept.hold.len = 0;
     m.oom = m.oom_events >= 0 and oomKilled(m.oom_events);
@@ -168,24 +168,6 @@ noinline fn release(m: *Monitor) void {
     linux.close(m.run_lock);
     m.mounts = -1;
     m.run_lock = -1;
-}
-
-/// Every process that the file names, until there is none. Bounded: one that hangs in the kernel cannot be waited for.
-fn killAll(procs: i32) void {
-    var delay_us: isize = 200;
-    for (0..200) |_| {
-        var text: [4096]u8 = undefined;
-        const rc = sys.pread(procs, &text, text.len, 0);
-        if (sys.errno(rc) != .SUCCESS or rc == 0) return;
-        var lines = std.mem.tokenizeScalar(u8, text[0..rc], '\n');
-        while (lines.next()) |line| {
-            const pid = std.fmt.parseInt(i32, line, 10) catch continue;
-            if (pid > 1) _ = sys.kill(pid, .KILL); // 0: a process of another pid namespace, and 0 would be all of ours
-        }
-        const pause: sys.timespec = .{ .sec = 0, .nsec = delay_us * 1000 };
-        _ = sys.nanosleep(&pause, null);
-        delay_us = @min(delay_us * 2, 50_000);
-    }
 }
 
 /// v2 memory.events and v1 memory.oom_control have a line "oom_kill N".

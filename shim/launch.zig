@@ -135,6 +135,7 @@ fn vector(decoder: *decode.Decoder, strings: []const [:0]const u8) decode.Error!
 }
 
 fn startRun(request: *Request, run: *const plan.Run) linux.Error!void {
+    if (run.namespaces & linux.CLONE_NEWPID == 0 and run.monitor.procs == null) return linux.fail(.INVAL, "plan", "neither a pid namespace nor procs");
     try takeRunLock(linux.number(run.run_lock));
     const cgroup: ?i32 = if (run.monitor.cgroup) |fd| linux.number(fd) else null;
     if (try linux.check(linux.clone(0, cgroup, null), "clone3", "monitor") == 0) monitor.startRun(request, run);

@@ -6,6 +6,7 @@ const attach = @import("attach.zig");
 const cage = @import("cage.zig");
 const Descriptors = @import("descriptors.zig").Descriptors;
 const ending = @import("ending.zig");
+const Group = @import("group.zig").Group;
 const Health = @import("health.zig").Health;
 const Kept = @import("kept.zig").Kept;
 const launch = @import("launch.zig");
@@ -68,7 +69,7 @@ pub const Monitor = struct {
     mounts: i32 = -1,
     record: i32 = -1,
     oom_events: i32 = -1,
-    procs: i32 = -1,
+    group: Group = .{},
     hold_mounts: bool = false,
     client_cleans: bool = false,
     tell_after_cleanup: bool = false,
@@ -116,7 +117,9 @@ pub fn startRun(request: *launch.Request, run: *const plan.Run) noreturn {
     m.hold_mounts = run.hold_mounts;
     m.run_lock = number(run.run_lock);
     m.contains_cage = true;
-    const rc = linux.clone(linux.CLONE_NEWPID, null, &m.process.fd);
+    const own = run.namespaces & linux.CLONE_NEWPID;
+    if (own == 0) _ = linux.prctl(.SET_CHILD_SUBREAPER, 1); // for what a killed cage leaves
+    const rc = linux.clone(own, null, &m.process.fd);
     const pid = check(rc, "clone3", "cage") catch fatal(request);
     if (pid == 0) cage.start(request, run, .{ m.up.fd, child.up }, child.stdio);
     resident(request);
@@ -201,7 +204,7 @@ fn settings(m: *Monitor, p: *const plan.Monitor) linux.Error!void {
     }
     if (p.record) |fd| m.record = number(fd);
     if (p.oom) |fd| m.oom_events = number(fd);
-    if (p.procs) |fd| m.procs = number(fd);
+    m.group = .of(p);
 
     m.kept = try .copy(p);
     // Pages are touched as they are needed.
@@ -233,7 +236,7 @@ fn closeOthers(m: *const Monitor) linux.Error!void {
     var list: Descriptors = .{};
     list.add(2);
     addWatches(&list, m);
-    for ([_]i32{ m.epoll, m.run_lock, m.record, m.oom_events, m.procs }) |fd| list.add(fd);
+    for ([_]i32{ m.epoll, m.run_lock, m.record, m.oom_events, m.group.procs, m.group.kill }) |fd| list.add(fd);
     if (m.log) |*log| {
         list.add(log.directory);
         list.add(log.file);

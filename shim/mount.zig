@@ -42,11 +42,29 @@ pub fn attach(mounted: i32, target: [:0]const u8, resolve: u64) linux.Error!void
 pub fn openTree(a: plan.OpenTree) linux.Error!void {
     const tree = try linux.checkFd(linux.openTree(linux.AT_FDCWD, a.source, a.flags), "open_tree", a.source);
     defer linux.close(tree);
+    try put(tree, a.flags & linux.AT_RECURSIVE, a);
+}
+
+/// Our own mount namespace is entered again by a descriptor of it: /proc is the container's by now, and there.
+pub fn borrowTree(a: plan.BorrowTree) linux.Error!void {
+    const own = try linux.checkFd(sys.openat(linux.AT_FDCWD, "/proc/self/ns/mnt", .{ .CLOEXEC = true }, 0), "openat", "/proc/self/ns/mnt");
+    defer linux.close(own);
+    _ = try check(sys.setns(linux.number(a.from), linux.CLONE_NEWNS), "setns", a.source);
+    const place = try linux.openPath(a.source, linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS);
+    defer linux.close(place);
+    if (try linux.fstatfsType(place) != a.magic) return linux.fail(.INVAL, "fstatfs", a.source);
+    const tree = try linux.checkFd(linux.openTree(place, "", linux.AT_EMPTY_PATH), "open_tree", a.source);
+    defer linux.close(tree);
+    _ = try check(sys.setns(own, linux.CLONE_NEWNS), "setns", "/proc/self/ns/mnt");
+    try put(tree, 0, a);
+}
+
+/// Sets the step's attributes on a detached tree and attaches it.
+fn put(tree: i32, recursive: u32, a: anytype) linux.Error!void {
     const attr: linux.MountAttr = .{ .set = a.attr_set, .clr = a.attr_clr, .propagation = a.propagation };
     var late = false;
     if (attr.set | attr.clr | attr.propagation != 0) {
-        const flags = linux.AT_EMPTY_PATH | (a.flags & linux.AT_RECURSIVE);
-        const rc = linux.mountSetattr(tree, "", flags, &attr);
+        const rc = linux.mountSetattr(tree, "", linux.AT_EMPTY_PATH | recursive, &attr);
         late = sys.errno(rc) == .NOSYS;
         if (!late) _ = try check(rc, "mount_setattr", a.source);
     }

@@ -37,8 +37,11 @@ pub const Run = struct {
     run_lock: Fd,
     /// The op lock's file, already locked: closed by monitor and cage at once, by init at execve.
     op_lock: ?Fd,
-    /// CLONE_NEW* of init; CLONE_NEWPID is always among them.
+    /// CLONE_NEW* of init. Without CLONE_NEWPID among them the pid namespace is somebody else's, and no death of PID 1 takes the container
+    /// along: the cage stays outside of it, and cage and monitor each kill the processes of `monitor.procs` when the other one ends.
     namespaces: u32,
+    /// pidfd of a process whose pid namespace is to be init's; null: a new one, or the monitor's own.
+    pid_namespace: ?Fd,
     /// cgroup v2 directory into which init is cloned (CLONE_INTO_CGROUP); null without a v2 hierarchy.
     cgroup: ?Fd,
     /// SOCK_SEQPACKET of init's reports; monitor and cage close it.
@@ -86,6 +89,8 @@ pub const Monitor = struct {
     oom: ?Fd,
     /// v1 or v2 `cgroup.procs` of the container: every process in it is killed until it is empty. Null: the pid namespace suffices.
     procs: ?Fd,
+    /// v2 `cgroup.kill` of the same (since 5.14): what is in groups below it dies too. Null without one.
+    kill: ?Fd,
     /// Kept open as long as the container lives: the bound sockets of published ports.
     hold: []const Fd,
     /// The channel stays with the client: `exited` is sent there and "d" awaited. False: detached from the start.
@@ -153,6 +158,7 @@ pub const Step = union(enum) {
     fsmount: Fsmount,
     move_mount: MoveMount,
     open_tree: OpenTree,
+    borrow_tree: BorrowTree,
     mount_setattr: MountSetattr,
     pivot_root: PivotRoot,
     mkdir: Mkdir,
@@ -254,6 +260,21 @@ pub const OpenTree = struct {
     resolve: u64,
 };
 
+/// The same with a source in another mount namespace: setns there, open_tree, setns back. What is at the source belongs to somebody
+/// else and is opened without following links; it must be of the file system's type.
+pub const BorrowTree = struct {
+    /// pidfd of a process in it.
+    from: Fd,
+    source: [:0]const u8,
+    /// f_type of statfs(2).
+    magic: u32,
+    target: [:0]const u8,
+    attr_set: u64,
+    attr_clr: u64,
+    propagation: u64,
+    resolve: u64,
+};
+
 /// mount_setattr(2) of the mount at path.
 pub const MountSetattr = struct {
     path: [:0]const u8,
@@ -284,6 +305,8 @@ pub const Mknod = struct {
     dev: u32,
     uid: u32,
     gid: u32,
+    /// EEXIST is no error, and what is there stays as it is.
+    exist_ok: bool,
 };
 
 pub const Symlink = struct {

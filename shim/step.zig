@@ -27,6 +27,7 @@ pub fn run(p: *const Process, s: *const plan.Step) Error!void {
         .fsmount => |a| try mount.fsmount(a),
         .move_mount => |a| try mount.attach(number(a.fd), a.target, a.resolve),
         .open_tree => |a| try mount.openTree(a),
+        .borrow_tree => |a| try mount.borrowTree(a),
         .mount_setattr => |a| try mount.setattr(a),
         .pivot_root => |a| try mount.pivotRoot(a),
         .mkdir => |a| try mkdir(a),
@@ -109,7 +110,9 @@ fn mkdir(a: plan.Mkdir) linux.Error!void {
 fn mknod(a: plan.Mknod) linux.Error!void {
     const place = try Place.open(a.path);
     defer linux.close(place.directory);
-    _ = try check(sys.mknodat(place.directory, place.name, a.mode, a.dev), "mknodat", a.path);
+    const rc = sys.mknodat(place.directory, place.name, a.mode, a.dev);
+    if (sys.errno(rc) == .EXIST and a.exist_ok) return;
+    _ = try check(rc, "mknodat", a.path);
     _ = try check(sys.fchmodat(place.directory, place.name, a.mode & 0o7777), "fchmodat", a.path);
     if (a.uid == 0 and a.gid == 0) return;
     _ = try check(sys.fchownat(place.directory, place.name, a.uid, a.gid, sys.AT.SYMLINK_NOFOLLOW), "fchownat", a.path);

@@ -108,6 +108,52 @@ status "run with settings of its own" 0 mdk run --rm --oom-score-adj 500 --group
   sh -c 'cat /proc/self/oom_score_adj; id -G | grep -ow 4242; ulimit -Hn; cat /proc/sys/net/core/somaxconn; grep -c " /scratch " /proc/mounts; grep -o "NoNewPrivs.*1" /proc/self/status | tr -d "[:space:]"'
 is "what it saw" "500 4242 200 77 1 NoNewPrivs:1" "$(printf '%s\n' "$out" | tr '\n' ' ' | sed 's/ $//')"
 
+# --- devices, disks and namespaces, on whichever cgroup version this is
+made='mknod /made c 1 11; (exec 3>/made) 2>/dev/null && echo opened || echo refused'
+status "a device without a rule" 0 mdk run --rm "$busybox_image" sh -c "$made"
+is "it" refused "$out"
+status "a device with a rule" 0 mdk run --rm --device-cgroup-rule 'c 1:11 w' "$busybox_image" sh -c "$made"
+is "it" opened "$out"
+status "a device for reading only" 0 mdk run --rm --cap-add SYSLOG --device /dev/kmsg:/dev/mine:r "$busybox_image" sh -c 'exec 4</dev/mine && sh -c "exec 3>/dev/mine" 2>/dev/null || echo "not written to"'
+is "it" "not written to" "$out"
+if [ -b /dev/vda ]; then
+  status "a disk's rate" 0 mdk run --rm --device-write-bps /dev/vda:1mb "$debian_image" sh -c \
+    'dd if=/dev/zero of=/file bs=64k count=48 oflag=direct 2>&1 | sed -n "s/.*, \([0-9]*\)[.0-9]* s, .*/\1/p"'
+  [ "$out" -ge 2 ] || fail "3 MiB at 1 MiB a second took $out seconds"
+  ok "3 MiB at 1 MiB a second took $out seconds"
+fi
+status "swappiness and the killer of memory" 0 mdk run --rm --memory 64M --memory-swappiness 7 --oom-kill-disable "$busybox_image" true
+if [ -e /sys/fs/cgroup/cgroup.controllers ] && grep -q memory /sys/fs/cgroup/cgroup.controllers; then
+  is "Docker's warnings that v2 has neither" 2 "$(grep -c 'swappiness discarded\|OomKillDisable discarded' "$folder/err")"
+fi
+if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then
+  status "an AppArmor profile that is not loaded" 125 mdk run --rm --security-opt apparmor=no-such-profile "$busybox_image" true
+else
+  status "an AppArmor profile where there is no AppArmor" 0 mdk run --rm --security-opt apparmor=no-such-profile "$busybox_image" true
+fi
+status "run -d --ipc shareable" 0 mdk run -d --name donor --ipc shareable "$busybox_image" sleep 600
+status "run -d in its namespaces" 0 mdk run -d --name joined --pid container:donor --ipc container:donor --uts host --cgroupns host --cgroup-parent /mdk-smoke "$busybox_image" sleep 601
+donor=$(mdk inspect -f '{{.State.Pid}}' donor) joined=$(mdk inspect -f '{{.State.Pid}}' joined)
+for namespace in pid ipc; do is "its $namespace namespace" "$(readlink "/proc/$donor/ns/$namespace")" "$(readlink "/proc/$joined/ns/$namespace")"; done
+for namespace in uts cgroup; do is "its $namespace namespace" "$(readlink "/proc/self/ns/$namespace")" "$(readlink "/proc/$joined/ns/$namespace")"; done
+is "its group" "/mdk-smoke/$(mdk inspect -f '{{.Id}}' joined)" "$(sed -n 's/^0:://p; s/^[0-9]*:pids://p' "/proc/$joined/cgroup" | sort -u)"
+mdk exec donor sh -c 'echo shared >/dev/shm/file'
+is "shared memory" shared "$(mdk exec joined cat /dev/shm/file 2>"$folder/err")"
+status "run -d --pid host" 0 mdk run -d --name hosted --pid host "$busybox_image" sh -c 'setsid sleep 602 & exec sleep 603'
+hosted=$(mdk inspect -f '{{.State.Pid}}' hosted)
+is "its pid namespace" "$(readlink /proc/self/ns/pid)" "$(readlink "/proc/$hosted/ns/pid")"
+below() { # the parent of a process
+  sed -n 's/^PPid:.//p' "/proc/$1/status"
+}
+orphans() { grep -lE 'sleep.60[23]' /proc/[0-9]*/cmdline 2>/dev/null; }
+orphans >/dev/null || fail "its processes are not found"
+kill -9 "$(below "$(below "$hosted")")"
+gone() { ! orphans >/dev/null; }
+within 5 gone || fail "of a container whose monitor was killed there is still: $(orphans)"
+ok "with its monitor all of it is gone"
+status "rm -f of them" 0 mdk rm -f donor joined hosted
+find /sys/fs/cgroup -depth -type d -name mdk-smoke -exec rmdir {} + 2>/dev/null
+
 # --- stop, wait, rm
 status "stop -t 1" 0 mdk stop -t 1 limited
 is "state after stop" exited "$(mdk inspect -f '{{.State.Status}}' limited)"

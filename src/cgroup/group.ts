@@ -1,18 +1,17 @@
 /**
- * The groups of containers: made with their limits, killed, removed. One directory a hierarchy, `<mountpoint>/<path>`, where a path is "<parent>/<id>": "mdk/0123…";
+ * The groups of containers: made with their limits, removed. One directory a hierarchy, `<mountpoint>/<path>`, where a path is "<parent>/<id>": "mdk/0123…";
  * who joins them, and how, is the shim's business (the plan holds what `createGroup` returns).
  */
-import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmdirSync, writeFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { MdkError } from "../error.ts";
 import type { LinuxResources } from "../spec/types.ts";
-import { openPidfd, sendSignal } from "../sys/pidfd.ts";
 import { attachDeviceProgram, loadDeviceProgram } from "../sys/bpf.ts";
 import { findController, findUnified, type Cgroups, type Hierarchy } from "./detect.ts";
 import { allowsEverything, assembleDeviceProgram, planDeviceWrites } from "./devices.ts";
-import { thawGroup } from "./freeze.ts";
 import { planLimits, type Write } from "./limits.ts";
-import { descendants, members, processes, readOr, subdirectories } from "./members.ts";
+import { ensureRealtimeBudget } from "./realtime.ts";
+import { descendants, subdirectories } from "./members.ts";
 import { enableControllers, hasCode, MONITOR } from "./parent.ts";
 
 /** What the plan needs of a container's group. */
@@ -25,16 +24,13 @@ export interface Group {
   readonly oomFile: string | null;
   /** A `cgroup.procs` that lists every process of the container; null without any hierarchy. */
   readonly procs: string | null;
+  /** Null without a v2 hierarchy; it is not there before Linux 5.14. */
+  readonly kill: string | null;
   readonly directories: readonly string[];
 }
 
 const RMDIR_TRIES = 50;
 const RMDIR_PAUSE_MS = 2;
-const KILL_TRIES = 500;
-const KILL_PAUSE_MS = 2;
-/** Descriptors open at once. */
-const KILL_BATCH = 256;
-const SIGKILL = 9;
 
 /**
  * Makes the group of the path in every hierarchy and sets limits and device rules; `ensureParent` comes first. Returns it with Docker's
@@ -46,7 +42,9 @@ export function createGroup(
   path: string,
   resources: LinuxResources,
 ): { group: Group; warnings: string[] } {
-  const writes = planLimits(resources, (controller) => findController(cgroups, controller)?.kind ?? null);
+  const parent = dirname(path);
+  const exists = (controller: string, file: string): boolean => existsSync(`${findController(cgroups, controller)?.mountpoint}/${parent}/${file}`);
+  const writes = planLimits(resources, (controller) => findController(cgroups, controller)?.kind ?? null, exists);
   const made: string[] = [];
   try {
     for (const { mountpoint } of cgroups.hierarchies) {
@@ -75,12 +73,13 @@ export function describe(cgroups: Cgroups, path: string): Group {
     tasks: cgroups.hierarchies.filter(({ kind }) => kind === "v1").map((hierarchy) => `${at(hierarchy)}/tasks`),
     oomFile: memory === null ? null : `${at(memory)}/${memory.kind === "v1" ? "memory.oom_control" : "memory.events"}`,
     procs: first === undefined ? null : `${first}/cgroup.procs`,
+    kill: v2 === null ? null : `${v2}/cgroup.kill`,
     directories,
   };
 }
 
-/** In every hierarchy. A path that names no group of its own is a mistake, and "" the worst of all: everybody's processes are there. */
-function directoriesOf(cgroups: Cgroups, path: string): string[] {
+/** Its directory in every hierarchy. A path that names no group of its own is a mistake, and "" the worst of all: everybody's processes are there. */
+export function directoriesOf(cgroups: Cgroups, path: string): string[] {
   if (path.split("/").some((part) => part === "" || part === "." || part === "..")) throw new Error(`${JSON.stringify(path)} is no path of a cgroup`);
   return cgroups.hierarchies.map(({ mountpoint }) => `${mountpoint}/${path}`);
 }
@@ -89,12 +88,6 @@ function directoriesOf(cgroups: Cgroups, path: string): string[] {
 export function monitorGroup(cgroups: Cgroups, parent: string): Pick<Group, "v2" | "tasks"> {
   const { v2, tasks } = describe(cgroups, `${parent}/${MONITOR}`);
   return { v2, tasks };
-}
-
-/** Kills the monitors that live there, and with them whatever container is left. Other ones may be born meanwhile. */
-export function killMonitors(cgroups: Cgroups, parent: string): void {
-  const { directories } = describe(cgroups, `${parent}/${MONITOR}`);
-  killMembers(directories, [...new Set(directories.flatMap(processes))]);
 }
 
 /** Ids that have a group in any hierarchy. */
@@ -122,48 +115,6 @@ export function removeGroup(cgroups: Cgroups, path: string): void {
   if (errors.length > 0) throw errors[0];
 }
 
-/**
- * Kills every process of the group and waits until it is empty, a second at most. Missing is fine. Throws MdkError "cgroup-busy"
- * where processes outlive that (uninterruptible sleep).
- */
-export function killGroup(cgroups: Cgroups, path: string): void {
-  const directories = directoriesOf(cgroups, path);
-  const unified = findUnified(cgroups);
-  if (unified !== null && isEmpty(`${unified.mountpoint}/${path}`, directories)) return;
-  // Whose monitor was killed while it was paused: what is frozen on v1 dies when it thaws.
-  quietly(() => thawGroup(cgroups, path));
-  // Linux 5.14: atomic, forks included.
-  if (unified !== null) quietly(() => writeFileSync(`${unified.mountpoint}/${path}/cgroup.kill`, "1", { flag: "r+" }));
-  // Without it no new process may appear while the loop below kills the old ones.
-  const pids = findController(cgroups, "pids");
-  if (pids !== null) quietly(() => writeFileSync(`${pids.mountpoint}/${path}/pids.max`, "0", { flag: "r+" }));
-  for (let attempt = 0; attempt < KILL_TRIES; attempt++) {
-    const living = new Set(directories.flatMap(processes));
-    if (living.size === 0) return;
-    killMembers(directories, [...living]);
-    Bun.sleepSync(KILL_PAUSE_MS);
-  }
-  throw new MdkError("unavailable", "cgroup-busy", `could not kill all processes in cgroup ${path}`);
-}
-
-/** By pidfd, and only who is still listed when it is open: a number may have become somebody else's meanwhile. */
-function killMembers(directories: readonly string[], pids: readonly number[]): void {
-  for (let at = 0; at < pids.length; at += KILL_BATCH) {
-    const opened = new Map<number, number>();
-    try {
-      // 0 is a process of a pid namespace that cannot be seen from here.
-      for (const pid of pids.slice(at, at + KILL_BATCH).filter((number) => number > 0)) {
-        const descriptor = openPidfd(pid);
-        if (descriptor !== null) opened.set(pid, descriptor);
-      }
-      const still = new Set(directories.flatMap(processes));
-      for (const [pid, descriptor] of opened) if (still.has(pid)) quietly(() => sendSignal(descriptor, SIGKILL));
-    } finally {
-      for (const descriptor of opened.values()) closeSync(descriptor);
-    }
-  }
-}
-
 function makeDirectory(directory: string): void {
   try {
     mkdirSync(directory);
@@ -189,11 +140,25 @@ export function applyLimits(cgroups: Cgroups, path: string, writes: readonly Wri
     try {
       writeLimit(hierarchy, path, file, write);
     } catch (error) {
+      if (write.file === "cpu.rt_runtime_us" && hasCode(error, "EINVAL") && giveRealtime(hierarchy, path, file, write)) continue;
       if (write.optional !== null && hasCode(error, "ENOENT")) warnings.push(write.optional);
       else throw explain(error, hierarchy, write);
     }
   }
   return warnings;
+}
+
+/** The parent's budget does not hold one more. False: the groups above have none to give. */
+function giveRealtime(hierarchy: Hierarchy, path: string, file: string, { value }: Write): boolean {
+  const period = Number(readFileSync(`${dirname(file)}/cpu.rt_period_us`, "utf8"));
+  try {
+    ensureRealtimeBudget(hierarchy.mountpoint, dirname(path), Number(value) / period);
+    writeFileSync(file, value, { flag: "r+" });
+    return true;
+  } catch (error) {
+    if (hasCode(error, "EINVAL")) return false;
+    throw error;
+  }
 }
 
 /** Somebody may have taken the controller out of subtree_control since the parent was made: enabled again, once. */
@@ -220,7 +185,12 @@ function explain(error: unknown, hierarchy: Hierarchy, { controller, file, value
     const what = kind === "cpus" ? "CPUs" : "memory nodes";
     return new MdkError("invalid", "invalid-limit", `Requested ${what} are not available - requested ${value}, available: ${available}`, { cause: error });
   }
-  return new MdkError("unsupported", "cgroup-limit", `${flag} cannot be set: write ${value} to ${file}: ${(error as Error).message}`, { cause: error });
+  const hint =
+    hasCode(error, "ENOTSUP") ? "a weight of its own has a disk whose scheduler is bfq: see /sys/block/DISK/queue/scheduler"
+    : hasCode(error, "ENODEV") ? "a limit is for a whole disk, not for a part of it"
+    : file === "cpu.rt_runtime_us" ? "the groups above have no more real-time to give: see cpu.rt_runtime_us there"
+    : undefined;
+  return new MdkError("unsupported", "cgroup-limit", `${flag} cannot be set: write ${value} to ${file}: ${(error as Error).message}`, { cause: error, ...(hint === undefined ? {} : { hint }) });
 }
 
 function applyDeviceRules(cgroups: Cgroups, path: string, rules: LinuxResources["devices"]): void {
@@ -258,13 +228,6 @@ function writeEach(directory: string, writes: readonly { readonly file: string; 
   }
 }
 
-/**
- * The usual end, seen without a walk through all hierarchies: v2 counts what is below as well, and every process of a container
- * starts there. One that left it for a group of its own in v1 is met by removeGroup.
- */
-function isEmpty(unified: string, directories: readonly string[]): boolean {
-  return !readOr(`${unified}/cgroup.events`, "populated 0").includes("populated 1") && directories.every((directory) => members(directory).length === 0);
-}
 
 function removeTree(directory: string): void {
   for (let attempt = 0; ; attempt++) {
@@ -284,10 +247,11 @@ function removeTree(directory: string): void {
   }
 }
 
-function quietly(action: () => void): void {
+/** For attempts of which the caller looks at the outcome. */
+export function quietly(action: () => void): void {
   try {
     action();
   } catch {
-    // The caller looks at the outcome, not at this attempt.
+    // See above.
   }
 }

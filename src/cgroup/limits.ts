@@ -4,15 +4,19 @@
  * error, never ignored.
  */
 import { MdkError } from "../error.ts";
+import { planBlockIo } from "./io-limits.ts";
 import type { LinuxCpu, LinuxMemory, LinuxResources } from "../spec/types.ts";
 
 /** Zero or less is no limit; of memory and swap together, -1 is. */
-export type Limits = Pick<LinuxResources, "memory" | "cpu" | "pids">;
+export type Limits = Pick<LinuxResources, "memory" | "cpu" | "pids" | "blockIO">;
 
 export type Version = "v1" | "v2";
 
 /** The version of the hierarchy that has the controller; null: none has it. */
 export type VersionOf = (controller: string) => Version | null;
+
+/** Whether the controller has a file of this name in the groups of mdk. */
+export type Exists = (controller: string, file: string) => boolean;
 
 /** One file to write in the group's directory of the controller's hierarchy, in the order of the list. */
 export interface Write {
@@ -34,8 +38,11 @@ const SWAP_WARNING =
  * The writes for a group without limits, in order. Throws MdkError, in Docker's words: "invalid-limit" for values that
  * contradict one another, "cgroup-controller-missing" where no hierarchy has the controller.
  */
-export function planLimits({ memory = {}, cpu = {}, pids }: Limits, versionOf: VersionOf): Write[] {
-  return [...planMemory(memory, versionOf), ...planCpu(cpu, versionOf), ...planCpuset(cpu, versionOf), ...planPids(pids?.limit ?? 0, versionOf)];
+export function planLimits({ memory = {}, cpu = {}, pids, blockIO }: Limits, versionOf: VersionOf, exists: Exists = () => true): Write[] {
+  return [
+    ...planMemory(memory, versionOf), ...planCpu(cpu, versionOf), ...planRealtime(cpu, versionOf), ...planCpuset(cpu, versionOf), ...planPids(pids?.limit ?? 0, versionOf),
+    ...(blockIO === undefined ? [] : planBlockIo(blockIO, versionOf, exists)),
+  ];
 }
 
 /** The same for a group that has limits already: a number of processes below zero takes that limit away. */
@@ -55,8 +62,20 @@ export function cpuWeight(shares: number): number {
   return Math.ceil(10 ** ((log * log + 125 * log) / 612 - 7 / 34));
 }
 
-function planMemory({ limit = 0, swap = 0, reservation = 0 }: LinuxMemory, versionOf: VersionOf): Write[] {
-  return [...planMemoryLimit(limit, swap, versionOf), ...planReservation(reservation, versionOf)];
+function planMemory({ limit = 0, swap = 0, reservation = 0, swappiness, disableOOMKiller = false }: LinuxMemory, versionOf: VersionOf): Write[] {
+  return [
+    ...planMemoryLimit(limit, swap, versionOf), ...planReservation(reservation, versionOf),
+    ...(swappiness === undefined ? [] : [writer("memory", "--memory-swappiness", versionOf)("memory.swappiness", String(swappiness))]),
+    ...(disableOOMKiller ? [writer("memory", "--oom-kill-disable", versionOf)("memory.oom_control", "1")] : []),
+  ];
+}
+
+/** The period first: a runtime must fit into it. */
+function planRealtime({ realtimePeriod = 0, realtimeRuntime = 0 }: LinuxCpu, versionOf: VersionOf): Write[] {
+  return [
+    ...(realtimePeriod <= 0 ? [] : [writer("cpu", "--cpu-rt-period", versionOf)("cpu.rt_period_us", String(realtimePeriod))]),
+    ...(realtimeRuntime <= 0 ? [] : [writer("cpu", "--cpu-rt-runtime", versionOf)("cpu.rt_runtime_us", String(realtimeRuntime))]),
+  ];
 }
 
 function planMemoryLimit(limit: number, said: number, versionOf: VersionOf): Write[] {
@@ -110,7 +129,7 @@ function planPids(limit: number, versionOf: VersionOf): Write[] {
 
 type Writer = ((file: string, value: string, optional?: string | null) => Write) & { readonly version: Version };
 
-function writer(controller: string, flag: string, versionOf: VersionOf): Writer {
+export function writer(controller: string, flag: string, versionOf: VersionOf): Writer {
   const version = versionOf(controller);
   if (version === null) {
     throw new MdkError("unsupported", "cgroup-controller-missing", `${flag} cannot be set: no cgroup hierarchy has the ${controller} controller`, {

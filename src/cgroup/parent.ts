@@ -39,6 +39,35 @@ export function ensureParent(cgroups: Cgroups, parent: string): void {
   }
 }
 
+/**
+ * Makes a group that a user names as the parent of containers' groups, with those above it, fit for that. It stays: mdk cannot know
+ * whether it is somebody else's. Throws MdkError, as ensureParent, and "cgroup-busy" where v2 has processes in one of them.
+ */
+export function ensureGroups(cgroups: Cgroups, path: string): void {
+  for (const hierarchy of cgroups.hierarchies) {
+    let directory = hierarchy.mountpoint;
+    for (const part of path.split("/")) {
+      const above = directory;
+      directory += `/${part}`;
+      try {
+        makeDirectory(directory);
+        if (hierarchy.controllers.includes("cpuset") && hierarchy.kind === "v1") inheritCpuset(above, directory);
+        if (hierarchy.kind === "v2") enableIn(directory, hierarchy);
+      } catch (error) {
+        throw hasCode(error, "EBUSY") ? new MdkError("conflict", "cgroup-busy", `cgroup ${directory} holds processes itself: containers cannot have groups below it`, { cause: error }) : explain(error, directory);
+      }
+    }
+  }
+}
+
+/** Groups above the last have the controllers already: each of them was in this loop before. */
+function enableIn(directory: string, { mountpoint, controllers }: Hierarchy): void {
+  const wanted = WANTED.filter((name) => controllers.includes(name)).map((name) => `+${name}`);
+  if (wanted.length === 0) return;
+  if (directory.lastIndexOf("/") === mountpoint.length) write(`${mountpoint}/cgroup.subtree_control`, wanted.join(" "));
+  write(`${directory}/cgroup.subtree_control`, wanted.join(" "));
+}
+
 /** Removes the parent with its monitor group; what still holds a container or a monitor is left, and named by the error. */
 export function removeParent(cgroups: Cgroups, parent: string): void {
   const errors: unknown[] = [];
@@ -98,7 +127,10 @@ export function enableControllers(hierarchy: Hierarchy, parent: string): void {
  * group made below gets the same from the kernel.
  */
 function inheritCpuset(root: string, directory: string): void {
-  for (const file of ["cpuset.cpus", "cpuset.mems"]) write(`${directory}/${file}`, readFileSync(`${root}/${file}`, "utf8").trim());
+  for (const file of ["cpuset.cpus", "cpuset.mems"]) {
+    // One that was there and says something keeps it.
+    if (readFileSync(`${directory}/${file}`, "utf8").trim() === "") write(`${directory}/${file}`, readFileSync(`${root}/${file}`, "utf8").trim());
+  }
   write(`${directory}/cgroup.clone_children`, "1");
 }
 

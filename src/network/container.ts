@@ -9,7 +9,7 @@ import { SysError } from "../sys/ffi.ts";
 import type { NetlinkSocket } from "../sys/netlink.ts";
 import { addAddress } from "./address.ts";
 import { hasIpv6, MTU } from "./bridge.ts";
-import { gatewayOf, hardwareAddress } from "./ipam.ts";
+import { gatewayOf, parseHardwareAddress } from "./ipam.ts";
 import { announceWhenUp, createVeth, findLink, setUp } from "./link.ts";
 import { addDefaultRoute } from "./route.ts";
 import { writeSysctl } from "./sysctl.ts";
@@ -23,6 +23,8 @@ export interface Attachment {
   readonly bridge: number;
   /** "172.17.0.2", of `subnet`. */
   readonly address: string;
+  /** "02:42:ac:11:00:02". */
+  readonly mac: string;
   readonly subnet: Subnet;
   /** Descriptor of the container's network namespace. */
   readonly namespace: number;
@@ -33,9 +35,9 @@ export interface Attachment {
  * ends the container then, and with it all of this. Nothing has to be deleted when a container ends: its namespace takes the
  * pair along, up to 0.1 s later, and deleting it explicitly would cost that time.
  */
-export function attachContainer(host: NetlinkSocket, container: NetlinkSocket, { veth, bridge, address, subnet, namespace }: Attachment): void {
+export function attachContainer(host: NetlinkSocket, container: NetlinkSocket, { veth, bridge, address, mac, subnet, namespace }: Attachment): void {
   const ipv6 = hasIpv6();
-  const peer = { name: INTERFACE, namespace, hardwareAddress: hardwareAddress(address) };
+  const peer = { name: INTERFACE, namespace, hardwareAddress: parseHardwareAddress(mac) };
   try {
     host.request([
       createVeth({ name: veth, master: bridge, mtu: MTU, peer }),

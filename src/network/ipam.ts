@@ -74,6 +74,11 @@ export function hardwareAddress(address: string): Uint8Array {
   return Uint8Array.of(0x02, 0x42, number >>> 24, number >>> 16, number >>> 8, number);
 }
 
+/** Of the form that formatHardwareAddress writes. */
+export function parseHardwareAddress(text: string): Uint8Array {
+  return Uint8Array.from(text.split(":"), (byte) => parseInt(byte, 16));
+}
+
 /** "02:42:ac:11:00:02". */
 export function formatHardwareAddress(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");

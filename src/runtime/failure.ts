@@ -98,6 +98,7 @@ function mountTarget(step: Step): string | null {
   if ("fsmount" in step) return step.fsmount.target;
   if ("move_mount" in step) return step.move_mount.target;
   if ("open_tree" in step) return step.open_tree.target;
+  if ("borrow_tree" in step) return step.borrow_tree.target;
   return null;
 }
 

@@ -8,10 +8,11 @@
  * (CVE-2019-19921, CVE-2023-27561, CVE-2026-41579).
  */
 import { DEV_LINKS } from "../spec/defaults.ts";
+import { SHM } from "../spec/mounts.ts";
 import { sysctlPath } from "../spec/sysctls.ts";
 import type { LinuxDevice, Mount, Spec } from "../spec/types.ts";
 import { AT_RECURSIVE, AT_SYMLINK_NOFOLLOW, makedev, MOUNT_ATTR, MS, RESOLVE, S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG } from "./linux.ts";
-import { parseMountOptions } from "./mount-options.ts";
+import { bindAttributes, parseMountOptions } from "./mount-options.ts";
 import type { Fd, Step } from "./plan.ts";
 
 /** What a path is, seen by the engine: on the host for a bind's source and for kernel files. */
@@ -39,6 +40,13 @@ export interface MountContext {
   /** Kinds of the masked and read-only paths that this kernel has; those that are missing are left out. */
   readonly kinds: ReadonlyMap<string, PathKind>;
   readonly cgroups: CgroupLayout;
+  /**
+   * Of a container in the host's cgroup namespace, where a v1 hierarchy would show all of its groups: the container's own groups as
+   * detached mounts, by their directories ("memory", "unified"). Empty where it has a cgroup namespace.
+   */
+  readonly groups: ReadonlyMap<string, Fd>;
+  /** pidfd of a process whose /dev/shm becomes ours; null: ours is a mount of the spec. */
+  readonly shm: Fd | null;
 }
 
 /** For what the image must not redirect. */
@@ -65,11 +73,12 @@ export function fileSystemSteps(context: MountContext): Step[] {
   const hidden = hide(context, covered);
   return [
     ...system.flatMap((mount) => systemMount(mount, context, made)),
-    ...(system.some(({ destination }) => destination === "/dev") ? nodes(linux.devices, context, made) : []),
+    ...(system.some(({ destination }) => destination === "/dev") ? devSteps(linux.devices.filter(isBelowDev), context, made) : []),
     ...Object.entries(linux.sysctl).map(([name, text]): Step => ({ write_proc: { path: `/proc/sys/${sysctlPath(name)}`, text } })),
     ...hidden.before,
     ...own.flatMap((mount) => ownMount(mount, context, made)),
     ...hidden.after,
+    ...linux.devices.filter((device) => !isBelowDev(device)).flatMap((device) => node(device, "", true, made)),
     ...(context.spec.root.readonly
       ? [{ mount_setattr: { path: "/", flags: 0, attr_set: String(MOUNT_ATTR.RDONLY), attr_clr: "0", propagation: "0" } }]
       : []),
@@ -81,7 +90,7 @@ function isSystemPlace(path: string): boolean {
 }
 
 function systemMount(mount: Mount, context: MountContext, made: Set<string>): Step[] {
-  if (mount.type === "cgroup") return cgroupMounts(mount, context.cgroups);
+  if (mount.type === "cgroup") return cgroupMounts(mount, context);
   // Below /sys the kernel makes the mount points, elsewhere they may be missing from the image.
   const point = mount.destination.startsWith("/sys/") ? [] : [directory(mount.destination, made)];
   return [...point, fsmount(mount, STRICT)];
@@ -101,7 +110,7 @@ function fsmount(mount: Mount, resolve: number): Step {
 }
 
 /** v2: one mount. v1: a tmpfs with a directory for each hierarchy and a link for each controller of a joint one. */
-function cgroupMounts(mount: Mount, layout: CgroupLayout): Step[] {
+function cgroupMounts(mount: Mount, { cgroups: layout, groups }: Pick<MountContext, "cgroups" | "groups">): Step[] {
   const top = mount.destination;
   const cgroup = (type: string, path: string, parameters: readonly string[]): Step =>
     fsmount({ destination: path, type, source: "cgroup", options: [...mount.options, ...parameters] }, STRICT);
@@ -110,28 +119,37 @@ function cgroupMounts(mount: Mount, layout: CgroupLayout): Step[] {
   const steps: Step[] = [
     fsmount({ destination: top, type: "tmpfs", source: "tmpfs", options: [...writable, "mode=755"] }, STRICT),
   ];
-  const mkdir = (path: string): Step => ({ mkdir: { path, mode: 0o755, exist_ok: false } });
+  const add = (type: string, name: string, parameters: readonly string[]): void => {
+    const [target, group] = [`${top}/${name}`, groups.get(name)];
+    steps.push({ mkdir: { path: target, mode: 0o755, exist_ok: false } });
+    steps.push(group === undefined ? cgroup(type, target, parameters) : { move_mount: { fd: group, target, resolve: String(STRICT) } });
+  };
   for (const { directory: name, options } of layout.hierarchies) {
-    steps.push(mkdir(`${top}/${name}`), cgroup("cgroup", `${top}/${name}`, options));
+    add("cgroup", name, options);
     const controllers = name.split(",");
     if (controllers.length < 2) continue;
     for (const controller of controllers) steps.push({ symlink: { target: name, path: `${top}/${controller}` } });
   }
-  if (layout.unified) steps.push(mkdir(`${top}/unified`), cgroup("cgroup2", `${top}/unified`, []));
+  if (layout.unified) add("cgroup2", "unified", []);
   if (mount.options.includes("ro")) {
     steps.push({ mount_setattr: { path: top, flags: 0, attr_set: String(MOUNT_ATTR.RDONLY), attr_clr: "0", propagation: "0" } });
   }
   return steps;
 }
 
-function nodes(devices: readonly LinuxDevice[], { spec, kinds }: MountContext, made: Set<string>): Step[] {
+const isBelowDev = ({ path }: LinuxDevice): boolean => path.startsWith("/dev/");
+
+/** `existOk`: an earlier run of the container, or its image, may have made one there. */
+function node({ path, type, major, minor, fileMode, uid, gid }: LinuxDevice, top: string, existOk: boolean, made: Set<string>): Step[] {
   const types = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO } as const;
-  const steps: Step[] = [];
-  for (const { path, type, major, minor, fileMode, uid, gid } of devices) {
-    steps.push(...parents(path, "/dev", made));
-    steps.push({ mknod: { path, mode: types[type] | fileMode, dev: type === "p" ? 0 : makedev(major, minor), uid, gid } });
-    made.add(path);
-  }
+  const steps = parents(path, top, made);
+  made.add(path);
+  return [...steps, { mknod: { path, mode: types[type] | fileMode, dev: type === "p" ? 0 : makedev(major, minor), uid, gid, exist_ok: existOk } }];
+}
+
+/** What is in the container's own /dev. */
+function devSteps(devices: readonly LinuxDevice[], { spec, kinds }: MountContext, made: Set<string>): Step[] {
+  const steps = devices.flatMap((device) => node(device, "/dev", false, made));
   for (const [path, target] of DEV_LINKS) {
     // As runc: not every kernel has it.
     if (target === "/proc/kcore" && !kinds.has(target)) continue;
@@ -140,7 +158,7 @@ function nodes(devices: readonly LinuxDevice[], { spec, kinds }: MountContext, m
   }
   // The terminal's slave is bound over this file.
   if (spec.process.terminal) {
-    steps.push({ mknod: { path: "/dev/console", mode: S_IFREG | 0o600, dev: 0, uid: 0, gid: 0 } });
+    steps.push({ mknod: { path: "/dev/console", mode: S_IFREG | 0o600, dev: 0, uid: 0, gid: 0, exist_ok: false } });
     made.add("/dev/console");
   }
   return steps;
@@ -151,10 +169,24 @@ function ownMount(mount: Mount, context: MountContext, made: Set<string>): Step[
   const bind = context.binds.get(mount.destination);
   const steps = mountPoint(mount, bind?.kind ?? "directory", context.spec.mounts, made);
   if (bind !== undefined) steps.push({ move_mount: { fd: bind.fd, target: mount.destination, resolve: String(resolveOf(mount.destination)) } });
+  else if (mount.type === "bind" && mount.destination === SHM && context.shm !== null) steps.push(borrow(mount, context.shm));
   else if (mount.type === "bind") throw new Error(`no detached mount for ${mount.destination}`);
-  else if (mount.type === "cgroup") steps.push(...cgroupMounts(mount, context.cgroups));
+  else if (mount.type === "cgroup") steps.push(...cgroupMounts(mount, context));
   else steps.push(fsmount(mount, isSystemPlace(mount.destination) ? STRICT : WITHIN));
   return steps;
+}
+
+const TMPFS_MAGIC = 0x01021994; // include/uapi/linux/magic.h
+
+/** A mount of another container's mount namespace. */
+function borrow({ destination, options }: Mount, from: Fd): Step {
+  const { attrSet, attrClr, propagation } = bindAttributes(options);
+  return {
+    borrow_tree: {
+      from, source: destination, magic: TMPFS_MAGIC, target: destination, resolve: String(STRICT),
+      attr_set: String(attrSet), attr_clr: String(attrClr), propagation: String(propagation),
+    },
+  };
 }
 
 /**
@@ -168,7 +200,7 @@ function mountPoint(mount: Mount, kind: PathKind, mounts: readonly Mount[], made
   const steps = parents(path, above.destination, made);
   if (kind === "directory") steps.push(directory(path, made));
   else if (above.type === "tmpfs") {
-    steps.push({ mknod: { path, mode: S_IFREG | 0o644, dev: 0, uid: 0, gid: 0 } });
+    steps.push({ mknod: { path, mode: S_IFREG | 0o644, dev: 0, uid: 0, gid: 0, exist_ok: false } });
     made.add(path);
   }
   return steps;

@@ -41,8 +41,13 @@ export interface Run {
   run_lock: Fd;
   /** The op lock's file, already locked: closed by monitor and cage at once, by init at execve. */
   op_lock: Fd | null;
-  /** CLONE_NEW* of init; CLONE_NEWPID is always among them. */
+  /**
+   * CLONE_NEW* of init. Without CLONE_NEWPID among them the pid namespace is somebody else's, and no death of PID 1 takes the container
+   * along: the cage stays outside of it, and cage and monitor each kill the processes of `monitor.procs` when the other one ends.
+   */
   namespaces: U32;
+  /** pidfd of a process whose pid namespace is to be init's; null: a new one, or the monitor's own. */
+  pid_namespace: Fd | null;
   /** cgroup v2 directory into which init is cloned (CLONE_INTO_CGROUP); null without a v2 hierarchy. */
   cgroup: Fd | null;
   /** SOCK_SEQPACKET of init's reports; monitor and cage close it. */
@@ -90,6 +95,8 @@ export interface Monitor {
   oom: Fd | null;
   /** v1 or v2 `cgroup.procs` of the container: every process in it is killed until it is empty. Null: the pid namespace suffices. */
   procs: Fd | null;
+  /** v2 `cgroup.kill` of the same (since 5.14): what is in groups below it dies too. Null without one. */
+  kill: Fd | null;
   /** Kept open as long as the container lives: the bound sockets of published ports. */
   hold: readonly Fd[];
   /** The channel stays with the client: `exited` is sent there and "d" awaited. False: detached from the start. */
@@ -157,6 +164,7 @@ export type Step =
   | { fsmount: Fsmount }
   | { move_mount: MoveMount }
   | { open_tree: OpenTree }
+  | { borrow_tree: BorrowTree }
   | { mount_setattr: MountSetattr }
   | { pivot_root: PivotRoot }
   | { mkdir: Mkdir }
@@ -259,6 +267,23 @@ export interface OpenTree {
   resolve: U64;
 }
 
+/**
+ * The same with a source in another mount namespace: setns there, open_tree, setns back. What is at the source belongs to somebody
+ * else and is opened without following links; it must be of the file system's type.
+ */
+export interface BorrowTree {
+  /** pidfd of a process in it. */
+  from: Fd;
+  source: string;
+  /** f_type of statfs(2). */
+  magic: U32;
+  target: string;
+  attr_set: U64;
+  attr_clr: U64;
+  propagation: U64;
+  resolve: U64;
+}
+
 /** mount_setattr(2) of the mount at path. */
 export interface MountSetattr {
   path: string;
@@ -289,6 +314,8 @@ export interface Mknod {
   dev: U32;
   uid: U32;
   gid: U32;
+  /** EEXIST is no error, and what is there stays as it is. */
+  exist_ok: boolean;
 }
 
 export interface Symlink {

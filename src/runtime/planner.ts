@@ -6,7 +6,7 @@ import { MdkError } from "../error.ts";
 import type { LinuxNamespaceType, Process, Spec } from "../spec/types.ts";
 import { CLONE, MS } from "./linux.ts";
 import { fileSystemSteps, type MountContext } from "./mount-steps.ts";
-import type { Exec, Fd, Monitor, Run, Step } from "./plan.ts";
+import type { Exec, Fd, Monitor, Run, Seccomp, Step } from "./plan.ts";
 import { execveStep, privilegeSteps, streamSteps, type Window } from "./process-steps.ts";
 
 const NAMESPACES: Readonly<Record<LinuxNamespaceType, number>> = {
@@ -34,7 +34,7 @@ export interface RunInput extends MountContext {
   /** mdk's own `/` is no mount point, as in a chroot: pivot_root(2) refuses it. */
   readonly inChroot: boolean;
   readonly cgroup: CgroupDescriptors;
-  /** Descriptors of namespaces that the spec joins by path. */
+  /** Descriptors of the namespaces that the spec joins by path, or of processes in them. */
   readonly namespaces: ReadonlyMap<LinuxNamespaceType, Fd>;
   /** Seccomp filter in base64 (`seccompFilter`); null: none. */
   readonly filter: string | null;
@@ -62,14 +62,17 @@ export interface ExecInput {
   readonly window: Window | null;
 }
 
-/** The plan of a container's start. Errors: MdkError for what plans cannot say (NUL bytes, a spec without a pid namespace). */
+/** The plan of a container's start. Errors: MdkError for what plans cannot say (NUL bytes, a spec without a mount namespace). */
 export function planRun(input: RunInput): Run {
   const { spec, cgroup } = input;
   refuseNul(spec.process, spec);
   const own = spec.linux.namespaces.filter((namespace) => namespace.path === undefined);
   const types = new Set(own.map((namespace) => namespace.type));
-  if (!types.has("pid") || !types.has("mount")) {
-    throw new MdkError("unsupported", "unsupported-namespaces", "a container needs a pid and a mount namespace of its own");
+  // A pid namespace is only entered by being born in it: it is the cage that joins it.
+  const others = spec.linux.namespaces.filter((namespace) => namespace.type !== "pid");
+  if (!types.has("mount")) throw new MdkError("unsupported", "unsupported-namespaces", "a container needs a mount namespace of its own");
+  if (!types.has("pid") && input.monitor.procs === null) {
+    throw new MdkError("unsupported", "unsupported-namespaces", "a container without a pid namespace of its own needs a cgroup: nothing else tells its processes");
   }
   // A cgroup namespace shows as its root what its maker is in: on v1 it is made after the last join (kernel-traps 2).
   const lateCgroup = types.has("cgroup") && cgroup.tasks.length > 0;
@@ -77,7 +80,7 @@ export function planRun(input: RunInput): Run {
   for (const type of types) if (!(type === "cgroup" && lateCgroup)) namespaces |= NAMESPACES[type];
   const steps: Step[] = [
     ...joinSteps(cgroup),
-    ...spec.linux.namespaces.flatMap((namespace) => joinNamespace(namespace.type, namespace.path, input.namespaces)),
+    ...others.flatMap((namespace) => joinNamespace(namespace.type, namespace.path, input.namespaces)),
     ...(lateCgroup ? [{ unshare: { flags: CLONE.NEWCGROUP } }] : []),
     // As early as can be: the command configures the network while the rest goes on.
     { created: { network: types.has("network") } },
@@ -87,8 +90,9 @@ export function planRun(input: RunInput): Run {
     ...fileSystemSteps(input),
     ...(input.kinds.has("/proc/keys") ? [{ keyctl_join: { name: `_ses.${input.id}` } }] : []),
     ...scoreSteps(spec.process),
+    ...profileSteps(spec.process),
     ...streamSteps(spec.process, input.window, true),
-    ...privilegeSteps(spec.process, input.filter),
+    ...privilegeSteps(spec.process, filterOf(spec, input.filter)),
     // As late as can be: all of the above overlaps with the network's configuration.
     { wait_go: {} },
     { ready: {} },
@@ -100,6 +104,7 @@ export function planRun(input: RunInput): Run {
     run_lock: input.runLock,
     op_lock: input.opLock,
     namespaces,
+    pid_namespace: input.namespaces.get("pid") ?? null,
     cgroup: cgroup.v2,
     report: input.report,
     hold_mounts: input.holdMounts,
@@ -118,11 +123,12 @@ export function planExec(input: ExecInput): Exec {
     { created: { network: false } },
     // The container's /proc knows no /proc/self for one that is not in its pid namespace.
     ...scoreSteps(process),
+    ...profileSteps(process),
     { setns: { fd: input.init, flags } },
     { umask: { mask: process.user.umask ?? 0o022 } },
     ...(input.keyrings ? [{ keyctl_join: { name: `_ses.${input.id}` } }] : []),
     ...streamSteps(process, input.window, false),
-    ...privilegeSteps(process, input.filter),
+    ...privilegeSteps(process, filterOf(spec, input.filter)),
     { clone_inside: { terminal: process.terminal } },
     { ready: {} },
     execveStep(process),
@@ -177,6 +183,19 @@ function rootSteps(spec: Spec, { root, inChroot }: Pick<RunInput, "root" | "inCh
 function scoreSteps(process: Process): Step[] {
   if (process.oomScoreAdj === undefined) return [];
   return [{ write_proc: { path: "/proc/self/oom_score_adj", text: String(process.oomScoreAdj) } }];
+}
+
+/** AppArmor's profile takes over with execve (libapparmor, aa_change_onexec; the file is there since Linux 5.8). */
+function profileSteps({ apparmorProfile }: Process): Step[] {
+  return apparmorProfile === undefined ? [] : [{ write_proc: { path: "/proc/self/attr/apparmor/exec", text: `exec ${apparmorProfile}` } }];
+}
+
+/** include/uapi/linux/seccomp.h, SECCOMP_FILTER_FLAG_*. */
+const FILTER_FLAGS: Readonly<Record<string, number>> = { SECCOMP_FILTER_FLAG_TSYNC: 1, SECCOMP_FILTER_FLAG_LOG: 2, SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4 };
+
+function filterOf(spec: Spec, filter: string | null): Seccomp | null {
+  const flags = (spec.linux.seccomp?.flags ?? []).reduce((sum, name) => sum | (FILTER_FLAGS[name] ?? 0), 0);
+  return filter === null ? null : { filter, flags };
 }
 
 /** Refuses NUL bytes in what users and images write: the kernel would see a shorter string than the one that was checked. */

@@ -10,7 +10,7 @@ import { capabilityMask } from "../spec/capabilities.ts";
 import type { PosixRlimit, Process } from "../spec/types.ts";
 import { MdkError } from "../error.ts";
 import { PR, rlimitNumber } from "./linux.ts";
-import type { Step } from "./plan.ts";
+import type { Seccomp, Step } from "./plan.ts";
 
 /** RLIM_INFINITY; as a JavaScript number it is 2^64. */
 const RLIM_INFINITY = "18446744073709551615";
@@ -29,11 +29,11 @@ export function streamSteps(process: Process, window: Window | null, console: bo
   return [{ terminal: { uid, rows: size.rows & 0xffff, columns: size.columns & 0xffff, console } }];
 }
 
-/** Everything from rlimits to the last step before `ready`. `filter`: struct sock_filter[] in base64; null: none. */
-export function privilegeSteps(process: Process, filter: string | null): Step[] {
+/** Everything from rlimits to the last step before `ready`. */
+export function privilegeSteps(process: Process, filter: Seccomp | null): Step[] {
   const { uid, gid, additionalGids } = process.user;
   const { bounding, effective, permitted, inheritable } = process.capabilities;
-  const seccomp: Step[] = filter === null ? [] : [{ seccomp: { filter, flags: 0 } }];
+  const seccomp: Step[] = filter === null ? [] : [{ seccomp: filter }];
   const early = process.noNewPrivileges ? [] : seccomp;
   const late = process.noNewPrivileges ? seccomp : [];
   const keep = uid !== 0 && permitted.length > 0;

@@ -105,12 +105,13 @@ function rulesByName(profile: LinuxSeccomp): Map<string, LinuxSyscall[]> {
  * convention has 64-bit arguments. Of a 32-bit one only the lower half may be looked at: a 64-bit program that calls by
  * int 0x80 can put anything into the upper, and the call does not see it.
  */
-function verdict(rules: readonly LinuxSyscall[], otherwise: Target, wide: boolean): Target {
+function verdict(all: readonly LinuxSyscall[], otherwise: Target, wide: boolean): Target {
+  const rules = all.flatMap(separate);
   const plain = rules.find((rule) => (rule.args ?? []).length === 0);
   if (plain !== undefined) return constant(action(plain.action, plain.errnoRet ?? EPERM));
   const checks = rules.map((rule) => ({ target: constant(action(rule.action, rule.errnoRet ?? EPERM)), args: rule.args ?? [] }));
   return valueSearch(checks, otherwise, wide) ?? {
-    key: JSON.stringify([checks.map(({ target, args }) => [target.key, args]), otherwise.key, wide]),
+    key: JSON.stringify([checks.map(({ target, args }) => [target.key, args.map(({ index, value, valueTwo = 0, op }) => [index, String(value), String(valueTwo), op])]), otherwise.key, wide]),
     emit: (program) => {
       let next = program.place(otherwise);
       for (const { target, args } of checks.toReversed()) {
@@ -122,6 +123,12 @@ function verdict(rules: readonly LinuxSyscall[], otherwise: Target, wide: boolea
       return next;
     },
   };
+}
+
+/** Conditions on one argument count each for itself, and not only those: runc's way (libcontainer/seccomp, matchCall). */
+function separate(rule: LinuxSyscall): LinuxSyscall[] {
+  const args = rule.args ?? [];
+  return new Set(args.map(({ index }) => index)).size === args.length ? [rule] : args.map((arg) => ({ ...rule, args: [arg] }));
 }
 
 interface Check {
@@ -141,7 +148,7 @@ function valueSearch(checks: readonly Check[], otherwise: Target, wide: boolean)
   });
   if (!simple) return null;
   const spans = checks.map(({ args: [only] }) => {
-    const value = only?.value ?? 0;
+    const value = Number(only?.value ?? 0);
     return only?.op === "SCMP_CMP_EQ" ? { start: value, end: value + 1 } : { start: 0, end: value };
   }).sort((a, b) => a.start - b.start || b.end - a.end);
   const result: Range[] = [];
@@ -210,7 +217,7 @@ function action(name: string, errno = EPERM): number {
   }
 }
 
-function halves(value: number): [high: number, low: number] {
+function halves(value: number | bigint): [high: number, low: number] {
   const wide = BigInt.asUintN(64, BigInt(value));
   return [Number(wide >> 32n), Number(wide & 0xffffffffn)];
 }

@@ -2,6 +2,10 @@
  * What a container is asked to be, in the words and shapes of Docker's API (ContainerConfig and HostConfig of
  * /containers/create): stored as they are, shown by inspect as they are. Only what mdk carries out has a field.
  */
+import type { ThrottleDevice, WeightDevice } from "./block-io.ts";
+import type { DeviceMapping } from "./devices.ts";
+import type { LogDriver } from "./log-options.ts";
+import type { CgroupnsMode, IpcMode, PidMode, UtsMode } from "./namespace-modes.ts";
 import type { Healthcheck } from "../image/config.ts";
 import type { HealthAction } from "./health.ts";
 import type { MountAsked } from "./mounts-asked.ts";
@@ -27,6 +31,8 @@ export interface ContainerConfig {
   WorkingDir: string;
   Entrypoint: string[] | null;
   Labels: Record<string, string>;
+  /** "02:42:ac:11:00:02"; missing: made of the address. */
+  MacAddress?: string;
   /** Nanoseconds; 0: the default. */
   Healthcheck?: Healthcheck;
   /** mdk's own, as podman has it: what is done when it turns unhealthy. */
@@ -63,7 +69,7 @@ export interface HostConfig {
   VolumesFrom: string[] | null;
   /** Of the volumes that -v makes; "": local. */
   VolumeDriver: string;
-  LogConfig: { Type: "json-file" | "none"; Config: Record<string, string> };
+  LogConfig: { Type: LogDriver; Config: Record<string, string> };
   NetworkMode: NetworkMode;
   /** By "80/tcp". */
   PortBindings: Record<string, PortBinding[]>;
@@ -73,6 +79,15 @@ export interface HostConfig {
   AutoRemove: boolean;
   CapAdd: string[] | null;
   CapDrop: string[] | null;
+  CgroupnsMode: CgroupnsMode;
+  /** Below every hierarchy's root; "": the engine's own. */
+  CgroupParent: string;
+  IpcMode: IpcMode;
+  PidMode: PidMode;
+  UTSMode: UtsMode;
+  Devices?: DeviceMapping[];
+  /** "c 42:* rmw". */
+  DeviceCgroupRules?: string[];
   /** Names or numbers of supplementary groups. */
   GroupAdd: string[] | null;
   Dns: string[];
@@ -86,6 +101,9 @@ export interface HostConfig {
   /** -1000 … 1000; 0: as the engine's own processes. */
   OomScoreAdj: number;
   SecurityOpt: string[] | null;
+  /** Places of the kernel's file systems that are hidden, or read-only; missing: Docker's. */
+  MaskedPaths?: string[];
+  ReadonlyPaths?: string[];
   /** By absolute path in the container: options as mount(8) writes them, joined by commas. */
   Tmpfs?: Record<string, string>;
   Sysctls?: Record<string, string>;
@@ -103,8 +121,21 @@ export interface HostConfig {
   CpuPeriod: number;
   /** Microseconds a period; 0 or less: no limit. */
   CpuQuota: number;
+  /** Microseconds; 0: none. */
+  CpuRealtimePeriod: number;
+  CpuRealtimeRuntime: number;
   CpusetCpus: string;
   CpusetMems: string;
+  /** 10 … 1000; 0: the kernel's own. */
+  BlkioWeight: number;
+  BlkioWeightDevice?: WeightDevice[];
+  BlkioDeviceReadBps?: ThrottleDevice[];
+  BlkioDeviceWriteBps?: ThrottleDevice[];
+  BlkioDeviceReadIOps?: ThrottleDevice[];
+  BlkioDeviceWriteIOps?: ThrottleDevice[];
+  /** 0 … 100. */
+  MemorySwappiness?: number;
+  OomKillDisable?: boolean;
   /** null, 0 or -1: no limit. */
   PidsLimit: number | null;
   Ulimits: Ulimit[] | null;

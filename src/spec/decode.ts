@@ -4,6 +4,10 @@
  */
 import { MdkError } from "../error.ts";
 import { booleanOf, integerOf, listOf, objectOf, optional, stringOf, stringsOf, type JsonObject } from "../image/json.ts";
+import type { ThrottleDevice, WeightDevice } from "./block-io.ts";
+import { LOG_DRIVERS } from "./log-options.ts";
+import type { DeviceMapping } from "./devices.ts";
+import { parseCgroupnsMode, parseIpcMode, parsePidMode, parseUtsMode } from "./namespace-modes.ts";
 import type { ContainerConfig, HostConfig, NetworkMode, PortBinding, Ulimit } from "./container.ts";
 import { decodeHealth, HEALTH_ACTIONS, type HealthAction } from "./health.ts";
 import { decodeMounts } from "./mounts-asked.ts";
@@ -52,7 +56,7 @@ export function decodeConfig(value: unknown): ContainerConfig {
     ...config.given("ExposedPorts", setOf), Tty: config.flag("Tty"), OpenStdin: config.flag("OpenStdin"), StdinOnce: config.flag("StdinOnce"),
     Env: config.list("Env") ?? [], Cmd: config.list("Cmd"), Image: config.text("Image"), Volumes: config.read("Volumes", setOf, null),
     WorkingDir: config.text("WorkingDir"), Entrypoint: config.list("Entrypoint"), Labels: config.read("Labels", textsOf, {}),
-    ...config.given("StopSignal", stringOf), ...config.given("StopTimeout", integerOf),
+    ...config.given("MacAddress", stringOf), ...config.given("StopSignal", stringOf), ...config.given("StopTimeout", integerOf),
     ...config.given("Healthcheck", decodeHealth), ...config.given("HealthcheckOnFailureAction", actionOf), ...config.given("Shell", (list, what) => [...stringsOf(list, what)]),
   };
 }
@@ -74,12 +78,19 @@ export function decodeHostConfig(value: unknown): HostConfig {
     NetworkMode: parseNetworkMode(host.text("NetworkMode")), PortBindings: host.read("PortBindings", bindingsOf, {}), PublishAllPorts: host.flag("PublishAllPorts"),
     RestartPolicy: host.read("RestartPolicy", restartOf, NO_RESTART), AutoRemove: host.flag("AutoRemove"),
     CapAdd: host.list("CapAdd"), CapDrop: host.list("CapDrop"), GroupAdd: host.list("GroupAdd"),
+    CgroupParent: host.text("CgroupParent"), CgroupnsMode: parseCgroupnsMode(host.text("CgroupnsMode")), IpcMode: parseIpcMode(host.text("IpcMode")), PidMode: parsePidMode(host.text("PidMode")), UTSMode: parseUtsMode(host.text("UTSMode")),
+    ...host.given("Devices", devicesOf), ...host.given("DeviceCgroupRules", pathsOf),
     Dns: host.list("Dns") ?? [], DnsOptions: host.list("DnsOptions") ?? [], DnsSearch: host.list("DnsSearch") ?? [], ExtraHosts: host.list("ExtraHosts"),
     Privileged: host.flag("Privileged"), ReadonlyRootfs: host.flag("ReadonlyRootfs"), ...host.given("Init", booleanOf),
     OomScoreAdj: host.number("OomScoreAdj"), SecurityOpt: host.list("SecurityOpt"),
+    ...host.given("MaskedPaths", pathsOf), ...host.given("ReadonlyPaths", pathsOf),
     ...host.given("Tmpfs", textsOf), ...host.given("Sysctls", textsOf), ...host.given("Annotations", textsOf),
     Memory: host.number("Memory"), MemorySwap: host.number("MemorySwap"), MemoryReservation: host.number("MemoryReservation"),
     NanoCpus: host.number("NanoCpus"), CpuShares: host.number("CpuShares"), CpuPeriod: host.number("CpuPeriod"), CpuQuota: host.number("CpuQuota"),
+    CpuRealtimePeriod: host.number("CpuRealtimePeriod"), CpuRealtimeRuntime: host.number("CpuRealtimeRuntime"), BlkioWeight: host.number("BlkioWeight"),
+    ...host.given("BlkioWeightDevice", weightsOf), ...host.given("BlkioDeviceReadBps", ratesOf), ...host.given("BlkioDeviceWriteBps", ratesOf),
+    ...host.given("BlkioDeviceReadIOps", ratesOf), ...host.given("BlkioDeviceWriteIOps", ratesOf),
+    ...swappinessOf(host), ...host.given("OomKillDisable", booleanOf),
     CpusetCpus: host.text("CpusetCpus"), CpusetMems: host.text("CpusetMems"), PidsLimit: host.read("PidsLimit", integerOf, null),
     Ulimits: host.read("Ulimits", ulimitsOf, null), ShmSize: host.number("ShmSize") || SHM_BYTES,
   };
@@ -94,9 +105,10 @@ function parseNetworkMode(text: string): NetworkMode {
 
 function logOf(value: unknown, what: string): HostConfig["LogConfig"] {
   const log = new Members(value, what);
-  const Type = log.text("Type") || "json-file";
-  if (Type !== "json-file" && Type !== "none") {
-    throw new MdkError("not-found", "no-such-log-driver", `logger: no log driver named '${Type}' is registered`, { hint: "mdk has json-file and none" });
+  const name = log.text("Type") || "json-file";
+  const Type = LOG_DRIVERS.find((driver) => driver === name);
+  if (Type === undefined) {
+    throw new MdkError("not-found", "no-such-log-driver", `logger: no log driver named '${name}' is registered`, { hint: `mdk has ${LOG_DRIVERS.join(", ")}` });
   }
   return { Type, Config: log.read("Config", textsOf, {}) };
 }
@@ -112,6 +124,36 @@ function bindingsOf(value: unknown, what: string): Record<string, PortBinding[]>
     return { HostIp: binding.text("HostIp"), HostPort: binding.text("HostPort") };
   });
   return Object.fromEntries(Object.entries(objectOf(value, what)).map(([port, list]) => [port, optional(list, (item) => bindings(item, `${what}.${port}`), [])]));
+}
+
+const pathsOf = (value: unknown, what: string): string[] => [...stringsOf(value, what)];
+
+/** -1 is what Docker's command line sends for one that was not given. */
+function swappinessOf(host: Members): { MemorySwappiness?: number } {
+  const { MemorySwappiness: value } = host.given("MemorySwappiness", integerOf);
+  return value === undefined || value === -1 ? {} : { MemorySwappiness: value };
+}
+
+function weightsOf(value: unknown, what: string): WeightDevice[] {
+  return listOf(value, what).map((item, index) => {
+    const device = new Members(item, `${what}[${index}]`);
+    return { Path: device.text("Path"), Weight: device.number("Weight") };
+  });
+}
+
+function ratesOf(value: unknown, what: string): ThrottleDevice[] {
+  return listOf(value, what).map((item, index) => {
+    const device = new Members(item, `${what}[${index}]`);
+    return { Path: device.text("Path"), Rate: device.number("Rate") };
+  });
+}
+
+function devicesOf(value: unknown, what: string): DeviceMapping[] {
+  return listOf(value, what).map((item, index) => {
+    const device = new Members(item, `${what}[${index}]`);
+    const PathOnHost = device.text("PathOnHost");
+    return { PathOnHost, PathInContainer: device.text("PathInContainer") || PathOnHost, CgroupPermissions: device.text("CgroupPermissions") || "rwm" };
+  });
 }
 
 function ulimitsOf(value: unknown, what: string): Ulimit[] {

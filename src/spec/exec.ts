@@ -39,5 +39,6 @@ export function generateExec(container: Spec, request: ExecRequest, available: b
     capabilities: { bounding, effective: [...held], permitted: [...held], inheritable: [], ambient: [] },
     rlimits: [...container.process.rlimits],
     noNewPrivileges: container.process.noNewPrivileges,
+    ...(container.process.apparmorProfile === undefined || request.privileged ? {} : { apparmorProfile: container.process.apparmorProfile }),
   };
 }

@@ -5,12 +5,14 @@
 import { chooseCapabilities } from "./capabilities.ts";
 import type { ContainerConfig, HostConfig } from "./container.ts";
 import { DEFAULT_DEVICES, DEVICE_RULES, INIT_PATH, MASKED_PATHS, READONLY_PATHS } from "./defaults.ts";
+import { blockIoOf, type DeviceNumbers } from "./block-io.ts";
+import { deviceRules, mappedRules, withMapped, type MappedDevice } from "./devices.ts";
 import { completeEnv } from "./environment.ts";
 import { resourcesOf, rlimitsOf, UNLIMITED } from "./limits.ts";
 import { cleanPath, type UserMount } from "./mount-types.ts";
 import { planMounts, type EngineFiles } from "./mounts.ts";
 import { parseSecurityOptions } from "./security-options.ts";
-import { OCI_VERSION, type LinuxDevice, type LinuxNamespace, type PosixRlimit, type Process, type Spec } from "./types.ts";
+import { OCI_VERSION, type LinuxDevice, type LinuxDeviceCgroup, type LinuxNamespace, type LinuxSeccomp, type PosixRlimit, type Process, type Spec } from "./types.ts";
 import type { ResolvedUser } from "./user.ts";
 
 /** A container as its row has it: the configuration is joined with the image's. */
@@ -32,6 +34,10 @@ export interface Placement {
   readonly init: string | null;
   /** A network namespace of somebody else's; null: what HostConfig.NetworkMode says. */
   readonly networkPath: string | null;
+  /** Of each container whose namespace is joined (HostConfig.PidMode, IpcMode): the pid of its PID 1 as the host counts. */
+  readonly joined: { readonly pid: number | null; readonly ipc: number | null };
+  /** Of a seccomp option that is a profile; null for the others. */
+  readonly seccomp: LinuxSeccomp | null;
   /** cgroups path below the hierarchy's mount: "/mdk/<id>". */
   readonly cgroupsPath: string;
   /** Host path of the root file system, for whoever runs the spec as a bundle. */
@@ -46,10 +52,16 @@ export interface HostFacts {
   readonly hardLimits: Readonly<Record<string, number>>;
   /** Every device node below /dev: for --privileged. */
   readonly devices: readonly LinuxDevice[];
+  /** What HostConfig.Devices names. */
+  readonly mapped: readonly MappedDevice[];
+  /** Of the devices whose use HostConfig limits. */
+  readonly numbers: DeviceNumbers;
   /** /sys/devices/system/cpu/cpu<N>/thermal_throttle of the CPUs that have one. */
   readonly thermalThrottle: readonly string[];
   /** /proc/sys/net/ipv6 is there. */
   readonly ipv6: boolean;
+  /** The kernel confines by AppArmor's profiles. */
+  readonly apparmor: boolean;
   /** The oom_score_adj to give a process; null: the one it inherits is right, or cannot be changed. */
   readonly oomScore: number | null;
 }
@@ -69,7 +81,7 @@ const CAP_SYS_RESOURCE = 1n << 24n;
 /** The specification of a container. Errors: MdkError for unknown and unavailable capabilities. */
 export function generateSpec(container: Described, placement: Placement, facts: HostFacts): Spec {
   const { config, host, mounts } = container;
-  const { seccomp, noNewPrivileges } = parseSecurityOptions(host.SecurityOpt ?? []);
+  const { seccomp, noNewPrivileges, apparmor } = parseSecurityOptions(host.SecurityOpt ?? []);
   const spec: Spec = {
     ociVersion: OCI_VERSION,
     process: { ...generateProcess(container, placement, facts), noNewPrivileges },
@@ -77,18 +89,21 @@ export function generateSpec(container: Described, placement: Placement, facts: 
     hostname: config.Hostname,
     mounts: planMounts({
       user: mounts, files: placement.files, init: placement.init, privileged: host.Privileged, readonlyRoot: host.ReadonlyRootfs, shmSize: host.ShmSize,
+      ipc: host.IpcMode, ipcPid: placement.joined.ipc,
     }),
-    annotations: { ...host.Annotations, [SECCOMP_ANNOTATION]: host.Privileged ? "unconfined" : seccomp },
+    annotations: { ...host.Annotations, [SECCOMP_ANNOTATION]: host.Privileged || typeof seccomp !== "string" ? "unconfined" : seccomp },
     linux: {
       namespaces: namespaces(host, placement),
       devices: devices(host, facts),
       cgroupsPath: placement.cgroupsPath,
-      resources: { devices: host.Privileged ? [{ allow: true, access: "rwm" }] : [...DEVICE_RULES], ...resourcesOf(host) },
+      resources: { devices: rules(host, facts), ...resourcesOf(host), ...blockIoOf(host, facts.numbers) },
       sysctl: sysctls(host, placement, facts),
-      maskedPaths: host.Privileged ? [] : [...MASKED_PATHS, ...facts.thermalThrottle],
-      readonlyPaths: host.Privileged ? [] : [...READONLY_PATHS],
+      maskedPaths: host.Privileged ? [] : (host.MaskedPaths ?? [...MASKED_PATHS, ...facts.thermalThrottle]),
+      readonlyPaths: host.Privileged ? [] : (host.ReadonlyPaths ?? [...READONLY_PATHS]),
     },
   };
+  if (placement.seccomp !== null) spec.linux.seccomp = placement.seccomp;
+  if (apparmor !== null && facts.apparmor) spec.process.apparmorProfile = apparmor;
   if (config.Domainname !== "") spec.domainname = config.Domainname;
   if (mounts.some((mount) => mount.type === "bind" && mount.propagation.endsWith("shared"))) spec.linux.rootfsPropagation = "shared";
   return spec;
@@ -99,7 +114,15 @@ export function stringifySpec(spec: Spec): string {
   // TypeScript's library lacks JSON.rawJSON (ECMAScript 2026, in JavaScriptCore).
   const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
   const infinity = rawJSON("18446744073709551615");
-  return JSON.stringify(spec, (_, value: unknown) => (value === UNLIMITED ? infinity : value));
+  return JSON.stringify(spec, (_, value: unknown) => (value === UNLIMITED ? infinity : typeof value === "bigint" ? rawJSON(String(value)) : value));
+}
+
+/** The same text read. Only a seccomp profile holds integers that a number cannot: they stay what they are. */
+export async function parseSpec(text: string): Promise<Spec> {
+  if (!text.includes('"seccomp":{')) return JSON.parse(text) as Spec;
+  const { reviveIntegers } = await import("./seccomp-file.ts");
+  const spec = JSON.parse(text) as Spec;
+  return { ...spec, linux: { ...spec.linux, seccomp: (JSON.parse(text, reviveIntegers) as Spec).linux.seccomp! } };
 }
 
 function generateProcess({ config, host }: Described, placement: Placement, facts: HostFacts): Omit<Process, "noNewPrivileges"> {
@@ -138,13 +161,30 @@ function rlimits(ulimits: readonly PosixRlimit[], facts: HostFacts): PosixRlimit
   return [...defaults, ...ulimits];
 }
 
-function namespaces({ NetworkMode }: HostConfig, { networkPath }: Placement): LinuxNamespace[] {
-  const own: LinuxNamespace[] = [{ type: "mount" }, { type: "uts" }, { type: "pid" }, { type: "ipc" }, { type: "cgroup" }];
-  if (networkPath !== null) return [...own, { type: "network", path: networkPath }];
-  return NetworkMode === "host" ? own : [...own, { type: "network" }];
+/** Those of the host are left out: who is in them joins nothing. */
+function namespaces({ NetworkMode, UTSMode, PidMode, IpcMode, CgroupnsMode }: HostConfig, { networkPath, joined }: Placement): LinuxNamespace[] {
+  const path = (pid: number | null, name: string): { path?: string } => (pid === null ? {} : { path: `/proc/${pid}/ns/${name}` });
+  const all: readonly (LinuxNamespace | null)[] = [
+    { type: "mount" },
+    UTSMode === "host" ? null : { type: "uts" },
+    PidMode === "host" ? null : { type: "pid", ...path(joined.pid, "pid") },
+    IpcMode === "host" ? null : { type: "ipc", ...path(joined.ipc, "ipc") },
+    CgroupnsMode === "host" ? null : { type: "cgroup" },
+    networkPath !== null ? { type: "network", path: networkPath } : NetworkMode === "host" ? null : { type: "network" },
+  ];
+  return all.filter((namespace) => namespace !== null);
 }
 
-function devices({ Privileged }: HostConfig, facts: HostFacts): LinuxDevice[] {
+function rules({ Privileged, DeviceCgroupRules }: HostConfig, { mapped }: HostFacts): LinuxDeviceCgroup[] {
+  return Privileged ? [{ allow: true, access: "rwm" }] : [...DEVICE_RULES, ...mappedRules(mapped), ...deviceRules(DeviceCgroupRules ?? [])];
+}
+
+function devices(host: HostConfig, facts: HostFacts): LinuxDevice[] {
+  const nodes = ownDevices(host, facts);
+  return facts.mapped.length === 0 ? nodes : withMapped(nodes, facts.mapped);
+}
+
+function ownDevices({ Privileged }: HostConfig, facts: HostFacts): LinuxDevice[] {
   const nodes = [...DEFAULT_DEVICES];
   if (!Privileged) return nodes;
   const standard = new Set(nodes.map((device) => device.path));

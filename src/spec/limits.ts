@@ -1,5 +1,7 @@
 /** What a container may use: Docker's checks of HostConfig's limits, and the limits as the specification says them. Pure. */
 import { MdkError } from "../error.ts";
+import { cleanPath } from "./mount-types.ts";
+import { checkBlockIo } from "./block-io.ts";
 import type { HostConfig, Ulimit } from "./container.ts";
 import type { LinuxResources, PosixRlimit } from "./types.ts";
 
@@ -28,6 +30,9 @@ const invalid = (message: string): MdkError => new MdkError("invalid", "invalid-
 /** Docker's checks (moby daemon, verifyPlatformContainerResources), in its words. `cpus`: those of this host. */
 export function checkLimits(host: HostConfig, cpus: number): void {
   checkMemory(host);
+  checkBlockIo(host);
+  checkRealtime(host);
+  checkParent(host.CgroupParent);
   checkCpu(host, cpus);
   checkList(host.CpusetCpus, "cpuset cpus");
   checkList(host.CpusetMems, "cpuset mems");
@@ -36,12 +41,29 @@ export function checkLimits(host: HostConfig, cpus: number): void {
   for (const limit of host.Ulimits ?? []) checkUlimit(limit);
 }
 
-function checkMemory({ Memory, MemorySwap, MemoryReservation }: HostConfig): void {
+function checkMemory({ Memory, MemorySwap, MemoryReservation, MemorySwappiness = 0 }: HostConfig): void {
+  if (MemorySwappiness < 0 || MemorySwappiness > 100) throw invalid(`invalid value: ${MemorySwappiness}. Valid memory swappiness range is 0-100`);
   if (Memory < 0 || (Memory > 0 && Memory < MEMORY_BYTES_MIN)) throw invalid("Minimum memory limit allowed is 6MB");
   if (MemorySwap > 0 && Memory === 0) throw invalid("You should always set the Memory limit when using Memoryswap limit, see usage");
   if (MemorySwap > 0 && MemorySwap < Memory) throw invalid("Minimum memoryswap limit should be larger than memory limit, see usage");
   if (MemoryReservation < 0 || (MemoryReservation > 0 && MemoryReservation < MEMORY_BYTES_MIN)) throw invalid("Minimum memory reservation allowed is 6MB");
   if (Memory > 0 && MemoryReservation > Memory) throw invalid("Minimum memory limit can not be less than memory reservation limit, see usage");
+}
+
+/** The path of a group that a user names, below every hierarchy's root: "a/b". As runc, which takes "/a/b", "a/b" and "../a/b" for the same. */
+export function groupPath(parent: string): string {
+  return cleanPath(parent).slice(1);
+}
+
+/** Containers' groups lie beside no stranger's: not at the root itself. */
+function checkParent(parent: string): void {
+  if (parent !== "" && groupPath(parent) === "") throw invalid(`invalid cgroup parent: ${parent}`);
+  if (parent.includes("\n")) throw invalid("invalid cgroup parent: a newline in it");
+}
+
+function checkRealtime({ CpuRealtimePeriod, CpuRealtimeRuntime }: HostConfig): void {
+  if (CpuRealtimePeriod < 0 || CpuRealtimeRuntime < 0) throw invalid("cpu real-time period and runtime can not be less than 0");
+  if (CpuRealtimePeriod > 0 && CpuRealtimeRuntime > CpuRealtimePeriod) throw invalid("cpu real-time runtime cannot be higher than cpu real-time period");
 }
 
 function checkCpu({ NanoCpus, CpuPeriod, CpuQuota, CpuShares }: HostConfig, cpus: number): void {
@@ -95,19 +117,21 @@ export function rlimitsOf(ulimits: readonly Ulimit[]): PosixRlimit[] {
 }
 
 /** The limits of checked values as config-linux.md "Control groups" has them; swap twice the memory where nothing is said of it. */
-export function resourcesOf(host: HostConfig): Omit<LinuxResources, "devices"> {
+export function resourcesOf(host: HostConfig): Omit<LinuxResources, "devices" | "blockIO"> {
   const { Memory, MemorySwap, MemoryReservation, PidsLimit } = host;
-  const result: Omit<LinuxResources, "devices"> = {};
+  const result: Omit<LinuxResources, "devices" | "blockIO"> = {};
   const memory = {
     ...(Memory === 0 ? {} : { limit: Memory, swap: MemorySwap || Memory * 2 }),
     ...(Memory === 0 && MemorySwap !== 0 ? { swap: MemorySwap } : {}),
     ...(MemoryReservation === 0 ? {} : { reservation: MemoryReservation }),
+    ...(host.MemorySwappiness === undefined ? {} : { swappiness: host.MemorySwappiness }), ...(host.OomKillDisable === true ? { disableOOMKiller: true } : {}),
   };
   if (Object.keys(memory).length > 0) result.memory = memory;
   const period = host.NanoCpus === 0 ? host.CpuPeriod : CPU_PERIOD;
   const quota = host.NanoCpus === 0 ? host.CpuQuota : Math.floor((host.NanoCpus * CPU_PERIOD) / 1e9);
   const cpu = {
     ...(host.CpuShares === 0 ? {} : { shares: host.CpuShares }), ...(quota === 0 ? {} : { quota }), ...(period === 0 ? {} : { period }),
+    ...(host.CpuRealtimePeriod === 0 ? {} : { realtimePeriod: host.CpuRealtimePeriod }), ...(host.CpuRealtimeRuntime === 0 ? {} : { realtimeRuntime: host.CpuRealtimeRuntime }),
     ...(host.CpusetCpus === "" ? {} : { cpus: host.CpusetCpus }), ...(host.CpusetMems === "" ? {} : { mems: host.CpusetMems }),
   };
   if (Object.keys(cpu).length > 0) result.cpu = cpu;

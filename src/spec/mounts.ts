@@ -4,6 +4,7 @@
  */
 import { INIT_PATH, systemMounts } from "./defaults.ts";
 import type { UserMount } from "./mount-types.ts";
+import type { IpcMode } from "./namespace-modes.ts";
 import type { Mount } from "./types.ts";
 
 /** Host paths of the files that the engine writes. */
@@ -22,6 +23,9 @@ export interface MountsInput {
   readonly privileged: boolean;
   readonly readonlyRoot: boolean;
   readonly shmSize: number;
+  readonly ipc: IpcMode;
+  /** Of the container whose IPC namespace is joined; null without one. */
+  readonly ipcPid: number | null;
 }
 
 /** Mounts that stay writable under --read-only (moby daemon/oci_linux.go). */
@@ -32,7 +36,7 @@ export function planMounts(input: MountsInput): Mount[] {
   const user = input.user.map(specMount);
   const places = new Set(user.map((mount) => mount.destination));
   const ownDev = places.has("/dev");
-  const system = systemMounts(input.shmSize).filter(
+  const system = sharedMemory(systemMounts(input.shmSize), input).filter(
     (mount) => !places.has(mount.destination) && !(ownDev && mount.destination.startsWith("/dev/")),
   );
   for (const mount of system) {
@@ -44,6 +48,20 @@ export function planMounts(input: MountsInput): Mount[] {
     }
   }
   return [...system, ...sortByDepth([...engineMounts(input, places), ...user])];
+}
+
+export const SHM = "/dev/shm";
+
+/** That of a container, by the pid of its PID 1. */
+export const sharedMemoryOf = (pid: number): string => `/proc/${pid}/root${SHM}`;
+
+/** POSIX shared memory belongs to the IPC namespace, and is where the namespace is from (moby daemon/container_operations_unix.go, setupIPCDirs). */
+function sharedMemory(system: Mount[], { ipc, ipcPid }: MountsInput): Mount[] {
+  if (ipc === "private" || ipc === "shareable") return system;
+  const others = system.filter(({ destination }) => destination !== SHM);
+  if (ipc === "none") return others;
+  const source = ipcPid === null ? SHM : sharedMemoryOf(ipcPid);
+  return [...others, { destination: SHM, type: "bind", source, options: ["bind", "nosuid", "noexec", "nodev", "rprivate"] }];
 }
 
 function specMount(mount: UserMount): Mount {

@@ -43,6 +43,14 @@ export function bridgedOf(network: NetworkState | null): BridgedNetwork | null {
   return network?.mode === "bridge" ? network : null;
 }
 
+/** Go's net.ParseMAC for the addresses of Ethernet, as "02:42:ac:11:00:02"; null for what is none, or of a group. */
+export function parseMacAddress(text: string): string | null {
+  const match = /^(?:[0-9a-f]{2}([:-]))(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}$|^(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}$/i.exec(text);
+  if (match === null) return null;
+  const bytes = text.toLowerCase().replace(/[^0-9a-f]/g, "").match(/../g) ?? [];
+  return parseInt(bytes[0] ?? "1", 16) % 2 === 1 ? null : bytes.join(":");
+}
+
 /** What Docker's engine warns of when a container is made with this network. */
 export function networkWarnings({ NetworkMode, PortBindings }: Pick<HostConfig, "NetworkMode" | "PortBindings">): string[] {
   const discarded = NetworkMode === "host" && Object.keys(PortBindings).length > 0;

@@ -1,6 +1,6 @@
 /** `--sysctl`: only settings that a namespace of the container's own has (docker/cli opts.ValidateSysctl, runc's validator). Pure. */
 import { MdkError } from "../error.ts";
-import type { NetworkMode } from "./container.ts";
+import type { HostConfig } from "./container.ts";
 
 /** ipc_namespaces(7): settings of System V IPC. */
 const IPC: ReadonlySet<string> = new Set([
@@ -8,13 +8,15 @@ const IPC: ReadonlySet<string> = new Set([
 ]);
 
 /** Throws MdkError for a setting of the whole host, and for what is no name of a setting. */
-export function checkSysctls(sysctls: Readonly<Record<string, string>>, network: NetworkMode): void {
+export function checkSysctls(sysctls: Readonly<Record<string, string>>, { NetworkMode, IpcMode }: Pick<HostConfig, "NetworkMode" | "IpcMode">): void {
   for (const [name, value] of Object.entries(sysctls)) {
     const path = sysctlPath(name);
     const dotted = path.replaceAll("/", ".");
     if (!IPC.has(dotted) && !dotted.startsWith("net.") && !dotted.startsWith("fs.mqueue.")) throw refused(`${name}=${value}`);
     if (/[\0\n]/.test(value)) throw refused(`${name}=${JSON.stringify(value)}`);
-    if (network === "host" && dotted.startsWith("net.")) throw new MdkError("invalid", "invalid-sysctl", `sysctl "${name}" not allowed in host network namespace`);
+    const isNet = dotted.startsWith("net.");
+    if (isNet && NetworkMode === "host") throw new MdkError("invalid", "invalid-sysctl", `sysctl "${name}" not allowed in host network namespace`);
+    if (!isNet && IpcMode === "host") throw new MdkError("invalid", "invalid-sysctl", `sysctl "${name}" is not allowed in the hosts ipc namespace`);
   }
 }
 

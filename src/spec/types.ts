@@ -40,6 +40,7 @@ export interface Process {
   rlimits: PosixRlimit[];
   noNewPrivileges: boolean;
   oomScoreAdj?: number;
+  apparmorProfile?: string;
 }
 
 /** config.md "User", POSIX platform. */
@@ -114,6 +115,7 @@ export interface LinuxResources {
   memory?: LinuxMemory;
   cpu?: LinuxCpu;
   pids?: LinuxPids;
+  blockIO?: LinuxBlockIO;
 }
 
 /** config-linux.md "Allowed device list": null stands for every number. */
@@ -143,6 +145,24 @@ export interface LinuxCpu {
   period?: number;
   cpus?: string;
   mems?: string;
+  realtimeRuntime?: number;
+  realtimePeriod?: number;
+}
+
+/** config-linux.md "Block IO": weights from 10 to 1000, rates in bytes or operations a second. */
+export interface LinuxBlockIO {
+  weight?: number;
+  weightDevice?: { major: number; minor: number; weight: number }[];
+  throttleReadBpsDevice?: LinuxThrottleDevice[];
+  throttleWriteBpsDevice?: LinuxThrottleDevice[];
+  throttleReadIOPSDevice?: LinuxThrottleDevice[];
+  throttleWriteIOPSDevice?: LinuxThrottleDevice[];
+}
+
+export interface LinuxThrottleDevice {
+  major: number;
+  minor: number;
+  rate: number;
 }
 
 /** config-linux.md "PIDs"; -1 is unlimited. */
@@ -155,6 +175,7 @@ export interface LinuxSeccomp {
   defaultAction: string;
   defaultErrnoRet?: number;
   architectures: string[];
+  flags?: string[];
   syscalls: LinuxSyscall[];
 }
 
@@ -167,7 +188,8 @@ export interface LinuxSyscall {
 
 export interface LinuxSeccompArg {
   index: number;
-  value: number;
-  valueTwo?: number;
+  /** Unsigned, 64 bits: a bigint where a number cannot hold it. */
+  value: number | bigint;
+  valueTwo?: number | bigint;
   op: string;
 }

@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Cgroups } from "../../src/cgroup/detect.ts";
-import { describe, killGroup, removeGroup } from "../../src/cgroup/group.ts";
+import { describe, removeGroup } from "../../src/cgroup/group.ts";
+import { killGroup } from "../../src/cgroup/kill.ts";
 
 const mountpoint = mkdtempSync(join(tmpdir(), "mdk-group-"));
 afterAll(() => rmSync(mountpoint, { recursive: true }));

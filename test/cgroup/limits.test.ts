@@ -74,3 +74,28 @@ test("a missing controller is named with the flag that needs it", () => {
 test("CPU weights follow runc's curve", () => {
   expect([0, 1, 2, 3, 100, 512, 1024, 2048, 262_143, 262_144, 1e9].map(cpuWeight)).toEqual([1, 1, 1, 2, 17, 59, 100, 174, 10_000, 10_000, 10_000]);
 });
+
+test("disks: v1 has a file a rate, v2 one line a device and rate; weights are BFQ's where it is", () => {
+  const blockIO = {
+    weight: 500, weightDevice: [{ major: 8, minor: 0, weight: 10 }], throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 1024 }],
+    throttleWriteBpsDevice: [{ major: 8, minor: 16, rate: 0 }], throttleReadIOPSDevice: [{ major: 8, minor: 0, rate: 7 }], throttleWriteIOPSDevice: [{ major: 8, minor: 0, rate: 9 }],
+  };
+  const files = (version: Version, bfq: boolean): string[] => planLimits({ blockIO }, (controller) => (controller === (version === "v1" ? "blkio" : "io") ? version : null), (_, file) => bfq || !file.includes("bfq"))
+    .map(({ controller, file, value }) => `${controller} ${file} ${value}`);
+  expect(files("v1", true)).toEqual([
+    "blkio blkio.bfq.weight 500", "blkio blkio.bfq.weight_device 8:0 10", "blkio blkio.throttle.read_bps_device 8:0 1024", "blkio blkio.throttle.write_bps_device 8:16 0",
+    "blkio blkio.throttle.read_iops_device 8:0 7", "blkio blkio.throttle.write_iops_device 8:0 9",
+  ]);
+  expect(files("v1", false).slice(0, 2)).toEqual(["blkio blkio.weight 500", "blkio blkio.weight_device 8:0 10"]);
+  expect(files("v2", true)).toEqual([
+    "io io.bfq.weight default 500", "io io.bfq.weight 8:0 10", "io io.max 8:0 rbps=1024", "io io.max 8:16 wbps=max", "io io.max 8:0 riops=7", "io io.max 8:0 wiops=9",
+  ]);
+  // The whole range: 10 is 1, 1000 is 10000.
+  expect(files("v2", false).slice(0, 2)).toEqual(["io io.weight default 4950", "io io.weight 8:0 1"]);
+});
+
+test("swappiness of 0 is a value, real-time has its period first", () => {
+  expect(plan({ memory: { swappiness: 0, disableOOMKiller: true }, cpu: { realtimePeriod: 1000, realtimeRuntime: 500 } }, "v1")).toEqual([
+    "memory memory.swappiness 0", "memory memory.oom_control 1", "cpu cpu.rt_period_us 1000", "cpu cpu.rt_runtime_us 500",
+  ]);
+});

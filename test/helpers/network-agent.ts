@@ -6,7 +6,7 @@ import { closeSync, openSync } from "node:fs";
 import { dlopen } from "bun:ffi";
 import { ensureBridge, openFirewall, removeBridge, MTU, type ChangedSysctl } from "../../src/network/bridge.ts";
 import { attachContainer } from "../../src/network/container.ts";
-import { choosePool, formatSubnet, parseSubnet } from "../../src/network/ipam.ts";
+import { choosePool, formatHardwareAddress, formatSubnet, hardwareAddress, parseSubnet } from "../../src/network/ipam.ts";
 import { networkNames, vethName } from "../../src/network/names.ts";
 import { HELD_MAX, holdPorts, publishPorts, releasePorts, removePublished, type HeldPorts } from "../../src/network/publish.ts";
 import { readRoutes } from "../../src/network/route.ts";
@@ -44,7 +44,7 @@ function attach(command: Extract<Command, { do: "attach" }>): unknown {
   const bridge = ensureBridge(route, firewall, { names, subnet: parseSubnet(command.subnet), mtu: MTU, owner: () => "", remember: () => {}, switchedOn: () => false }).index;
   const veth = vethName(names);
   const start = Bun.nanoseconds();
-  attachContainer(route, container, { veth, bridge, address: command.address, subnet: parseSubnet(command.subnet), namespace });
+  attachContainer(route, container, { veth, bridge, address: command.address, mac: formatHardwareAddress(hardwareAddress(command.address)), subnet: parseSubnet(command.subnet), namespace });
   const ms = (Bun.nanoseconds() - start) / 1e6;
   container.close();
   closeSync(namespace);

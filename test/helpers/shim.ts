@@ -85,7 +85,7 @@ export const nosymlinks = "4";
 
 /** The steps of a small container. */
 function steps(d: Descriptors, root: number, o: Options): Step[] {
-  const mknod = (path: string, dev: number): Step => ({ mknod: { path, mode: 0o020666, dev, uid: 0, gid: 0 } });
+  const mknod = (path: string, dev: number): Step => ({ mknod: { path, mode: 0o020666, dev, uid: 0, gid: 0, exist_ok: false } });
   const fs = (type: string, target: string, options: [string, string][] = []): Step => ({
     fsmount: { type, target, attributes: 0, resolve: nosymlinks, options: options.map(([key, value]) => ({ key, value })) },
   });
@@ -103,7 +103,7 @@ function steps(d: Descriptors, root: number, o: Options): Step[] {
     { symlink: { target: "pts/ptmx", path: "/dev/ptmx" } },
     { symlink: { target: "/proc/self/fd", path: "/dev/fd" } },
     { symlink: { target: "/proc/self/fd/1", path: "/dev/stdout" } },
-    { mknod: { path: "/dev/console", mode: 0o100600, dev: 0, uid: 0, gid: 0 } },
+    { mknod: { path: "/dev/console", mode: 0o100600, dev: 0, uid: 0, gid: 0, exist_ok: false } },
     { sethostname: { name: "inside" } },
     o.terminal
       ? { terminal: { uid: o.uid ?? 0, rows: 33, columns: 111, console: true } }
@@ -136,7 +136,7 @@ function monitor(d: Descriptors, o: Options, directory: number): Monitor {
     log: o.log === false ? null : { directory: d.add(directory), name: "c-json.log", max_size: "0", max_files: 1 },
     record: d.add(directory),
     oom: null,
-    procs: null,
+    procs: null, kill: null,
     hold: [],
     client_cleans: o.clientCleans ?? true,
     cleanup: o.cleanup ?? [],
@@ -186,7 +186,7 @@ export function run(o: Options = {}): Container {
       monitor: { ...monitor(d, o, state), listener: listener === null ? null : d.add(listener) },
       run_lock: d.add(lock),
       op_lock: null,
-      namespaces: CLONE.NEWNS | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWPID,
+      pid_namespace: null, namespaces: CLONE.NEWNS | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWPID,
       cgroup: null,
       report,
       hold_mounts: o.holdMounts ?? false,

@@ -20,8 +20,11 @@ export const HOST: HostFacts = {
     { path: "/dev/vda", type: "b", major: 254, minor: 0, fileMode: 0o660, uid: 0, gid: 6 },
     { path: "/dev/ptmx", type: "c", major: 5, minor: 2, fileMode: 0o666, uid: 0, gid: 5 },
   ],
+  mapped: [],
+  numbers: new Map(),
   thermalThrottle: ["/sys/devices/system/cpu/cpu0/thermal_throttle"],
   ipv6: true,
+  apparmor: false,
   oomScore: null,
 };
 
@@ -32,7 +35,7 @@ export type Changes = Partial<ContainerConfig> & Partial<HostConfig> & Partial<P
 export const CONFIG: ContainerConfig = decodeConfig({ Hostname: "0123456789ab", Env: ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"], Cmd: ["bash"] });
 
 const PLACEMENT: Placement = {
-  user: { uid: 0, gid: 0, additionalGids: [0], home: "/root" }, window: null, networkPath: null, init: null,
+  user: { uid: 0, gid: 0, additionalGids: [0], home: "/root" }, window: null, networkPath: null, seccomp: null, joined: { pid: null, ipc: null }, init: null,
   files: { hosts: "/c/hosts", hostname: "/c/hostname", resolvConf: "/c/resolv.conf" }, cgroupsPath: `/mdk/${ID}`, rootPath: "/c/rootfs",
 };
 
@@ -45,7 +48,7 @@ export const MONITOR: Monitor = {
   cgroup: null, tasks: [3, 4], listener: 5, client: 6, client_streams: 6,
   streams: { terminal: false, open_stdin: false, stdin_once: false, handed_stdin: null, handed_stdout: 7, handed_stderr: 8, reader_ms: 60_000 },
   log: { directory: 9, name: `${ID}-json.log`, max_size: "104857600", max_files: 3 },
-  record: 10, oom: 11, procs: null, hold: [], client_cleans: true,
+  record: 10, oom: 11, procs: null, kill: null, hold: [], client_cleans: true,
   cleanup: ["/usr/local/bin/mdk", "container", "cleanup", ID], cleanup_env: ["PATH=/usr/bin:/bin"], tell_after_cleanup: true,
   health: { interval_ms: 30_000, timeout_ms: 10_000, start_period_ms: 0, start_interval_ms: 5_000, retries: 3, action: ["/usr/local/bin/mdk", "container", "unhealthy", ID] },
 };
@@ -76,7 +79,7 @@ export function runInput(spec: Spec, changes: Partial<RunInput> = {}): RunInput 
   }));
   return {
     spec, binds, kinds: KINDS, cgroups: { version: 2 }, id: ID, monitor: MONITOR, runLock: 0, opLock: 1, report: 2, holdMounts: false,
-    root: 12, inChroot: false, cgroup: { v2: 14, tasks: [] }, namespaces: new Map(), filter: "BgAAAAAA/38=", window: null,
+    root: 12, inChroot: false, cgroup: { v2: 14, tasks: [] }, namespaces: new Map(), groups: new Map(), shm: null, filter: "BgAAAAAA/38=", window: null,
     ...changes,
   };
 }

@@ -36,6 +36,16 @@ function exec(changes: Partial<Parameters<typeof generateExec>[1]> = {}, input: 
   };
 }
 
+/** In another container's pid and IPC namespaces, and the host's others. */
+function joined(): RunInput {
+  const spec = goldenSpec({ PidMode: "container:x", IpcMode: "container:x", UTSMode: "host", CgroupnsMode: "host", joined: { pid: 700, ipc: 700 } });
+  const { binds } = runInput(spec);
+  return runInput(spec, {
+    cgroups: V1, cgroup: { v2: null, tasks: [15, 16, 17] }, monitor: { ...MONITOR, procs: 18, kill: 19 }, namespaces: new Map([["pid", 30], ["ipc", 30]]), shm: 30,
+    binds: new Map([...binds].filter(([destination]) => destination !== "/dev/shm")), groups: new Map([["cpu,cpuacct", 31], ["memory", 32], ["systemd", 33]]),
+  });
+}
+
 const GOLDEN: Readonly<Record<string, () => Plan>> = {
   "run-v2": () => ({ run: planRun(runInput(goldenSpec({ Cmd: ["true"] }))) }),
   "run-v1": () => ({ run: planRun(runInput(goldenSpec(), { cgroups: V1, cgroup: { v2: 14, tasks: [15, 16, 17] } })) }),
@@ -46,6 +56,7 @@ const GOLDEN: Readonly<Record<string, () => Plan>> = {
       NetworkMode: "none", files: null, Binds: ["/mnt:/mnt:rshared"],
     }), { opLock: null })),
   }),
+  "run-joined": () => ({ run: planRun(joined()) }),
   exec: () => ({ exec: planExec(exec()) }),
   "exec-terminal": () => ({ exec: planExec(exec({ tty: true, privileged: true, user: { uid: 0, gid: 0, additionalGids: [0], home: "/root" } }, { filter: null })) }),
 };
@@ -103,6 +114,12 @@ describe("a start", () => {
     const strict = kinds(planRun(runInput(goldenSpec({ SecurityOpt: ["no-new-privileges"] }))).steps);
     expect(strict.indexOf("seccomp")).toBeGreaterThan(strict.indexOf("capset"));
     expect(strict.indexOf("prctl")).toBeLessThan(strict.indexOf("drop_bounding"));
+  });
+
+  test("takes an AppArmor profile over with execve where the kernel has AppArmor", () => {
+    const profiles = (apparmor: boolean): Step[] => planRun(runInput(goldenSpec({ SecurityOpt: ["apparmor=docker-default"] }, { ...HOST, apparmor }))).steps.filter((step) => "write_proc" in step && step.write_proc.path.includes("attr"));
+    expect(profiles(true)).toEqual([{ write_proc: { path: "/proc/self/attr/apparmor/exec", text: "exec docker-default" } }]);
+    expect(profiles(false)).toEqual([]);
   });
 
   test("leaves a user who is not root without capabilities, groups set before ids", () => {

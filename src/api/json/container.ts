@@ -73,8 +73,10 @@ const HOST = {
 };
 
 function hostOf(host: HostConfig): Record<string, unknown> {
-  const paths = host.Privileged ? { MaskedPaths: null, ReadonlyPaths: null } : { MaskedPaths: MASKED_PATHS, ReadonlyPaths: READONLY_PATHS };
-  return { ...HOST, ...host, Ulimits: host.Ulimits ?? [], ...paths };
+  const paths = host.Privileged ? { MaskedPaths: null, ReadonlyPaths: null } : { MaskedPaths: host.MaskedPaths ?? MASKED_PATHS, ReadonlyPaths: host.ReadonlyPaths ?? READONLY_PATHS };
+  // Docker writes it into the request (moby daemon/daemon_unix.go, adaptContainerSettings).
+  const MemorySwap = host.MemorySwap === 0 ? host.Memory * 2 : host.MemorySwap;
+  return { ...HOST, ...host, MemorySwap, Ulimits: host.Ulimits ?? [], ...paths };
 }
 
 /** Go's time.Duration as Docker shows it in a sentence: 30s, 1m30s, 500ms. */

@@ -30,9 +30,10 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const request = requestOf({ flags, image, arguments: rest, attachment, interactive, environment: context.environment });
   const cidFile = createCidFile(flags.string("cidfile"));
   try {
-    const id = createContainer(context, request, await obtainImage(context, flags, image));
+    const warnings = networkWarnings(request.host);
+    const id = await createContainer(context, request, await obtainImage(context, flags, image), (text) => void warnings.push(text));
     cidFile.write(id);
-    await warn(networkWarnings(request.host));
+    await warn(warnings);
     print(id);
     return 0;
   } finally {

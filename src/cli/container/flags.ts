@@ -1,8 +1,10 @@
 /** The flags of `run` and `create`: Docker's table, with what mdk does not carry out yet marked as such. */
-import { messageOf } from "../../error.ts";
 import { parseMount } from "../../spec/mount-flag.ts";
 import { checkUlimit, parseUlimit } from "../../spec/limits.ts";
 import { isAddress } from "../../network/resolv.ts";
+import { messageOf } from "../../error.ts";
+import { parseThrottleDevice, parseWeightDevice } from "../../spec/block-io.ts";
+import { deviceRuleProblem } from "../../spec/devices.ts";
 import type { Flag } from "../grammar/flags.ts";
 import { HEALTH_FLAGS } from "./health.ts";
 
@@ -18,39 +20,50 @@ function extraHostProblem(value: string): string | null {
 const variableProblem = (value: string): string | null => (/^(=|$)/.test(value) ? `invalid environment variable: ${value}` : null);
 const labelProblem = (value: string): string | null => (/^(=|$)/.test(value) ? `invalid label '${value}': empty name` : null);
 
-function mountProblem(value: string): string | null {
-  try {
-    parseMount(value);
-    return null;
-  } catch (error) {
-    return messageOf(error);
-  }
+/** A parser's refusal as a flag's. */
+function problemOf(parse: (value: string) => unknown): (value: string) => string | null {
+  return (value) => {
+    try {
+      parse(value);
+      return null;
+    } catch (error) {
+      return messageOf(error);
+    }
+  };
 }
+const mountProblem = problemOf(parseMount);
+const ulimitProblem = problemOf((value) => checkUlimit(parseUlimit(value)));
+const rateProblem = (flag: string): ((value: string) => string | null) => problemOf((value) => parseThrottleDevice(value, flag));
 
-function ulimitProblem(value: string): string | null {
-  try {
-    checkUlimit(parseUlimit(value));
-    return null;
-  } catch (error) {
-    return messageOf(error);
-  }
-}
-
-const missing = (type: Flag["type"], ...names: readonly string[]): readonly Flag[] => names.map((name) => ({ name, type, help: "", missing: true }));
+/** Docker's, with the words of Docker's help: parsed, and refused by name. */
+const missing = (flags: Readonly<Record<string, readonly [type: Flag["type"], help: string]>>): readonly Flag[] =>
+  Object.entries(flags).map(([name, [type, help]]) => ({ name, type, help: `${help} (refused: not in this version)`, missing: true }));
 
 export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: "add-host", type: "list", check: extraHostProblem, help: "Add a custom host-to-IP mapping (host:ip)" },
   { name: "annotation", type: "map", help: "Add an annotation to the container (passed through to the OCI runtime)" },
   { name: "attach", short: "a", type: "list", help: "Attach to STDIN, STDOUT or STDERR" },
+  { name: "blkio-weight", type: "uint16", help: "Block IO (relative weight), between 10 and 1000, or 0 to disable" },
+  { name: "blkio-weight-device", type: "list", check: problemOf(parseWeightDevice), help: "Block IO weight (relative device weight)" },
   { name: "cap-add", type: "list", help: "Add Linux capabilities" },
   { name: "cap-drop", type: "list", help: "Drop Linux capabilities" },
+  { name: "cgroup-parent", type: "string", help: "Optional parent cgroup for the container" },
+  { name: "cgroupns", type: "string", help: "Cgroup namespace to use (host, private)" },
   { name: "cidfile", type: "string", help: "Write the container ID to the file" },
   { name: "cpu-period", type: "int", help: "Limit CPU CFS (Completely Fair Scheduler) period" },
   { name: "cpu-quota", type: "int", help: "Limit CPU CFS (Completely Fair Scheduler) quota" },
+  { name: "cpu-rt-period", type: "int", help: "Limit CPU real-time period in microseconds" },
+  { name: "cpu-rt-runtime", type: "int", help: "Limit CPU real-time runtime in microseconds" },
   { name: "cpu-shares", short: "c", type: "int", help: "CPU shares (relative weight)" },
   { name: "cpus", type: "decimal", help: "Number of CPUs" },
   { name: "cpuset-cpus", type: "string", help: "CPUs in which to allow execution (0-3, 0,1)" },
   { name: "cpuset-mems", type: "string", help: "MEMs in which to allow execution (0-3, 0,1)" },
+  { name: "device", type: "list", help: "Add a host device to the container" },
+  { name: "device-cgroup-rule", type: "list", check: deviceRuleProblem, help: "Add a rule to the cgroup allowed devices list" },
+  { name: "device-read-bps", type: "list", check: rateProblem("device-read-bps"), help: "Limit read rate (bytes per second) from a device" },
+  { name: "device-read-iops", type: "list", check: rateProblem("device-read-iops"), help: "Limit read rate (IO per second) from a device" },
+  { name: "device-write-bps", type: "list", check: rateProblem("device-write-bps"), help: "Limit write rate (bytes per second) to a device" },
+  { name: "device-write-iops", type: "list", check: rateProblem("device-write-iops"), help: "Limit write rate (IO per second) to a device" },
   { name: "dns", type: "list", check: (value) => (isAddress(value) ? null : `IP address is not correctly formatted: ${value}`), help: "Set custom DNS servers" },
   { name: "dns-option", type: "list", help: "Set DNS options" },
   { name: "dns-opt", type: "list", hidden: true, help: "Set DNS options" },
@@ -65,18 +78,23 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: "init", type: "bool", help: "Run an init inside the container that forwards signals and reaps processes" },
   { name: "insecure-registry", type: "list", help: "Registry that may be pulled from without TLS" },
   { name: "interactive", short: "i", type: "bool", help: "Keep STDIN open even if not attached" },
+  { name: "ipc", type: "string", help: "IPC mode to use (private, shareable, none, host, container:NAME)" },
   { name: "label", short: "l", type: "list", check: labelProblem, help: "Set meta data on a container" },
   { name: "label-file", type: "list", help: "Read in a line delimited file of labels" },
-  { name: "log-driver", type: "string", help: "Logging driver for the container (json-file, none)" },
-  { name: "log-opt", type: "list", help: "Log driver options (max-size, max-file)" },
+  { name: "log-driver", type: "string", help: "Logging driver for the container (json-file, local, none)" },
+  { name: "log-opt", type: "list", help: "Log driver options (max-size, max-file, compress)" },
+  { name: "mac-address", type: "string", help: "Container MAC address (e.g., 92:d0:c6:0a:29:33)" },
   { name: "memory", short: "m", type: "bytes", help: "Memory limit" },
   { name: "memory-reservation", type: "bytes", help: "Memory soft limit" },
   { name: "memory-swap", type: "bytes", help: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap" },
+  { name: "memory-swappiness", type: "int", help: "Tune container memory swappiness (0 to 100)" },
   { name: "mount", type: "list", check: mountProblem, help: "Attach a filesystem mount to the container" },
   { name: "name", type: "string", help: "Assign a name to the container" },
   { name: "network", type: "list", help: "Connect a container to a network (bridge, none, host)" },
   { name: "net", type: "list", hidden: true, help: "Connect a container to a network (bridge, none, host)" },
+  { name: "oom-kill-disable", type: "bool", help: "Disable OOM Killer" },
   { name: "oom-score-adj", type: "int", help: "Tune host's OOM preferences (-1000 to 1000)" },
+  { name: "pid", type: "string", help: "PID namespace to use (host, container:NAME)" },
   { name: "pids-limit", type: "int", help: "Tune container pids limit (set -1 for unlimited)" },
   { name: "platform", type: "string", help: "Set platform if the image is multi-platform capable" },
   { name: "privileged", type: "bool", help: "Give extended privileges to this container" },
@@ -96,16 +114,31 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: "tty", short: "t", type: "bool", help: "Allocate a pseudo-TTY" },
   { name: "ulimit", type: "list", check: ulimitProblem, help: "Ulimit options" },
   { name: "user", short: "u", type: "string", help: "Username or UID (format: <name|uid>[:<group|gid>])" },
+  { name: "uts", type: "string", help: "UTS namespace to use (host)" },
   { name: "volume", short: "v", type: "list", help: "Bind mount a volume or a path of the host ([SOURCE:]/container[:OPTIONS])" },
   { name: "volume-driver", type: "string", help: "Optional volume driver for the container (local)" },
   { name: "volumes-from", type: "list", help: "Mount volumes from the specified container(s)" },
   { name: "workdir", short: "w", type: "string", help: "Working directory inside the container" },
   ...HEALTH_FLAGS,
-  ...missing("string", "cgroup-parent", "cgroupns", "gpus", "ip", "ip6", "ipc", "isolation", "mac-address", "pid", "runtime", "userns", "uts"),
-  ...missing("int", "blkio-weight", "cpu-rt-period", "cpu-rt-runtime", "memory-swappiness"),
-  ...missing("bytes", "kernel-memory"),
-  ...missing("bool", "oom-kill-disable", "use-api-socket"),
-  ...missing("list", "blkio-weight-device", "device", "device-cgroup-rule", "device-read-bps", "device-read-iops", "device-write-bps", "device-write-iops", "link", "link-local-ip", "network-alias", "storage-opt"),
+  ...missing({
+    "cpu-count": ["int", "CPU count (Windows only)"],
+    "cpu-percent": ["int", "CPU percent (Windows only)"],
+    gpus: ["string", "GPU devices to add to the container ('all' to pass all GPUs)"],
+    "io-maxbandwidth": ["bytes", "Maximum IO bandwidth limit for the system drive (Windows only)"],
+    "io-maxiops": ["int", "Maximum IOps limit for the system drive (Windows only)"],
+    ip: ["string", "IPv4 address (e.g., 172.30.100.104)"],
+    ip6: ["string", "IPv6 address (e.g., 2001:db8::33)"],
+    isolation: ["string", "Container isolation technology"],
+    "kernel-memory": ["bytes", "Kernel memory limit"],
+    link: ["list", "Add link to another container"],
+    "link-local-ip": ["list", "Container IPv4/IPv6 link-local addresses"],
+    "network-alias": ["list", "Add network-scoped alias for the container"],
+    runtime: ["string", "Runtime to use for this container"],
+    "storage-opt": ["list", "Storage driver options for the container"],
+    "use-api-socket": ["bool", "Bind mount Docker API socket and required auth"],
+    userns: ["string", "User namespace to use"],
+  }),
+  { name: "net-alias", type: "list", hidden: true, missing: true, help: "" },
   { name: "disable-content-trust", type: "bool", hidden: true, help: "Skip image verification (default true)" },
 ];
 

@@ -2,13 +2,17 @@
 import { EXIT, CommandError } from "../exit.ts";
 import { closeSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
-import { MdkError } from "../../error.ts";
+import { MdkError, messageOf } from "../../error.ts";
 import type { ContainerConfig, CreateRequest, HostConfig, Ulimit } from "../../spec/container.ts";
 import { cpuCount } from "../../engine/host/facts.ts";
 import { decodeHostConfig } from "../../spec/decode.ts";
+import { parseThrottleDevice, parseWeightDevice, THROTTLES } from "../../spec/block-io.ts";
+import { parseDevice } from "../../spec/devices.ts";
+import { parseCgroupnsMode, parsePidMode, parseUtsMode } from "../../spec/namespace-modes.ts";
 import { parseUlimit } from "../../spec/limits.ts";
 import { parseMount } from "../../spec/mount-flag.ts";
 import type { MountAsked } from "../../spec/mounts-asked.ts";
+import { parseMacAddress } from "../../spec/network.ts";
 import { parseExpose, parsePublish } from "../../spec/ports.ts";
 import { parseRestartPolicy } from "../../spec/restart-policy.ts";
 import { validateRequest } from "../../spec/validate.ts";
@@ -60,11 +64,19 @@ function configOf(input: RequestInput): ContainerConfig {
     Labels: labelsOf(flags), ...refusing(() => healthOf(flags)),
   };
   if (exposed.length > 0) config.ExposedPorts = Object.fromEntries(exposed.map((port) => [port, {}]));
+  const mac = flags.string("mac-address");
+  if (mac !== null) config.MacAddress = macAddressOf(mac);
   const signal = flags.string("stop-signal");
   if (signal !== null) config.StopSignal = signal;
   const timeout = flags.int("stop-timeout");
   if (timeout !== null) config.StopTimeout = timeout;
   return config;
+}
+
+function macAddressOf(text: string): string {
+  const mac = parseMacAddress(text.trim());
+  if (mac === null) throw refuse(`${text} is not a valid mac address`);
+  return mac;
 }
 
 function hostOf(flags: Values, config: ContainerConfig): HostConfig {
@@ -78,9 +90,15 @@ function hostOf(flags: Values, config: ContainerConfig): HostConfig {
     Dns: flags.list("dns"), DnsOptions: [...flags.list("dns-option"), ...flags.list("dns-opt")], DnsSearch: flags.list("dns-search"),
     ExtraHosts: listOf(flags, "add-host")?.map(extraHostOf),
     Privileged: flags.bool("privileged"), ReadonlyRootfs: flags.bool("read-only"), Init: flags.given("init") ? flags.bool("init") : null,
-    OomScoreAdj: flags.int("oom-score-adj"), SecurityOpt: listOf(flags, "security-opt"), Annotations: pairsOf(flags, "annotation", "="),
+    Devices: refusing(() => listOf(flags, "device")?.map(parseDevice)), DeviceCgroupRules: listOf(flags, "device-cgroup-rule"),
+    CgroupParent: flags.string("cgroup-parent"), IpcMode: flags.string("ipc"), PidMode: modeOf(flags, "pid", parsePidMode), UTSMode: modeOf(flags, "uts", parseUtsMode), CgroupnsMode: modeOf(flags, "cgroupns", parseCgroupnsMode),
+    OomScoreAdj: flags.int("oom-score-adj"), ...securityOf(flags), Annotations: pairsOf(flags, "annotation", "="),
     Tmpfs: pairsOf(flags, "tmpfs", ":"), Sysctls: pairsOf(flags, "sysctl", "="),
     Memory: flags.bytes("memory"), MemorySwap: flags.bytes("memory-swap"), MemoryReservation: flags.bytes("memory-reservation"),
+    MemorySwappiness: swappinessOf(flags), OomKillDisable: flags.given("oom-kill-disable") ? flags.bool("oom-kill-disable") : null,
+    BlkioWeight: flags.int("blkio-weight"), BlkioWeightDevice: listOf(flags, "blkio-weight-device")?.map(parseWeightDevice),
+    ...Object.fromEntries(THROTTLES.map(({ member, flag }) => [member, listOf(flags, flag)?.map((text) => parseThrottleDevice(text, flag))])),
+    CpuRealtimePeriod: flags.int("cpu-rt-period"), CpuRealtimeRuntime: flags.int("cpu-rt-runtime"),
     NanoCpus: flags.nano("cpus"), CpuShares: flags.int("cpu-shares"), CpuPeriod: flags.int("cpu-period"), CpuQuota: flags.int("cpu-quota"),
     CpusetCpus: flags.string("cpuset-cpus"), CpusetMems: flags.string("cpuset-mems"), PidsLimit: flags.int("pids-limit"),
     Ulimits: refusing(() => ulimitsOf(flags)), ShmSize: flags.bytes("shm-size"),
@@ -93,6 +111,55 @@ function refusing<T>(work: () => T): T {
     return work();
   } catch (error) {
     throw error instanceof MdkError ? refuse(error.message, error.hint ?? undefined) : error;
+  }
+}
+
+const UNCONFINED_PATHS = "systempaths=unconfined";
+
+/** What docker/cli makes of --security-opt before the engine sees it (cli/command/container/opts.go, parseSecurityOpts, parseSystemPaths). */
+function securityOf(flags: Values): Pick<HostConfig, "SecurityOpt" | "MaskedPaths" | "ReadonlyPaths"> {
+  const options = flags.list("security-opt").map((option) => {
+    const [name, value] = splitAt(option, option.includes("=") ? "=" : ":");
+    if (name === "no-new-privileges") return option;
+    if (value === null || value === "") throw refuse(`Invalid --security-opt: ${JSON.stringify(option)}`);
+    return name === "seccomp" && value !== "builtin" && value !== "unconfined" ? `seccomp=${profileIn(value)}` : option;
+  });
+  const others = options.filter((option) => option !== UNCONFINED_PATHS);
+  const paths = others.length === options.length ? {} : { MaskedPaths: [], ReadonlyPaths: [] };
+  return { SecurityOpt: others.length === 0 ? null : others, ...paths };
+}
+
+/** The JSON of a profile's file without its blanks; its numbers stay as they are written. */
+function profileIn(path: string): string {
+  let text: string;
+  try {
+    text = new TextDecoder().decode(readBounded(path));
+  } catch (error) {
+    if (error instanceof MdkError) throw error;
+    const reason = (error as { code?: string }).code === "ENOENT" ? "no such file or directory" : messageOf(error);
+    throw refuse(`opening seccomp profile (${path}) failed: open ${path}: ${reason}`);
+  }
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    throw refuse(`compacting json for seccomp profile (${path}) failed: ${messageOf(error)}`);
+  }
+  return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, "$1");
+}
+
+/** docker/cli judges it, too. -1, the default: the kernel's own. */
+function swappinessOf(flags: Values): number | null {
+  const value = flags.int("memory-swappiness");
+  if (value !== null && (value < -1 || value > 100)) throw refuse(`invalid value: ${value}. Valid memory swappiness range is 0-100`);
+  return value;
+}
+
+/** Docker's command line judges these itself, under the name of the flag. */
+function modeOf<T>(flags: Values, name: string, parse: (text: string) => T): T {
+  try {
+    return parse(flags.string(name) ?? "");
+  } catch (error) {
+    throw error instanceof MdkError ? refuse(`--${name}: ${error.message}`) : error;
   }
 }
 

@@ -39,7 +39,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   networkWarnings(request.host).forEach(warnings.tell);
   const cidFile = createCidFile(flags.string("cidfile"));
   try {
-    const draft = draftContainer(context, request, await obtainImage(context, flags, image));
+    const draft = await draftContainer(context, request, await obtainImage(context, flags, image), warnings.tell);
     const begun = beginNew(context, draft);
     cidFile.write(draft.id);
     if (streams.detach) {

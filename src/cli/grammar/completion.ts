@@ -2,7 +2,7 @@
  * Completion scripts made from the command tables: a table of words that three short programs look up. What stands on the
  * line decides: names of commands, flags of the command after a "-", and names of containers and images, which mdk is asked for.
  */
-import { shownFlags } from "./flags.ts";
+import { usableFlags } from "./flags.ts";
 import type { Entry, Tree } from "./tree.ts";
 
 export const SHELLS = ["bash", "fish", "zsh"] as const;
@@ -40,7 +40,7 @@ async function readLines({ commands: top, groups }: Tree): Promise<readonly Line
 
 async function lineOf(path: string, entry: Entry): Promise<Line> {
   const { command } = await entry.load();
-  const flags = shownFlags(command.flags);
+  const flags = usableFlags(command.flags);
   const names = flags.flatMap(({ name, short, help }) => [[`--${name}`, help] as const, ...(short === undefined ? [] : [[`-${short}`, help] as const])]);
   const valued = flags.filter(({ type }) => type !== "bool").flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]);
   // The words of the usage tell what the operands are.

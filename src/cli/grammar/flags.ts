@@ -7,7 +7,7 @@ import { parseSize } from "../../spec/sizes.ts";
 import { parseDuration } from "../../spec/duration.ts";
 
 /** The placeholder that the help shows decides how a value is read. */
-export type FlagType = "bool" | "string" | "list" | "int" | "bytes" | "decimal" | "map" | "duration";
+export type FlagType = "bool" | "string" | "list" | "int" | "uint16" | "bytes" | "decimal" | "map" | "duration";
 
 export interface Flag {
   readonly name: string;
@@ -24,9 +24,14 @@ export interface Flag {
   readonly check?: (value: string) => string | null;
 }
 
-/** Those that the help tells of, by their names. */
+/** Those that the help tells of, by their names: Docker's that mdk refuses too, and says so. */
 export function shownFlags(flags: readonly Flag[]): readonly Flag[] {
-  return flags.filter(({ missing, hidden }) => missing !== true && hidden !== true).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return flags.filter(({ hidden }) => hidden !== true).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Those that can be used. */
+export function usableFlags(flags: readonly Flag[]): readonly Flag[] {
+  return shownFlags(flags).filter(({ missing }) => missing !== true);
 }
 
 /** What a command declares. Loaded lazily: one file a command. */
@@ -123,6 +128,9 @@ function problemOf(flag: Flag, value: string): string | null {
       return /^[+-]?\d+$/.test(value) && Number.isSafeInteger(Number(value))
         ? null
         : `strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`;
+    case "uint16":
+      if (!/^\d+$/.test(value)) return `strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`;
+      return Number(value) < 1 << 16 ? null : `strconv.ParseUint: parsing ${JSON.stringify(value)}: value out of range`;
     case "bytes":
       return parseSize(value) === null ? `invalid size: '${value}'` : null;
     case "decimal":
@@ -210,8 +218,18 @@ function parseShort(table: readonly Flag[], word: string, flags: Values, next: N
     }
     const rest = word.slice(at + 1);
     if (rest.startsWith("=") && rest.length > 1) return flags.add(flag, rest.slice(1));
-    if (flag.type !== "bool") return flags.add(flag, rest !== "" ? rest : next(`'${letter}' in ${word}`));
+    if (flag.type !== "bool") return rest === "" ? flags.add(flag, next(`'${letter}' in ${word}`)) : addAttached(table, flag, rest, word, flags);
     flags.add(flag, "true");
+  }
+}
+
+/** "-cpushare" is -c with a value for pflag: where that is none, a long flag may have been meant. */
+function addAttached(table: readonly Flag[], flag: Flag, value: string, word: string, flags: Values): void {
+  try {
+    flags.add(flag, value);
+  } catch (error) {
+    const near = error instanceof UsageError ? nearest(word.slice(1), usableFlags(table).map(({ name }) => name)) : null;
+    throw near === null ? error : new UsageError(`${(error as UsageError).message}\nDid you mean --${near}?`);
   }
 }
 

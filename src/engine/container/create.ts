@@ -1,22 +1,30 @@
 /** Making a container of an image: the request joined with what the image says, checked, and given a row. */
 import { readFileSync } from "node:fs";
-import type { CreateRequest } from "../../spec/container.ts";
+import { release } from "node:os";
+import type { CreateRequest, HostConfig } from "../../spec/container.ts";
+import { joinedContainer, joining, type IpcMode, type Joined, type PidMode } from "../../spec/namespace-modes.ts";
 import { joinConfig } from "../../spec/join.ts";
+import { parseSecurityOptions } from "../../spec/security-options.ts";
+import { checkLimits } from "../../spec/limits.ts";
+import { discardUnsupported } from "../../spec/support.ts";
 import { parsePorts } from "../../spec/ports.ts";
 import { validateRequest } from "../../spec/validate.ts";
 import { checkpoint, transaction } from "../../store/database.ts";
 import { insertDraft, type Draft } from "../start/begin.ts";
 import type { Context } from "../context.ts";
 import { parseSignal } from "../../runtime/signals.ts";
-import { cpuCount } from "../host/facts.ts";
+import { cpuCount, machine } from "../host/facts.ts";
+import { findContainer } from "./find.ts";
+import { limitSupport } from "../host/limit-support.ts";
 import { newId, newName } from "../host/ids.ts";
 import type { ImageFacts } from "../image/layers.ts";
 import { chooseMounts } from "./mounts.ts";
 
 /** What the container will be: nothing is written yet. Errors: MdkError in Docker's words. */
-export function draftContainer(context: Context, request: CreateRequest, image: ImageFacts): Draft {
-  const { host } = request;
-  validateRequest(request, cpuCount());
+export async function draftContainer(context: Context, request: CreateRequest, image: ImageFacts, warn: (text: string) => void): Promise<Draft> {
+  const host = supported(context, completed(context, request.host), warn);
+  validateRequest({ ...request, host }, cpuCount());
+  await checkProfile(host);
   const id = newId();
   const hostname = host.NetworkMode === "host" ? readFileSync("/proc/sys/kernel/hostname", "utf8").trim() : id.slice(0, 12);
   const config = joinConfig(request.config, image.config, hostname);
@@ -28,9 +36,42 @@ export function draftContainer(context: Context, request: CreateRequest, image: 
   };
 }
 
+/**
+ * What Docker's engine writes into a request: containers whose namespaces are joined by their ids, since names change hands (its sentence for
+ * one that is not there), and the label of who shares the host's.
+ */
+function completed(context: Context, host: HostConfig): HostConfig {
+  const idOf = <T extends PidMode | IpcMode>(mode: T): T | Joined => {
+    const word = joinedContainer(mode);
+    return word === null ? mode : joining(findContainer(context, word).id);
+  };
+  // moby daemon/create.go, generateSecurityOpt: who shares these with the host is told to be under no label.
+  const unlabelled = host.SecurityOpt === null && (host.Privileged || host.PidMode === "host" || host.IpcMode === "host");
+  return { ...host, PidMode: idOf(host.PidMode), IpcMode: idOf(host.IpcMode), SecurityOpt: unlabelled ? ["label=disable"] : host.SecurityOpt };
+}
+
+/** Without the limits that this kernel does not have: Docker's warnings say so. */
+function supported(context: Context, host: HostConfig, warn: (text: string) => void): HostConfig {
+  const plain = host.BlkioWeight === 0 && host.BlkioWeightDevice === undefined && host.MemorySwappiness === undefined && host.OomKillDisable !== true
+    && host.CpuRealtimePeriod === 0 && host.CpuRealtimeRuntime === 0;
+  if (plain) return host;
+  checkLimits(host, cpuCount());
+  const kept = discardUnsupported(host, limitSupport(context));
+  kept.warnings.forEach(warn);
+  return kept.host;
+}
+
+/** A seccomp profile is read here to be refused early; what depends on the host is decided at every start. */
+async function checkProfile({ SecurityOpt }: HostConfig): Promise<void> {
+  const { seccomp } = parseSecurityOptions(SecurityOpt ?? []);
+  if (typeof seccomp === "string") return;
+  const { readProfile } = await import("../../spec/seccomp-file.ts");
+  readProfile(seccomp.profile, { capabilities: [], machine: machine(), kernel: release() });
+}
+
 /** `docker create`. Returns the id. */
-export function createContainer(context: Context, request: CreateRequest, image: ImageFacts): string {
-  const draft = draftContainer(context, request, image);
+export async function createContainer(context: Context, request: CreateRequest, image: ImageFacts, warn: (text: string) => void): Promise<string> {
+  const draft = await draftContainer(context, request, image, warn);
   transaction(context.database(), () => insertDraft(context, draft, { phase: "created", transient: false }));
   checkpoint(context.database());
   return draft.id;

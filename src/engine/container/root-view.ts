@@ -113,7 +113,7 @@ function writableRoot(context: Context, container: Container, { directory, layer
 /** What is mounted in a container from the host, parents first. The engine's own files are there once it was started; a source that is gone shows nothing. */
 function bindsOf(container: Container, directory: string): Mount[] {
   const files = { hosts: `${directory}/hosts`, hostname: `${directory}/hostname`, resolvConf: `${directory}/resolv.conf` };
-  return planMounts({ user: container.mounts, files, init: null, privileged: false, readonlyRoot: container.host.ReadonlyRootfs, shmSize: 0 })
+  return planMounts({ user: container.mounts, files, init: null, privileged: false, readonlyRoot: container.host.ReadonlyRootfs, shmSize: 0, ipc: "private", ipcPid: null })
     .filter(({ type, source, destination }) => type === "bind" && (existsSync(source) || container.mounts.some((mount) => mount.target === destination && (mount.type === "volume" || mount.type === "image"))));
 }
 

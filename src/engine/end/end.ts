@@ -186,9 +186,12 @@ export function openRunning(context: Context, container: Container, which: "init
   return which === "init" ? openProcess(state.pid, state.pidStart) : openProcess(state.cage, state.cageStart);
 }
 
-/** Sends a signal to PID 1; SIGKILL goes to the cage and takes everything along. False: it does not run. */
+/**
+ * Sends a signal to PID 1; SIGKILL goes to the cage and takes everything along. Where the pid namespace is somebody else's, the cage
+ * does the rest when PID 1 has ended. False: it does not run.
+ */
 export function signalContainer(context: Context, container: Container, signal: number): boolean {
-  const descriptor = openRunning(context, container, signal === SIGKILL ? "cage" : "init");
+  const descriptor = openRunning(context, container, signal === SIGKILL && container.host.PidMode === "" ? "cage" : "init");
   if (descriptor === null) return false;
   try {
     return sendSignal(descriptor, signal);

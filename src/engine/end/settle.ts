@@ -8,7 +8,8 @@ import { HEALTH_FILES } from "../../runtime/health.ts";
 import { removeExecRecords } from "../../runtime/exec-record.ts";
 import { closeSync, existsSync, lstatSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { MdkError } from "../../error.ts";
-import { killGroup, removeGroup } from "../../cgroup/group.ts";
+import { removeGroup } from "../../cgroup/group.ts";
+import { killGroup } from "../../cgroup/kill.ts";
 import { isHeld, opLockPath, readCondition, runLockPath, type Condition } from "../../runtime/state.ts";
 import { deleteContainer, markEnded, markGivenUp, markRemoving, type End, type Restart } from "../../store/container-life.ts";
 import { listActive, readContainer, sampleActive, type Active, type Container } from "../../store/containers.ts";
@@ -138,8 +139,8 @@ function releaseHost(context: Context, container: Container, condition: Conditio
   // Of a store from before rows had it: nobody knows where it was; `clean` finds it below the parent.
   if (container.cgroup === "") return;
   const cgroups = context.cgroups();
-  // A monitor that wrote its record saw the last process go.
-  if (condition.kind !== "ended") killGroup(cgroups, container.cgroup);
+  // A monitor that wrote its record saw the last process go: with the pid namespace, else as far as it could be killed.
+  if (condition.kind !== "ended" || container.host.PidMode !== "") killGroup(cgroups, container.cgroup);
   removeGroup(cgroups, container.cgroup);
 }
 

@@ -1,10 +1,9 @@
 /** Facts of this host that shape a container: what this process may hand on, which kernel files are there. */
 import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
-import type { Cgroups } from "../../cgroup/detect.ts";
-import { MASKED_PATHS, READONLY_PATHS } from "../../spec/defaults.ts";
+import type { Cgroups, Hierarchy } from "../../cgroup/detect.ts";
 import type { HostFacts } from "../../spec/generate.ts";
 import { UNLIMITED } from "../../spec/limits.ts";
-import type { LinuxDevice } from "../../spec/types.ts";
+import type { Linux, LinuxDevice } from "../../spec/types.ts";
 import type { Context } from "../context.ts";
 import { bootId } from "../../runtime/state.ts";
 import { MdkError } from "../../error.ts";
@@ -12,12 +11,13 @@ import type { CgroupLayout, PathKind } from "../../runtime/mount-steps.ts";
 import { machineOf } from "../../runtime/seccomp.ts";
 
 /** What generateSpec asks of the host. `privileged`: devices are listed only then. */
-export function readHostFacts(privileged: boolean): HostFacts {
+export function readHostFacts(privileged: boolean): Omit<HostFacts, "mapped" | "numbers"> {
   const capabilities = readCapabilities();
   return {
     capabilities, oomScore: chooseOomScore(capabilities), hardLimits: readHardLimits(),
     devices: privileged ? readDevices("/dev") : [], thermalThrottle: readThermalThrottle(),
     ipv6: existsSync("/proc/sys/net/ipv6"),
+    get apparmor() { return hasApparmor(); },
   };
 }
 
@@ -52,6 +52,15 @@ function readHardLimits(): Record<string, number> {
   return limits;
 }
 
+/** security/apparmor/lsm.c: the module's parameter. */
+function hasApparmor(): boolean {
+  try {
+    return readFileSync("/sys/module/apparmor/parameters/enabled", "latin1").startsWith("Y");
+  } catch {
+    return false;
+  }
+}
+
 function readThermalThrottle(): string[] {
   const top = "/sys/devices/system/cpu";
   try {
@@ -84,13 +93,14 @@ function readDevices(directory: string): LinuxDevice[] {
 }
 
 /** gnu_dev_major(3) and gnu_dev_minor(3), for numbers of 32 bits. */
-const majorOf = (device: number): number => (device >>> 8) & 0xfff;
-const minorOf = (device: number): number => (device & 0xff) | ((device >>> 12) & 0xfff00);
+export const majorOf = (device: number): number => (device >>> 8) & 0xfff;
+export const minorOf = (device: number): number => (device & 0xff) | ((device >>> 12) & 0xfff00);
 
 /** Which of the masked and read-only paths this kernel has, and what each is: the container's /proc has the same. */
-export function readPathKinds(thermalThrottle: readonly string[]): Map<string, PathKind> {
+export function readPathKinds({ maskedPaths, readonlyPaths }: Pick<Linux, "maskedPaths" | "readonlyPaths">): Map<string, PathKind> {
   const kinds = new Map<string, PathKind>();
-  for (const path of [...MASKED_PATHS, ...READONLY_PATHS, ...thermalThrottle]) {
+  // Keyrings are asked for whether they are hidden or not.
+  for (const path of new Set([...maskedPaths, ...readonlyPaths, "/proc/keys"])) {
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat !== undefined) kinds.set(path, stat.isDirectory() ? "directory" : "file");
   }
@@ -100,13 +110,18 @@ export function readPathKinds(thermalThrottle: readonly string[]): Map<string, P
 /** How the host's cgroups look inside a container. */
 export function cgroupLayout(cgroups: Cgroups): CgroupLayout {
   if (cgroups.mode === "v2") return { version: 2 };
-  const hierarchies = cgroups.hierarchies.filter(({ kind }) => kind === "v1").map(({ controllers }) => {
-    const named = controllers.find((controller) => controller.startsWith("name="));
-    return named === undefined
-      ? { directory: controllers.join(","), options: [...controllers] }
-      : { directory: named.slice("name=".length), options: ["none", named] };
+  const hierarchies = cgroups.hierarchies.filter(({ kind }) => kind === "v1").map((hierarchy) => {
+    const named = nameOf(hierarchy);
+    return { directory: groupDirectory(hierarchy), options: named === undefined ? [...hierarchy.controllers] : ["none", named] };
   });
   return { version: 1, hierarchies, unified: cgroups.mode === "hybrid" };
+}
+
+const nameOf = ({ controllers }: Hierarchy): string | undefined => controllers.find((controller) => controller.startsWith("name="));
+
+/** What a hierarchy is called below /sys/fs/cgroup: "cpu,cpuacct", "systemd", of the v2 one of a hybrid host "unified". */
+export function groupDirectory(hierarchy: Hierarchy): string {
+  return hierarchy.kind === "v2" ? "unified" : (nameOf(hierarchy)?.slice("name=".length) ?? hierarchy.controllers.join(","));
 }
 
 /** CPUs that this process may run on. */

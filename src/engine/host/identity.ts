@@ -1,4 +1,7 @@
 /** Names of what mdk makes on a host. Another data root has names of its own, so that two never meet (two data roots may share a host). */
+import { dirname } from "node:path";
+import { groupPath } from "../../spec/limits.ts";
+import type { Container } from "../../store/containers.ts";
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
 
@@ -15,8 +18,13 @@ export function defaultRunRoot(root: string): string {
 }
 
 /** Path of a container's cgroup that is started now, below every hierarchy's mount. */
-export function cgroupPath(context: Context, id: string): string {
-  return `${cgroupParent(context)}/${id}`;
+export function cgroupPath(context: Context, { id, host }: Pick<Container, "id" | "host">): string {
+  return `${host.CgroupParent === "" ? cgroupParent(context) : groupPath(host.CgroupParent)}/${id}`;
+}
+
+/** Where the monitor of a container that was started is: beside its group, unless the user has chosen the group's place. */
+export function monitorParent(context: Context, { cgroup, host }: Pick<Container, "cgroup" | "host">): string {
+  return host.CgroupParent === "" ? dirname(cgroup) : cgroupParent(context);
 }
 
 /** Name of the cgroup below which all groups of this root lie, in every hierarchy. */

@@ -9,7 +9,7 @@ import { formatAddress, formatHardwareAddress, formatSubnet, gatewayOf, hardware
 import { networkNames, vethName } from "../../network/names.ts";
 import { addElements, HELD_MAX, holdPorts, portTaken, publishPorts, releasePorts, removePublished, type HeldPorts } from "../../network/publish.ts";
 import { openNetfilterIn } from "../../runtime/netlink.ts";
-import { bridgedOf, type NetworkState } from "../../spec/network.ts";
+import { bridgedOf, parseMacAddress, type NetworkState } from "../../spec/network.ts";
 import { parsePorts, type PortRequest } from "../../spec/ports.ts";
 import { listContainers, type Container } from "../../store/containers.ts";
 import { transaction } from "../../store/database.ts";
@@ -126,7 +126,7 @@ function publishAgain(context: Context, firewall: NetlinkSocket, namespace: stri
 }
 
 /** Inside the transaction that makes the row: address and ports become the container's. Throws MdkError "no-free-address", "port-taken". */
-export function leaseNetwork(context: Context, { id, host }: Pick<Container, "id" | "host">, { bridged }: Reservation): NetworkState {
+export function leaseNetwork(context: Context, { id, config, host }: Pick<Container, "id" | "config" | "host">, { bridged }: Reservation): NetworkState {
   if (bridged === null) return { mode: host.NetworkMode === "host" ? "host" : "none" };
   const { namespace, network: { tag, subnet } } = bridged;
   const number = leaseAddress(context.database(), namespace, { network: BRIDGE, container: id, ...hostRange(subnet) });
@@ -135,7 +135,7 @@ export function leaseNetwork(context: Context, { id, host }: Pick<Container, "id
   const address = formatAddress(number);
   return {
     mode: "bridge", namespace, tag, address, prefix: subnet.prefix, gateway: gatewayOf(subnet),
-    mac: formatHardwareAddress(hardwareAddress(address)), ports: bridged.held.map(({ range }) => range),
+    mac: parseMacAddress(config.MacAddress ?? "") ?? formatHardwareAddress(hardwareAddress(address)), ports: bridged.held.map(({ range }) => range),
   };
 }
 
@@ -173,7 +173,7 @@ export function attachNetwork(begun: { readonly container: Container; readonly r
   const network = bridgedOf(begun.container.network);
   if (bridged === null || network === null || raised === null) return isolateContainer(inside) ? [] : [LOOPBACK_DOWN];
   const names = networkNames(network.tag);
-  attachContainer(raised.route, inside, { veth: vethName(names), bridge: raised.bridge.index, address: network.address, subnet: bridged.network.subnet, namespace });
+  attachContainer(raised.route, inside, { veth: vethName(names), bridge: raised.bridge.index, address: network.address, mac: network.mac, subnet: bridged.network.subnet, namespace });
   publishPorts(raised.firewall, names, { held: bridged.held, address: network.address, endpoint: bridged.endpoint });
   return raised.bridge.warnings;
 }

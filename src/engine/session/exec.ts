@@ -8,6 +8,7 @@ import { awaitCreated, awaitRunning, pump, sendPlan, ShimFailure, spawnLauncher 
 import type { Exec } from "../../runtime/plan.ts";
 import { attachBits } from "../../runtime/protocol.ts";
 import { seccompFilter } from "../../runtime/seccomp.ts";
+import { parseSpec } from "../../spec/generate.ts";
 import { generateExec } from "../../spec/exec.ts";
 import type { Process, Spec } from "../../spec/types.ts";
 import type { Container } from "../../store/containers.ts";
@@ -144,7 +145,7 @@ async function launch(context: Context, { id, container, directory }: PlannedExe
     const init = openProcess(state.pid, state.pidStart);
     if (init === null) throw notRunning(container);
     keep(init);
-    const spec = JSON.parse(readFileSync(`${storePaths(context.root).container(container.id)}/config.json`, "utf8")) as Spec;
+    const spec = await parseSpec(readFileSync(`${storePaths(context.root).container(container.id)}/config.json`, "utf8"));
     const process = processOf(container, spec, work);
     const pair = isPumped(work) ? socketpair() : null;
     if (pair !== null) pair.forEach(keep);

@@ -38,7 +38,7 @@ export function insertDraft(context: Context, draft: Draft, state: Pick<Containe
   for (let attempt = 0; ; attempt++) {
     const name = draft.named || attempt === 0 ? draft.name : newName(attempt);
     try {
-      insertContainer(database, { ...draft, ...state, name, cgroup: cgroupPath(context, draft.id) });
+      insertContainer(database, { ...draft, ...state, name, cgroup: cgroupPath(context, draft) });
       holdMounts(database, draft);
       return name;
     } catch (error) {
@@ -107,7 +107,7 @@ function begin(context: Context, id: string, { restart }: { readonly restart: bo
     markBegun(opLock, context.root);
     return withReservation(context, container, (reservation) =>
       transaction(context.database(), () => {
-        markStarted(context.database(), id, { cgroup: cgroupPath(context, id), restart });
+        markStarted(context.database(), id, { cgroup: cgroupPath(context, container), restart });
         return lease(context, container, { opLock, reservation });
       }),
     );
@@ -117,7 +117,7 @@ function begin(context: Context, id: string, { restart }: { readonly restart: bo
   }
 }
 
-function lease(context: Context, container: Pick<Container, "id" | "host">, held: { readonly opLock: number; readonly reservation: Reservation }): Begun {
+function lease(context: Context, container: Pick<Container, "id" | "config" | "host">, held: { readonly opLock: number; readonly reservation: Reservation }): Begun {
   const database = context.database();
   const network = leaseNetwork(context, container, held.reservation);
   setNetwork(database, container.id, network);

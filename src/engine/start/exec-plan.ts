@@ -1,6 +1,5 @@
 /** The plan of one more process in a container: for an exec, and for the probes of its health. */
 import { closeSync, constants, openSync } from "node:fs";
-import { dirname } from "node:path";
 import { describe, monitorGroup } from "../../cgroup/group.ts";
 import { placeInGroup } from "../../cgroup/vacate.ts";
 import type { Descriptors } from "../../runtime/descriptors.ts";
@@ -10,6 +9,7 @@ import type { Window } from "../../runtime/process-steps.ts";
 import type { Process, Spec } from "../../spec/types.ts";
 import type { Container } from "../../store/containers.ts";
 import type { Context } from "../context.ts";
+import { monitorParent } from "../host/identity.ts";
 import { planMonitor, type Streaming } from "./monitor-plan.ts";
 
 export interface ExecPlanInput {
@@ -41,7 +41,7 @@ export function planExecIn(context: Context, container: Container, input: ExecPl
   const group = describe(cgroups, container.cgroup);
   const open = (path: string, flags: number): number => descriptors.add(keep(openSync(path, flags)));
   const monitor = planMonitor({
-    descriptors, keep, streaming: input.streaming, monitorGroup: monitorGroup(cgroups, dirname(container.cgroup)), listener: null, record: input.record, oomFile: null, holds: [],
+    descriptors, keep, streaming: input.streaming, monitorGroup: monitorGroup(cgroups, monitorParent(context, container)), listener: null, record: input.record, oomFile: null, guarded: null, holds: [],
     log: null, cleanup: [], tellAfterCleanup: false, health: null,
   });
   return planExec({

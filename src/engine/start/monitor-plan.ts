@@ -5,7 +5,7 @@ import type { Descriptors } from "../../runtime/descriptors.ts";
 import type { Health, Log, Monitor, Streams } from "../../runtime/plan.ts";
 import type { Container } from "../../store/containers.ts";
 import { healthTimes, probeOf } from "../../spec/health.ts";
-import { parseSize } from "../../spec/sizes.ts";
+import { rotationOf } from "../../spec/log-options.ts";
 import { logName } from "../end/log-file.ts";
 
 /** How a client's streams are joined to the process: served by the monitor itself, or by an attach client. */
@@ -44,6 +44,8 @@ export interface MonitorInput {
   readonly listener: number | null;
   readonly record: number | null;
   readonly oomFile: string | null;
+  /** Files of the container's group where it has no pid namespace of its own; else null. */
+  readonly guarded: { readonly procs: string; readonly kill: string | null } | null;
   readonly holds: readonly number[];
   readonly log: Log | null;
   readonly cleanup: readonly string[];
@@ -66,7 +68,8 @@ export function planMonitor(input: MonitorInput): Monitor {
     log: input.log,
     record: descriptors.addOptional(input.record),
     oom: input.oomFile === null ? null : open(input.oomFile, constants.O_RDONLY),
-    procs: null,
+    procs: input.guarded === null ? null : open(input.guarded.procs, constants.O_RDONLY),
+    kill: input.guarded?.kill == null ? null : open(input.guarded.kill, constants.O_WRONLY),
     hold: input.holds.map((socket) => descriptors.add(socket)),
     client_cleans: streaming.clientCleans,
     cleanup: input.cleanup,
@@ -95,17 +98,8 @@ export function planHealthTimes({ config }: Container, words: readonly string[],
   };
 }
 
-/** Rotation is on by default: a container cannot fill the disk with its log. */
-const LOG_BYTES_MAX = 100_000_000;
-const LOG_FILES_MAX = 3;
-
 /** Where the log goes, or null for `--log-driver none`. `directory`: index of the container's directory. */
 export function planLog(container: Container, directory: number): Log | null {
-  const { Type, Config } = container.host.LogConfig;
-  if (Type === "none") return null;
-  return {
-    directory, name: logName(container.id),
-    max_size: String(Config["max-size"] === undefined ? LOG_BYTES_MAX : Math.max(0, parseSize(Config["max-size"]) ?? 0)),
-    max_files: Config["max-file"] === undefined ? LOG_FILES_MAX : Math.max(1, Number(Config["max-file"])),
-  };
+  const rotation = rotationOf(container.host.LogConfig);
+  return rotation === null ? null : { directory, name: logName(container.id), max_size: String(rotation.bytes), max_files: rotation.files };
 }

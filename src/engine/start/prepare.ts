@@ -1,16 +1,36 @@
 /** The root file system and the specification of a container that is about to start: what needs the mounted root to be known. */
 import { closeSync } from "node:fs";
+import { release } from "node:os";
 import { bindAttributes } from "../../runtime/mount-options.ts";
 import { openShim } from "../../runtime/shim.ts";
+import type { HostConfig } from "../../spec/container.ts";
+import { limitedDevices } from "../../spec/block-io.ts";
+import { sharedMemoryOf } from "../../spec/mounts.ts";
 import { INIT_PATH } from "../../spec/defaults.ts";
 import { generateSpec, type HostFacts } from "../../spec/generate.ts";
-import type { Spec } from "../../spec/types.ts";
+import { chooseCapabilities } from "../../spec/capabilities.ts";
+import { parseSecurityOptions } from "../../spec/security-options.ts";
+import type { LinuxSeccomp, Spec } from "../../spec/types.ts";
 import type { Container } from "../../store/containers.ts";
 import { AT_EMPTY_PATH, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
 import { ensureSource, openBind, type OpenBind } from "./binds.ts";
 import type { Context } from "../context.ts";
-import { readHostFacts } from "../host/facts.ts";
+import { machine, readHostFacts } from "../host/facts.ts";
 import { ensureMountPoint, ensureRootDirectory, mountRoot, userOf } from "./root.ts";
+
+/** PID 1 of a container that another one joins: its number on the host, and a pidfd. */
+export interface Donor {
+  readonly pid: number;
+  readonly fd: number;
+}
+
+/** Whose namespaces are joined (joined.ts). */
+export interface Joined {
+  readonly pid: Donor | null;
+  readonly ipc: Donor | null;
+}
+
+export const ALONE: Joined = { pid: null, ipc: null };
 
 export interface PreparedRoot {
   /** Detached root file system. */
@@ -26,6 +46,7 @@ export interface PrepareOptions {
   readonly store: string;
   /** Layer directories, the uppermost first. */
   readonly layers: readonly string[];
+  readonly joined: Joined;
   readonly window: { readonly rows: number; readonly columns: number } | null;
   /** Of a container that has volumes or images mounted (engine/start/volumes.ts); null: it has none. */
   readonly volumes: typeof import("./volumes.ts") | null;
@@ -34,14 +55,15 @@ export interface PrepareOptions {
 }
 
 /** Mounts, reads, decides, makes mount points, opens binds. Errors: MdkError in Docker's words. */
-export function prepareRoot(context: Context, container: Container, options: PrepareOptions): PreparedRoot {
+export async function prepareRoot(context: Context, container: Container, options: PrepareOptions): Promise<PreparedRoot> {
   const { config, host, mounts } = container;
-  const { store, window } = options;
+  const { store, window, joined } = options;
   const mount = options.keep(mountRoot({ root: context.root, directory: store, layers: options.layers, volatile: host.AutoRemove }));
   const user = userOf(mount, config.User, host.GroupAdd ?? []);
-  const facts = readHostFacts(host.Privileged);
+  const facts = { ...readHostFacts(host.Privileged), ...(await deviceFacts(host)) };
   const spec = generateSpec(container, {
-    user, window, networkPath: null, cgroupsPath: `/${container.cgroup}`, rootPath: "rootfs",
+    seccomp: await profileOf(host, facts),
+    user, window, networkPath: null, joined: { pid: joined.pid?.pid ?? null, ipc: joined.ipc?.pid ?? null }, cgroupsPath: `/${container.cgroup}`, rootPath: "rootfs",
     files: { hosts: `${store}/hosts`, hostname: `${store}/hostname`, resolvConf: `${store}/resolv.conf` },
     init: host.Init === true ? "mdk-shim" : null,
   }, facts);
@@ -50,7 +72,9 @@ export function prepareRoot(context: Context, container: Container, options: Pre
   ensureRootDirectory(mount, spec.process.cwd);
   const binds = new Map<string, OpenBind>();
   for (const entry of spec.mounts) {
-    if (entry.type === "bind") {
+    // That of another mount namespace is cloned there, by a step of the plan.
+    const borrowed = joined.ipc !== null && entry.source === sharedMemoryOf(joined.ipc.pid);
+    if (entry.type === "bind" && !borrowed) {
       const bind = entry.destination === INIT_PATH ? openInit(context, entry.options) : (options.volumes?.openOwn(context, container, entry.destination) ?? openBind(entry));
       options.keep(bind.fd);
       binds.set(entry.destination, bind);
@@ -59,6 +83,22 @@ export function prepareRoot(context: Context, container: Container, options: Pre
     ensureMountPoint(mount, entry.destination, binds.get(entry.destination)?.kind ?? "directory");
   }
   return { mount, spec, host: facts, binds };
+}
+
+/** The list of a seccomp option that is a file's text. Null: another one, or a text that confines nothing. */
+async function profileOf({ CapAdd, CapDrop, Privileged: privileged, SecurityOpt }: HostConfig, facts: HostFacts): Promise<LinuxSeccomp | null> {
+  const { seccomp } = parseSecurityOptions(SecurityOpt ?? []);
+  if (typeof seccomp === "string") return null;
+  const { readProfile } = await import("../../spec/seccomp-file.ts");
+  const capabilities = chooseCapabilities({ add: CapAdd ?? [], drop: CapDrop ?? [], privileged }, facts.capabilities);
+  return readProfile(seccomp.profile, { capabilities, machine: machine(), kernel: release() });
+}
+
+async function deviceFacts(host: HostConfig): Promise<Pick<HostFacts, "mapped" | "numbers">> {
+  const limited = limitedDevices(host);
+  if ((host.Devices ?? []).length === 0 && limited.length === 0) return { mapped: [], numbers: new Map() };
+  const { readDeviceNumbers, readMappedDevices } = await import("../host/devices.ts");
+  return { mapped: readMappedDevices(host.Devices ?? []), numbers: readDeviceNumbers(limited) };
 }
 
 /** Mount points in other mounts of the container are made after those are mounted, by steps of the plan. */

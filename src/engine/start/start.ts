@@ -14,7 +14,9 @@ import type { Run } from "../../runtime/plan.ts";
 import { PROTOCOL } from "../../runtime/protocol.ts";
 import type { Window } from "../../runtime/process-steps.ts";
 import { bootId, confirmState, STATE_VERSION, writeState } from "../../runtime/state.ts";
+import { isJoining } from "../../spec/namespace-modes.ts";
 import { stringifySpec } from "../../spec/generate.ts";
+import type { Spec } from "../../spec/types.ts";
 import { probeOf } from "../../spec/health.ts";
 import { setError } from "../../store/container-life.ts";
 import { readContainer, type Container } from "../../store/containers.ts";
@@ -30,7 +32,7 @@ import type { SendHealth } from "./health.ts";
 import type { Streaming } from "./monitor-plan.ts";
 import { writeNetworkFiles } from "../network/files.ts";
 import { attachNetwork, raiseNetwork } from "../network/network.ts";
-import { prepareRoot } from "./prepare.ts";
+import { ALONE, prepareRoot } from "./prepare.ts";
 import { makeRunPlan } from "./run-plan.ts";
 import { clearRunDirectory, removeLocked, settleLocked } from "../end/settle.ts";
 import { awaitReleased } from "../end/end.ts";
@@ -128,12 +130,13 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   if (full !== null) work.warn(full);
   const layers = rootLayers(context, container.image);
   const volumes = container.mounts.some(({ type }) => type === "volume" || type === "image") ? await import("./volumes.ts") : null;
-  const root = prepareRoot(context, container, { store, layers, volumes, window: work.window, keep: work.keep });
+  const joined = isJoining(container.host) ? (await import("./joined.ts")).openJoined(context, container.host, work.keep) : ALONE;
+  const root = await prepareRoot(context, container, { store, joined, layers, volumes, window: work.window, keep: work.keep });
   const [report, theirs] = socketpair();
   work.keep(report);
   work.keep(theirs);
   const descriptors = new Descriptors();
-  const plan = await makeRunPlan(context, begun, { ...work, root, descriptors, report: theirs, store });
+  const plan = await makeRunPlan(context, begun, { ...work, root, joined, descriptors, report: theirs, store });
   sendPlan(work.launcher, { run: plan }, descriptors.fds);
   // Its end of file must mean that init's copy is closed.
   work.release(theirs);
@@ -196,7 +199,7 @@ function join(context: Context, begun: Begun, talk: Conversation): CreatedInit {
   }
 }
 
-function tell(failure: ShimFailure, plan: Run, spec: ReturnType<typeof prepareRoot>["spec"]): MdkError {
+function tell(failure: ShimFailure, plan: Run, spec: Spec): MdkError {
   return failureError(failure.failed, {
     operation: "run", args: spec.process.args, cwd: spec.process.cwd, steps: plan.steps, text: errnoText,
     sourceOf: (destination) => spec.mounts.find((mount) => mount.type === "bind" && mount.destination === destination)?.source ?? null,

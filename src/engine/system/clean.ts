@@ -4,7 +4,8 @@
  */
 import { closeSync, existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { MdkError, messageOf } from "../../error.ts";
-import { killGroup, killMonitors, listGroups, removeGroup } from "../../cgroup/group.ts";
+import { listGroups, removeGroup } from "../../cgroup/group.ts";
+import { killGroup, killMonitors } from "../../cgroup/kill.ts";
 import { removeParent } from "../../cgroup/parent.ts";
 import { openFirewall, removeBridge } from "../../network/bridge.ts";
 import { networkNames } from "../../network/names.ts";

@@ -82,6 +82,7 @@ describe("refusals", () => {
 
   test("suggest the near flag, and the one that another tool calls so", () => {
     expect(refusal("--port", "80", "x")).toBe("unknown flag: --port\nDid you mean --publish?");
+    expect(refusal("-cpushare", "256", "x")).toBe('invalid argument "pushare" for "-c, --cpu-shares" flag: strconv.ParseInt: parsing "pushare": invalid syntax\nDid you mean --cpu-shares?');
     expect(refusal("--memroy", "80", "x")).toBe("unknown flag: --memroy\nDid you mean --memory?");
     expect(refusal("--entirely-unknown", "x")).toBe("unknown flag: --entirely-unknown");
   });

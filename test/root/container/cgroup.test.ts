@@ -2,7 +2,8 @@
 import { afterEach, expect, test } from "bun:test";
 import { closeSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { detectCgroups, findController, findUnified, type Cgroups } from "../../../src/cgroup/detect.ts";
-import { createGroup, killGroup, listGroups, monitorGroup, removeGroup } from "../../../src/cgroup/group.ts";
+import { createGroup, listGroups, monitorGroup, removeGroup } from "../../../src/cgroup/group.ts";
+import { killGroup } from "../../../src/cgroup/kill.ts";
 import { ensureParent, removeParent } from "../../../src/cgroup/parent.ts";
 import { assembleDeviceProgram } from "../../../src/cgroup/devices.ts";
 import type { LinuxDeviceCgroup } from "../../../src/spec/types.ts";
