@@ -195,6 +195,24 @@ status "rm -f of a running one" 0 mdk rm -f web talker
 if served 127.0.0.1 "$port"; then fail "127.0.0.1:$port still answers"; fi
 ok "127.0.0.1:$port answers no more"
 
+# --- files: of one that runs, of one at rest with a mount, and an image of what one has changed
+mkdir -p "$folder/bound"
+echo of the host >"$folder/file"
+status "run -d for its files" 0 mdk run -d --name files -v "$folder/bound:/bound" "$busybox_image" sh -c 'rm -r /home /root; sleep 600'
+status "cp into a running one" 0 mdk cp "$folder/file" files:/tmp/in
+is "seen there" "of the host" "$(mdk exec files cat /tmp/in)"
+status "commit" 0 mdk commit files committed
+is "it runs on" true "$(mdk inspect -f '{{.State.Running}}' files)"
+status "stop" 0 mdk stop -t 0 files
+status "cp into a mount of one at rest" 0 mdk cp "$folder/file" files:/bound/in
+is "seen on the host" "of the host" "$(cat "$folder/bound/in")"
+status "cp out of it" 0 mdk cp files:/tmp/in "$folder/out-file"
+is "its content" "of the host" "$(cat "$folder/out-file")"
+is "diff" "A /bound D /home D /root C /tmp A /tmp/in" "$(mdk diff files | tr '\n' ' ' | sed 's/ $//')"
+is "a container of the image" "of the host" "$(mdk run --rm committed sh -c 'ls -d /home /root; cat /tmp/in' 2>/dev/null)"
+status "rm" 0 mdk rm files
+status "rmi" 0 mdk rmi committed
+
 # --- nothing is left
 status "run -d once more" 0 mdk run -d --name last "$busybox_image" sleep 600
 machinery="$machinery$(machinery "$(mdk inspect -f '{{.State.Pid}}' last)" | tr '\n' ' ')"
