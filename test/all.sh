@@ -50,7 +50,7 @@ if stage build 600 sh shim/zig.sh build; then
   if wanted vm; then
     say "virtual machines: the smoke test on pure cgroup v2, on a new kernel and on Debian 12's own (takes a minute or two each)"
     for series in 6.12 6.1; do
-      quietly "vm-$series" 420 env MDK_VM_KERNEL=$series sh test/vm/run.sh dist/mdk && grep '^kernel:\|^smoke test' "$results/vm-$series.log" || tail -n 40 "$results/vm-$series.log"
+      quietly "vm-$series" 420 env MDK_VM_KERNEL=$series sh test/vm/run.sh dist/mdk && grep '^kernel:\|^smoke test\|^job passed\|^boot passed' "$results/vm-$series.log" || tail -n 40 "$results/vm-$series.log"
     done
   fi
 fi

@@ -214,7 +214,8 @@ function parseShort(table: readonly Flag[], word: string, flags: Values, next: N
     const flag = table.find((candidate) => candidate.short === letter);
     if (flag === undefined) {
       if (letter === "h") throw new HelpRequest();
-      throw new UsageError(`unknown shorthand flag: '${letter}' in ${word}`);
+      const near = nearest(word.slice(1).split("=")[0]!, table.filter((candidate) => candidate.missing !== true).map(({ name }) => name));
+      throw new UsageError(`unknown shorthand flag: '${letter}' in ${word}${near === null || word.length < 4 ? "" : `\nDid you mean --${near}?`}`);
     }
     const rest = word.slice(at + 1);
     if (rest.startsWith("=") && rest.length > 1) return flags.add(flag, rest.slice(1));
