@@ -45,12 +45,20 @@ if stage build 600 sh shim/zig.sh build; then
   fi
   if wanted bun; then
     say "tests of mdk"
-    stage bun 780 node_modules/.bin/bun test --timeout 120000 --reporter=junit --reporter-outfile="$results/bun.xml"
+    stage bun 780 sh test/halves.sh "$results"
   fi
   if wanted vm; then
-    say "virtual machines: the smoke test on pure cgroup v2, on a new kernel and on Debian 12's own (takes a minute or two each)"
+    say "virtual machines: the smoke test on pure cgroup v2, on a new kernel and on Debian 12's own (both at once: takes a minute or two)"
     for series in 6.12 6.1; do
-      quietly "vm-$series" 420 env MDK_VM_KERNEL=$series sh test/vm/run.sh dist/mdk && grep '^kernel:\|^smoke test\|^job passed\|^boot passed' "$results/vm-$series.log" || tail -n 40 "$results/vm-$series.log"
+      quietly "vm-$series" 420 env MDK_VM_KERNEL=$series sh test/vm/run.sh dist/mdk &
+    done
+    wait
+    for series in 6.12 6.1; do
+      if [ "$(cat "$results/vm-$series.status")" = 0 ]; then
+        grep '^kernel:\|^smoke test\|^job passed\|^boot passed' "$results/vm-$series.log"
+      else
+        tail -n 40 "$results/vm-$series.log"
+      fi
     done
   fi
 fi

@@ -23,7 +23,7 @@ const execStatus = "Docker 28: 127 for a program that is not there, and the sent
 /** In groups that need nothing of one another: each leaves nothing. */
 export const GROUPS: Readonly<Record<string, readonly Line[]>> = {
   "create, start, wait, rm": [
-    line("create --name c1 IMAGE sh -c 'echo out; echo err >&2; exit 7'"), line("ps -q"), line("inspect -f {{.State.Status}} c1"), line("start c1"), line("wait c1"),
+    line("create --name c1 IMAGE sh -c 'echo out; sleep 0.2; echo err >&2; exit 7'"), line("ps -q"), line("inspect -f {{.State.Status}} c1"), line("start c1"), line("wait c1"),
     line("inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Running}} {{.State.Paused}} {{.State.Restarting}} {{.State.OOMKilled}} {{.State.Dead}}' c1"), line("logs c1"), line("start -a c1"),
     line("logs --tail 1 c1"), line("ps -a --format '{{.Names}} {{.State}}'"), line("rm c1"), line("rm c1"), line("start c1"), line("wait c1"), line("stop c1"), line("kill c1"), line("restart c1"), line("logs c1"),
     line("inspect c1"), line("port c1"), line("top c1"), line("pause c1"), line("unpause c1"), line("rename c1 c2"), line("update -m 100m c1"), line("exec c1 true"), line("attach c1"), line("rm -f c1"), line("container inspect c1"),
