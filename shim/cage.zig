@@ -43,6 +43,8 @@ pub fn start(request: *const launch.Request, run: *const plan.Run, ends: [2]i32,
     // The monitor may have died before that was set.
     if (sys.errno(socket.send(ends[1], &.{Up.alive})) != .SUCCESS) sys.exit_group(137);
 
+    var heir: [2]i32 = .{ -1, -1 };
+    if (!own and sys.errno(sys.pipe2(&heir, .{ .CLOEXEC = true, .NONBLOCK = true })) != .SUCCESS) end(ends[1], 125);
     const init = born(run) catch {
         report.sendFailure(linux.number(run.report), "launch", 0);
         end(ends[1], 125);
@@ -53,16 +55,16 @@ pub fn start(request: *const launch.Request, run: *const plan.Run, ends: [2]i32,
         .up = ends[1],
         .stdio = stdio,
         .hold_mounts = run.hold_mounts,
+        .heir = heir[1],
     });
     const group: Group = .of(&run.monitor);
     const children = if (own) -1 else signals() catch end(ends[1], 125);
-    keep(&.{ 2, ends[1], group.procs, group.kill, children }) catch end(ends[1], 125);
+    keep(&.{ 2, ends[1], group.procs, group.kill, children, heir[0] }) catch end(ends[1], 125);
     linux.unmapMemory(request.memory);
-    if (own) reap(ends[1], init) else guard(ends[1], init, children, &group);
+    if (own) reap(ends[1], init) else guard(ends[1], .{ .init = init, .heir = heir[0] }, children, &group);
 }
 
 fn born(run: *const plan.Run) linux.Error!i32 {
-    if (run.pid_namespace) |fd| _ = try linux.check(sys.setns(linux.number(fd), linux.CLONE_NEWPID), "setns", "pid namespace");
     const cgroup: ?i32 = if (run.cgroup) |fd| linux.number(fd) else null;
     return @intCast(try linux.check(linux.clone(run.namespaces, cgroup, null), "clone3", "container"));
 }
@@ -80,30 +82,54 @@ fn signals() linux.Error!i32 {
 }
 
 /// Until init or the monitor ends; then nothing of the container's may live.
-fn guard(up: i32, init: i32, children: i32, group: *const Group) noreturn {
+fn guard(up: i32, born_first: Family, children: i32, group: *const Group) noreturn {
+    var family = born_first;
     var status: ?u8 = null;
     while (status == null) {
         var fds = [_]sys.pollfd{ .{ .fd = children, .events = 1, .revents = 0 }, .{ .fd = up, .events = 0, .revents = 0 } };
         _ = sys.syscall5(.ppoll, @intFromPtr(&fds), fds.len, 0, 0, 0);
         var signal: [128]u8 = undefined; // struct signalfd_siginfo; one stands for all that came meanwhile
         if (fds[0].revents != 0) _ = sys.read(children, &signal, signal.len);
-        status = reapEnded(init);
+        status = family.reap();
         if (fds[1].revents != 0) status = status orelse 137;
     }
     group.killAll();
     end(up, status.?);
 }
 
-/// All that have ended; init's status when it is among them.
-fn reapEnded(init: i32) ?u8 {
-    var result: ?u8 = null;
-    while (true) {
-        var status: u32 = 0;
-        const rc = linux.wait(-1, &status, sys.W.NOHANG);
-        if (sys.errno(rc) != .SUCCESS or rc == 0) return result;
-        if (rc == init) result = shellStatus(status);
+/// Who of our children is init.
+const Family = struct {
+    init: i32,
+    /// Here the first init says whom it leaves its steps to (plan.CloneInto).
+    heir: i32,
+    /// One that ended before that was known: the heir, when it failed at once.
+    early: struct { pid: i32 = 0, status: u8 = 0 } = .{},
+
+    /// All that have ended; init's status when it is among them.
+    fn reap(family: *Family) ?u8 {
+        var result: ?u8 = null;
+        while (true) {
+            var status: u32 = 0;
+            const rc = linux.wait(-1, &status, sys.W.NOHANG);
+            if (sys.errno(rc) != .SUCCESS or rc == 0) return result;
+            if (rc != family.init) {
+                family.early = .{ .pid = @intCast(rc), .status = shellStatus(status) };
+            } else if (!family.inherits()) {
+                result = shellStatus(status);
+            } else if (family.early.pid == family.init) result = family.early.status;
+        }
     }
-}
+
+    fn inherits(family: *Family) bool {
+        var pid: i32 = 0;
+        const rc = sys.read(family.heir, @ptrCast(&pid), @sizeOf(i32));
+        linux.close(family.heir);
+        family.heir = -1;
+        if (sys.errno(rc) != .SUCCESS or rc != @sizeOf(i32)) return false;
+        family.init = pid;
+        return true;
+    }
+};
 
 fn reap(up: i32, init: i32) noreturn {
     while (true) {

@@ -40,8 +40,6 @@ pub const Run = struct {
     /// CLONE_NEW* of init. Without CLONE_NEWPID among them the pid namespace is somebody else's, and no death of PID 1 takes the container
     /// along: the cage stays outside of it, and cage and monitor each kill the processes of `monitor.procs` when the other one ends.
     namespaces: u32,
-    /// pidfd of a process whose pid namespace is to be init's; null: a new one, or the monitor's own.
-    pid_namespace: ?Fd,
     /// cgroup v2 directory into which init is cloned (CLONE_INTO_CGROUP); null without a v2 hierarchy.
     cgroup: ?Fd,
     /// SOCK_SEQPACKET of init's reports; monitor and cage close it.
@@ -182,6 +180,7 @@ pub const Step = union(enum) {
     chdir: Path,
     seccomp: Seccomp,
     clone_inside: CloneInside,
+    clone_into: CloneInto,
     ready: Nothing,
     execve: Execve,
 };
@@ -333,6 +332,14 @@ pub const Terminal = struct {
 pub const CloneInside = struct {
     /// 0 becomes its controlling terminal.
     terminal: bool,
+};
+
+/// Leaves the steps that follow to a child in the pid namespace of a process, the cage's child as well: it is init, and `created` is said once
+/// more, with its pid. That namespace is somebody else's, who may look into what is in it: nothing that is open or seen from here on may
+/// lead out of the container (CVE-2016-9962).
+pub const CloneInto = struct {
+    /// pidfd.
+    fd: Fd,
 };
 
 /// Makes the monitor's pipes 0, 1, 2 (with /dev/null for a closed stdin), owned by the user; a new session (setsid).

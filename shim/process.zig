@@ -18,11 +18,13 @@ pub const Process = struct {
     /// The process's ends of the monitor's pipes; -1: none.
     stdio: [3]i32,
     hold_mounts: bool,
+    /// To the cage (plan.CloneInto); -1: none.
+    heir: i32 = -1,
 };
 
 pub fn start(process: Process) noreturn {
     linux.defaultSignals(); // Bun ignores SIGPIPE and SIGXFSZ, the monitor blocks all
-    closeOthers(&process) catch launchFailed(&process);
+    closeOthers(&process, process.request.steps()) catch launchFailed(&process);
     for (process.request.steps(), 0..) |*s, index| {
         step.run(&process, s) catch |err| {
             if (err == error.Aborted) sys.exit_group(125);
@@ -41,14 +43,14 @@ fn launchFailed(process: *const Process) noreturn {
 
 /// Closes what no step needs, directories of the host above all: the container's processes may look into an exec'd one, and
 /// paths of the image lead through /proc/self/fd (CVE-2016-9962, CVE-2024-21626). The op lock stays until execve.
-fn closeOthers(process: *const Process) linux.Error!void {
+pub fn closeOthers(process: *const Process, steps: []const plan.Step) linux.Error!void {
     var list: Descriptors = .{};
-    for ([_]i32{ 2, process.report, process.up } ++ process.stdio) |fd| list.add(fd);
+    for ([_]i32{ 2, process.report, process.up, process.heir } ++ process.stdio) |fd| list.add(fd);
     switch (process.request.plan) {
         .run => |run| if (run.op_lock) |fd| list.add(linux.number(fd)),
         .exec => {},
     }
-    for (process.request.steps()) |s| list.addStep(s);
+    for (steps) |s| list.addStep(s);
     try list.closeOthers();
 }
 

@@ -5,7 +5,8 @@ const Descriptors = @import("descriptors.zig").Descriptors;
 const linux = @import("linux.zig");
 const mount = @import("mount.zig");
 const plan = @import("plan.zig");
-const Process = @import("process.zig").Process;
+const process = @import("process.zig");
+const Process = process.Process;
 const report = @import("report.zig");
 const socket = @import("socket.zig");
 const terminal = @import("terminal.zig");
@@ -51,6 +52,7 @@ pub fn run(p: *const Process, s: *const plan.Step) Error!void {
         .chdir => |a| try chdir(a.path),
         .seccomp => |a| try seccomp(a),
         .clone_inside => |a| try cloneInside(p, a),
+        .clone_into => |a| try cloneInto(p, a, s),
         .ready => {
             // The monitor first: of what the client has heard there is a record when it ends. A client that is gone is no error.
             _ = try check(socket.send(p.up, &.{cage.Up.ready}), "sendto", "monitor");
@@ -218,6 +220,20 @@ fn cloneInside(p: *const Process, a: plan.CloneInside) linux.Error!void {
     }
     _ = try check(sys.setsid(), "setsid", "");
     if (a.terminal) try terminal.control(0);
+}
+
+/// Returns in the child only; its parent says to client and cage who it is, and ends.
+fn cloneInto(p: *const Process, a: plan.CloneInto, s: *const plan.Step) linux.Error!void {
+    _ = try check(sys.setns(number(a.fd), linux.CLONE_NEWPID), "setns", "pid namespace");
+    const steps = p.request.steps();
+    const index = (@intFromPtr(s) - @intFromPtr(steps.ptr)) / @sizeOf(plan.Step);
+    try process.closeOthers(p, steps[index + 1 ..]);
+    const rc = sys.syscall5(.clone, linux.CLONE_PARENT, 0, 0, 0, 0);
+    const pid: i32 = @intCast(try check(rc, "clone", ""));
+    if (pid == 0) return linux.close(p.heir);
+    _ = sys.write(p.heir, @ptrCast(&pid), @sizeOf(i32));
+    _ = report.send(p.report, .{ .created = .{ .pid = pid } }, &.{});
+    sys.exit_group(0);
 }
 
 /// Nothing but the report is open while the image's links and #! lines are followed: a path through /proc/self/fd would

@@ -46,8 +46,6 @@ export interface Run {
    * along: the cage stays outside of it, and cage and monitor each kill the processes of `monitor.procs` when the other one ends.
    */
   namespaces: U32;
-  /** pidfd of a process whose pid namespace is to be init's; null: a new one, or the monitor's own. */
-  pid_namespace: Fd | null;
   /** cgroup v2 directory into which init is cloned (CLONE_INTO_CGROUP); null without a v2 hierarchy. */
   cgroup: Fd | null;
   /** SOCK_SEQPACKET of init's reports; monitor and cage close it. */
@@ -188,6 +186,7 @@ export type Step =
   | { chdir: Path }
   | { seccomp: Seccomp }
   | { clone_inside: CloneInside }
+  | { clone_into: CloneInto }
   | { ready: Nothing }
   | { execve: Execve };
 
@@ -344,6 +343,16 @@ export interface Terminal {
 export interface CloneInside {
   /** 0 becomes its controlling terminal. */
   terminal: boolean;
+}
+
+/**
+ * Leaves the steps that follow to a child in the pid namespace of a process, the cage's child as well: it is init, and `created` is said once
+ * more, with its pid. That namespace is somebody else's, who may look into what is in it: nothing that is open or seen from here on may
+ * lead out of the container (CVE-2016-9962).
+ */
+export interface CloneInto {
+  /** pidfd. */
+  fd: Fd;
 }
 
 /** Makes the monitor's pipes 0, 1, 2 (with /dev/null for a closed stdin), owned by the user; a new session (setsid). */

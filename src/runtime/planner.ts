@@ -68,7 +68,7 @@ export function planRun(input: RunInput): Run {
   refuseNul(spec.process, spec);
   const own = spec.linux.namespaces.filter((namespace) => namespace.path === undefined);
   const types = new Set(own.map((namespace) => namespace.type));
-  // A pid namespace is only entered by being born in it: it is the cage that joins it.
+  // A pid namespace is only entered by being born in it, and somebody else's as late as can be: when the host is out of sight.
   const others = spec.linux.namespaces.filter((namespace) => namespace.type !== "pid");
   if (!types.has("mount")) throw new MdkError("unsupported", "unsupported-namespaces", "a container needs a mount namespace of its own");
   if (!types.has("pid") && input.monitor.procs === null) {
@@ -87,6 +87,7 @@ export function planRun(input: RunInput): Run {
     { umask: { mask: spec.process.user.umask ?? 0o022 } },
     ...(types.has("uts") ? nameSteps(spec) : []),
     ...rootSteps(spec, input),
+    ...bornElsewhere(input.namespaces.get("pid")),
     ...fileSystemSteps(input),
     ...(input.kinds.has("/proc/keys") ? [{ keyctl_join: { name: `_ses.${input.id}` } }] : []),
     ...scoreSteps(spec.process),
@@ -104,7 +105,6 @@ export function planRun(input: RunInput): Run {
     run_lock: input.runLock,
     op_lock: input.opLock,
     namespaces,
-    pid_namespace: input.namespaces.get("pid") ?? null,
     cgroup: cgroup.v2,
     report: input.report,
     hold_mounts: input.holdMounts,
@@ -149,6 +149,8 @@ export function planExec(input: ExecInput): Exec {
 function joinSteps(cgroup: CgroupDescriptors): Step[] {
   return cgroup.tasks.map((fd) => ({ write: { fd, text: "0" } }));
 }
+
+const bornElsewhere = (process: Fd | undefined): Step[] => (process === undefined ? [] : [{ clone_into: { fd: process } }]);
 
 function joinNamespace(type: LinuxNamespaceType, path: string | undefined, given: RunInput["namespaces"]): Step[] {
   if (path === undefined) return [];

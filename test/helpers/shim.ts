@@ -186,7 +186,7 @@ export function run(o: Options = {}): Container {
       monitor: { ...monitor(d, o, state), listener: listener === null ? null : d.add(listener) },
       run_lock: d.add(lock),
       op_lock: null,
-      pid_namespace: null, namespaces: CLONE.NEWNS | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWPID,
+      namespaces: CLONE.NEWNS | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWPID,
       cgroup: null,
       report,
       hold_mounts: o.holdMounts ?? false,

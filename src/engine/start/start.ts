@@ -14,7 +14,7 @@ import type { Run } from "../../runtime/plan.ts";
 import { PROTOCOL } from "../../runtime/protocol.ts";
 import type { Window } from "../../runtime/process-steps.ts";
 import { bootId, confirmState, STATE_VERSION, writeState } from "../../runtime/state.ts";
-import { isJoining } from "../../spec/namespace-modes.ts";
+import { isJoining, joinedContainer } from "../../spec/namespace-modes.ts";
 import { stringifySpec } from "../../spec/generate.ts";
 import type { Spec } from "../../spec/types.ts";
 import { probeOf } from "../../spec/health.ts";
@@ -164,7 +164,9 @@ interface Conversation {
 /** created → network → state → go → ready → the program runs. */
 function converse(context: Context, begun: Begun, talk: Conversation): number {
   const directory = runPaths(context.runRoot).container(begun.container.id);
-  const created = join(context, begun, talk);
+  let created = join(context, begun, talk);
+  // In somebody else's pid namespace it is another process that becomes the program (plan.ts, CloneInto).
+  if (joinedContainer(begun.container.host.PidMode) !== null) created = awaitCreated(talk.report, talk.launcher);
   const init = identityOf(created.pid);
   const cage = init === null ? null : identityOf(init.parent);
   if (init === null || cage === null) {

@@ -6,9 +6,10 @@ import { testIf } from "../../helpers/requires.ts";
 
 let world: Awaited<ReturnType<typeof startWorld>>;
 let busybox: string;
+let debian: string;
 beforeAll(async () => {
-  world = await startWorld("busybox");
-  busybox = world.image("busybox");
+  world = await startWorld("busybox", "debian");
+  [busybox, debian] = [world.image("busybox"), world.image("debian")];
 });
 afterEach(() => world.removeAll());
 afterAll(() => world?.close());
@@ -153,4 +154,15 @@ testIf(v1, "the host has no cgroup v1")("--cgroupns host on v1: the container se
   const words = world.ok("run", "--rm", "--name", "seen", "--cgroupns", "host", "--memory", "64M", busybox, "sh", "-c",
     "cat /sys/fs/cgroup/memory/memory.limit_in_bytes; cat /sys/fs/cgroup/memory/tasks | wc -l; touch /sys/fs/cgroup/memory/x 2>&1; grep -c ' /sys/fs/cgroup/memory .*ro,' /proc/mounts; sed -n 's/.*:memory://p' /proc/self/cgroup").split("\n");
   expect(words).toEqual([String(64 << 20), expect.stringMatching(/^[1-9]$/), expect.stringContaining("Read-only file system"), "1", expect.stringMatching(/^\/mdk[-0-9a-f]*\/[0-9a-f]{64}$/)]);
+});
+
+test("who is joined sees nothing of the host in the process that joins, also with CAP_SYS_PTRACE (CVE-2016-9962)", async () => {
+  const marker = `${world.folder}/marker`;
+  writeFileSync(marker, "host");
+  // Looks at every other process for as long as it lives: its root, and what its descriptors lead to.
+  const look = `$| = 1; my $m = "${marker}"; print "looking\\n"; while (1) { for my $p (glob "/proc/[0-9]*") { next if $p eq "/proc/1"; print "root\\n" if -e "$p/root$m"; print "cwd\\n" if -e "$p/cwd$m"; for my $f (glob "$p/fd/*") { print "descriptor\\n" if -e "$f$m" } } }`;
+  world.ok("run", "-d", "--name", "donor", "--cap-add", "SYS_PTRACE", debian, "perl", "-e", look);
+  await until(() => world.ok("logs", "donor").includes("looking"), "its look");
+  for (let tries = 0; tries < 30; tries++) world.ok("run", "--rm", "--pid", "container:donor", busybox, "true");
+  expect(world.ok("logs", "donor")).toBe("looking");
 });

@@ -112,7 +112,7 @@ test("a busy run lock is refused", () => {
   const lock = openSync(`${made.directory}/lock`, "r+");
   const second = launch("run", (d, report) => ({
     run: {
-      id: "x", report, run_lock: d.add(lock), op_lock: null, namespaces: 0x2000_0000, pid_namespace: null, cgroup: null, hold_mounts: false, steps: [],
+      id: "x", report, run_lock: d.add(lock), op_lock: null, namespaces: 0x2000_0000, cgroup: null, hold_mounts: false, steps: [],
       monitor: idleMonitor,
     },
   }));
