@@ -58,6 +58,14 @@ test("variables come from -e, from the caller and from files, the last one wins"
   expect(stdout).toMatch(/^HOSTNAME=[0-9a-f]{12}$/m);
 });
 
+test("labels come from files, then from -l, the last one wins", () => {
+  const file = join(world.folder, "labels");
+  writeFileSync(file, "# what it is\n  kind=file\nplain\n\nother=1=2\n");
+  world.ok("create", "--name", "labelled", "--label-file", file, "-l", "kind=flag", busybox);
+  expect(JSON.parse(world.ok("inspect", "-f", "{{json .Config.Labels}}", "labelled"))).toEqual({ kind: "flag", plain: "", other: "1=2" });
+  world.ok("rm", "labelled");
+});
+
 test("user, working directory and entrypoint", () => {
   expect(inside("id -u; id -g; echo $HOME", "-u", "1000")).toBe("1000\n1000\n/home\n");
   expect(inside("id -u; id -g", "-u", "user:wheel")).toBe("1000\n10\n");
