@@ -4,11 +4,11 @@ import { parseRestartPolicy } from "../../spec/restart-policy.ts";
 import type { Flag, Values } from "../grammar/flags.ts";
 
 export const UPDATE_FLAGS: readonly Flag[] = [
-  { name: "blkio-weight", type: "int", help: "", missing: true },
+  { name: "blkio-weight", type: "int", help: "Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)" },
   { name: "cpu-period", type: "int", help: "Limit CPU CFS (Completely Fair Scheduler) period" },
   { name: "cpu-quota", type: "int", help: "Limit CPU CFS (Completely Fair Scheduler) quota" },
-  { name: "cpu-rt-period", type: "int", help: "", missing: true },
-  { name: "cpu-rt-runtime", type: "int", help: "", missing: true },
+  { name: "cpu-rt-period", type: "int", help: "Limit the CPU real-time period in microseconds" },
+  { name: "cpu-rt-runtime", type: "int", help: "Limit the CPU real-time runtime in microseconds" },
   { name: "cpu-shares", short: "c", type: "int", help: "CPU shares (relative weight)" },
   { name: "cpus", type: "decimal", help: "Number of CPUs" },
   { name: "cpuset-cpus", type: "string", help: "CPUs in which to allow execution (0-3, 0,1)" },
@@ -25,7 +25,7 @@ export const UPDATE_FLAGS: readonly Flag[] = [
 export function changesOf(flags: Values): Changes | null {
   const found = Object.entries({
     Memory: flags.bytes("memory"), MemorySwap: flags.bytes("memory-swap"), MemoryReservation: flags.bytes("memory-reservation"), NanoCpus: flags.nano("cpus"),
-    CpuShares: flags.int("cpu-shares"), CpuPeriod: flags.int("cpu-period"), CpuQuota: flags.int("cpu-quota"), CpusetCpus: flags.string("cpuset-cpus"),
+    CpuShares: flags.int("cpu-shares"), BlkioWeight: flags.int("blkio-weight"), CpuRealtimePeriod: flags.int("cpu-rt-period"), CpuRealtimeRuntime: flags.int("cpu-rt-runtime"), CpuPeriod: flags.int("cpu-period"), CpuQuota: flags.int("cpu-quota"), CpusetCpus: flags.string("cpuset-cpus"),
     CpusetMems: flags.string("cpuset-mems"), PidsLimit: flags.int("pids-limit"), RestartPolicy: flags.given("restart") ? parseRestartPolicy(flags.string("restart") ?? "") : null,
   }).filter(([, value]) => value !== null);
   return found.length === 0 ? null : (Object.fromEntries(found) as Changes);

@@ -14,7 +14,7 @@ import { cpuCount } from "../host/facts.ts";
 
 /** What may change in the life of a container; what is left out stays. */
 export type Changes = Partial<Pick<HostConfig,
-  "Memory" | "MemorySwap" | "MemoryReservation" | "NanoCpus" | "CpuShares" | "CpuPeriod" | "CpuQuota" | "CpusetCpus" | "CpusetMems" | "PidsLimit" | "RestartPolicy">>;
+  "Memory" | "MemorySwap" | "MemoryReservation" | "NanoCpus" | "CpuShares" | "CpuPeriod" | "CpuQuota" | "CpusetCpus" | "CpusetMems" | "PidsLimit" | "RestartPolicy" | "BlkioWeight" | "CpuRealtimePeriod" | "CpuRealtimeRuntime">>;
 
 /** Returns Docker's warnings. Throws MdkError in Docker's words; the row is as it was then. */
 export function updateContainer(context: Context, id: string, changes: Changes): string[] {
@@ -26,8 +26,7 @@ export function updateContainer(context: Context, id: string, changes: Changes):
     const host = { ...container.host, ...changes };
     check(id, container.host, changes);
     checkLimits(host, cpuCount());
-    const { memory, cpu, pids } = resourcesOf(host);
-    const limits = { ...(memory === undefined ? {} : { memory }), ...(cpu === undefined ? {} : { cpu }), ...(pids === undefined ? {} : { pids }) };
+    const limits = { ...resourcesOf(host), ...(changes.BlkioWeight === undefined ? {} : { blockIO: { weight: changes.BlkioWeight } }) };
     const warnings = lives(readStatus(context, container).word) ? updateGroup(context.cgroups(), container.cgroup, limits) : [];
     updateHost(context.database(), id, host);
     return warnings;

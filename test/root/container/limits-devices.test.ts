@@ -85,6 +85,8 @@ testIf(bfq, "no loop devices with the scheduler bfq")("--blkio-weight: of a disk
     return Number(new RegExp(`^${number} (?:Read |rbytes=)(\\d+)`, "m").exec(text)?.[1] ?? 0);
   };
   await until(() => bytes("light") > 0 && bytes("heavy") > 0, "both read");
+  world.ok("update", "--blkio-weight", "20", "light");
+  expect(world.ok("exec", "light", "sh", "-c", "cat /sys/fs/cgroup/blkio/blkio.bfq.weight 2>/dev/null || sed -n 's/^default //p' /sys/fs/cgroup/io.bfq.weight")).toBe("20");
   // While the processors are others', the disk waits for its readers and there is nothing to share out.
   await until(async () => {
     const [light, heavy] = [bytes("light"), bytes("heavy")];
@@ -116,6 +118,8 @@ testIf(v1("cpu", "cpu.rt_runtime_us"), "the kernel has no real-time groups")("--
   const share = await processorShare(world.pid("busy"), 3000);
   expect(share).toBeGreaterThan(0.05);
   expect(share).toBeLessThan(0.15);
+  world.ok("update", "--cpu-rt-runtime", "150000", "busy");
+  expect(await processorShare(world.pid("busy"), 2000)).toBeGreaterThan(0.2);
   expect(world.mdk(["run", "--rm", "--cpu-rt-runtime", "999999", debian, "true"])).toMatchObject({ status: 125, stderr: expect.stringContaining("no more real-time to give") });
 });
 testIf(v1("memory", "memory.oom_control"), "the memory controller is not v1's")("--oom-kill-disable: who wants more than the limit waits, and can be killed; --memory-swappiness is the group's", async () => {
