@@ -57,6 +57,20 @@ describe("imports", () => {
     expect(badImports((source, item) => (item.path === null ? null : importViolation(source.path, item.path, pure)))).toEqual([]);
   });
 
+  test("make no circle: what is loaded does not need what loads it", () => {
+    const below = new Map(src.map((source) => [source.path, source.imports.flatMap(({ path, typeOnly }) => (typeOnly || path === null ? [] : [path]))]));
+    const circles: string[] = [];
+    const done = new Set<string>();
+    const walk = (path: string, way: readonly string[]): void => {
+      if (way.includes(path)) return void circles.push([...way.slice(way.indexOf(path)), path].join(" -> "));
+      if (done.has(path)) return;
+      for (const next of below.get(path) ?? []) walk(next, [...way, path]);
+      done.add(path);
+    };
+    for (const path of below.keys()) walk(path, []);
+    expect(circles).toEqual([]);
+  });
+
   test("of bun:ffi and of child processes are in sys/ only", () => {
     const door = /^(bun:ffi|(node:)?(child_process|cluster|worker_threads))$/;
     expect(badImports((source, item) => (layerOf(source.path) !== "sys" && door.test(item.specifier) ? item.specifier : null))).toEqual([]);

@@ -1,6 +1,6 @@
 /** Limits of block devices as cgroup files (config-linux.md "Block IO"; Documentation/admin-guide/cgroup-v1/blkio-controller.rst, cgroup-v2.rst "IO"). Pure. */
 import type { LinuxBlockIO, LinuxThrottleDevice } from "../spec/types.ts";
-import { writer, type Exists, type VersionOf, type Write } from "./limits.ts";
+import { writer, type Exists, type VersionOf, type Write } from "./write.ts";
 
 /** Members of the specification with their files of v1, keys of v2's io.max, and flags. */
 const THROTTLES = [

@@ -3,32 +3,12 @@
  * groups") to a list of writes, for v1 and v2, whichever hierarchy has the controller. A limit that cannot be set is an
  * error, never ignored.
  */
-import { MdkError } from "../error.ts";
 import { planBlockIo } from "./io-limits.ts";
 import type { LinuxCpu, LinuxMemory, LinuxResources } from "../spec/types.ts";
+import { writer, type Exists, type VersionOf, type Write } from "./write.ts";
 
 /** Zero or less is no limit; of memory and swap together, -1 is. */
 export type Limits = Pick<LinuxResources, "memory" | "cpu" | "pids" | "blockIO">;
-
-export type Version = "v1" | "v2";
-
-/** The version of the hierarchy that has the controller; null: none has it. */
-export type VersionOf = (controller: string) => Version | null;
-
-/** Whether the controller has a file of this name in the groups of mdk. */
-export type Exists = (controller: string, file: string) => boolean;
-
-/** One file to write in the group's directory of the controller's hierarchy, in the order of the list. */
-export interface Write {
-  readonly controller: string;
-  readonly version: Version;
-  readonly file: string;
-  readonly value: string;
-  /** The flag that asked for it, for messages. */
-  readonly flag: string;
-  /** Where the kernel lacks the file: this warning instead of a failure. */
-  readonly optional: string | null;
-}
 
 const CPU_PERIOD_DEFAULT = 100_000;
 const SWAP_WARNING =
@@ -125,17 +105,4 @@ function planCpuset({ cpus = "", mems = "" }: LinuxCpu, versionOf: VersionOf): W
 
 function planPids(limit: number, versionOf: VersionOf): Write[] {
   return limit <= 0 ? [] : [writer("pids", "--pids-limit", versionOf)("pids.max", String(limit))];
-}
-
-type Writer = ((file: string, value: string, optional?: string | null) => Write) & { readonly version: Version };
-
-export function writer(controller: string, flag: string, versionOf: VersionOf): Writer {
-  const version = versionOf(controller);
-  if (version === null) {
-    throw new MdkError("unsupported", "cgroup-controller-missing", `${flag} cannot be set: no cgroup hierarchy has the ${controller} controller`, {
-      hint: `leave ${flag} out, or enable the controller in the kernel (it is missing in /proc/cgroups, disabled on the kernel command line, or not delegated to this container)`,
-    });
-  }
-  const write = (file: string, value: string, optional: string | null = null): Write => ({ controller, version, file, value, flag, optional });
-  return Object.assign(write, { version });
 }

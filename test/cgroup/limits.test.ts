@@ -1,6 +1,7 @@
 /** Limits as cgroup files of both versions. */
 import { expect, test } from "bun:test";
-import { cpuWeight, planLimits, type Limits, type Version } from "../../src/cgroup/limits.ts";
+import { cpuWeight, planLimits, type Limits } from "../../src/cgroup/limits.ts";
+import type { Version } from "../../src/cgroup/write.ts";
 import { MdkError } from "../../src/error.ts";
 
 const plan = (limits: Limits, version: Version | null) =>
