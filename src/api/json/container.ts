@@ -1,4 +1,5 @@
 /** Docker's JSON of a container (`docker inspect`, GET /containers/ID/json): pure, from the row and what its files say. */
+import { healthcheckJson } from "./healthcheck.ts";
 import type { Container } from "../../store/containers.ts";
 import type { Status } from "../../engine/end/status.ts";
 import { isUp, lives } from "../../engine/end/words.ts";
@@ -49,7 +50,7 @@ export function inspectContainer(facts: InspectFacts): Record<string, unknown> {
       Name: "overlay2",
     },
     ...(facts.size === null ? {} : { SizeRw: facts.size.own, SizeRootFs: facts.size.own + facts.size.image }),
-    Mounts: container.mounts.flatMap(mountOf), Config: { ...CONFIG, ...config }, NetworkSettings: networkOf(facts),
+    Mounts: container.mounts.flatMap(mountOf), Config: { ...CONFIG, ...config, ...(config.Healthcheck === undefined ? {} : { Healthcheck: healthcheckJson(config.Healthcheck) }) }, NetworkSettings: networkOf(facts),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Docker's JSON of an image (GET /images/{name}/json). Pure. */
+import { healthcheckJson } from "./healthcheck.ts";
 import type { InspectedImage } from "../../engine/image/inspect.ts";
 import type { ContainerDefaults } from "../../image/config.ts";
 import { familiarRepository } from "../../image/reference.ts";
@@ -30,7 +31,7 @@ function configOf(config: ContainerDefaults): Record<string, unknown> {
     Hostname: "", Domainname: "", User: config.User, AttachStdin: false, AttachStdout: false, AttachStderr: false,
     ...(config.ExposedPorts.length === 0 ? {} : { ExposedPorts: set(config.ExposedPorts) }),
     Tty: false, OpenStdin: false, StdinOnce: false, Env: config.Env, Cmd: config.Cmd,
-    ...(config.Healthcheck === null ? {} : { Healthcheck: config.Healthcheck }),
+    ...(config.Healthcheck === null ? {} : { Healthcheck: healthcheckJson(config.Healthcheck) }),
     Image: "", Volumes: config.Volumes.length === 0 ? null : set(config.Volumes), WorkingDir: config.WorkingDir, Entrypoint: config.Entrypoint,
     OnBuild: config.OnBuild, Labels: Object.keys(config.Labels).length === 0 ? null : config.Labels,
     ...(config.StopSignal === "" ? {} : { StopSignal: config.StopSignal }), ...(config.Shell === null ? {} : { Shell: config.Shell }),
