@@ -9,7 +9,7 @@ import { print } from "../output/text.ts";
 export const STOP_FLAGS: readonly Flag[] = [
   { name: "signal", short: "s", type: "string", help: "Signal to send to the container" },
   { name: "timeout", short: "t", type: "int", help: "Seconds to wait before killing the container" },
-  { name: "time", type: "int", help: "Seconds to wait before killing the container (deprecated: use --timeout)" },
+  { name: "time", type: "int", hidden: true, help: "Seconds to wait before killing the container (deprecated: use --timeout)" },
 ];
 
 export const stopOptionsOf = (flags: Values): StopOptions => ({ signal: flags.string("signal"), seconds: flags.int("timeout") ?? flags.int("time"), by: "stop" });

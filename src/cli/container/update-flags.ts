@@ -13,7 +13,7 @@ export const UPDATE_FLAGS: readonly Flag[] = [
   { name: "cpus", type: "decimal", help: "Number of CPUs" },
   { name: "cpuset-cpus", type: "string", help: "CPUs in which to allow execution (0-3, 0,1)" },
   { name: "cpuset-mems", type: "string", help: "MEMs in which to allow execution (0-3, 0,1)" },
-  { name: "kernel-memory", type: "bytes", help: "", missing: true },
+  { name: "kernel-memory", type: "bytes", help: "", missing: true, hidden: true },
   { name: "memory", short: "m", type: "bytes", help: "Memory limit" },
   { name: "memory-reservation", type: "bytes", help: "Memory soft limit" },
   { name: "memory-swap", type: "bytes", help: "Swap limit equal to memory plus swap: -1 to enable unlimited swap" },
