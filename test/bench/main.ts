@@ -4,11 +4,11 @@ import { createBench, removeAll, type Bench } from "./engines.ts";
 import { endRows, logRows, pullRows } from "./rows-data.ts";
 import { lifeRow, listRows, parallelRow } from "./rows-many.ts";
 import { memoryRow } from "./rows-memory.ts";
-import { execRow, runRow, versionRow } from "./rows-start.ts";
+import { execRow, plainRow, runRow, versionRow } from "./rows-start.ts";
 import { renderTable, type Row } from "./table.ts";
 
 const ROWS: Readonly<Record<string, (bench: Bench) => Promise<Row | Row[]>>> = {
-  version: versionRow, run: runRow, exec: execRow, ps: listRows, life: lifeRow, pull: pullRows, end: endRows,
+  version: versionRow, run: runRow, plain: plainRow, exec: execRow, ps: listRows, life: lifeRow, pull: pullRows, end: endRows,
   memory: memoryRow, logs: logRows, parallel: parallelRow,
 };
 

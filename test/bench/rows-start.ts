@@ -37,6 +37,20 @@ export async function runRow(bench: Bench): Promise<Row> {
   return { what: "`mdk run --rm IMAGE true`", unit: "ms", samples, against: "crun", budget: 1 };
 }
 
+/** The host's own network and the run root on a disk, as on a host where /run is not a tmpfs. */
+export async function plainRow(bench: Bench): Promise<Row> {
+  await pullAll(bench, bench.busybox);
+  const { short } = await exportBundles(bench);
+  const mdk = [bench.mdk, "--root", join(bench.folder, "mdk/root"), "--run-root", join(bench.folder, "mdk/run")];
+  let count = 0;
+  const samples = await interleave(bench.rounds, [
+    { name: "mdk", sample: async () => (await bench.host.run({ argv: [...mdk, "run", "--rm", "--network", "host", bench.busybox, "true"] })).ms },
+    { name: "crun", sample: async () => (await bench.plain.run({ argv: ["crun", "--root", join(bench.folder, "crun"), "run", "--bundle", short, `plain-${count++}`] })).ms },
+  ]);
+  await bench.host.run({ argv: [...mdk, "clean", "-f"] });
+  return { what: "`mdk run --rm --network host`, run root on disk", unit: "ms", samples, against: "crun", budget: 1 };
+}
+
 export async function execRow(bench: Bench): Promise<Row> {
   await pullAll(bench, bench.busybox);
   const { long } = await exportBundles(bench);
