@@ -38,6 +38,7 @@ const volumeRm: Entry = { summary: "Remove one or more volumes", load: () => imp
 const volumes: Entry = { summary: "List volumes", load: () => import("./volume/ls.ts") };
 const wait: Entry = { summary: "Block until one or more containers stop, then print their exit codes", load: () => import("./container/wait.ts") };
 const boot: Entry = { summary: "Start the containers whose restart policy says so, after a boot of the host", load: () => import("./system/boot.ts") };
+const df: Entry = { summary: "Show disk usage", load: () => import("./system/df.ts") };
 const install: Entry = { summary: "Make systemd start containers after a boot, as their restart policies say", load: () => import("./system/install.ts") };
 const unhealthy: Entry = { summary: "Do what is to be done about an unhealthy container", load: () => import("./container/unhealthy.ts"), hidden: true };
 const cleanup: Entry = { summary: "Finish what an ended container left", load: () => import("./container/cleanup.ts"), hidden: true };
@@ -63,7 +64,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     commands: { create: volumeCreate, inspect: volumeInspect, ls: volumes, list: volumes, prune: volumePrune, rm: volumeRm, remove: volumeRm },
   },
   image: { summary: "Manage images", commands: { inspect: imageInspect, ls: images, list: images, pull, rm: rmi, remove: rmi } },
-  system: { summary: "Manage mdk", commands: { boot, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install } },
+  system: { summary: "Manage mdk", commands: { boot, df, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install } },
 };
 
 /**
@@ -78,7 +79,7 @@ export const MISSING: Readonly<Record<string, readonly string[]>> = {
   ],
   container: [],
   image: ["build", "history", "import", "load", "prune", "push", "save", "tag"],
-  system: ["df", "dial-stdio", "prune"],
+  system: ["dial-stdio", "prune"],
 };
 
 const DESKTOP = "comes with Docker Desktop, and mdk does not have it";

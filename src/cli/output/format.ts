@@ -23,6 +23,7 @@ const WORDINGS = {
   version: { parse: "template parsing error: ", execute: "", parseStatus: TEMPLATE_STATUS, name: "version" },
   events: { parse: "Error parsing format: ", execute: "", parseStatus: TEMPLATE_STATUS },
   images: { parse: "template parsing error: ", execute: "template parsing error: ", parseStatus: EXIT.failure },
+  df: { parse: "template parsing error: ", execute: "", parseStatus: EXIT.failure },
   volume: { parse: "template parsing error: ", execute: "template parsing error: ", parseStatus: EXIT.failure },
   stats: { parse: "template parsing error: ", execute: "", parseStatus: EXIT.failure },
   ps: { parse: "failed to parse template: ", execute: "failed to execute template: ", parseStatus: EXIT.failure },
