@@ -39,6 +39,8 @@ const volumes: Entry = { summary: "List volumes", load: () => import("./volume/l
 const wait: Entry = { summary: "Block until one or more containers stop, then print their exit codes", load: () => import("./container/wait.ts") };
 const boot: Entry = { summary: "Start the containers whose restart policy says so, after a boot of the host", load: () => import("./system/boot.ts") };
 const df: Entry = { summary: "Show disk usage", load: () => import("./system/df.ts") };
+const systemPrune: Entry = { summary: "Remove unused data", load: () => import("./system/prune.ts") };
+const imagePrune: Entry = { summary: "Remove unused images", load: () => import("./image/prune.ts") };
 const install: Entry = { summary: "Make systemd start containers after a boot, as their restart policies say", load: () => import("./system/install.ts") };
 const unhealthy: Entry = { summary: "Do what is to be done about an unhealthy container", load: () => import("./container/unhealthy.ts"), hidden: true };
 const cleanup: Entry = { summary: "Finish what an ended container left", load: () => import("./container/cleanup.ts"), hidden: true };
@@ -63,8 +65,8 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     summary: "Manage volumes",
     commands: { create: volumeCreate, inspect: volumeInspect, ls: volumes, list: volumes, prune: volumePrune, rm: volumeRm, remove: volumeRm },
   },
-  image: { summary: "Manage images", commands: { inspect: imageInspect, ls: images, list: images, pull, rm: rmi, remove: rmi } },
-  system: { summary: "Manage mdk", commands: { boot, df, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install } },
+  image: { summary: "Manage images", commands: { inspect: imageInspect, ls: images, list: images, prune: imagePrune, pull, rm: rmi, remove: rmi } },
+  system: { summary: "Manage mdk", commands: { boot, df, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install, prune: systemPrune } },
 };
 
 /**
@@ -78,8 +80,8 @@ export const MISSING: Readonly<Record<string, readonly string[]>> = {
     "tag",
   ],
   container: [],
-  image: ["build", "history", "import", "load", "prune", "push", "save", "tag"],
-  system: ["dial-stdio", "prune"],
+  image: ["build", "history", "import", "load", "push", "save", "tag"],
+  system: ["dial-stdio"],
 };
 
 const DESKTOP = "comes with Docker Desktop, and mdk does not have it";

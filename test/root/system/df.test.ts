@@ -28,3 +28,21 @@ test("the table, and what is no field of it", () => {
   expect(world.ok("system", "df").split("\n")[0]!.split(/ {2,}/)).toEqual(["TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"]);
   expect(world.mdk(["system", "df", "--format", "{{.Nothing}}"])).toMatchObject({ status: 1, stderr: expect.stringContaining("can't evaluate field Nothing") });
 });
+
+test("system prune and image prune remove what nobody needs, and ask before", () => {
+  world.ok("run", "-d", "--name", "runs", "--network", "none", busybox, "sleep", "1000");
+  const gone = world.ok("create", "--name", "gone", "-v", "/anonymous", busybox);
+  const volume = world.inspect("gone", "(index .Mounts 0).Name");
+  world.ok("volume", "create", "named");
+  expect(world.mdk(["system", "prune", "--volumes"], { stdin: "n\n" })).toEqual({ status: 0, stderr: "", stdout: "WARNING! This will remove:\n  - all stopped containers\n  - all anonymous volumes not used by at least one container\n  - all dangling images\n\nAre you sure you want to continue? [y/N] " });
+  expect(world.ok("system", "prune", "-f", "--volumes")).toBe(`Deleted Containers:\n${gone}\n\nDeleted Volumes:\n${volume}\n\nTotal reclaimed space: 0B`);
+  expect(world.ok("volume", "ls", "-q")).toBe("named");
+  expect(world.ok("image", "prune", "-f", "-a")).toBe("Total reclaimed space: 0B"); // it is used
+  world.ok("rm", "-f", "runs");
+  expect(world.ok("image", "prune", "-f")).toBe("Total reclaimed space: 0B"); // it has a name
+  expect(world.ok("image", "prune", "-f", "-a", "--filter", "until=2001-01-01")).toBe("Total reclaimed space: 0B");
+  const id = world.ok("images", "-q", "--no-trunc");
+  expect(world.ok("system", "prune", "-af")).toMatch(new RegExp(`^Deleted Images:\\nuntagged: ${busybox}:latest\\n(untagged: .*\\n)*deleted: ${id}\\ndeleted: sha256:[0-9a-f]{64}\\n\\nTotal reclaimed space: [\\d.]+MB$`));
+  expect(world.ok("images", "-q")).toBe("");
+  world.ok("volume", "rm", "named");
+});
