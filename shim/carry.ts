@@ -59,25 +59,36 @@ function findConfig(entry: Buffer): number {
   throw new Error("the entry has no section .mdk");
 }
 
-/** `text` in 16 bits steps of a hash of four bytes, as LZ4's own fast mode does; lz4_Block_format.md, with its end rules. */
+/** How many earlier places with the same four bytes are tried for the longest match. */
+const CANDIDATES = 64;
+
+/** A block of LZ4 (lz4_Block_format.md, with its end rules). Packed once and unpacked at starts, so the longest match is looked for. */
 function pack(bytes: Buffer): Buffer {
   const out: Buffer[] = [];
-  const seen = new Int32Array(1 << 16).fill(-1);
+  const heads = new Int32Array(1 << 16).fill(-1);
+  const earlier = new Int32Array(bytes.length);
   const lastMatch = bytes.length - 12;
-  let anchor = 0;
-  for (let at = 0; at < lastMatch; ) {
-    const hash = (Math.imul(bytes.readUInt32LE(at), 2654435761) >>> 16) & 0xffff;
-    const from = seen[hash]!;
-    seen[hash] = at;
-    if (from < 0 || at - from > 0xffff || bytes.readUInt32LE(from) !== bytes.readUInt32LE(at)) {
-      at++;
-      continue;
-    }
-    let length = 4;
+  const lengthAt = (from: number, at: number): number => {
+    let length = 0;
     while (at + length < bytes.length - 5 && bytes[from + length] === bytes[at + length]) length++;
-    out.push(sequence(bytes.subarray(anchor, at), at - from, length));
-    at += length;
-    anchor = at;
+    return length;
+  };
+  let anchor = 0;
+  for (let at = 0; at < lastMatch; at++) {
+    const hash = (Math.imul(bytes.readUInt32LE(at), 2654435761) >>> 16) & 0xffff;
+    earlier[at] = heads[hash]!;
+    heads[hash] = at;
+    if (at < anchor) continue; // within the last match
+    let length = 3;
+    let distance = 0;
+    for (let from = earlier[at]!, tried = 0; from >= 0 && at - from <= 0xffff && tried < CANDIDATES; from = earlier[from]!, tried++) {
+      if (bytes[from + length] !== bytes[at + length]) continue;
+      const found = lengthAt(from, at);
+      if (found > length) [length, distance] = [found, at - from];
+    }
+    if (distance === 0) continue;
+    out.push(sequence(bytes.subarray(anchor, at), distance, length));
+    anchor = at + length;
   }
   out.push(sequence(bytes.subarray(anchor), null, 4));
   return Buffer.concat(out);

@@ -95,7 +95,7 @@ export class Program {
   }
 
   /** struct sock_filter[], native byte order (both processors are little-endian). */
-  bytes(): Uint8Array {
+  bytes(): Uint8Array<ArrayBuffer> {
     const view = new DataView(new ArrayBuffer(this.length * 8));
     this.#reversed.toReversed().forEach(({ code, jt, jf, k }, index) => {
       view.setUint16(index * 8, code, true);

@@ -2,7 +2,7 @@
 import { commonFilters } from "./seccomp-macro.ts" with { type: "macro" };
 import type { Machine } from "./seccomp-profile.ts";
 
-/** struct sock_filter[] in base64, by the profile's capabilities in their order, joined by commas. */
+/** struct sock_filter[] deflated and in base64, by the profile's capabilities in their order, joined by commas. */
 export const COMMON_FILTERS: Readonly<Record<Machine, Readonly<Record<string, string>>>> = {
   x86_64: commonFilters("x86_64"),
   aarch64: commonFilters("aarch64"),

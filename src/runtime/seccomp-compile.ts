@@ -37,7 +37,7 @@ const ARCHITECTURES: Readonly<Record<string, Abi>> = {
  * the profile does not name kills. Names that this table lacks are passed over, as libseccomp does.
  * Errors: MdkError for unknown actions or operators.
  */
-export function compileSeccomp(profile: LinuxSeccomp, machine: Machine): Uint8Array {
+export function compileSeccomp(profile: LinuxSeccomp, machine: Machine): Uint8Array<ArrayBuffer> {
   const abis = new Set(profile.architectures.flatMap((name) => ARCHITECTURES[name] ?? []));
   abis.add(machine);
   const [native, compat] = machine === "x86_64" ? (["x86_64", "i386"] as const) : (["aarch64", "arm"] as const);

@@ -11,10 +11,10 @@ export function defaultFilter(machine: Machine): string {
   return compileSeccomp(defaultProfile(DEFAULT_CAPABILITIES, machine), machine).toBase64();
 }
 
-/** Filters by key for the sets that --cap-add and --cap-drop usually make: one capability more, or none at all. */
+/** Filters by key, deflated and in base64, for the sets that --cap-add and --cap-drop usually make: one capability more, or none at all. */
 export function commonFilters(machine: Machine): Record<string, string> {
   const sets = [[], ...PROFILE_CAPABILITIES.map((name) => [...DEFAULT_CAPABILITIES, name])];
-  return Object.fromEntries(sets.map((names) => [keyOf(names), compileSeccomp(defaultProfile(names, machine), machine).toBase64()]));
+  return Object.fromEntries(sets.map((names) => [keyOf(names), Bun.deflateSync(compileSeccomp(defaultProfile(names, machine), machine)).toBase64()]));
 }
 
 function keyOf(capabilities: readonly string[]): string {

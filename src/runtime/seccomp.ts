@@ -29,7 +29,7 @@ export async function seccompFilter(
   if (key === PRECOMPILED_KEY) return PRECOMPILED[machine];
   const { COMMON_FILTERS } = await import("./seccomp-common.ts");
   const common = COMMON_FILTERS[machine][key];
-  if (common !== undefined) return common;
+  if (common !== undefined) return Bun.inflateSync(Uint8Array.fromBase64(common)).toBase64();
   const { compileSeccomp } = await import("./seccomp-compile.ts");
   const { defaultProfile } = await import("./seccomp-profile.ts");
   return compileSeccomp(defaultProfile(bounding, machine), machine).toBase64();
