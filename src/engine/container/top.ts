@@ -32,7 +32,9 @@ const ranSeconds = (process: ProcessFacts, host: Host): number => Math.max(0, (h
 const cpuShare = (process: ProcessFacts, host: Host): number => (process.cpuSeconds * 100) / Math.max(1, ranSeconds(process, host));
 const nameOf = (names: ReadonlyMap<number, string>, id: number): string => names.get(id) ?? String(id);
 const kib = (bytes: number): string => String(Math.trunc(bytes / 1024));
-const commandOf = ({ args, name }: ProcessFacts): string => (args.length === 0 ? `[${name}]` : args.join(" "));
+/** procps shows what could move a terminal's cursor, or make up a line, so. */
+const shown = (text: string): string => text.replaceAll(/[\0-\x1f\x7f-\x9f]/g, "?");
+const commandOf = ({ args, name }: ProcessFacts): string => shown(args.length === 0 ? `[${name}]` : args.join(" "));
 const clock = (seconds: number): string => `${two(seconds / 3600)}:${two((seconds / 60) % 60)}:${two(seconds % 60)}`;
 
 function elapsed(seconds: number): string {
@@ -85,7 +87,7 @@ const COLUMNS: Readonly<Record<string, Column>> = {
   etime: ["ELAPSED", (process, host) => elapsed(ranSeconds(process, host))],
   etimes: ["ELAPSED", (process, host) => String(Math.trunc(ranSeconds(process, host)))],
   time: ["TIME", ({ cpuSeconds }) => clock(cpuSeconds)],
-  comm: ["COMMAND", ({ name }) => name],
+  comm: ["COMMAND", ({ name }) => shown(name)],
   args: ["COMMAND", commandOf],
 };
 

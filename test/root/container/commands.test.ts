@@ -95,6 +95,10 @@ test("top shows every process of the container with the host's pids, in ps's col
   const ps = Bun.spawnSync(["ps", "-o", "pid,ppid,rss,vsz,stat,ni", "-p", String(pid)]).stdout.toString().trim().split("\n")[1];
   const own = world.ok("top", "busy", "-o", "pid,ppid,rss,vsz,stat,ni").split("\n").find((row) => row.startsWith(String(pid)));
   expect(own!.split(/\s+/)).toEqual(ps!.trim().split(/\s+/));
+  // A line is a line, whatever a process calls itself.
+  world.ok("exec", "-d", "busy", "sh", "-c", "sleep 1004; : \nroot 1 \u001b[2J");
+  const named = world.ok("top", "busy").split("\n");
+  expect([named.filter((row) => row.startsWith("root 1 ")), named.some((row) => row.endsWith("sh -c sleep 1004; : ?root 1 ?[2J"))]).toEqual([[], true]);
   refused(["top", "busy", "-o", "nothing"], 1, 'unknown user-defined format specifier "nothing"');
   refused(["top", "busy", "--forest"], 1, "error running ps");
   world.ok("stop", "-t", "0", "busy");
