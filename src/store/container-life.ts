@@ -8,12 +8,12 @@ import type { NetworkState } from "../spec/network.ts";
 import { releasing, transaction } from "./database.ts";
 import { noteContainer } from "./events.ts";
 
-/** A start begins, in this cgroup: phase `started`, the facts of an earlier run forgotten. By its policy it is one restart more, by its user the first start. */
+/** A start begins, in this cgroup: phase `started`, the facts of an earlier run forgotten. By its policy it is one restart more (and who has just been told to stop is still to), by its user the first start. */
 export function markStarted(database: Database, id: string, { cgroup, restart }: { readonly cgroup: string; readonly restart: boolean }): void {
   database
     .query(`UPDATE containers SET phase = 'started', cgroup = ?, started = NULL, finished = NULL, code = 0, oom = 0, error = '',
       restarts = CASE WHEN ?2 THEN restarts + 1 ELSE 0 END, restart_at = 0, restart_doublings = CASE WHEN ?2 THEN restart_doublings ELSE -1 END,
-      stopped = 0 WHERE id = ?3`)
+      stopped = CASE WHEN ?2 THEN stopped ELSE 0 END WHERE id = ?3`)
     .run(cgroup, restart, id);
   noteContainer(database, id, "start");
 }

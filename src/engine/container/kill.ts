@@ -1,21 +1,31 @@
 /** A signal to a container, as Docker's kill means it: one that is to end it keeps its policy from starting it again. */
 import { parseSignal } from "../../runtime/signals.ts";
 import { markSignalled } from "../../store/container-life.ts";
-import type { Container } from "../../store/containers.ts";
+import { readContainer, type Container } from "../../store/containers.ts";
 import type { Context } from "../context.ts";
 import { giveUpRestart } from "../end/give-up.ts";
 import { killNow, signalContainer } from "../end/end.ts";
+import { settle } from "../end/settle.ts";
 import { thaw } from "../end/thaw.ts";
 
 const SIGKILL = 9;
 
 /** SIGKILL is waited for. False: the container does not run. Throws what awaitKilled throws. */
 export function sendSignalTo(context: Context, container: Container, signal: number): boolean {
-  if (giveUpRestart(context, container.id, "kill")) return true;
-  if (container.phase !== "started") return false;
-  const { StopSignal } = container.config;
+  const { id, config: { StopSignal }, host } = container;
   const stops = signal === SIGKILL || StopSignal === undefined || parseSignal(StopSignal) === signal;
-  markSignalled(context.database(), container.id, signal, stops ? "kill" : null);
+  for (let noted = false; ; noted = true) {
+    if (giveUpRestart(context, id, "kill")) return true;
+    // One that has ended of itself since it was told: its policy has heard of it, too.
+    if (readContainer(context.database(), id)?.phase !== "started") return noted && stops && host.RestartPolicy.Name !== "no";
+    if (!noted) markSignalled(context.database(), id, signal, stops ? "kill" : null);
+    if (deliver(context, container, signal, stops)) return true;
+    // It has ended, or is being started: whoever does that holds the op lock.
+    settle(context, id);
+  }
+}
+
+function deliver(context: Context, container: Container, signal: number, stops: boolean): boolean {
   if (signal === SIGKILL) return killNow(context, container, () => thaw(context, container));
   const sent = signalContainer(context, container, signal);
   if (stops) thaw(context, container);

@@ -2,10 +2,10 @@
 import { MdkError } from "../../error.ts";
 import { parseSignal } from "../../runtime/signals.ts";
 import { markSignalled } from "../../store/container-life.ts";
-import type { Container } from "../../store/containers.ts";
+import { readContainer, type Container } from "../../store/containers.ts";
 import { monotonicMs } from "../../sys/clock.ts";
 import type { Context } from "../context.ts";
-import { awaitKilled, signalContainer, watchEnd } from "../end/end.ts";
+import { awaitKilled, signalContainer, watchEnd, type EndWatch } from "../end/end.ts";
 import { giveUpRestart } from "../end/give-up.ts";
 import { settle } from "../end/settle.ts";
 import { thaw } from "../end/thaw.ts";
@@ -28,13 +28,14 @@ export interface Stopping {
   finish(): void;
 }
 
+const NOTHING: Stopping = { finish() {} };
+
 /** Docker's stop: the stop signal now, SIGKILL later. One that does not run is no error. `finish` has to be called. */
 export function beginStop(context: Context, container: Container, options: StopOptions): Stopping {
   const signal = parseSignal(options.signal ?? container.config.StopSignal ?? "SIGTERM");
   const seconds = options.seconds ?? container.config.StopTimeout ?? DEFAULT_STOP_SECONDS;
-  if (giveUpRestart(context, container.id, options.by)) return { finish() {} };
-  const watch = watchEnd(context, container, { cleans: true });
-  if (watch === null) return { finish() {} };
+  const watch = watchUnlessAtRest(context, container, options.by);
+  if (watch === null) return NOTHING;
   const deadline = monotonicMs() + seconds * 1000;
   try {
     note(context, container, signal, options.by);
@@ -56,12 +57,34 @@ export function beginStop(context: Context, container: Container, options: StopO
           awaitKilled(context, container, watch);
         }
         settle(context, container.id);
+        finishAgain(context, container, options);
         watch.cleaned();
       } finally {
         watch.close();
       }
     },
   };
+}
+
+/** Null for one that does not run; its restart is given up. */
+function watchUnlessAtRest(context: Context, container: Container, by: StopOptions["by"]): EndWatch | null {
+  for (;;) {
+    if (giveUpRestart(context, container.id, by)) return null;
+    const watch = watchEnd(context, container, { cleans: true });
+    if (watch !== null) return watch;
+    // Nobody listens yet, or any more: whoever starts it, or deals with its end, holds the op lock.
+    settle(context, container.id);
+    const phase = readContainer(context.database(), container.id)?.phase;
+    if (phase !== "started" && phase !== "restarting") return null;
+    Bun.sleepSync(1);
+  }
+}
+
+/** It had ended of itself just before it was told: its policy may have started it again, or be about to. */
+function finishAgain(context: Context, { id }: Container, options: StopOptions): void {
+  if (giveUpRestart(context, id, options.by)) return;
+  const now = readContainer(context.database(), id);
+  if (now?.phase === "started" && now.stopped) beginStop(context, now, options).finish();
 }
 
 /** On a full disk nothing can be noted: it ends all the same, which makes room. */

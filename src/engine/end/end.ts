@@ -49,6 +49,13 @@ export function connectMonitor(context: Context, container: Pick<Container, "id"
   }
 }
 
+/** Whether one answers: of a container that waits for its restart, too. */
+export function hasMonitor(context: Context, container: Pick<Container, "id">): boolean {
+  const connection = connectMonitor(context, container);
+  if (connection !== null) closeSync(connection.socket);
+  return connection !== null;
+}
+
 /** Nobody listens; EAGAIN: somebody does, and has not accepted anybody for long. */
 const UNANSWERED: ReadonlySet<string> = new Set(["ENOENT", "ECONNREFUSED", "EAGAIN"]);
 const CONNECT_MS = 2_000;

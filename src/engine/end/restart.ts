@@ -28,8 +28,10 @@ export interface EndedRun {
 export function decideRestart(run: EndedRun): Wait | null {
   if (!isDue(run)) return null;
   const doublings = run.ranMs >= STEADY_MS ? 0 : Math.min(run.lastDoublings + 1, DOUBLINGS_MAX);
-  return { doublings, ms: Math.min(FIRST_MS * 2 ** doublings, LONGEST_MS) };
+  return { doublings, ms: waitMs(doublings) };
 }
+
+export const waitMs = (doublings: number): number => Math.min(FIRST_MS * 2 ** doublings, LONGEST_MS);
 
 const DOUBLINGS_MAX = Math.ceil(Math.log2(LONGEST_MS / FIRST_MS));
 

@@ -22,7 +22,7 @@ import { removeTree } from "../../sys/remove-tree.ts";
 import { takeAway } from "../volume/volumes.ts";
 import { monotonicMs } from "../../sys/clock.ts";
 import type { Context } from "../context.ts";
-import { awaitReleased } from "./end.ts";
+import { awaitReleased, hasMonitor } from "./end.ts";
 import { holdersOf } from "./holders.ts";
 import { logName, tellLost } from "./log-file.ts";
 import { newId } from "../host/ids.ts";
@@ -117,10 +117,12 @@ function phaseAfter(context: Context, container: Container, { kind }: Condition,
   return wait === null ? "exited" : { atMs: context.now().getTime() + wait.ms, doublings: wait.doublings };
 }
 
-/** A restart is so long overdue that whoever was to do it is gone: the monitor was killed, or the host has booted. */
+/** A restart is so long overdue that whoever was to do it may be gone: the monitor was killed, or the host has booted. */
 const FORGOTTEN_MS = 15_000;
 
-const isForgotten = (context: Context, { restartAtMs }: Pick<Container, "restartAtMs">): boolean => context.now().getTime() > restartAtMs + FORGOTTEN_MS;
+/** By the clock alone one that lives would be, too: it was set, or the host slept, which monitors' clocks do not count. */
+const isForgotten = (context: Context, container: Pick<Container, "id" | "restartAtMs">): boolean =>
+  context.now().getTime() > container.restartAtMs + FORGOTTEN_MS && !hasMonitor(context, container);
 
 function endOf(context: Context, container: Container, condition: Condition): End {
   const started = "state" in condition ? (condition.state?.started ?? null) : null;

@@ -1,6 +1,7 @@
 /** The end of a container that nobody waits for: it is dealt with, and what its policy says comes next. */
 import { readContainer } from "../../store/containers.ts";
 import type { Context } from "../context.ts";
+import { waitMs } from "../end/restart.ts";
 import { settle } from "../end/settle.ts";
 import { beginRestart } from "./begin.ts";
 import { detachedStreaming } from "./monitor-plan.ts";
@@ -17,7 +18,9 @@ export async function cleanUp(context: Context, id: string): Promise<number | nu
   settle(context, id);
   const container = readContainer(context.database(), id);
   if (container?.phase !== "restarting") return null;
-  if (context.now().getTime() < container.restartAtMs - EARLY_MS) return container.restartDoublings;
+  const leftMs = container.restartAtMs - context.now().getTime();
+  // Nobody waits longer than that: the clock was set back.
+  if (leftMs > EARLY_MS && leftMs <= waitMs(container.restartDoublings)) return container.restartDoublings;
   const begun = beginRestart(context, id);
   if (begun !== null) await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: () => {} });
   return null;
