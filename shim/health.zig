@@ -5,7 +5,7 @@
 //!
 //!     health      "STATUS STREAK COUNT\n": starting, healthy or unhealthy; failures in a row; probes so far
 //!     health.N    the result of probe number COUNT, N = COUNT mod 5: "START END CODE\n", then what it said, 4096 bytes at
-//!                 most; CODE -1: it took too long and was killed. A probe that could not be started: the report of that
+//!                 most; CODE -1: it took too long and was killed; -2: it could not be started, and what follows is the report of that
 const std = @import("std");
 const clock = @import("clock.zig");
 const linux = @import("linux.zig");
@@ -44,6 +44,7 @@ pub const Health = struct {
     probed: [clock.max_length]u8 = undefined,
     probed_length: usize = 0,
     late: bool = false,
+    unstarted: bool = false,
     status: Status = .starting,
     streak: u64 = 0,
     count: u64 = 0,
@@ -86,8 +87,16 @@ pub fn end(m: *Monitor) void {
     h.channel.close();
     h.output.close();
     linux.close(h.reports);
+    if (h.times.freezer) |fd| linux.close(linux.number(fd));
     for (h.descriptors) |fd| linux.close(fd);
     h.descriptors = &.{};
+}
+
+/// v1's freezer.state: THAWED, FREEZING or FROZEN; v2's cgroup.events has a line "frozen 1".
+fn isFrozen(h: *const Health) bool {
+    var text: [256]u8 = undefined;
+    const rc = sys.pread(if (h.times.freezer) |fd| linux.number(fd) else return false, &text, text.len, 0);
+    return sys.errno(rc) == .SUCCESS and (std.mem.startsWith(u8, text[0..rc], "FR") or std.mem.find(u8, text[0..rc], "frozen 1") != null);
 }
 
 fn schedule(m: *Monitor) void {
@@ -96,14 +105,16 @@ fn schedule(m: *Monitor) void {
     m.timers.start(.health, if (young) h.times.start_interval_ms else h.times.interval_ms);
 }
 
-/// It is time for one.
+/// It is time for one; of a container that is frozen, once it goes on.
 pub fn probe(m: *Monitor) void {
     const h = &m.health;
     if (h.descriptors.len == 0 or h.channel.fd >= 0) return;
+    if (isFrozen(h)) return schedule(m);
     h.probed_length = clock.now(&h.probed).len;
     h.probed_ms = clock.monotonicMilliseconds();
     h.used = 0;
     h.late = false;
+    h.unstarted = false;
     start(h) catch return finish(m, 125);
     m.timers.start(.probe, h.times.timeout_ms);
 }
@@ -137,6 +148,8 @@ pub fn overdue(m: *Monitor) void {
     const h = &m.health;
     if (h.channel.fd < 0) return;
     if (h.late) return finish(m, 137);
+    // It cannot end: it has its time anew.
+    if (isFrozen(h)) return m.timers.start(.probe, h.times.timeout_ms);
     h.late = true;
     _ = socket.send(h.channel.fd, "k");
     m.timers.start(.probe, kill_ms);
@@ -196,7 +209,7 @@ fn finish(m: *Monitor, code: u8) void {
     const before = h.status;
     judge(h, code == 0 and !h.late);
     h.count += 1;
-    writeResult(m, if (h.late) null else code);
+    writeResult(m, if (h.late) -1 else if (h.unstarted) -2 else code);
     writeStatus(m);
     schedule(m);
     if (h.status == .unhealthy and before != .unhealthy) act(m);
@@ -214,9 +227,9 @@ fn judge(h: *Health, good: bool) void {
     if (h.streak >= h.times.retries) h.status = .unhealthy;
 }
 
-/// Why a probe could not be started is told where it would have told something itself.
+/// Why a probe could not be started is told where it would have told something itself. Bounded: who traces it may write there, too.
 fn readReports(h: *Health) void {
-    while (true) {
+    for (0..64) |_| {
         var bytes: [1400]u8 = undefined;
         const rc = sys.recvfrom(h.reports, &bytes, bytes.len, sys.MSG.DONTWAIT, null, null);
         if (sys.errno(rc) == .INTR) continue;
@@ -224,15 +237,16 @@ fn readReports(h: *Health) void {
         if (!std.mem.startsWith(u8, bytes[0..rc], "{\"failed\"") or h.used > 0) continue;
         @memcpy(h.text[0..rc], bytes[0..rc]);
         h.used = rc;
+        h.unstarted = true;
     }
 }
 
-fn writeResult(m: *const Monitor, code: ?u8) void {
+fn writeResult(m: *const Monitor, code: i16) void {
     const h = &m.health;
     var ended: [clock.max_length]u8 = undefined;
     const finished = clock.now(&ended);
     var number: [24]u8 = undefined;
-    const shown = if (code) |value| linux.decimal(&number, "", value) else "-1";
+    const shown = linux.decimal(&number, if (code < 0) "-" else "", @abs(code));
     var name: [24]u8 = undefined;
     const path = linux.decimal(&name, "health.", (h.count - 1) % results);
     var head: [96]u8 = undefined;
@@ -280,7 +294,7 @@ test "an exec's end is found in its report" {
 }
 
 test "failures count once it had time to start, or has been healthy" {
-    var h: Health = .{ .times = .{ .interval_ms = 1, .timeout_ms = 1, .start_period_ms = 100, .start_interval_ms = 1, .retries = 2, .action = &.{} } };
+    var h: Health = .{ .times = .{ .interval_ms = 1, .timeout_ms = 1, .start_period_ms = 100, .start_interval_ms = 1, .retries = 2, .freezer = null, .action = &.{} } };
     h.probed_ms = 50;
     judge(&h, false);
     try std.testing.expect(h.status == .starting and h.streak == 0);

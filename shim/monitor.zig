@@ -242,6 +242,7 @@ fn closeOthers(m: *const Monitor) linux.Error!void {
         list.add(log.file);
     }
     for (m.kept.hold) |fd| list.add(fd);
+    if (m.kept.health) |health| if (health.freezer) |fd| list.add(number(fd));
     try list.closeOthers();
 }
 

@@ -113,6 +113,8 @@ pub const Health = struct {
     start_interval_ms: u32,
     /// Failures in a row that make it unhealthy.
     retries: u32,
+    /// v1 `freezer.state` or v2 `cgroup.events` of the container: nobody looks at one that is frozen. Null: none can be.
+    freezer: ?Fd,
     /// argv of what is executed when it turns so; empty: nothing.
     action: []const [:0]const u8,
 };

@@ -40,6 +40,22 @@ export function isFrozen(cgroups: Cgroups, path: string): boolean {
   }
 }
 
+/** The same, or about to be so: a command that freezes it is at work, or was killed. */
+export function isFreezing(cgroups: Cgroups, path: string): boolean {
+  try {
+    return freezerOf(cgroups, path).isAsked();
+  } catch {
+    return false;
+  }
+}
+
+/** v1 `freezer.state`, v2 `cgroup.events`: what tells whether the group is frozen. Null where no hierarchy can. */
+export function freezerFile(cgroups: Cgroups, path: string): string | null {
+  const [first, unified] = [findController(cgroups, "freezer"), findUnified(cgroups)];
+  if (first !== null) return `${first.mountpoint}/${path}/freezer.state`;
+  return unified === null ? null : `${unified.mountpoint}/${path}/cgroup.events`;
+}
+
 /** The file of a group and the text in it that thaws: for who does it when nobody else can any more. */
 export function thawing(cgroups: Cgroups, path: string): { readonly file: string; readonly text: string } {
   return freezerOf(cgroups, path);
@@ -51,6 +67,8 @@ interface Freezer {
   readonly text: string;
   write(frozen: boolean): void;
   isFrozen(): boolean;
+  /** It is, or will be when the last process has heard of it. */
+  isAsked(): boolean;
 }
 
 function freezerOf(cgroups: Cgroups, path: string): Freezer {
@@ -61,6 +79,7 @@ function freezerOf(cgroups: Cgroups, path: string): Freezer {
       file, text: "THAWED",
       write: (frozen) => writeFileSync(file, frozen ? "FROZEN" : "THAWED", { flag: "r+" }),
       isFrozen: () => readFileSync(file, "latin1").trim() === "FROZEN",
+      isAsked: () => readFileSync(file, "latin1").trim() !== "THAWED",
     };
   }
   const unified = findUnified(cgroups);
@@ -70,5 +89,6 @@ function freezerOf(cgroups: Cgroups, path: string): Freezer {
     file: `${directory}/cgroup.freeze`, text: "0",
     write: (frozen) => writeFileSync(`${directory}/cgroup.freeze`, frozen ? "1" : "0", { flag: "r+" }),
     isFrozen: () => readFileSync(`${directory}/cgroup.events`, "latin1").includes("frozen 1"),
+    isAsked: () => readFileSync(`${directory}/cgroup.freeze`, "latin1").trim() === "1",
   };
 }

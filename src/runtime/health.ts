@@ -7,7 +7,7 @@ export interface HealthResult {
   /** RFC 3339. */
   readonly start: string;
   readonly end: string;
-  /** -1: it took too long. */
+  /** -1: it took too long. UNSTARTED: it could not be started, and `output` is the shim's report of that */
   readonly code: number;
   readonly output: string;
 }
@@ -19,6 +19,8 @@ export interface HealthState {
   /** The last ones, the oldest first. */
   readonly results: readonly HealthResult[];
 }
+
+export const UNSTARTED = -2;
 
 /** The same as in shim/health.zig. */
 const KEPT = 5;

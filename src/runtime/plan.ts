@@ -119,6 +119,8 @@ export interface Health {
   start_interval_ms: U32;
   /** Failures in a row that make it unhealthy. */
   retries: U32;
+  /** v1 `freezer.state` or v2 `cgroup.events` of the container: nobody looks at one that is frozen. Null: none can be. */
+  freezer: Fd | null;
   /** argv of what is executed when it turns so; empty: nothing. */
   action: readonly string[];
 }

@@ -50,7 +50,7 @@ export const MONITOR: Monitor = {
   log: { directory: 9, name: `${ID}-json.log`, max_size: "104857600", max_files: 3 },
   record: 10, oom: 11, procs: null, kill: null, hold: [], client_cleans: true,
   cleanup: ["/usr/local/bin/mdk", "container", "cleanup", ID], cleanup_env: ["PATH=/usr/bin:/bin"], tell_after_cleanup: true,
-  health: { interval_ms: 30_000, timeout_ms: 10_000, start_period_ms: 0, start_interval_ms: 5_000, retries: 3, action: ["/usr/local/bin/mdk", "container", "unhealthy", ID] },
+  health: { interval_ms: 30_000, timeout_ms: 10_000, start_period_ms: 0, start_interval_ms: 5_000, retries: 3, freezer: 12, action: ["/usr/local/bin/mdk", "container", "unhealthy", ID] },
 };
 
 /** Kinds of kernel files as a usual kernel has them. */

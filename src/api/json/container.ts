@@ -92,7 +92,7 @@ function healthOf(health: HealthState, { config }: InspectFacts["container"]): R
   return {
     Status: health.word, FailingStreak: health.streak,
     Log: health.results.map(({ start, end, code, output }) => ({
-      Start: start, End: end, ExitCode: code, Output: code === -1 ? `${late}${output === "" ? "" : `: ${output}`}` : output,
+      Start: start, End: end, ExitCode: Math.max(-1, code), Output: code === -1 ? `${late}${output === "" ? "" : `: ${output}`}` : output,
     })),
   };
 }

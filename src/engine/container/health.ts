@@ -1,6 +1,6 @@
 /** How a container is, by its own probes. */
 import { failureError } from "../../runtime/failure.ts";
-import { readHealth, readHealthWord, type HealthState, type HealthWord } from "../../runtime/health.ts";
+import { readHealth, readHealthWord, UNSTARTED, type HealthState, type HealthWord } from "../../runtime/health.ts";
 import type { Failed } from "../../runtime/plan.ts";
 import { probeOf } from "../../spec/health.ts";
 import type { Container, ContainerLine } from "../../store/containers.ts";
@@ -11,7 +11,7 @@ import type { Context } from "../context.ts";
 /** Of one whose health is checked; of one that does not run, how it was. Null: it has not run since the host booted. */
 export function healthOf(context: Context, container: Container): HealthState | null {
   const state = readHealth(runPaths(context.runRoot).container(container.id));
-  return state === null ? null : { ...state, results: state.results.map((result) => ({ ...result, output: told(container, result.output) })) };
+  return state === null ? null : { ...state, results: state.results.map((result) => (result.code === UNSTARTED ? { ...result, output: told(container, result.output) } : result)) };
 }
 
 /** In one word; null: nobody looks at it. */
@@ -19,15 +19,12 @@ export function healthWordOf(context: Context, container: Pick<ContainerLine, "i
   return container.checked ? (readHealthWord(runPaths(context.runRoot).container(container.id))?.word ?? "starting") : null;
 }
 
-/** A probe that could not be started left the shim's report of that: told as `exec` tells it. */
-function told(container: Container, output: string): string {
-  if (!output.startsWith('{"failed":')) return output;
-  let failed: Failed;
+/** The report of a probe that could not be started, told as `exec` tells it. Who traced the probe may have written anything. */
+function told(container: Container, report: string): string {
   try {
-    ({ failed } = JSON.parse(output) as { failed: Failed });
+    const { failed } = JSON.parse(report) as { failed: Failed };
+    return failureError(failed, { operation: "exec", args: [...(probeOf(container.config) ?? [])], cwd: container.config.WorkingDir, steps: [], text: errnoText, sourceOf: () => null }).message;
   } catch {
-    return output;
+    return report;
   }
-  const error = failureError(failed, { operation: "exec", args: [...(probeOf(container.config) ?? [])], cwd: container.config.WorkingDir, steps: [], text: errnoText, sourceOf: () => null });
-  return error.message;
 }

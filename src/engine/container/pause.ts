@@ -1,6 +1,6 @@
 /** Freezing a container's processes, and letting them go on. */
 import { closeSync } from "node:fs";
-import { freezeGroup, isFrozen } from "../../cgroup/freeze.ts";
+import { freezeGroup, isFreezing } from "../../cgroup/freeze.ts";
 import { MdkError } from "../../error.ts";
 import { markPaused } from "../../store/container-life.ts";
 import { readContainer, type Container } from "../../store/containers.ts";
@@ -27,7 +27,7 @@ export function unpauseContainer(context: Context, id: string): void {
   locked(context, id, (container) => {
     const { word } = readStatus(context, container);
     // Frozen, and not said so: a command that paused it was killed.
-    if (word !== "paused" && !(word === "running" && isFrozen(context.cgroups(), container.cgroup))) throw conflict(`Container ${id} is not paused`);
+    if (word !== "paused" && !(word === "running" && isFreezing(context.cgroups(), container.cgroup))) throw conflict(`Container ${id} is not paused`);
     thaw(context, container);
   });
 }

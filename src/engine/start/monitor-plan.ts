@@ -87,14 +87,14 @@ function planStreams(descriptors: Descriptors, streaming: Streaming): Streams {
   };
 }
 
-/** `words`: mdk with its roots, as the monitor is to call it. Null: the container's health is not checked. */
-export function planHealthTimes({ config }: Container, words: readonly string[], id: string): Health | null {
+/** `words`: mdk with its roots, as the monitor is to call it. `freezer` opens that file. Null: the container's health is not checked. */
+export function planHealthTimes({ id, config }: Container, words: readonly string[], freezer: () => number | null): Health | null {
   const { Healthcheck, HealthcheckOnFailureAction: action } = config;
   if (Healthcheck === undefined || probeOf(config) === null) return null;
   const times = healthTimes(Healthcheck);
   return {
     interval_ms: times.intervalMs, timeout_ms: times.timeoutMs, start_period_ms: times.startPeriodMs, start_interval_ms: times.startIntervalMs, retries: times.retries,
-    action: action === undefined || action === "none" ? [] : [...words, "container", "unhealthy", id],
+    freezer: freezer(), action: action === undefined || action === "none" ? [] : [...words, "container", "unhealthy", id],
   };
 }
 

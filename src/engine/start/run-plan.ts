@@ -2,6 +2,7 @@
 import { constants, existsSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Cgroups } from "../../cgroup/detect.ts";
+import { freezerFile } from "../../cgroup/freeze.ts";
 import { createGroup, monitorGroup } from "../../cgroup/group.ts";
 import { ensureGroups, ensureParent } from "../../cgroup/parent.ts";
 import type { Descriptors } from "../../runtime/descriptors.ts";
@@ -57,7 +58,10 @@ export async function makeRunPlan(context: Context, begun: Begun, input: RunPlan
     guarded: container.host.PidMode === "" || group.procs === null ? null : { procs: group.procs, kill: group.kill !== null && existsSync(group.kill) ? group.kill : null }, holds: begun.reservation.holds,
     log: planLog(container, directory(input.store)),
     cleanup: [...words, "container", "cleanup", container.id], tellAfterCleanup: container.host.AutoRemove,
-    health: planHealthTimes(container, words, container.id),
+    health: planHealthTimes(container, words, () => {
+      const file = freezerFile(cgroups, container.cgroup);
+      return file === null ? null : descriptors.add(keep(openSync(file, constants.O_RDONLY)));
+    }),
   });
   const groups = container.host.CgroupnsMode === "host" && cgroups.mode !== "v2" ? await groupMounts(cgroups, container.cgroup, input) : new Map<string, number>();
   return planRun({

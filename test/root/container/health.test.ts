@@ -78,6 +78,30 @@ test("what cannot be run is told as exec tells it; more output than 4096 bytes i
   world.removeAll();
 });
 
+test("nobody looks at the paused, and a probe that is frozen has its time afterwards", async () => {
+  run("frozen", "sleep 0.1; echo looked", "--health-timeout", "400ms", "--health-on-failure", "kill");
+  await until(() => word("frozen") === "healthy", "it is healthy");
+  for (let round = 0; round < 3; round++) {
+    world.ok("pause", "frozen");
+    const before = health("frozen").Log.at(-1);
+    await Bun.sleep(1_200);
+    expect(health("frozen").Log.at(-1)).toEqual(before!);
+    world.ok("unpause", "frozen");
+    await until(() => health("frozen").Log.at(-1)!.End !== before!.End, "it is looked at again");
+  }
+  expect(health("frozen")).toMatchObject({ Status: "healthy", FailingStreak: 0, Log: expect.not.arrayContaining([expect.objectContaining({ ExitCode: -1 })]) });
+  world.ok("rm", "-f", "frozen");
+});
+
+test("what a probe says is what it says, be it like a report of the shim's", async () => {
+  for (const [index, text] of ['{"failed":null}', '{"failed":{"step":"exec","call":"execve","errno":2,"object":"/bin/x"}}'].entries()) {
+    run(`liar${index}`, `echo '${text}'; exit 1`);
+    await until(() => health(`liar${index}`).Log.length > 0, "it has spoken");
+    expect(health(`liar${index}`).Log[0]).toMatchObject({ ExitCode: 1, Output: `${text}\n` });
+  }
+  world.removeAll();
+});
+
 test("in the start period failures do not count, and probes come at its own interval", async () => {
   world.ok("run", "-d", "--name", "young", "--health-cmd", "test -e /up", "--health-interval", "1h", "--health-retries", "1", "--health-start-period", "1h", "--health-start-interval", "100ms", busybox, "sleep", "1000");
   await until(() => health("young").Log.length >= 3, "it was looked at often");
@@ -120,7 +144,7 @@ test("an image's HEALTHCHECK is carried out; what of it is not there is told as 
     const healthOf = async (name: string): Promise<Health> => JSON.parse((await stage.mdk("inspect", "-f", "{{json .State.Health}}", name)).out) as Health;
     expect((await stage.mdk("run", "-d", "--network", "none", "--name", "made", image, "sleep", "1000")).code).toBe(0);
     await until(async () => (await healthOf("made")).Status === "unhealthy", "it was looked at");
-    expect((await healthOf("made")).Log[0]).toMatchObject({ ExitCode: 127, Output: 'OCI runtime exec failed: exec failed: unable to start container process: exec: "/bin/nothing": stat /bin/nothing: no such file or directory: unknown' });
+    expect((await healthOf("made")).Log[0]).toMatchObject({ ExitCode: -1, Output: 'OCI runtime exec failed: exec failed: unable to start container process: exec: "/bin/nothing": stat /bin/nothing: no such file or directory: unknown' });
     expect((await stage.mdk("run", "-d", "--network", "none", "--name", "other", "--health-cmd", "true", image, "sleep", "1000")).code).toBe(0);
     await until(async () => (await healthOf("other")).Status === "healthy", "the flag's command was run, at the image's interval");
     expect((await stage.mdk("inspect", "-f", "{{json .Config.Healthcheck}}", "other")).out).toBe('{"Test":["CMD-SHELL","true"],"Interval":100000000,"Retries":1}\n');
