@@ -1,8 +1,7 @@
 /** What a container uses at this moment, and what it has used since the moment before. */
 import { readFileSync } from "node:fs";
 import { readUsage, type GroupUsage } from "../../cgroup/stats.ts";
-import type { ContainerLine } from "../../store/containers.ts";
-import { readContainer } from "../../store/containers.ts";
+import { readContainer, type Container, type ContainerLine } from "../../store/containers.ts";
 import { monotonicMs } from "../../sys/clock.ts";
 import type { Context } from "../context.ts";
 import { readStatus } from "../end/status.ts";
@@ -30,7 +29,7 @@ export function readSample(context: Context, container: Pick<ContainerLine, "id"
   if (!lives(word)) return null;
   const usage = readUsage(context.cgroups(), row.cgroup);
   const total = totalMemory();
-  return { ...usage, memoryLimit: Math.min(usage.memoryLimit, total), atMs: monotonicMs(), ...networkOf(pid) };
+  return { ...usage, memoryLimit: Math.min(usage.memoryLimit, total), atMs: monotonicMs(), ...networkOf(row, pid) };
 }
 
 export function usageOf(now: Sample, before: Sample | null): Usage {
@@ -39,8 +38,9 @@ export function usageOf(now: Sample, before: Sample | null): Usage {
   return { ...now, cpuPercent: elapsedNs > 0 ? (spent * 100) / elapsedNs : 0, memoryPercent: (now.memory * 100) / now.memoryLimit };
 }
 
-/** proc_pid_net(5): bytes are the first field of what came, and the ninth. */
-function networkOf(pid: number): Pick<Sample, "received" | "sent"> {
+/** proc_pid_net(5): bytes are the first field of what came, and the ninth. The host's are nobody's, as with Docker. */
+function networkOf({ host }: Container, pid: number): Pick<Sample, "received" | "sent"> {
+  if (host.NetworkMode === "host") return { received: 0, sent: 0 };
   const lines = textOf(`/proc/${pid}/net/dev`).split("\n").slice(2).map((line) => line.trim().split(/[:\s]+/));
   const own = lines.filter(([name]) => name !== undefined && name !== "" && name !== "lo");
   const sum = (field: number): number => own.reduce((total, fields) => total + Number(fields[field]), 0);

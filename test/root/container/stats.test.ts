@@ -12,6 +12,9 @@ test("processor, memory, processes and network of a load, within what it was giv
   world.ok("run", "-d", "--name", "burns", "--cpus", "0.5", "-m", "64m", busybox, "sh", "-c", "dd if=/dev/zero of=/dev/shm/full bs=1M count=20 2>/dev/null; sleep 1000 & while :; do :; done");
   world.ok("run", "-d", "--name", "idle", busybox, "sleep", "1000");
   await until(() => world.mdk(["exec", "burns", "sh", "-c", "test $(stat -c %s /dev/shm/full) = 20971520"]).status === 0, "it has written");
+  world.ok("run", "-d", "--name", "host", "--network", "host", busybox, "sleep", "1000");
+  expect(stats("host")[0]!.NetIO).toBe("0B / 0B");
+  world.ok("rm", "-f", "host");
   const rows = stats();
   expect(rows.map(({ Name }) => Name)).toEqual(["idle", "burns"]);
   const [idle, burns] = rows as [Row, Row];
