@@ -49,9 +49,14 @@ function prune(database: Database, last: number): void {
   if (last % PRUNE_EVERY === 0) database.query(`DELETE FROM events WHERE id <= ? OR time < ${NOW} - ${KEPT_MS}`).run(last - KEPT);
 }
 
-/** Those after that id, in the order in which they happened. */
-export function readEvents(database: Database, after: number): Event[] {
-  const rows = database.query("SELECT id, time, type, action, actor, attributes FROM events WHERE id > ? ORDER BY id").all(after) as
+/** Id of the last one; 0: there is none. */
+export function lastEvent(database: Database): number {
+  return (database.query("SELECT coalesce(max(id), 0) AS last FROM events").get() as { last: number }).last;
+}
+
+/** Those after that id, and not before that time (milliseconds of the epoch), in the order in which they happened. */
+export function readEvents(database: Database, after: number, sinceMs: number): Event[] {
+  const rows = database.query("SELECT id, time, type, action, actor, attributes FROM events WHERE id > ? AND time >= ? ORDER BY id").all(after, sinceMs) as
     { id: number; time: number; type: Event["type"]; action: string; actor: string; attributes: string }[];
   return rows.map(({ time, attributes, ...row }) => ({ ...row, timeMs: time, attributes: JSON.parse(attributes) as Record<string, string> }));
 }

@@ -63,7 +63,7 @@ test("a store of version 2 keeps its containers, whose lives then go on", () => 
   expect(made!.host).toMatchObject({ Memory: 64 << 20, RestartPolicy: { Name: "no", MaximumRetryCount: 0 } });
   markPaused(database, made!.id, true);
   renameContainer(database, made!.id, "other");
-  expect(readEvents(database, 0).map(({ action, attributes }) => [action, attributes])).toEqual([
+  expect(readEvents(database, 0, 0).map(({ action, attributes }) => [action, attributes])).toEqual([
     ["pause", { image: "registry.example/busybox", k: "v", name: "made" }], ["rename", { image: "registry.example/busybox", k: "v", name: "other", oldName: "/made" }],
   ]);
 });

@@ -1,5 +1,5 @@
 /** The journal for who asks: what has happened, and what happens while it is waited for. */
-import { dataVersion, readEvents, type Event } from "../../store/events.ts";
+import { dataVersion, lastEvent, readEvents, type Event } from "../../store/events.ts";
 import type { Context } from "../context.ts";
 
 export interface Watching {
@@ -17,14 +17,14 @@ const LOOK_MS = 50;
 /** Tells what is in the journal, and, until its time is over, what comes to it. */
 export async function watchEvents(context: Context, { sinceMs, untilMs, take }: Watching): Promise<void> {
   const database = context.database();
-  const from = sinceMs ?? context.now().getTime();
-  let last = 0;
+  // Not by the clock, which may be set back.
+  let last = sinceMs === null ? lastEvent(database) : 0;
   for (let seen = -1; ; ) {
     const version = dataVersion(database);
     if (version !== seen) {
-      for (const event of readEvents(database, last)) {
+      for (const event of readEvents(database, last, sinceMs ?? 0)) {
         last = event.id;
-        if (event.timeMs < from || (untilMs !== null && event.timeMs > untilMs)) continue;
+        if (untilMs !== null && event.timeMs > untilMs) continue;
         if (!take(event)) return;
       }
     }

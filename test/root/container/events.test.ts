@@ -1,5 +1,7 @@
 /** Events: what happened is told, in order, once, whoever did it; what did not happen is not. */
 import { expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
+import { join } from "node:path";
 import { busybox, useBusyboxWorld, world } from "../../helpers/busybox-world.ts";
 import { until } from "../../helpers/mdk.ts";
 
@@ -68,6 +70,12 @@ test("what happens while it is waited for is told at once, and an end ends it", 
   for (let round = 0; round < 3; round++) world.ok("run", "--rm", "--name", `now${round}`, busybox, "true");
   const each = (name: string): string => ["create", "start", "die", "destroy"].map((action) => `${action} ${name}\n`).join("");
   await until(() => text === ["now0", "now1", "now2"].map(each).join(""), "all were told");
+  // A clock that has been set back makes nothing unseen.
+  const rows = new Database(join(world.root, "mdk.db"));
+  rows.run("INSERT INTO events (time, type, action, actor, attributes) VALUES (1, 'container', 'start', 'x', '{\"name\":\"early\"}')");
+  await until(() => text.endsWith("start early\n"), "it was told");
+  rows.run("DELETE FROM events WHERE time = 1");
+  rows.close();
   watching.kill("SIGTERM");
   await watching.exited;
   const begun = performance.now();
