@@ -44,6 +44,7 @@ pub const Health = struct {
     probed: [clock.max_length]u8 = undefined,
     probed_length: usize = 0,
     late: bool = false,
+    froze: bool = false,
     unstarted: bool = false,
     status: Status = .starting,
     streak: u64 = 0,
@@ -114,6 +115,7 @@ pub fn probe(m: *Monitor) void {
     h.probed_ms = clock.monotonicMilliseconds();
     h.used = 0;
     h.late = false;
+    h.froze = false;
     h.unstarted = false;
     start(h) catch return finish(m, 125);
     m.timers.start(.probe, h.times.timeout_ms);
@@ -148,8 +150,10 @@ pub fn overdue(m: *Monitor) void {
     const h = &m.health;
     if (h.channel.fd < 0) return;
     if (h.late) return finish(m, 137);
-    // It cannot end: it has its time anew.
-    if (isFrozen(h)) return m.timers.start(.probe, h.times.timeout_ms);
+    // It cannot end, or could not until some moment ago: it has its time anew.
+    const frozen = isFrozen(h);
+    defer h.froze = frozen;
+    if (frozen or h.froze) return m.timers.start(.probe, h.times.timeout_ms);
     h.late = true;
     _ = socket.send(h.channel.fd, "k");
     m.timers.start(.probe, kill_ms);

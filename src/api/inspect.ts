@@ -28,8 +28,9 @@ export function readInspect(context: Context, word: string, { type, size }: Insp
 function readContainerJson(context: Context, word: string, size: boolean): object {
   const container = findContainer(context, word);
   const directory = storePaths(context.root).container(container.id);
+  const status = readStatus(context, container);
   return inspectContainer({
-    container, execs: runningExecs(context, container), status: readStatus(context, container), health: container.checked ? healthOf(context, container) : null, layers: layerDirectories(context, container.image),
+    container, execs: runningExecs(context, container), status, health: container.checked ? healthOf(context, container, status.word) : null, layers: layerDirectories(context, container.image),
     directory, logPath: `${directory}/${logName(container.id)}`,
     size: size ? { own: ownBytes(context, container.id), image: imageBytes(context, container.image) } : null,
   });

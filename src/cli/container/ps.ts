@@ -90,7 +90,7 @@ async function run({ context, flags }: Invocation): Promise<number> {
   if (quiet) return printIds(found.map(({ container }) => container.id), full);
   const sized = flags.bool("size") || (format !== null && /\bSize\b|\bjson\b/.test(format));
   const size = sized ? await sizes(context) : (): string => "0B";
-  await show(found, { now: context.now(), full, details, size, health: ({ container }) => healthWordOf(context, container) }, { format, sized: flags.bool("size") });
+  await show(found, { now: context.now(), full, details, size, health: ({ container, status }) => healthWordOf(context, container, status.word) }, { format, sized: flags.bool("size") });
   return 0;
 }
 

@@ -37,7 +37,7 @@ export async function awaitCondition(context: Context, container: Container, con
       const now = there(row, container);
       if (!now.checked) throw new MdkError("invalid", "no-healthcheck", `container ${container.name} has no health check`, { hint: "give it one with --health-cmd, or wait for another condition" });
       failEnded(context, now);
-      return healthWordOf(context, now) === "healthy" ? 0 : null;
+      return healthWordOf(context, now, readStatus(context, now).word) === "healthy" ? 0 : null;
     },
     ...named(["exited", "stopped", "not-running"] as const, (row) => {
       if (row === null) return code;
@@ -56,7 +56,8 @@ export async function awaitReady(context: Context, container: Container, timeout
   for (const end = monotonicMs() + timeoutMs; ; await Bun.sleep(LOOK_MS)) {
     const now = there(readContainer(context.database(), container.id), container);
     failEnded(context, now);
-    if (lives(readStatus(context, now).word) && (health ? healthWordOf(context, now) === "healthy" : await allAnswer(now, open, end))) return;
+    const { word } = readStatus(context, now);
+    if (lives(word) && (health ? healthWordOf(context, now, word) === "healthy" : await allAnswer(now, open, end))) return;
     if (monotonicMs() > end) throw late(container, health ? "healthy" : "ready: its published ports do not answer", timeoutMs);
   }
 }

@@ -7,16 +7,24 @@ import type { Container, ContainerLine } from "../../store/containers.ts";
 import { runPaths } from "../../store/paths.ts";
 import { errnoText } from "../../sys/errno.ts";
 import type { Context } from "../context.ts";
+import { lives, type Word } from "../end/words.ts";
 
-/** Of one whose health is checked; of one that does not run, how it was. Null: it has not run since the host booted. */
-export function healthOf(context: Context, container: Container): HealthState | null {
-  const state = readHealth(runPaths(context.runRoot).container(container.id));
-  return state === null ? null : { ...state, results: state.results.map((result) => (result.code === UNSTARTED ? { ...result, output: told(container, result.output) } : result)) };
+/** Of one whose health is checked. Null: it has never run. */
+export function healthOf(context: Context, container: Container, now: Word): HealthState | null {
+  const state = readHealth(runPaths(context.runRoot).container(container.id)) ?? { word: "starting", streak: 0, results: [] };
+  const word = judgeHealth(container, now, state.word);
+  return word === null ? null : { ...state, word, results: state.results.map((result) => (result.code === UNSTARTED ? { ...result, output: told(container, result.output) } : result)) };
 }
 
-/** In one word; null: nobody looks at it. */
-export function healthWordOf(context: Context, container: Pick<ContainerLine, "id" | "checked">): HealthWord | null {
-  return container.checked ? (readHealthWord(runPaths(context.runRoot).container(container.id))?.word ?? "starting") : null;
+/** In one word; null: nobody looks at it, or it has never run. */
+export function healthWordOf(context: Context, container: Pick<ContainerLine, "id" | "phase" | "checked">, now: Word): HealthWord | null {
+  return container.checked ? judgeHealth(container, now, readHealthWord(runPaths(context.runRoot).container(container.id))?.word ?? "starting") : null;
+}
+
+/** `noted`: by its monitor. One that does not run is unhealthy (moby container/health.go, CloseMonitorChannel). */
+function judgeHealth({ phase }: Pick<ContainerLine, "phase">, now: Word, noted: HealthWord): HealthWord | null {
+  if (phase === "created") return null;
+  return lives(now) || now === "created" ? noted : "unhealthy";
 }
 
 /** The report of a probe that could not be started, told as `exec` tells it. Who traced the probe may have written anything. */

@@ -102,6 +102,18 @@ test("what a probe says is what it says, be it like a report of the shim's", asy
   world.removeAll();
 });
 
+test("one that does not run is not healthy: it counts as unhealthy, and who waits goes on waiting", async () => {
+  world.ok("create", "--name", "ended", "--health-cmd", "true", "--health-interval", "50ms", "--restart", "always", busybox, "sh", "-c", "sleep 0.3; exit 1");
+  expect(world.ok("ps", "-aq", "-f", "health=none")).not.toBe("");
+  world.ok("start", "ended");
+  await until(() => world.inspect("ended", ".RestartCount") === "3" && world.inspect("ended", ".State.Status") === "restarting", "it waits for 800 ms");
+  expect(word("ended")).toBe("unhealthy");
+  expect(world.mdk(["wait", "--condition", "healthy", "--timeout", "200ms", "ended"])).toMatchObject({ status: 1, stderr: expect.stringContaining("is not healthy after 0.2 seconds") });
+  world.ok("stop", "ended");
+  expect([word("ended"), world.ok("ps", "-aq", "-f", "health=healthy"), world.ok("ps", "-aq", "-f", "health=unhealthy")]).toEqual(["unhealthy", "", world.inspect("ended", ".Id").slice(0, 12)]);
+  world.ok("rm", "ended");
+});
+
 test("in the start period failures do not count, and probes come at its own interval", async () => {
   world.ok("run", "-d", "--name", "young", "--health-cmd", "test -e /up", "--health-interval", "1h", "--health-retries", "1", "--health-start-period", "1h", "--health-start-interval", "100ms", busybox, "sleep", "1000");
   await until(() => health("young").Log.length >= 3, "it was looked at often");
