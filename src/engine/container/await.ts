@@ -5,9 +5,9 @@ import { readContainer, type Container } from "../../store/containers.ts";
 import { answers } from "../../sys/connect.ts";
 import { monotonicMs } from "../../sys/clock.ts";
 import type { Context } from "../context.ts";
-import { waitForEnd } from "../end/end.ts";
+import { watchLastEnd } from "../end/end.ts";
 import { readStatus } from "../end/status.ts";
-import { isUp, lives } from "../end/words.ts";
+import { lives } from "../end/words.ts";
 import { healthWordOf } from "./health.ts";
 
 export const CONDITIONS = ["healthy", "running", "exited", "stopped", "not-running", "removed"] as const;
@@ -23,15 +23,28 @@ type Look = (container: Container | null) => number | null;
  * "ended-first" for one that is to be healthy and has ended.
  */
 export async function awaitCondition(context: Context, container: Container, condition: WaitCondition, timeoutMs: number | null): Promise<number> {
-  const ends = condition === "exited" || condition === "stopped" || condition === "not-running";
-  if (ends && timeoutMs === null) return waitForEnd(context, container);
-  let code = container.code;
-  const looks: Readonly<Record<WaitCondition, Look>> = {
-    removed: (row) => {
-      if (row === null) return code;
-      code = readStatus(context, row).code;
-      return null;
-    },
+  const until = timeoutMs === null ? Infinity : monotonicMs() + timeoutMs;
+  if (condition === "running" || condition === "healthy") return await awaitLook(context, container, { look: looks(context, container)[condition], what: condition, timeoutMs, until });
+  const code = awaitEnd(context, container, { what: condition, timeoutMs });
+  if (condition !== "removed") return code;
+  return await awaitLook(context, container, { look: (row) => (row === null ? code : null), what: condition, timeoutMs, until });
+}
+
+/** Told by its monitor: where it removes itself, nothing else would tell of it afterwards. */
+function awaitEnd(context: Context, container: Container, { what, timeoutMs }: Pick<Awaiting, "what" | "timeoutMs">): number {
+  const watch = watchLastEnd(context, container);
+  if (watch === null) return readStatus(context, container).code;
+  try {
+    const code = watch.wait(timeoutMs ?? -1);
+    if (code === null) throw late(container, what, timeoutMs ?? 0);
+    return code;
+  } finally {
+    watch.close();
+  }
+}
+
+function looks(context: Context, container: Container): Readonly<Record<"running" | "healthy", Look>> {
+  return {
     running: (row) => (readStatus(context, there(row, container)).word === "running" ? 0 : null),
     healthy: (row) => {
       const now = there(row, container);
@@ -39,14 +52,7 @@ export async function awaitCondition(context: Context, container: Container, con
       failEnded(context, now);
       return healthWordOf(context, now, readStatus(context, now).word) === "healthy" ? 0 : null;
     },
-    ...named(["exited", "stopped", "not-running"] as const, (row) => {
-      if (row === null) return code;
-      const status = readStatus(context, row);
-      code = status.code;
-      return isUp(status.word) ? null : code;
-    }),
   };
-  return await until(context, container, { look: looks[condition], what: condition, timeoutMs });
 }
 
 /** For `run --wait`: it is healthy, or, where nobody looks at its health, its published ports answer; it runs, where it has none. */
@@ -75,11 +81,19 @@ async function allAnswer(container: Container, open: Set<string>, end: number): 
   return true;
 }
 
-async function until(context: Context, container: Container, { look, what, timeoutMs }: { readonly look: Look; readonly what: string; readonly timeoutMs: number | null }): Promise<number> {
-  for (const end = timeoutMs === null ? Infinity : monotonicMs() + timeoutMs; ; await Bun.sleep(LOOK_MS)) {
+interface Awaiting {
+  readonly look: Look;
+  readonly what: string;
+  readonly timeoutMs: number | null;
+  /** When that is, by the monotonic clock. */
+  readonly until: number;
+}
+
+async function awaitLook(context: Context, container: Container, { look, what, timeoutMs, until }: Awaiting): Promise<number> {
+  for (;; await Bun.sleep(LOOK_MS)) {
     const found = look(readContainer(context.database(), container.id));
     if (found !== null) return found;
-    if (monotonicMs() > end) throw late(container, what, timeoutMs ?? 0);
+    if (monotonicMs() > until) throw late(container, what, timeoutMs ?? 0);
   }
 }
 
@@ -90,10 +104,10 @@ function there(row: Container | null, { id }: Container): Container {
 
 function failEnded(context: Context, container: Container): void {
   const { word, code } = readStatus(context, container);
-  if (word === "exited" || word === "removing") throw new MdkError("unavailable", "ended-first", `container ${container.name} has ended with status ${code} before it was ready`);
+  // What its policy says of an end is known once that is noted.
+  const isNoted = container.phase !== "started" || container.host.RestartPolicy.Name === "no";
+  if ((word === "exited" && isNoted) || word === "removing") throw new MdkError("unavailable", "ended-first", `container ${container.name} has ended with status ${code} before it was ready`);
 }
 
 const late = (container: Container, what: string, timeoutMs: number): MdkError =>
   new MdkError("unavailable", "wait-timeout", `container ${container.name} is not ${what} after ${timeoutMs / 1000} seconds`);
-
-const named = <K extends string>(names: readonly K[], look: Look): Record<K, Look> => Object.fromEntries(names.map((name) => [name, look])) as Record<K, Look>;

@@ -149,6 +149,7 @@ export function watchLastEnd(context: Context, container: Container): EndWatch |
   if (container.host.RestartPolicy.Name === "no") return first;
   let run = first;
   if (run === null && !goesOn(readContainer(context.database(), container.id))) return null;
+  let code = container.code;
   const close = (): void => {
     run?.close();
     run = null;
@@ -157,11 +158,16 @@ export function watchLastEnd(context: Context, container: Container): EndWatch |
     wait(timeoutMs) {
       for (const until = monotonicMs() + timeoutMs; ; ) {
         const left = timeoutMs < 0 ? -1 : Math.max(0, until - monotonicMs());
-        if (run !== null && run.wait(left) === null) return null;
+        if (run !== null) {
+          const told = run.wait(left);
+          if (told === null) return null;
+          code = told;
+        }
         close();
         const row = readContainer(context.database(), container.id);
-        if (!goesOn(row)) return row?.code ?? 0;
-        run = row!.phase === "started" ? watchEnd(context, row!, { cleans: false }) : null;
+        if (!goesOn(row)) return row?.code ?? code;
+        // One whose end nobody has noted yet would tell of it again.
+        run = row!.phase === "started" && readStatus(context, row!).word !== "exited" ? watchEnd(context, row!, { cleans: false }) : null;
         if (run !== null) continue;
         if (left === 0) return null;
         Bun.sleepSync(left < 0 ? LOOK_MS : Math.min(left, LOOK_MS));

@@ -52,6 +52,12 @@ export class SignalProxy {
   #target: number | null = null;
   #stop: (() => void) | null = null;
   readonly #pending: number[] = [];
+  readonly #note: (signal: number) => void;
+
+  /** `note` hears of each before it is passed on. */
+  constructor(note: (signal: number) => void) {
+    this.#note = note;
+  }
 
   listen(joining: Pick<Joining, "client" | "sigProxy">): void {
     if (joining.sigProxy) this.#stop = joining.client.listen((signal) => this.#send(signal));
@@ -60,7 +66,7 @@ export class SignalProxy {
   /** A pidfd, closed at the end; null: there is nobody any more. */
   target(descriptor: number | null): void {
     this.#target = descriptor;
-    if (descriptor !== null) for (const signal of this.#pending.splice(0)) sendSignal(descriptor, signal);
+    if (descriptor !== null) for (const signal of this.#pending.splice(0)) this.#pass(descriptor, signal);
   }
 
   end(): void {
@@ -72,6 +78,11 @@ export class SignalProxy {
 
   #send(signal: number): void {
     if (this.#target === null) this.#pending.push(signal);
-    else sendSignal(this.#target, signal);
+    else this.#pass(this.#target, signal);
+  }
+
+  #pass(target: number, signal: number): void {
+    this.#note(signal);
+    sendSignal(target, signal);
   }
 }

@@ -12,6 +12,7 @@ import { connectMonitor, openRunning, waitForEnd } from "../end/end.ts";
 import type { Streaming } from "../start/monitor-plan.ts";
 import { reconcile, settle } from "../end/settle.ts";
 import { startBegun } from "../start/start.ts";
+import { noteSignal } from "../end/signalled.ts";
 import { LOST_CODE, readStatus } from "../end/status.ts";
 import { lives } from "../end/words.ts";
 import { descriptorsOf, isTerminalJoined, notRead, SignalProxy, type Joining, type SessionEnd } from "./client.ts";
@@ -37,7 +38,7 @@ export async function runForeground(context: Context, begun: Begun, joining: Run
     stdin: handed(joining.stdin, stdin), stdout: handed(joining.stdout, stdout), stderr: handed(joining.stderr, stderr),
     client: pair === null ? null : { socket: pair[1], streams: attachBits(joining) }, clientCleans: true,
   };
-  const proxy = new SignalProxy();
+  const proxy = new SignalProxy((signal) => noteSignal(context, container, signal));
   let channel: Channel | null = null;
   try {
     try {
@@ -95,7 +96,7 @@ export async function attach(context: Context, container: Container, joining: Jo
   const connection = connectMonitor(context, container);
   if (connection === null) return waitForEnd(context, container);
   const { socket, protocol } = connection;
-  const proxy = new SignalProxy();
+  const proxy = new SignalProxy((signal) => noteSignal(context, container, signal));
   try {
     if (protocol !== PROTOCOL) throw foreignProtocol(container.id, protocol);
     sendWithDescriptors(socket, attachMessage(joining), []);

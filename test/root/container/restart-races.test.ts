@@ -75,3 +75,44 @@ test("a clock that is set, or a host that sleeps, while one waits keeps nobody f
   await waitsSince("back", -HOUR_MS);
   await until(() => Number(state("back").split(" ")[2]) > 3, "it is started again");
 });
+
+test("a signal that a foreground client passes on is its user's word, as kill's", async () => {
+  for (const [name, signal, ...flags] of [["front", "SIGTERM"], ["own", "SIGUSR1", "--stop-signal", "USR1"]] as const) {
+    const front = world.spawn(["run", "--name", name, "--restart", "always", ...flags, busybox, "sh", "-c", "trap 'exit 6' TERM USR1; echo up; while :; do sleep 0.02; done"], "ignore");
+    await until(() => world.mdk(["logs", name]).stdout === "up\n", "it is up");
+    front.kill(signal);
+    expect(await front.exited).toBe(6);
+    await until(() => state(name) === "exited 6 0", "it stays ended");
+    await Bun.sleep(200);
+    expect(state(name)).toBe("exited 6 0");
+  }
+  // Not the one that is meant to end it.
+  const other = world.spawn(["run", "--name", "other", "--restart", "always", "--stop-signal", "USR1", busybox, "sh", "-c", "trap 'exit 6' TERM; echo up; while :; do sleep 0.02; done"], "ignore");
+  await until(() => world.mdk(["logs", "other"]).stdout === "up\n", "it is up");
+  other.kill("SIGTERM");
+  expect(await other.exited).toBe(6);
+  await until(() => state("other") === "running 0 1", "its policy starts it again");
+});
+
+test("who waits is told the status of one that is removed, by itself or by somebody else", async () => {
+  const ends = ["sh", "-c", "sleep 0.15; exit 9"];
+  const removed = Array.from({ length: 6 }, () => ["--condition", "removed"] as const);
+  for (const args of [...removed, ["--condition", "exited", "--timeout", "10s"], []] as const) {
+    world.ok("run", "-d", "--rm", "--name", "goes", busybox, ...ends);
+    expect([args, world.ok("wait", ...args, "goes")]).toEqual([args, "9"]);
+    await until(() => world.ok("ps", "-aq") === "", "it is gone");
+  }
+  world.ok("run", "-d", "--name", "taken", "--restart", "always", busybox, "sleep", "1000");
+  const waiting = world.spawn(["wait", "taken"], "ignore");
+  await Bun.sleep(200);
+  world.ok("rm", "-f", "taken");
+  expect(await new Response(waiting.stdout).text()).toBe("137\n");
+  expect(world.mdk(["wait", "--condition", "removed", "--timeout", "100ms", world.ok("run", "-d", busybox, "sleep", "1000")])).toMatchObject({ status: 1, stderr: expect.stringContaining("is not removed after 0.1 seconds") });
+});
+
+test("run --wait takes no end for the last that a policy follows", () => {
+  for (let round = 0; round < 4; round++) {
+    expect(world.mdk(["run", "-d", "--wait=600ms", "--name", `ready${round}`, "--restart", "always", "--health-cmd", "false", busybox, "sh", "-c", "exit 9"]))
+      .toMatchObject({ status: 1, stderr: expect.stringContaining("is not healthy after 0.6 seconds") });
+  }
+});
