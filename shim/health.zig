@@ -7,6 +7,7 @@
 //!     health.N    the result of probe number COUNT, N = COUNT mod 5: "START END CODE\n", then what it said, 4096 bytes at
 //!                 most; CODE -1: it took too long and was killed; -2: it could not be started, and what follows is the report of that
 const std = @import("std");
+const Children = @import("children.zig").Children;
 const clock = @import("clock.zig");
 const linux = @import("linux.zig");
 const Monitor = @import("monitor.zig").Monitor;
@@ -35,7 +36,6 @@ pub const Health = struct {
     reports: i32 = -1,
     /// To the probe that runs.
     channel: watch.Watch = .{ .source = .health_channel },
-    launcher: i32 = -1,
     text: []u8 = &.{},
     used: usize = 0,
     /// When the container, and the probe, began.
@@ -49,8 +49,8 @@ pub const Health = struct {
     status: Status = .starting,
     streak: u64 = 0,
     count: u64 = 0,
-    /// Pid of what was executed for a container that turned unhealthy.
-    action: i32 = -1,
+    /// Launchers of probes, which may end after their probe, and what is executed for an unhealthy container, which takes its time.
+    children: Children = .{},
 };
 
 /// The plan of the probes, from the command that starts the container: the end of the pipe that they write to, the far end of
@@ -139,7 +139,7 @@ fn start(h: *Health) linux.Error!void {
         linux.close(pair[0]);
         return err;
     };
-    h.launcher = @intCast(pid);
+    h.children.adopt(@intCast(pid));
     h.channel.fd = pair[0];
     _ = try linux.check(socket.sendDescriptors(pair[0], &h.length, h.descriptors), "sendmsg", "probe");
 }
@@ -204,10 +204,7 @@ fn finish(m: *Monitor, code: u8) void {
     const h = &m.health;
     h.channel.close();
     m.timers.stop(.probe);
-    var ended: u32 = 0;
-    for ([_]i32{ h.launcher, h.action }) |pid| if (pid > 0) {
-        _ = linux.wait(pid, &ended, sys.W.NOHANG);
-    };
+    h.children.reap();
     readOutput(m);
     readReports(h);
     const before = h.status;
@@ -281,10 +278,7 @@ fn act(m: *Monitor) void {
     if (argv.len == 0) return;
     const rc = linux.clone(0, null, null);
     if (sys.errno(rc) != .SUCCESS) return;
-    if (rc != 0) {
-        m.health.action = @intCast(rc);
-        return;
-    }
+    if (rc != 0) return m.health.children.adopt(@intCast(rc));
     linux.defaultSignals();
     linux.closeFrom(3) catch sys.exit_group(127);
     _ = sys.execve(argv[0].?, argv.ptr, &.{null});

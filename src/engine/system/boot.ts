@@ -1,7 +1,7 @@
 /** What a host's boot means for its containers: those that the reboot ended are noted as such, and those whose policy says so run again. */
 import { messageOf } from "../../error.ts";
 import { markGivenUp } from "../../store/container-life.ts";
-import { listActive, listContainers, type Container } from "../../store/containers.ts";
+import { listActive, listContainers, readContainer, type Container } from "../../store/containers.ts";
 import type { Context } from "../context.ts";
 import { hasMonitor } from "../end/end.ts";
 import { isDueAtBoot } from "../end/restart.ts";
@@ -31,7 +31,8 @@ export async function bootContainers(context: Context, warn: (text: string) => v
       await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn });
       started.push(container.name);
     } catch (error) {
-      problems.push(`${container.name}: ${messageOf(error)}`);
+      // Removed meanwhile by its user.
+      if (readContainer(context.database(), container.id) !== null) problems.push(`${container.name}: ${messageOf(error)}`);
     }
   }
   return { started, problems };
