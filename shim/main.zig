@@ -43,10 +43,12 @@ pub fn main(process: std.process.Init.Minimal) u8 {
 }
 
 test {
+    _ = @import("children.zig");
     _ = @import("decode.zig");
     _ = @import("descriptors.zig");
     _ = @import("detach.zig");
     _ = @import("ending.zig");
+    _ = @import("health.zig");
     _ = @import("linux.zig");
     _ = @import("log.zig");
     _ = @import("lz4.zig");

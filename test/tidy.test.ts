@@ -149,6 +149,13 @@ describe("form", () => {
     expect(zigFiles.filter((path) => !readFileSync(path, "utf8").startsWith("//!"))).toEqual([]);
   });
 
+  test("every test of the shim's is run: its file is named where they are collected", () => {
+    const texts = new Map(zigFiles.map((path) => [path, readFileSync(path, "utf8")]));
+    const collected = [...texts.values()].join("\n");
+    const tested = [...texts].filter(([path, text]) => path !== "shim/main.zig" && /^test "/m.test(text)).map(([path]) => path.replace("shim/", ""));
+    expect(tested.filter((name) => !collected.includes(`_ = @import("${name}");`))).toEqual([]);
+  });
+
   test("files are named in kebab-case", () => {
     expect([...src, ...tooling].map((source) => source.path).filter((path) => !/^[a-z0-9/-]+(\.test)?\.ts$/.test(path))).toEqual([]);
   });
