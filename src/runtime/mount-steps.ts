@@ -190,8 +190,8 @@ function borrow({ destination, options }: Mount, from: Fd): Step {
 }
 
 /**
- * The engine makes mount points in the root file system; what lies below another mount can only be made here. A file
- * is only made in a tmpfs of this plan, where it cannot be there yet.
+ * The engine makes mount points in the root file system; what lies below another mount can only be made here, files 0755 as runc
+ * makes them. A link that stands there is not followed.
  */
 function mountPoint(mount: Mount, kind: PathKind, mounts: readonly Mount[], made: Set<string>): Step[] {
   const path = mount.destination;
@@ -199,8 +199,8 @@ function mountPoint(mount: Mount, kind: PathKind, mounts: readonly Mount[], made
   if (above === undefined || made.has(path) || above.type === "proc" || above.type === "sysfs") return [];
   const steps = parents(path, above.destination, made);
   if (kind === "directory") steps.push(directory(path, made));
-  else if (above.type === "tmpfs") {
-    steps.push({ mknod: { path, mode: S_IFREG | 0o644, dev: 0, uid: 0, gid: 0, exist_ok: false } });
+  else {
+    steps.push({ mknod: { path, mode: S_IFREG | 0o755, dev: 0, uid: 0, gid: 0, exist_ok: true } });
     made.add(path);
   }
   return steps;

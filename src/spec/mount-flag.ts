@@ -7,6 +7,7 @@ const invalid = (message: string): MdkError => new MdkError("invalid", "invalid-
 
 /** Sources that begin with "." are the caller's to resolve. Throws MdkError in Docker's words. */
 export function parseMount(text: string): MountAsked {
+  if (text.trim() === "") throw invalid("value is empty");
   const mount: MountAsked = { Type: "volume", Target: "" };
   for (const field of fieldsOf(text)) {
     const equals = field.indexOf("=");

@@ -74,9 +74,9 @@ const PROC_TARGETS: ReadonlySet<string> = new Set([
   "/proc/slabinfo", "/proc/net/dev", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled",
 ]);
 
-/** moby volume/service/by.go and volumeutils: Docker's sentence for a name that none can have. */
+/** moby volume/local, validateName: Docker's sentence for a name that none can have. */
 export function checkVolumeName(name: string): void {
-  if (name.length === 1) throw new MdkError("invalid", "invalid-volume-name", "volume name is too short, names should be at least two alphanumeric characters");
+  if (name.length === 1) throw new MdkError("invalid", "invalid-volume-name", `create ${name}: volume name is too short, names should be at least two alphanumeric characters`);
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) return;
   throw new MdkError("invalid", "invalid-volume-name", `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`);
 }

@@ -31,7 +31,7 @@ function decodeMount(value: unknown, what: string): MountAsked {
   const mount = objectOf(value, what);
   const type = stringOf(mount["Type"], `${what}.Type`);
   const known = MOUNT_TYPES.find((name) => name === type);
-  if (known === undefined) throw new MdkError("invalid", "invalid-mount", `mount type unknown: "${type}"`);
+  if (known === undefined) throw new MdkError("invalid", "invalid-mount", `invalid mount config for type "${type}": mount type unknown`);
   const members = (name: string, read: Readonly<Record<string, (value: unknown, what: string) => unknown>>): Record<string, unknown> => {
     const object = optional(mount[name], (given) => objectOf(given, `${what}.${name}`), null);
     if (object === null) return {};

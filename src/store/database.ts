@@ -44,9 +44,9 @@ export function openDatabase(path: string, options: { readonly create: boolean }
   });
 }
 
-/** Whether the store with this database has an image, a layer or a container. Throws what openDatabase throws. */
+/** Whether the store with this database has an image, a layer, a container or a volume. Throws what openDatabase throws. */
 export function holdsAnything(path: string): boolean {
-  const tables = ["images", "layers", "containers"].map((table) => `EXISTS (SELECT 1 FROM ${table})`);
+  const tables = ["images", "layers", "containers", "volumes"].map((table) => `EXISTS (SELECT 1 FROM ${table})`);
   return (openDatabase(path, { create: false }).query(`SELECT ${tables.join(" OR ")} AS held`).get() as { held: number }).held !== 0;
 }
 

@@ -8,10 +8,10 @@
  *       layers/<short id>/         0700  ids are at most 12 characters: the mount option string stays short
  *         d/                             the unpacked layer in overlay format; mode and owner are those of its `/`
  *       layers/mounts/d/                 the lowest layer of every container's root: what its mounts need under them
- *       containers/<id>/           0700  upper, work, hosts, hostname, resolv.conf, config.json, log
- *       volumes/<name>/            0711  of the local driver
+ *       containers/<id>/           0700  upper, work, hosts, hostname, resolv.conf, config.json, log; filled: its volumes have got what the image has there
+ *       volumes/<name>/            0700  of the local driver
  *         _data                          what containers see
- *         lock                           who fills it with what an image has there
+ *         lock  draft  whole             of who fills it with what an image has there (engine/volume/copy-up.ts)
  *       tmp/                       0700  what is being made, and the lock files of who makes it
  *       backing/                   0700  of a root store on a loop device (engine/host/root-store.ts): the directory below, which it covers
  *     /var/lib/mdk/                      below such a store: with directories of this tree, all empty

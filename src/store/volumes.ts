@@ -1,6 +1,6 @@
 /** Volumes, and which containers use them: one that is used cannot go, by constraint. Their data lies in the store's volumes/ (paths.ts). */
 import type { Database } from "bun:sqlite";
-import { isForeignKeyViolation, transaction } from "./database.ts";
+import { isForeignKeyViolation, releasing } from "./database.ts";
 import { noteVolume } from "./events.ts";
 
 export interface Volume {
@@ -66,28 +66,32 @@ export function imageUsers(database: Database, image: string): string[] {
   return (database.query("SELECT container FROM container_images WHERE image = ? ORDER BY container").all(image) as { container: string }[]).map(({ container }) => container);
 }
 
-/** Whether a container other than that one was started with it and has not ended. */
-export function isVolumeMounted(database: Database, name: string, but: string): boolean {
-  return database.query("SELECT 1 FROM container_volumes JOIN containers ON id = container WHERE volume = ? AND container != ? AND phase = 'started' LIMIT 1").get(name, but) !== null;
-}
-
-/** Names of the container's own, which nobody else has. */
-export function anonymousVolumesOf(database: Database, container: string): string[] {
-  const rows = database.query(`SELECT name FROM volumes JOIN container_volumes ON volume = name WHERE container = ?1 AND anonymous = 1
-    AND NOT EXISTS (SELECT 1 FROM container_volumes AS other WHERE other.volume = name AND other.container != ?1)`).all(container) as { name: string }[];
-  return rows.map(({ name }) => name);
-}
-
-/** False: it is used, and stays. */
-export function deleteVolume(database: Database, name: string): boolean {
+/**
+ * False: it is used, and stays. `moveAway` is called before the change is committed: nobody makes a volume of that name meanwhile. On a full disk
+ * the reserve is spent: it makes room.
+ */
+export function deleteVolume(database: Database, name: string, moveAway: () => void): boolean {
   try {
-    return transaction(database, () => {
+    return releasing(database, () => {
       const { changes } = database.query("DELETE FROM volumes WHERE name = ?").run(name);
       if (changes > 0) noteVolume(database, name, "destroy");
+      moveAway();
       return true;
     });
   } catch (error) {
     if (isForeignKeyViolation(error)) return false;
     throw error;
   }
+}
+
+/** The same for one that a container had: it has it no more. */
+export function leaveVolume(database: Database, { container, name, moveAway }: { readonly container: string; readonly name: string; readonly moveAway: () => void }): boolean {
+  return releasing(database, () => {
+    database.query("DELETE FROM container_volumes WHERE container = ? AND volume = ?").run(container, name);
+    const { changes } = database.query("DELETE FROM volumes WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM container_volumes WHERE volume = ?1)").run(name);
+    if (changes === 0) return false;
+    noteVolume(database, name, "destroy");
+    moveAway();
+    return true;
+  });
 }

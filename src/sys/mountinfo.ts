@@ -7,6 +7,10 @@ export interface MountEntry {
   readonly type: string;
   /** "/dev/vda1", or what its maker said. */
   readonly source: string;
+  /** It has peers, to which mounts below it go. */
+  readonly isShared: boolean;
+  /** Mounts come from a master's group. */
+  readonly isSlave: boolean;
 }
 
 /** The mount that `path` (absolute, without links) is on: of those that are nearest above it the uppermost. Null without /proc. */
@@ -14,11 +18,12 @@ export function mountOf(path: string): MountEntry | null {
   let best: MountEntry | null = null;
   for (const line of text().split("\n")) {
     const [left = "", right = ""] = line.split(" - ");
-    const mountpoint = plain(left.split(" ")[4] ?? "");
+    const [, , , , place = "", , ...tags] = left.split(" ");
+    const mountpoint = plain(place);
     if (mountpoint === "" || !(mountpoint === "/" || path === mountpoint || path.startsWith(`${mountpoint}/`))) continue;
     const [type = "", source = ""] = right.split(" ");
     // Later lines are mounted later: over those before.
-    if (mountpoint.length >= (best?.mountpoint.length ?? 0)) best = { mountpoint, type, source: plain(source) };
+    if (mountpoint.length >= (best?.mountpoint.length ?? 0)) best = { mountpoint, type, source: plain(source), isShared: tags.some((tag) => tag.startsWith("shared:")), isSlave: tags.some((tag) => tag.startsWith("master:")) };
   }
   return best;
 }

@@ -3,6 +3,7 @@
  * group, `npm run test:docker` (MDK_TEST_COMPARE=1) all of them and tells how many lines there were.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { imageLayout } from "../helpers/fixtures.ts";
 import { startDockerd, type Dockerd } from "../helpers/dockerd.ts";
 import { startWorld, type World } from "../helpers/mdk.ts";
@@ -37,14 +38,14 @@ afterAll(() => {
 });
 
 /** What belongs to a run and not to the engine. */
-function plain(answer: Answer, image: string): Answer {
-  const same = (text: string): string => text.replaceAll(image, "IMAGE").replace(/\b[0-9a-f]{64}\b/g, "<ID>").replace(/\b[0-9a-f]{12}\b/g, "<id>").replace(/[ \t]+$/gm, "");
+function plain(answer: Answer, image: string, here: string): Answer {
+  const same = (text: string): string => text.replaceAll(image, "IMAGE").replaceAll(here, "HERE").replace(/\b[0-9a-f]{64}\b/g, "<ID>").replace(/\b[0-9a-f]{12}\b/g, "<id>").replace(/[ \t]+$/gm, "");
   const sentence = same(answer.stderr)
     .replace(/^(docker|mdk|Error response from daemon|Error|Error: Error response from daemon): (Error response from daemon: )?/gm, "").replace(/^Error: /gm, "")
     // How a mistake of the command line ends, and what only one of them adds.
     .replace(/^\s*See '(docker|mdk) .*--help'.*$/gm, "").replace(/^Usage:.*$/gm, "").replace(/^Run '(docker|mdk) .*$/gm, "").replace(/^time="[^"]*" level=\w+ msg="error waiting for container: .*$/gm, "")
     // Of Docker 28, whose words mdk has, where Debian's is 20.10.
-    .replace(/["']?(docker|mdk)( [a-z]+)["']? requires (exactly |at least )?(\d)( and at most \d)? arguments?.*/g, "$2 requires $4 arguments")
+    .replace(/["']?(docker|mdk)((?: [a-z]+)+)["']? requires (exactly |at least |at most )?(\d)( and at most \d)? arguments?.*/g, "$2 requires $4 arguments")
     .replace("failed to create shim task: OCI runtime create failed: runc create failed: ", "failed to create task for container: OCI runtime create failed: ")
     .replace(/invalid (CapAdd|CapDrop)/g, "invalid $1").trim();
   // The first line: behind it are hints and second thoughts.
@@ -59,9 +60,10 @@ for (const [name, lines] of Object.entries(GROUPS)) {
       const different: unknown[] = [];
       const stale: unknown[] = [];
       for (const line of lines) {
-        const args = line.args.map((word) => word.replaceAll("IMAGE", image));
-        const theirs = plain(peer.call(args, line.stdin), image);
-        const ours = plain(world.mdk(args, line.stdin === undefined ? {} : { stdin: line.stdin }), image);
+        const words = (here: string): string[] => line.args.map((word) => word.replaceAll("IMAGE", image).replaceAll("HERE", here));
+        const [docker, mdk] = [join(world.folder, "docker"), join(world.folder, "mdk")];
+        const theirs = plain(peer.call(words(docker), line.stdin), image, docker);
+        const ours = plain(world.mdk(words(mdk), line.stdin === undefined ? {} : { stdin: line.stdin }), image, mdk);
         const equal = line.only === "status" ? theirs.status === ours.status : Bun.deepEquals(theirs, ours);
         if (!equal && line.differs === undefined) different.push({ line: line.args.join(" "), theirs, ours });
         if (equal && line.differs !== undefined) stale.push(line.args.join(" "));

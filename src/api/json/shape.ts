@@ -26,7 +26,7 @@ const COMMON = {
     CPURealtimeRuntime: "CpuRealtimeRuntime", NanoCPUs: "NanoCpus", DNS: "Dns", DNSOptions: "DnsOptions", DNSSearch: "DnsSearch", HostIP: "HostIp",
     CPUCfsPeriod: "CpuCfsPeriod", CPUCfsQuota: "CpuCfsQuota",
   },
-  omitted: { State: ["Health"] },
+  omitted: { State: { Health: "pointer" as const }, HostConfig: { Mounts: "slice" as const }, "Mounts.?": { Name: "string" as const, Driver: "string" as const } },
 };
 
 export const INSPECT_SHAPE = {

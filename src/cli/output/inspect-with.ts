@@ -20,13 +20,15 @@ export function inspectType(word: string): Type {
 /** `type`: null for either. Prints what it found; status 1 when something is missing. */
 export async function inspectWith({ context, flags, operands }: Invocation, type: Type | null, size = false): Promise<number> {
   return await printFound(operands, flags.string("format"), {
-    shape: INSPECT_SHAPE, read: (word) => readInspect(context, word, { type, size }),
+    shape: INSPECT_SHAPE, lenient: true, read: (word) => readInspect(context, word, { type, size }),
     missing: (word) => (type === "image" ? noSuchImage(word).message : `No such ${type ?? "object"}: ${word}`),
   });
 }
 
 export interface Inspecting {
   readonly shape: Shape;
+  /** A template that Docker's types do not carry is tried on its JSON. */
+  readonly lenient: boolean;
   /** Docker's JSON of what has the name; null: nothing has. */
   readonly read: (word: string) => object | null;
   /** The sentence for that. */
@@ -34,7 +36,7 @@ export interface Inspecting {
 }
 
 /** The same of anything that has JSON. */
-export async function printFound(words: readonly string[], format: string | null, { shape, read, missing }: Inspecting): Promise<number> {
+export async function printFound(words: readonly string[], format: string | null, { shape, lenient, read, missing }: Inspecting): Promise<number> {
   const template = format === null || format === "json" ? null : await openTemplate(format, "inspect");
   const found: object[] = [];
   const errors: string[] = [];
@@ -44,7 +46,7 @@ export async function printFound(words: readonly string[], format: string | null
     else found.push(object);
   }
   if (template === null) print(found.length === 0 ? "[]" : json(found, format === null ? 4 : 0));
-  else printEach(found.map((object) => () => template.document(object, shape, { lenient: true })));
+  else printEach(found.map((object) => () => template.document(object, shape, { lenient })));
   for (const error of errors) printError(printable(error));
   return errors.length === 0 ? 0 : EXIT.failure;
 }

@@ -83,8 +83,8 @@ export interface Shape {
   readonly nils: Readonly<Record<string, Nil["kind"]>>;
   /** Go's name of a member where JSON's is another. */
   readonly names: Readonly<Record<string, string>>;
-  /** Pointers that JSON leaves out while they are nil, by the member they are in. */
-  readonly omitted: Readonly<Record<string, readonly string[]>>;
+  /** What JSON leaves out while it is nil, or an empty string, by the member it is in; "Mounts.?": in the items of that list. */
+  readonly omitted: Readonly<Record<string, Readonly<Record<string, Nil["kind"] | "string">>>>;
 }
 
 /** Stands for the name of what has none: items of lists and maps. */
@@ -96,7 +96,7 @@ export function typed(document: unknown, shape: Shape, name = "", parent = ""): 
   if (typeof document === "number") return Number.isInteger(document) ? document : new Float(document);
   if (typeof document !== "object") return document as string | boolean;
   if (Array.isArray(document)) {
-    return new Slice(document.map((item) => typed(item, shape, ITEM)), document.every((item) => typeof item === "string") ? "[]string" : "[]interface {}");
+    return new Slice(document.map((item) => typed(item, shape, ITEM, name)), document.every((item) => typeof item === "string") ? "[]string" : "[]interface {}");
   }
   const entries = Object.entries(document);
   if (shape.maps.has(name) || shape.maps.has(`${parent}.${name}`)) {
@@ -104,9 +104,9 @@ export function typed(document: unknown, shape: Shape, name = "", parent = ""): 
     return new GoMap(entries.map(([key, value]) => [key, value === null ? new Nil("slice", NIL_TYPES.slice) : typed(value, shape, ITEM)]), type);
   }
   const members = new Map(entries.map(([key, value]) => [key, typed(value, shape, key, name)]));
-  const hidden = (own(shape.omitted, name) ?? []).filter((key) => !members.has(key));
-  for (const key of hidden) members.set(key, new Nil("pointer", NIL_TYPES.pointer));
-  return new Struct(own(shape.types, name) ?? "struct", members, { names: shape.names, hidden });
+  const omitted = Object.entries(own(shape.omitted, name === ITEM ? `${parent}.${ITEM}` : name) ?? {}).filter(([key]) => !members.has(key));
+  for (const [key, kind] of omitted) members.set(key, kind === "string" ? "" : new Nil(kind, NIL_TYPES[kind]));
+  return new Struct(own(shape.types, name) ?? "struct", members, { names: shape.names, hidden: omitted.map(([key]) => key) });
 }
 
 /** A member may be called "constructor". */

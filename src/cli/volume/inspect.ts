@@ -12,7 +12,7 @@ export const command: Command = {
   flags: [{ name: "format", short: "f", type: "string", help: "Format output using a custom template: json, or a Go template" }],
   operands: [1, Infinity],
   run: ({ context, flags, operands }) => printFound(operands, flags.string("format"), {
-    shape: VOLUME_SHAPE,
+    shape: VOLUME_SHAPE, lenient: false,
     read: (name) => {
       const volume = readVolume(context.database(), name);
       return volume === null ? null : volumeJson(volume, storePaths(context.root).volumeData(name));

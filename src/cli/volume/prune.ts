@@ -1,5 +1,5 @@
 /** `mdk volume prune`. */
-import { pruneVolumes } from "../../engine/volume/volumes.ts";
+import { pruneVolumes } from "../../engine/volume/remove.ts";
 import { hasLabel } from "../container/labels.ts";
 import { confirm } from "../grammar/confirm.ts";
 import { parseFilters } from "../grammar/filters.ts";

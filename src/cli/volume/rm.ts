@@ -1,5 +1,5 @@
 /** `mdk volume rm`. */
-import { removeVolume } from "../../engine/volume/volumes.ts";
+import { removeVolume } from "../../engine/volume/remove.ts";
 import { forEach } from "../grammar/each.ts";
 import type { Command } from "../grammar/flags.ts";
 import { print } from "../output/text.ts";

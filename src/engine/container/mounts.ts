@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import type { ContainerConfig, HostConfig } from "../../spec/container.ts";
-import { checkTarget, type UserMount } from "../../spec/mount-types.ts";
+import { checkTarget, cleanPath, type UserMount } from "../../spec/mount-types.ts";
 import { resolveMounts } from "../../spec/mount-words.ts";
 import { storePaths } from "../../store/paths.ts";
 import { findImage, noSuchImage } from "../../store/images.ts";
@@ -20,19 +20,18 @@ export function chooseMounts(context: Context, { config, host }: { readonly conf
     places.add(mount.target);
     chosen.push(mount);
   };
+  const refuse = (reason: string, hint: string): MdkError => new MdkError("invalid", "invalid-mount", `invalid mount config for type "volume": ${reason}`, { hint });
   for (const word of host.VolumesFrom ?? []) mountsFrom(context, word).forEach(take);
-  for (const path of Object.keys(config.Volumes ?? {})) take({ type: "volume", name: null, source: "", target: checkTarget(path, invalid), readonly: false, nocopy: false, subpath: "", mode: "", driver: host.VolumeDriver || "local" });
+  for (const path of Object.keys(config.Volumes ?? {})) take({ type: "volume", name: null, source: "", target: checkTarget(cleanPath(path), refuse), readonly: false, nocopy: false, subpath: "", mode: "", driver: host.VolumeDriver || "local" });
   return chosen.map((mount) => settle(context, mount));
 }
 
-/** Of `-v TARGET` and of an image's VOLUME. */
-const invalid = (reason: string, hint: string): MdkError => new MdkError("invalid", "invalid-mount", `invalid mount config for type "volume": ${reason}`, { hint });
-
-/** "ID[:ro|rw]". */
+/** "ID[:ro|rw]": what is there of the image stays out of them (moby, registerMountPoints). */
 function mountsFrom(context: Context, word: string): UserMount[] {
   const [name = "", mode = "", ...more] = word.split(":");
   if (more.length > 0 || !["", "ro", "rw"].includes(mode)) throw new MdkError("invalid", "invalid-volumes-from", `invalid mode: ${[mode, ...more].join(":")}`);
-  return findContainer(context, name).mounts.filter(({ type }) => type === "bind" || type === "volume").map((mount) => (mode === "ro" ? { ...mount, readonly: true } : mount) as UserMount);
+  return findContainer(context, name).mounts.filter(({ type }) => type === "bind" || type === "volume")
+    .map((mount) => ({ ...mount, ...(mode === "ro" ? { readonly: true } : {}), ...(mount.type === "volume" ? { nocopy: true } : {}) }) as UserMount);
 }
 
 function settle(context: Context, mount: UserMount): UserMount {
@@ -41,8 +40,8 @@ function settle(context: Context, mount: UserMount): UserMount {
       if (mount.create === false && !existsSync(mount.source)) throw new MdkError("invalid", "bind-source", `invalid mount config for type "bind": bind source path does not exist: ${mount.source}`);
       return mount;
     case "volume": {
-      checkDriver(mount.driver, mount.options ?? {});
       const name = mount.name ?? newId();
+      checkDriver(name, mount.driver, mount.options ?? {});
       return { ...mount, name, source: mount.source || storePaths(context.root).volumeData(name), ...(mount.name === null ? { anonymous: true } : {}) };
     }
     case "image": {

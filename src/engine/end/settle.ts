@@ -17,9 +17,8 @@ import { checkpoint } from "../../store/database.ts";
 import { isUpperInUse } from "../../layer/overlay.ts";
 import { runPaths, storePaths } from "../../store/paths.ts";
 import { lockFile, tryLockFile } from "../../sys/lock.ts";
-import { anonymousVolumesOf } from "../../store/volumes.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
-import { takeAway } from "../volume/volumes.ts";
+import { removeOwnVolumes } from "../volume/remove.ts";
 import { monotonicMs } from "../../sys/clock.ts";
 import type { Context } from "../context.ts";
 import { awaitReleased, hasMonitor } from "./end.ts";
@@ -148,7 +147,7 @@ function releaseHost(context: Context, container: Container, condition: Conditio
 
 export interface Removing {
   readonly close?: Close;
-  /** Its anonymous volumes go with it: --rm's way, and `rm -v`. */
+  /** Its anonymous volumes go with it: the way of --rm, of a start that failed whole, and of `rm -v`. */
   readonly takesVolumes?: boolean;
 }
 
@@ -156,16 +155,16 @@ export interface Removing {
  * Removes a container that does not run: under its op lock, its mounts released. First it is marked, so that a removal
  * that is cut off is finished by the next command; then everything goes, the row last.
  */
-export function removeLocked(context: Context, container: Container, { close = closeSync, takesVolumes = container.host.AutoRemove }: Removing = {}): void {
+export function removeLocked(context: Context, container: Container, { close = closeSync, takesVolumes = container.host.AutoRemove || container.transient }: Removing = {}): void {
   awaitReleased(context, container.id);
   if (container.phase !== "removing" && !container.transient && !container.host.AutoRemove) mark(context, container.id);
   const condition = readCondition(runPaths(context.runRoot).container(container.id), { ownOpLock: true });
   releaseHost(context, container, condition, close);
+  // Before what may take long: who comes after one that was cut off does not know of `rm -v`.
+  if (takesVolumes) removeOwnVolumes(context, container);
   removeTree(storePaths(context.root).container(container.id));
-  const own = takesVolumes ? anonymousVolumesOf(context.database(), container.id) : [];
   deleteContainer(context.database(), container.id, container.phase === "started" ? endOf(context, container, condition) : null);
   removeRunDirectory(context, container.id);
-  for (const name of own) takeAway(context, name);
   checkpoint(context.database());
 }
 

@@ -1,5 +1,5 @@
 /** What bind mounts show, opened as detached mounts that travel to the shim; sources that are missing are made. */
-import { chmodSync, closeSync, mkdirSync, statSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { MdkError } from "../../error.ts";
 import { bindAttributes } from "../../runtime/mount-options.ts";
@@ -7,6 +7,7 @@ import type { PathKind } from "../../runtime/mount-steps.ts";
 import type { BindMount } from "../../spec/mount-types.ts";
 import type { Mount } from "../../spec/types.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
+import { mountOf } from "../../sys/mountinfo.ts";
 
 export interface OpenBind {
   readonly fd: number;
@@ -40,6 +41,16 @@ export function ensureSource({ source, create }: Pick<BindMount, "source" | "cre
   } catch (error) {
     throw new MdkError("invalid", "bind-source", `error while creating mount source path '${source}': ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** moby daemon/oci_linux.go, ensureShared: through a mount without peers nothing would come or go. A slave of what the data root lies in is private then, as Docker has it. */
+export function checkPropagation(root: string, { source, propagation }: Pick<BindMount, "source" | "propagation">): void {
+  if (propagation === "private" || propagation === "rprivate") return;
+  const mount = mountOf(realpathSync(source));
+  if (mount === null || mount.isShared) return;
+  const slave = propagation === "slave" || propagation === "rslave";
+  if (slave && (mount.isSlave || root.startsWith(source) || source.startsWith(root))) return;
+  throw new MdkError("invalid", "not-shared", `path ${source} is mounted on ${mount.mountpoint} but it is not a shared ${slave ? "or slave " : ""}mount`, { hint: `mount --make-rshared ${mount.mountpoint}` });
 }
 
 function kindOf(source: string): PathKind {

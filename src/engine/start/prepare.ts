@@ -13,7 +13,7 @@ import { parseSecurityOptions } from "../../spec/security-options.ts";
 import type { LinuxSeccomp, Spec } from "../../spec/types.ts";
 import type { Container } from "../../store/containers.ts";
 import { AT_EMPTY_PATH, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
-import { ensureSource, openBind, type OpenBind } from "./binds.ts";
+import { checkPropagation, ensureSource, openBind, type OpenBind } from "./binds.ts";
 import type { Context } from "../context.ts";
 import { machine, readHostFacts } from "../host/facts.ts";
 import { ensureMountPoint, ensureRootDirectory, mountRoot, userOf } from "./root.ts";
@@ -67,7 +67,11 @@ export async function prepareRoot(context: Context, container: Container, option
     files: { hosts: `${store}/hosts`, hostname: `${store}/hostname`, resolvConf: `${store}/resolv.conf` },
     init: host.Init === true ? "mdk-shim" : null,
   }, facts);
-  for (const bind of mounts) if (bind.type === "bind") ensureSource(bind);
+  for (const bind of mounts) {
+    if (bind.type !== "bind") continue;
+    ensureSource(bind);
+    checkPropagation(context.root, bind);
+  }
   options.volumes?.fillVolumes(context, container, mount);
   ensureRootDirectory(mount, spec.process.cwd);
   const binds = new Map<string, OpenBind>();

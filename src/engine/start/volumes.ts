@@ -1,4 +1,5 @@
 /** A container's volumes and mounted images, opened as its other binds are. Loaded where a container has any. */
+import { existsSync, writeFileSync } from "node:fs";
 import type { ImageMount, VolumeMount } from "../../spec/mount-types.ts";
 import type { Container } from "../../store/containers.ts";
 import { storePaths } from "../../store/paths.ts";
@@ -18,10 +19,16 @@ export function openOwn(context: Context, container: Pick<Container, "id" | "mou
   return openImage(mount, rootLayers(context, mount.image), storePaths(context.root).container(container.id));
 }
 
-/** What the image has where volumes are mounted, into those that are empty. `root`: descriptor of the container's root. */
+/**
+ * What the image has where volumes are mounted, into those that are empty; once in a container's life: what it takes out of them stays out.
+ * `root`: descriptor of the container's root.
+ */
 export function fillVolumes(context: Context, container: Pick<Container, "id" | "mounts">, root: number): void {
+  const done = `${storePaths(context.root).container(container.id)}/filled`;
+  if (!container.mounts.some(({ type }) => type === "volume") || existsSync(done)) return;
   for (const mount of container.mounts) {
     if (mount.type !== "volume" || mount.nocopy || mount.subpath !== "") continue;
-    copyUp(context, { volume: mount.name!, container: container.id, root, target: mount.target });
+    copyUp(context, { volume: mount.name!, root, target: mount.target });
   }
+  writeFileSync(done, "", { mode: 0o600 });
 }

@@ -1,30 +1,32 @@
 /**
- * What an image has where a volume is mounted goes into the volume, once, while that is empty: with owners, modes, times, attributes and
- * links. It is copied aside and put in place as a whole, under the volume's lock, so that whoever starts with the same new volume
- * at the same time finds all of it or waits.
+ * What an image has where a volume is mounted goes into the volume, while that is empty: with owners, modes, times, attributes and
+ * links. It is copied aside and moved in entry by entry, under the volume's lock: whoever starts with the same new volume at the same time
+ * waits until all of it is there, and who has it mounted already sees it as well.
  */
-import { chmodSync, chownSync, closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, } from "node:fs";
 import { join } from "node:path";
 import { MdkError } from "../../error.ts";
 import { TreePlacer } from "../../layer/place.ts";
 import { readTree } from "../../layer/tar-tree.ts";
 import { travels } from "../../layer/tar.ts";
 import { storePaths } from "../../store/paths.ts";
-import { isVolumeMounted } from "../../store/volumes.ts";
-import { openInRoot, O_DIRECTORY, RESOLVE } from "../../sys/at.ts";
+import { chmod, chown, openInRoot, O_DIRECTORY, RESOLVE, setTimes, statAt } from "../../sys/at.ts";
 import { SysError } from "../../sys/ffi.ts";
 import { lockFile } from "../../sys/lock.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
+import { setXattr, xattrsAt } from "../../sys/xattr.ts";
 import type { Context } from "../context.ts";
-import { ensureVolumeData } from "./volumes.ts";
+import { openVolumeSource } from "./open.ts";
+import { findVolume } from "./volumes.ts";
 
 /** A large one may be copied by somebody else. */
 const PATIENCE_MS = 10 * 60_000;
 
+/** File systems that are new wherever they are mounted: what is copied into one is seen nowhere else. */
+const PASSING: ReadonlySet<string> = new Set(["tmpfs", "ramfs"]);
+
 export interface CopyUp {
   readonly volume: string;
-  /** The container that is being started. */
-  readonly container: string;
   /** Descriptor of the container's root. */
   readonly root: number;
   readonly target: string;
@@ -32,26 +34,22 @@ export interface CopyUp {
 
 /** Nothing for a volume that has something in it, and for a target that is no directory of the image. */
 export function copyUp(context: Context, work: CopyUp): void {
-  const data = ensureVolumeData(context, work.volume);
-  if (!isEmpty(data)) return;
+  const { options } = findVolume(context, work.volume);
+  if (PASSING.has(options["type"] ?? "")) return;
+  const into = openVolumeSource(context, work.volume).fd;
   const source = openSource(work);
-  if (source === null) return;
-  const place = storePaths(context.root).volume(work.volume);
   try {
-    const lock = lockFile(join(place, "lock"), PATIENCE_MS);
-    if (typeof lock === "string") throw new MdkError("unavailable", "volume-busy", `volume ${work.volume} has been filled by another command for ${PATIENCE_MS / 60_000} minutes`);
-    try {
-      // Whoever was first has filled it meanwhile.
-      if (isEmpty(data)) fill(context, work, { source, place, data });
-    } finally {
-      closeSync(lock);
-    }
+    const filling = new Filling(storePaths(context.root).volume(work.volume), into, Object.keys(options).length === 0);
+    // In this order: who sees the first of what is moved in sees also that it is being moved.
+    const empty = isEmpty(into);
+    if (filling.isUnderWay() || (source !== null && empty)) filling.run(source, work.volume);
   } finally {
-    closeSync(source);
+    if (source !== null) closeSync(source);
+    closeSync(into);
   }
 }
 
-const isEmpty = (directory: string): boolean => readdirSync(directory).length === 0;
+const isEmpty = (directory: number): boolean => readdirSync(`/proc/self/fd/${directory}`).length === 0;
 
 /** Links of the image are followed within it. */
 function openSource({ root, target }: CopyUp): number | null {
@@ -63,37 +61,92 @@ function openSource({ root, target }: CopyUp): number | null {
   }
 }
 
-function fill(context: Context, { volume, container }: CopyUp, { source, place, data }: { readonly source: number; readonly place: string; readonly data: string }): void {
-  const draft = join(place, "draft");
-  // Of one who was killed.
-  if (existsSync(draft)) removeTree(draft);
-  mkdirSync(draft, { mode: 0o700 });
-  try {
-    copy(source, draft);
-    const { uid, gid, mode } = fstatSync(source);
-    for (const path of [draft, data]) {
-      chownSync(path, uid, gid);
-      chmodSync(path, mode & 0o7777);
+/** Beside a volume's data: `draft`, a copy that is being made; `whole`, one that is being moved in. Either is there as long as somebody fills it, or was killed. */
+class Filling {
+  readonly #place: string;
+  readonly #draft: string;
+  readonly #whole: string;
+  readonly #into: number;
+  /** The data is of the same file system; else it is copied in directly. */
+  readonly #moves: boolean;
+
+  constructor(place: string, into: number, moves: boolean) {
+    this.#place = place;
+    this.#draft = join(place, "draft");
+    this.#whole = join(place, "whole");
+    this.#into = into;
+    this.#moves = moves;
+  }
+
+  isUnderWay(): boolean {
+    return existsSync(this.#draft) || existsSync(this.#whole);
+  }
+
+  run(source: number | null, volume: string): void {
+    const lock = lockFile(join(this.#place, "lock"), PATIENCE_MS);
+    if (typeof lock === "string") throw new MdkError("unavailable", "volume-busy", `volume ${volume} has been filled by another command for ${PATIENCE_MS / 60_000} minutes`);
+    try {
+      // Of one who was killed.
+      if (existsSync(this.#draft)) removeTree(this.#draft);
+      if (existsSync(this.#whole)) this.#moveIn();
+      // Whoever was first has filled it meanwhile.
+      if (source !== null && isEmpty(this.#into)) this.#fill(source);
+    } finally {
+      closeSync(lock);
     }
-    // Somebody who has it mounted, empty, must see it as well: then what is in it is moved, one by one.
-    if (isVolumeMounted(context.database(), volume, container)) for (const name of readdirSync(draft)) renameSync(join(draft, name), join(data, name));
-    else renameSync(draft, data);
-  } catch (error) {
-    removeTree(draft);
-    throw error;
-  } finally {
-    rmSync(draft, { recursive: true, force: true });
+  }
+
+  #fill(source: number): void {
+    mkdirSync(this.#draft, { mode: 0o700 });
+    try {
+      const draft = openSync(this.#moves ? this.#draft : `/proc/self/fd/${this.#into}`, "r");
+      try {
+        copy(source, draft);
+      } finally {
+        closeSync(draft);
+      }
+      if (this.#moves) {
+        renameSync(this.#draft, this.#whole);
+        this.#moveIn();
+      }
+      dress(source, this.#into);
+    } finally {
+      if (existsSync(this.#draft)) removeTree(this.#draft);
+    }
+  }
+
+  /** What somebody has put there meanwhile stays. */
+  #moveIn(): void {
+    const data = `/proc/self/fd/${this.#into}`;
+    for (const name of readdirSync(this.#whole, "buffer")) {
+      const [from, to] = [this.#whole, data].map((path) => Buffer.concat([Buffer.from(`${path}/`), name])) as [Buffer, Buffer];
+      if (lstatSync(to, { throwIfNoEntry: false }) === undefined) renameSync(from, to);
+    }
+    removeTree(this.#whole);
   }
 }
 
-function copy(source: number, draft: string): void {
-  const top = openSync(draft, "r");
-  const placer = new TreePlacer({ directory: draft, owner: "archive", open: (path) => openInRoot(top, Buffer.from(`./${path}\0`, "latin1"), O_DIRECTORY, 0, RESOLVE.NO_MAGICLINKS) });
+function copy(source: number, into: number): void {
+  // Its links lead where they led in the image: as from a root.
+  const placer = new TreePlacer({ directory: "/", owner: "archive", open: (path) => openInRoot(into, Buffer.from(`./${path}\0`, "latin1"), O_DIRECTORY, 0, RESOLVE.NO_MAGICLINKS) });
   try {
     readTree(source, { name: null, across: null, xattrs: travels }, placer);
     placer.finish();
   } finally {
     placer.release();
+  }
+}
+
+/** The volume's own directory becomes as the image's is. */
+function dress(source: number, into: number): void {
+  const { uid, gid, mode } = fstatSync(source);
+  const top = openSync(`/proc/self/fd/${into}`, "r");
+  try {
+    chown(top, uid, gid);
+    chmod(top, mode & 0o7777);
+    for (const [key, value] of xattrsAt(source, "")) if (travels(key)) setXattr(top, key, value);
+    setTimes(top, statAt(source, "")!.modified);
+  } finally {
     closeSync(top);
   }
 }

@@ -5,7 +5,8 @@ import { mountLayers } from "../../layer/overlay.ts";
 import { MOUNT_ATTR, MS } from "../../runtime/linux.ts";
 import { parseMountOptions } from "../../runtime/mount-options.ts";
 import type { ImageMount, VolumeMount } from "../../spec/mount-types.ts";
-import { openInRoot, O_PATH, RESOLVE } from "../../sys/at.ts";
+import { openAt, openInRoot, O_DIRECTORY, O_PATH, RESOLVE } from "../../sys/at.ts";
+import { errnoText } from "../../sys/errno.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, fsconfig, fsmount, fsopen, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
 import { SysError } from "../../sys/ffi.ts";
 import type { Context } from "../context.ts";
@@ -18,74 +19,77 @@ export interface OpenedMount {
 
 /** Throws MdkError where its options cannot be mounted, or its subpath is not there. */
 export function openVolume(context: Context, mount: VolumeMount): OpenedMount {
-  const tree = openTreeOf(context, mount.name!);
-  try {
-    return finish(below(tree, mount.subpath, `volume ${mount.name}`), mount.readonly, mount.subpath !== "" ? tree : null);
-  } catch (error) {
-    closeSync(tree);
-    throw error;
-  }
+  const source = openVolumeSource(context, mount.name!);
+  return finish(source.isMount && mount.subpath === "" ? source.fd : part(source.fd, mount.subpath, `volume ${mount.name}`), mount.readonly ? source.attributes | MOUNT_ATTR.RDONLY : source.attributes);
 }
 
 /** `layers`: the image's, the uppermost first; `empty`: a directory with nothing in it. */
 export function openImage(mount: ImageMount, layers: readonly string[], empty: string): OpenedMount {
   const tree = mountLayers(layers, empty);
-  try {
-    return finish(below(tree, mount.subpath, `image ${mount.source}`), true, mount.subpath !== "" ? tree : null);
-  } catch (error) {
-    closeSync(tree);
-    throw error;
-  }
+  return finish(mount.subpath === "" ? tree : part(tree, mount.subpath, `image ${mount.source}`), MOUNT_ATTR.RDONLY);
 }
 
-/** Its data, or what its options say (mount(8)'s type, device and -o): then it is mounted for this container. */
-function openTreeOf(context: Context, name: string): number {
+export interface VolumeSource {
+  /** The caller's to close. */
+  readonly fd: number;
+  /** A mount of its own, detached; else a directory or file of the host. */
+  readonly isMount: boolean;
+  /** MOUNT_ATTR_* that its options ask for. */
+  readonly attributes: number;
+}
+
+/** Its data, or what its options say (mount(8)'s type, device and -o). */
+export function openVolumeSource(context: Context, name: string): VolumeSource {
   const { options } = findVolume(context, name);
   const data = ensureVolumeData(context, name);
-  if (Object.keys(options).length === 0) return openTree(AT_FDCWD, data, OPEN_TREE_CLONE | AT_RECURSIVE);
+  if (Object.keys(options).length === 0) return { fd: openAt(AT_FDCWD, data, O_PATH | O_DIRECTORY), isMount: false, attributes: 0 };
   const { type = "", device = "", o = "" } = options;
-  const parsed = parseMountOptions(o.split(",").filter((word) => word !== ""));
+  const words = o.split(",").filter((word) => word !== "");
+  const { set: attributes, parameters } = parseMountOptions(words);
   try {
-    if (o.split(",").some((word) => word === "bind" || word === "rbind") || type === "none" || type === "bind") {
-      const tree = openTree(AT_FDCWD, device, OPEN_TREE_CLONE | AT_RECURSIVE);
-      mountSetattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, { set: parsed.set, clear: 0, propagation: 0 });
-      return tree;
-    }
+    if (words.includes("bind") || words.includes("rbind")) return { fd: openAt(AT_FDCWD, device, O_PATH), isMount: false, attributes };
     const file = fsopen(type);
     try {
       fsconfig(file, "source", device);
-      for (const { key, value } of parsed.parameters) fsconfig(file, key, value);
-      return fsmount(file, parsed.set);
+      for (const { key, value } of parameters) fsconfig(file, key, value);
+      return { fd: fsmount(file, attributes), isMount: true, attributes };
     } finally {
       closeSync(file);
     }
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    throw new MdkError("invalid", "volume-mount", `failed to mount local volume: mount ${device}:${data}, data: ${o}: ${error.message}`, {
-      cause: error, hint: error.code === "ENODEV" ? `this kernel does not know the file system "${type}"` : "look at the volume's options: mdk volume inspect",
+    throw new MdkError("invalid", "volume-mount", `error while mounting volume '${data}': failed to mount local volume: mount ${device}:${data}${o === "" ? "" : `, data: ${o}`}: ${errnoText(error.errno)}`, {
+      cause: error, hint: error.code === "ENODEV" ? `this kernel does not know the file system "${type}"` : `look at the volume's options: mdk volume inspect ${name}`,
     });
   }
 }
 
-/** A part of it: no link leads out, and none that is followed was not there before. */
-function below(tree: number, subpath: string, what: string): number {
-  if (subpath === "") return tree;
-  let part: number;
+/** A part of a tree as a mount of its own, the tree closed: no link leads out of it, whoever changes it meanwhile. */
+function part(tree: number, subpath: string, what: string): number {
   try {
-    part = openInRoot(tree, subpath, O_PATH, 0, RESOLVE.NO_MAGICLINKS);
+    if (subpath === "") return openTree(tree, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
+    const found = openInRoot(tree, subpath, O_PATH, 0, RESOLVE.NO_MAGICLINKS);
+    try {
+      return openTree(found, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
+    } finally {
+      closeSync(found);
+    }
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    throw new MdkError("not-found", "no-such-subpath", `cannot access path ${subpath} in ${what}: ${error.message}`, { cause: error });
-  }
-  try {
-    return openTree(part, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
+    const isOld = error.code === "EINVAL" && error.call === "open_tree";
+    throw new MdkError("not-found", "no-such-subpath", `cannot access path ${subpath} in ${what}: ${errnoText(error.errno)}`, { cause: error, ...(isOld ? { hint: "kernels before 6.15 cannot show a part of what is mounted for one container" } : {}) });
   } finally {
-    closeSync(part);
+    closeSync(tree);
   }
 }
 
-function finish(fd: number, readonly: boolean, whole: number | null): OpenedMount {
-  mountSetattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, { set: readonly ? MOUNT_ATTR.RDONLY : 0, clear: 0, propagation: MS.PRIVATE });
-  if (whole !== null) closeSync(whole);
-  return { fd, kind: fstatSync(fd).isDirectory() ? "directory" : "file" };
+/** Takes the mount over. */
+function finish(fd: number, attributes: number): OpenedMount {
+  try {
+    mountSetattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, { set: attributes, clear: 0, propagation: MS.PRIVATE });
+    return { fd, kind: fstatSync(fd).isDirectory() ? "directory" : "file" };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
 }

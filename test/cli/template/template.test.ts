@@ -8,7 +8,7 @@ import go from "./go.json";
 /** The Go types that the data of go.json had. */
 const SHAPE: Shape = {
   types: { "": "*main.Root", State: "*main.State" }, maps: new Set(["Labels", "Networks", "Ports"]),
-  nils: { Binds: "slice", Volumes: "map", PidsLimit: "pointer" }, names: {}, omitted: { State: ["Health"] },
+  nils: { Binds: "slice", Volumes: "map", PidsLimit: "pointer" }, names: {}, omitted: { State: { Health: "pointer" } },
 };
 
 function render(work: () => string): string {
