@@ -107,9 +107,10 @@ function tellMount({ errno, call }: Failed, target: string, { sourceOf, text }: 
   const what = source === null ? `error mounting ${target}` : `error mounting "${source}" to rootfs at "${target}"`;
   const reason = `${what}: ${call}: ${text(errno)}`;
   if (call === "fstatfs") return { reason: `${what}: "${target}" cannot be mounted because it is inside /proc`, kind: "start-failed", hint: "a link of the image leads there" };
-  if (errno === ENOTDIR || errno === EISDIR) {
+  // A detached mount of the other kind is EINVAL (fs/namespace.c, do_move_mount).
+  if (errno === ENOTDIR || errno === EISDIR || (call === "move_mount" && errno === EINVAL)) {
     return {
-      reason: `${reason}: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`,
+      reason: `${what}: ${call}: not a directory: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`,
       kind: "start-failed",
     };
   }

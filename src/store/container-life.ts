@@ -6,7 +6,7 @@ import type { Database } from "bun:sqlite";
 import type { HostConfig } from "../spec/container.ts";
 import type { NetworkState } from "../spec/network.ts";
 import { releasing, transaction } from "./database.ts";
-import { noteContainer } from "./events.ts";
+import { noteContainer, noteMounts } from "./events.ts";
 
 /** A start begins, in this cgroup: phase `started`, the facts of an earlier run forgotten. By its policy it is one restart more (and who has just been told to stop is still to), by its user the first start. */
 export function markStarted(database: Database, id: string, { cgroup, restart }: { readonly cgroup: string; readonly restart: boolean }): void {
@@ -15,6 +15,7 @@ export function markStarted(database: Database, id: string, { cgroup, restart }:
       restarts = CASE WHEN ?2 THEN restarts + 1 ELSE 0 END, restart_at = 0, restart_doublings = CASE WHEN ?2 THEN restart_doublings ELSE -1 END,
       stopped = CASE WHEN ?2 THEN stopped ELSE 0 END WHERE id = ?3`)
     .run(cgroup, restart, id);
+  noteMounts(database, id, "mount");
   noteContainer(database, id, "start");
 }
 
@@ -57,6 +58,7 @@ const STOPPED = { stop: 1, kill: 2 } as const;
 function noteEnd(database: Database, id: string, { code, oom }: Pick<End, "code" | "oom">): void {
   if (oom) noteContainer(database, id, "oom");
   noteContainer(database, id, "die", { exitCode: String(code) });
+  noteMounts(database, id, "unmount");
   const row = database.query("SELECT stopped FROM containers WHERE id = ?").get(id) as { stopped: number } | null;
   if (row?.stopped === STOPPED.stop) noteContainer(database, id, "stop");
 }

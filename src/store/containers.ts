@@ -9,7 +9,7 @@ import { probeOf } from "../spec/health.ts";
 import type { UserMount } from "../spec/mount-types.ts";
 import { resolveMounts } from "../spec/mount-words.ts";
 import type { NetworkState } from "../spec/network.ts";
-import { noteContainer } from "./events.ts";
+import { noteContainer, noteMounts } from "./events.ts";
 
 /**
  * `created` never started · `started` a start was begun and its end is not yet noted: lock, state file and exit record
@@ -155,7 +155,9 @@ export function insertContainer(database: Database, container: Pick<Container, "
       JSON.stringify(container.mounts), container.cgroup, container.phase, container.transient ? 1 : 0, probeOf(config) === null ? 0 : 1,
     );
   noteContainer(database, container.id, "create");
-  if (container.phase === "started") noteContainer(database, container.id, "start");
+  if (container.phase !== "started") return;
+  noteMounts(database, container.id, "mount");
+  noteContainer(database, container.id, "start");
 }
 
 /** Containers, the last made first: all, or those whose phase is `started`, `restarting` or `removing`. */

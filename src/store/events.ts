@@ -3,6 +3,7 @@
  * true, so that none is told that did not happen, and none is missing. Old ones go by number and age.
  */
 import type { Database } from "bun:sqlite";
+import type { UserMount } from "../spec/mount-types.ts";
 
 export interface Event {
   /** Counts up, never reused. */
@@ -40,9 +41,20 @@ export function noteImage(database: Database, actor: string, action: string, att
   prune(database, Number(lastInsertRowid));
 }
 
-export function noteVolume(database: Database, name: string, action: string): void {
-  const { lastInsertRowid } = database.query(`INSERT INTO events (time, type, action, actor, attributes) VALUES (${NOW}, 'volume', ?, ?, '{"driver":"local"}')`).run(action, name);
+export function noteVolume(database: Database, name: string, action: string, more: Readonly<Record<string, string>> = {}): void {
+  const { lastInsertRowid } = database
+    .query(`INSERT INTO events (time, type, action, actor, attributes) VALUES (${NOW}, 'volume', ?, ?, ?)`)
+    .run(action, name, JSON.stringify({ ...more, driver: "local" }));
   prune(database, Number(lastInsertRowid));
+}
+
+/** Of all volumes of a container that has a row. */
+export function noteMounts(database: Database, id: string, action: "mount" | "unmount"): void {
+  const row = database.query(`SELECT mounts FROM containers WHERE id = ? AND mounts LIKE '%"volume"%'`).get(id) as { mounts: string } | null;
+  for (const mount of row === null ? [] : (JSON.parse(row.mounts) as UserMount[])) {
+    if (mount.type !== "volume") continue;
+    noteVolume(database, mount.name!, action, action === "unmount" ? { container: id } : { container: id, destination: mount.target, propagation: "", "read/write": String(!mount.readonly) });
+  }
 }
 
 function prune(database: Database, last: number): void {

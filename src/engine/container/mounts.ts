@@ -31,7 +31,7 @@ function mountsFrom(context: Context, word: string): UserMount[] {
   const [name = "", mode = "", ...more] = word.split(":");
   if (more.length > 0 || !["", "ro", "rw"].includes(mode)) throw new MdkError("invalid", "invalid-volumes-from", `invalid mode: ${[mode, ...more].join(":")}`);
   return findContainer(context, name).mounts.filter(({ type }) => type === "bind" || type === "volume")
-    .map((mount) => ({ ...mount, ...(mode === "ro" ? { readonly: true } : {}), ...(mount.type === "volume" ? { nocopy: true } : {}) }) as UserMount);
+    .map((mount) => ({ ...mount, mode: "", ...(mode === "ro" ? { readonly: true } : {}), ...(mount.type === "volume" ? { nocopy: true } : {}) }) as UserMount);
 }
 
 function settle(context: Context, mount: UserMount): UserMount {

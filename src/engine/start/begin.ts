@@ -35,6 +35,7 @@ const NAME_TRIES = 20;
 /** Inserts the row under its own name or a made-up one. Throws Docker's "Conflict." sentence for a name that is taken. */
 export function insertDraft(context: Context, draft: Draft, state: Pick<Container, "phase" | "transient">): string {
   const database = context.database();
+  makeVolumes(database, draft);
   for (let attempt = 0; ; attempt++) {
     const name = draft.named || attempt === 0 ? draft.name : newName(attempt);
     try {
@@ -50,13 +51,18 @@ export function insertDraft(context: Context, draft: Draft, state: Pick<Containe
   }
 }
 
-/** Volumes that are not there are made; images and volumes that a container has mounted stay as long as it does. */
-function holdMounts(database: Database, { id, mounts, createdMs }: Draft): void {
+/** Those that are not there. */
+function makeVolumes(database: Database, { mounts, createdMs }: Draft): void {
+  for (const mount of mounts) {
+    if (mount.type === "volume") addVolume(database, { name: mount.name!, createdMs, options: mount.options ?? {}, labels: mount.labels ?? {}, anonymous: mount.anonymous === true });
+  }
+}
+
+/** Images and volumes that a container has mounted stay as long as it does. */
+function holdMounts(database: Database, { id, mounts }: Draft): void {
   for (const mount of mounts) {
     if (mount.type === "image") useImage(database, id, mount.image);
-    if (mount.type !== "volume" || mount.name === null) continue;
-    addVolume(database, { name: mount.name, createdMs, options: mount.options ?? {}, labels: mount.labels ?? {}, anonymous: mount.anonymous === true });
-    useVolume(database, id, mount.name);
+    if (mount.type === "volume") useVolume(database, id, mount.name!);
   }
 }
 
