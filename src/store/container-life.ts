@@ -120,9 +120,9 @@ export function setError(database: Database, id: string, failure: { readonly cod
     database.query("UPDATE containers SET code = ?, error = ?, transient = CASE WHEN ? THEN 0 ELSE transient END WHERE id = ?").run(failure.code, failure.error, failure.keep, id));
 }
 
-/** A removal begins: from here on the container cannot be started, and the next command would finish the removal. */
-export function markRemoving(database: Database, id: string): void {
-  releasing(database, () => database.query("UPDATE containers SET phase = 'removing' WHERE id = ?").run(id));
+/** A removal begins: from here on the container cannot be started, and the next command would finish the removal, whole: what was made with it goes, too. */
+export function markRemoving(database: Database, id: string, { whole }: { readonly whole: boolean }): void {
+  releasing(database, () => database.query("UPDATE containers SET phase = 'removing', transient = ? WHERE id = ?").run(whole ? 1 : 0, id));
 }
 
 /** Address and ports of a container are free again. */

@@ -53,7 +53,7 @@ export interface Container extends ContainerLine {
   readonly mounts: readonly UserMount[];
   /** Path of its cgroup below every hierarchy's mount, "mdk/<id>": since it was last started, else where it would be; "": the row is of a store from before rows had it. */
   readonly cgroup: string;
-  /** Made by `run` and not yet past `go`: vanishes when its start is cut off. */
+  /** Made by `run` and not yet past `go`: vanishes when its start is cut off. Being removed: the volumes that were made for it go, too. */
   readonly transient: boolean;
   readonly error: string;
   /** How often its policy has started it since its user did. */

@@ -157,10 +157,9 @@ export interface Removing {
  */
 export function removeLocked(context: Context, container: Container, { close = closeSync, takesVolumes = container.host.AutoRemove || container.transient }: Removing = {}): void {
   awaitReleased(context, container.id);
-  if (container.phase !== "removing" && !container.transient && !container.host.AutoRemove) mark(context, container.id);
+  if (container.phase !== "removing" && !container.transient && !container.host.AutoRemove) mark(context, container.id, takesVolumes);
   const condition = readCondition(runPaths(context.runRoot).container(container.id), { ownOpLock: true });
   releaseHost(context, container, condition, close);
-  // Before what may take long: who comes after one that was cut off does not know of `rm -v`.
   if (takesVolumes) removeOwnVolumes(context, container);
   removeTree(storePaths(context.root).container(container.id));
   deleteContainer(context.database(), container.id, container.phase === "started" ? endOf(context, container, condition) : null);
@@ -169,9 +168,9 @@ export function removeLocked(context: Context, container: Container, { close = c
 }
 
 /** On a full disk nothing can be marked: the files go all the same, and make room for the row's end. */
-function mark(context: Context, id: string): void {
+function mark(context: Context, id: string, whole: boolean): void {
   try {
-    markRemoving(context.database(), id);
+    markRemoving(context.database(), id, { whole });
   } catch (error) {
     if (!(error instanceof MdkError && error.code === "store-full")) throw error;
   }

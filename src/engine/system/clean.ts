@@ -1,5 +1,5 @@
 /**
- * `clean`: everything that mdk made on this host for this root is taken away, except images. Containers first, then what
+ * `clean`: everything that mdk made on this host for this root is taken away, except images and named volumes. Containers first, then what
  * exists once per host. Goes on after an error and returns what went wrong.
  */
 import { closeSync, existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
@@ -23,6 +23,7 @@ import { NAME_SERVERS_TOLD } from "../network/files.ts";
 import { BRIDGE } from "../network/subnet.ts";
 import { removeContainer } from "../container/remove.ts";
 import { reconcile } from "../end/settle.ts";
+import { pruneVolumes } from "../volume/remove.ts";
 
 export interface Cleaned {
   /** Ids of the containers that were removed. */
@@ -46,6 +47,7 @@ export function cleanHost(context: Context): Cleaned {
   const elsewhere = new Set<string>();
   attempt(() => (removed = removeAll(context, problems, elsewhere)));
   attempt(() => reconcile(context, { all: true, problem: (error) => void problems.push(messageOf(error)) }));
+  attempt(() => pruneVolumes(context, false, () => true));
   if (elsewhere.size === 0) attempt(() => problems.push(...cleanNetwork(context)));
   attempt(() => cleanGroups(context, elsewhere));
   attempt(() => cleanRunRoot(context));
@@ -67,7 +69,7 @@ function removeAll(context: Context, problems: string[], elsewhere: Set<string>)
     const failed: [container: Container, error: unknown][] = [];
     for (const container of waiting) {
       try {
-        removeContainer(context, container, { force: true });
+        removeContainer(context, container, { force: true, volumes: true });
         removed.push(container.id);
       } catch (error) {
         failed.push([container, error]);

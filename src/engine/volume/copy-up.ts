@@ -10,7 +10,7 @@ import { TreePlacer } from "../../layer/place.ts";
 import { readTree } from "../../layer/tar-tree.ts";
 import { travels } from "../../layer/tar.ts";
 import { storePaths } from "../../store/paths.ts";
-import { chmod, chown, openInRoot, O_DIRECTORY, RESOLVE, setTimes, statAt } from "../../sys/at.ts";
+import { chmod, chown, openInRoot, O_DIRECTORY, RESOLVE, setTimes, statAt, type Time } from "../../sys/at.ts";
 import { SysError } from "../../sys/ffi.ts";
 import { lockFile } from "../../sys/lock.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
@@ -102,14 +102,13 @@ class Filling {
       const draft = openSync(this.#moves ? this.#draft : `/proc/self/fd/${this.#into}`, "r");
       try {
         copy(source, draft);
+        dress(draft, source, timeOf(source));
       } finally {
         closeSync(draft);
       }
-      if (this.#moves) {
-        renameSync(this.#draft, this.#whole);
-        this.#moveIn();
-      }
-      dress(source, this.#into);
+      if (!this.#moves) return;
+      renameSync(this.#draft, this.#whole);
+      this.#moveIn();
     } finally {
       if (existsSync(this.#draft)) removeTree(this.#draft);
     }
@@ -118,10 +117,15 @@ class Filling {
   /** What somebody has put there meanwhile stays. */
   #moveIn(): void {
     const data = `/proc/self/fd/${this.#into}`;
+    const [whole, into] = [openSync(this.#whole, "r"), openSync(data, "r")];
+    // Moving changes it.
+    const time = timeOf(whole);
     for (const name of readdirSync(this.#whole, "buffer")) {
       const [from, to] = [this.#whole, data].map((path) => Buffer.concat([Buffer.from(`${path}/`), name])) as [Buffer, Buffer];
       if (lstatSync(to, { throwIfNoEntry: false }) === undefined) renameSync(from, to);
     }
+    dress(into, whole, time);
+    for (const directory of [whole, into]) closeSync(directory);
     removeTree(this.#whole);
   }
 }
@@ -137,16 +141,13 @@ function copy(source: number, into: number): void {
   }
 }
 
-/** The volume's own directory becomes as the image's is. */
-function dress(source: number, into: number): void {
-  const { uid, gid, mode } = fstatSync(source);
-  const top = openSync(`/proc/self/fd/${into}`, "r");
-  try {
-    chown(top, uid, gid);
-    chmod(top, mode & 0o7777);
-    for (const [key, value] of xattrsAt(source, "")) if (travels(key)) setXattr(top, key, value);
-    setTimes(top, statAt(source, "")!.modified);
-  } finally {
-    closeSync(top);
-  }
+const timeOf = (directory: number): Time => statAt(directory, "")!.modified;
+
+/** A directory becomes as the other one is: the volume's own as the image's. */
+function dress(directory: number, from: number, time: Time): void {
+  const { uid, gid, mode } = fstatSync(from);
+  chown(directory, uid, gid);
+  chmod(directory, mode & 0o7777);
+  for (const [key, value] of xattrsAt(from, "")) if (travels(key)) setXattr(directory, key, value);
+  setTimes(directory, time);
 }

@@ -5,6 +5,7 @@ import { checkVolumeName } from "../../spec/mount-types.ts";
 import { checkpoint, transaction } from "../../store/database.ts";
 import { storePaths } from "../../store/paths.ts";
 import { addVolume, readVolume, type Volume } from "../../store/volumes.ts";
+import { spreadSubdirectories } from "../../sys/inode-flags.ts";
 import type { Context } from "../context.ts";
 import { newId } from "../host/ids.ts";
 
@@ -52,7 +53,10 @@ export function ensureVolumeData(context: Context, name: string): string {
   const data = paths.volumeData(name);
   if (existsSync(data)) return data;
   for (const [path, mode] of [[paths.volumes, 0o711], [paths.volume(name), 0o700], [data, 0o755]] as const) {
-    if (mkdirSync(path, { recursive: true, mode }) !== undefined) chmodSync(path, mode);
+    if (mkdirSync(path, { recursive: true, mode }) === undefined) continue;
+    chmodSync(path, mode);
+    // What one volume frees must not slow what the next one makes.
+    if (path === paths.volumes) spreadSubdirectories(path);
   }
   return data;
 }
