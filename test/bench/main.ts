@@ -1,7 +1,7 @@
 /** Chooses and measures the rows, and prints the table: started by test/bench/run.sh. */
 import { cpus, release } from "node:os";
 import { createBench, removeAll, type Bench } from "./engines.ts";
-import { endRows, logRows, pullRows } from "./rows-data.ts";
+import { endRows, logRows, pullRows, volumeRows } from "./rows-data.ts";
 import { lifeRow, listRows, parallelRow } from "./rows-many.ts";
 import { memoryRow } from "./rows-memory.ts";
 import { execRow, plainRow, runRow, versionRow } from "./rows-start.ts";
@@ -9,7 +9,7 @@ import { renderTable, type Row } from "./table.ts";
 
 const ROWS: Readonly<Record<string, (bench: Bench) => Promise<Row | Row[]>>> = {
   version: versionRow, run: runRow, plain: plainRow, exec: execRow, ps: listRows, life: lifeRow, pull: pullRows, end: endRows,
-  memory: memoryRow, logs: logRows, parallel: parallelRow,
+  memory: memoryRow, logs: logRows, volume: volumeRows, parallel: parallelRow,
 };
 
 const chosen = process.argv.slice(2);
