@@ -71,3 +71,17 @@ rootTest("a log whose end a full disk has cost says so, though there never was r
   expect(out).toMatch(/^0\nbegun\nmdk: \d+ lines lost: the log could not be written\nwriter\n0\n[1-3]\nline 299\nwriter\n$/);
   expect(Number(/(\d+) lines lost/.exec(out)![1])).toBeGreaterThan(50);
 });
+
+rootTest("a new volume that the image's files do not fit into: nothing of them is kept, and the next start fills it; one is removed from a full disk", async () => {
+  const { out, err } = await onSmallDisk(`
+    mdk run --rm -v first:/bin ${image} true
+    dd if=/dev/zero of=$small/slack bs=1024 count=300 2>/dev/null
+    dd if=/dev/zero of=$small/fill bs=4096 2>/dev/null
+    rm $small/slack
+    mdk run --rm -v late:/bin ${image} true 2>$run/said; echo $?; grep -c 'no space left on device' $run/said
+    ls -A $small/root/volumes/late $small/root/volumes/late/_data; mdk ps -aq
+    dd if=/dev/zero of=$small/rest bs=1 2>/dev/null
+    mdk volume rm first; echo $?
+    rm $small/fill $small/rest; mdk run --rm -v late:/bin ${image} echo filled; ls $small/root/volumes; mdk volume rm late`);
+  expect([out, err]).toEqual([expect.stringMatching(/^125\n1\n\/.*\/late:\n_data\nlock\n\n\/.*\/late\/_data:\nfirst\n0\nfilled\nlate\nlate\n$/), ""]);
+});

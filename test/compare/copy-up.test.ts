@@ -1,16 +1,17 @@
 /** What filling a new volume costs, beside Debian's docker in the same run: an image with a VOLUME of 10 000 files, started and gone. */
 import { expect } from "bun:test";
 import { existsSync } from "node:fs";
-import { median } from "../../bench/table.ts";
-import { startDockerd } from "../../helpers/dockerd.ts";
-import { imageLayout } from "../../helpers/fixtures.ts";
-import { startWorld } from "../../helpers/mdk.ts";
-import { hasTool, isRoot, testIf } from "../../helpers/requires.ts";
+import { median } from "../bench/table.ts";
+import { startDockerd } from "../helpers/dockerd.ts";
+import { imageLayout } from "../helpers/fixtures.ts";
+import { startWorld } from "../helpers/mdk.ts";
+import { hasTool, isRoot, testIf } from "../helpers/requires.ts";
 
 const ready = isRoot && existsSync("dist/mdk") && hasTool("dockerd") && hasTool("skopeo");
 const ROUNDS = 3;
 
-testIf(ready, "needs root, a built dist/mdk, dockerd and skopeo")("VOLUME and copy-up of 10 000 files take no longer than Docker's", async () => {
+// A minute: `npm run test:docker`.
+if (process.env["MDK_TEST_COMPARE"] === "1") testIf(ready, "needs root, dockerd and skopeo")("VOLUME and copy-up of 10 000 files take no longer than Docker's", async () => {
   const world = await startWorld("busybox");
   const docker = startDockerd();
   try {
