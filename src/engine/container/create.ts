@@ -1,5 +1,5 @@
 /** Making a container of an image: the request joined with what the image says, checked, and given a row. */
-import { readFileSync } from "node:fs";
+import { closeSync, readFileSync } from "node:fs";
 import { release } from "node:os";
 import type { CreateRequest, HostConfig } from "../../spec/container.ts";
 import { joinedContainer, joining, type IpcMode, type Joined, type PidMode } from "../../spec/namespace-modes.ts";
@@ -10,6 +10,8 @@ import { discardUnsupported } from "../../spec/support.ts";
 import { parsePorts } from "../../spec/ports.ts";
 import { validateRequest } from "../../spec/validate.ts";
 import { checkpoint, transaction } from "../../store/database.ts";
+import { readContainer } from "../../store/containers.ts";
+import { removeLocked, removeRunDirectory, takeOpLock } from "../end/settle.ts";
 import { insertDraft, type Draft } from "../start/begin.ts";
 import type { Context } from "../context.ts";
 import { parseSignal } from "../../runtime/signals.ts";
@@ -69,10 +71,30 @@ async function checkProfile({ SecurityOpt }: HostConfig): Promise<void> {
   readProfile(seccomp.profile, { capabilities: [], machine: machine(), kernel: release() });
 }
 
-/** `docker create`. Returns the id. */
+/** `docker create`. Returns the id. On failure nothing of it is left. */
 export async function createContainer(context: Context, request: CreateRequest, image: ImageFacts, warn: (text: string) => void): Promise<string> {
   const draft = await draftContainer(context, request, image, warn);
-  transaction(context.database(), () => insertDraft(context, draft, { phase: "created", transient: false }));
+  const volumes = draft.mounts.some((mount) => mount.type === "volume" && !mount.nocopy) ? await import("../start/volumes.ts") : null;
+  // Nobody starts or removes it before it is whole.
+  const opLock = volumes === null ? null : takeOpLock(context, draft.id, true);
+  try {
+    transaction(context.database(), () => insertDraft(context, draft, { phase: "created", transient: false }));
+    if (opLock !== null) fill(context, draft, () => volumes?.fillUnstarted(context, draft));
+  } catch (error) {
+    if (opLock !== null) removeRunDirectory(context, draft.id);
+    throw error;
+  } finally {
+    if (opLock !== null) closeSync(opLock);
+  }
   checkpoint(context.database());
   return draft.id;
+}
+
+function fill(context: Context, { id }: Draft, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    removeLocked(context, readContainer(context.database(), id)!, { takesVolumes: true });
+    throw error;
+  }
 }

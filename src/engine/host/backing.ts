@@ -35,7 +35,7 @@ export function lostWrites(root: string): boolean {
 
 /** A sentence for who writes into the store, or null. What does not fit is an I/O error of the loop device, and of a page that nobody syncs not even that. */
 export function backingWarning(root: string): string | null {
-  if (lostWrites(root)) return `writes to the store ${root} failed, since the disk below was full: images and containers in it may be damaged; make room there, and mdk clean -f makes it anew`;
+  if (lostWrites(root)) return `writes to the store ${root} failed, since the disk below was full: images, containers and volumes in it may be damaged; make room there, and mdk clean -f makes it anew`;
   const left = backingFree(root);
   if (left === null || left >= LEAST) return null;
   return `the disk below the store ${root} is nearly full (${Math.floor(left / 2 ** 20)} MB left): what is written beyond that is lost`;

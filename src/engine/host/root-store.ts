@@ -116,7 +116,7 @@ function bringLoop({ root, now, tell }: BringOptions, why: string): void {
     closeSync(mount);
   }
   if (state === "made") tell(`${why}: they are kept in a file system in ${image} (it grows to ${gigabytes(bytes)} at most)`);
-  if (state === "lost") tell(`WARNING: the store in ${image} was left broken, by a power cut or a full disk below, and has no journal: it was made anew, images and containers in it are gone`);
+  if (state === "lost") tell(`WARNING: the store in ${image} was left broken, by a power cut or a full disk below, and has no journal: it was made anew, images, containers and volumes in it are gone`);
 }
 
 function bringMemory({ root, tell }: BringOptions, why: string, failed: readonly string[]): void {
@@ -130,7 +130,7 @@ function bringMemory({ root, tell }: BringOptions, why: string, failed: readonly
     closeSync(mount);
   }
   const instead = failed.length === 0 ? "" : ` (${failed.join("; ")})`;
-  tell(`WARNING: ${why}: images and containers are kept in memory, ${gigabytes(bytes)} at most, and are gone with it${instead}`);
+  tell(`WARNING: ${why}: images, containers and volumes are kept in memory, ${gigabytes(bytes)} at most, and are gone with it${instead}`);
 }
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toPrecision(3)} GB`;

@@ -1,10 +1,12 @@
 /** A container's volumes and mounted images, opened as its other binds are. Loaded where a container has any. */
-import { existsSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { mountLayers } from "../../layer/overlay.ts";
 import type { ImageMount, VolumeMount } from "../../spec/mount-types.ts";
 import type { Container } from "../../store/containers.ts";
 import { storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
-import { rootLayers } from "../image/layers.ts";
+import { layerDirectories, rootLayers } from "../image/layers.ts";
 import { copyUp } from "../volume/copy-up.ts";
 import { openImage, openVolume } from "../volume/open.ts";
 import type { OpenBind } from "./binds.ts";
@@ -16,7 +18,21 @@ export function openOwn(context: Context, container: Pick<Container, "id" | "mou
   const mount = container.mounts.filter(isOwn).find((own) => own.target === target);
   if (mount === undefined) return null;
   if (mount.type === "volume") return openVolume(context, mount);
-  return openImage(mount, rootLayers(context, mount.image), storePaths(context.root).container(container.id));
+  const empty = join(storePaths(context.root).temporary, "empty");
+  mkdirSync(empty, { recursive: true, mode: 0o700 });
+  return openImage(mount, layerDirectories(context, mount.image), empty);
+}
+
+/** Of one that is made and does not start yet: filled at once, as Docker does it. The caller holds the op lock. */
+export function fillUnstarted(context: Context, container: Pick<Container, "id" | "image" | "mounts">): void {
+  const directory = storePaths(context.root).container(container.id);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const root = mountLayers(rootLayers(context, container.image), directory);
+  try {
+    fillVolumes(context, container, root);
+  } finally {
+    closeSync(root);
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What a volume, or an image that is mounted, shows in a container: a detached mount, the caller's to close. */
 import { closeSync, fstatSync } from "node:fs";
+import { resolve } from "node:path";
 import { MdkError } from "../../error.ts";
 import { mountLayers } from "../../layer/overlay.ts";
 import { MOUNT_ATTR, MS } from "../../runtime/linux.ts";
@@ -20,13 +21,13 @@ export interface OpenedMount {
 /** Throws MdkError where its options cannot be mounted, or its subpath is not there. */
 export function openVolume(context: Context, mount: VolumeMount): OpenedMount {
   const source = openVolumeSource(context, mount.name!);
-  return finish(source.isMount && mount.subpath === "" ? source.fd : part(source.fd, mount.subpath, `volume ${mount.name}`), mount.readonly ? source.attributes | MOUNT_ATTR.RDONLY : source.attributes);
+  return finish(source.isMount && mount.subpath === "" ? source.fd : part(source.fd, mount.subpath, { what: `volume ${mount.name}`, deep: source.isDeep }), mount.readonly ? source.attributes | MOUNT_ATTR.RDONLY : source.attributes);
 }
 
 /** `layers`: the image's, the uppermost first; `empty`: a directory with nothing in it. */
 export function openImage(mount: ImageMount, layers: readonly string[], empty: string): OpenedMount {
   const tree = mountLayers(layers, empty);
-  return finish(mount.subpath === "" ? tree : part(tree, mount.subpath, `image ${mount.source}`), MOUNT_ATTR.RDONLY);
+  return finish(mount.subpath === "" ? tree : part(tree, mount.subpath, { what: `image ${mount.source}`, deep: false }), MOUNT_ATTR.RDONLY);
 }
 
 export interface VolumeSource {
@@ -34,6 +35,8 @@ export interface VolumeSource {
   readonly fd: number;
   /** A mount of its own, detached; else a directory or file of the host. */
   readonly isMount: boolean;
+  /** What is mounted below it comes along. */
+  readonly isDeep: boolean;
   /** MOUNT_ATTR_* that its options ask for. */
   readonly attributes: number;
 }
@@ -42,17 +45,17 @@ export interface VolumeSource {
 export function openVolumeSource(context: Context, name: string): VolumeSource {
   const { options } = findVolume(context, name);
   const data = ensureVolumeData(context, name);
-  if (Object.keys(options).length === 0) return { fd: openAt(AT_FDCWD, data, O_PATH | O_DIRECTORY), isMount: false, attributes: 0 };
+  if (Object.keys(options).length === 0) return { fd: openAt(AT_FDCWD, data, O_PATH | O_DIRECTORY), isMount: false, isDeep: true, attributes: 0 };
   const { type = "", device = "", o = "" } = options;
   const words = o.split(",").filter((word) => word !== "");
   const { set: attributes, parameters } = parseMountOptions(words);
   try {
-    if (words.includes("bind") || words.includes("rbind")) return { fd: openAt(AT_FDCWD, device, O_PATH), isMount: false, attributes };
+    if (words.includes("bind") || words.includes("rbind")) return { fd: openAt(AT_FDCWD, resolve("/", device), O_PATH), isMount: false, isDeep: words.includes("rbind"), attributes };
     const file = fsopen(type);
     try {
       fsconfig(file, "source", device);
       for (const { key, value } of parameters) fsconfig(file, key, value);
-      return { fd: fsmount(file, attributes), isMount: true, attributes };
+      return { fd: fsmount(file, attributes), isMount: true, isDeep: false, attributes };
     } finally {
       closeSync(file);
     }
@@ -65,12 +68,13 @@ export function openVolumeSource(context: Context, name: string): VolumeSource {
 }
 
 /** A part of a tree as a mount of its own, the tree closed: no link leads out of it, whoever changes it meanwhile. */
-function part(tree: number, subpath: string, what: string): number {
+function part(tree: number, subpath: string, { what, deep }: { readonly what: string; readonly deep: boolean }): number {
+  const flags = OPEN_TREE_CLONE | AT_EMPTY_PATH | (deep ? AT_RECURSIVE : 0);
   try {
-    if (subpath === "") return openTree(tree, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
+    if (subpath === "") return openTree(tree, "", flags);
     const found = openInRoot(tree, subpath, O_PATH, 0, RESOLVE.NO_MAGICLINKS);
     try {
-      return openTree(found, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
+      return openTree(found, "", flags);
     } finally {
       closeSync(found);
     }

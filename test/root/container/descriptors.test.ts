@@ -114,7 +114,7 @@ test("run, exec, attach, logs, wait, stop and starts that fail leave no descript
     const image = findImage(context, busybox, null)!;
     const request = { name: "brief", config: decodeConfig({ Image: busybox, Cmd: ["true"] }), host: decodeHostConfig({ NetworkMode: "none" }) };
     await createContainer(context, request, image, () => {});
-    expect(createContainer(context, request, image, () => {})).rejects.toThrow("Conflict");
+    await expect(createContainer(context, request, image, () => {})).rejects.toThrow("Conflict");
     removeContainer(context, findContainer(context, "brief"), { force: false });
     await start("stays");
     expect(() => removeContainer(context, findContainer(context, "stays"), { force: false })).toThrow("container is running");

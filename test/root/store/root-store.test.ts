@@ -80,7 +80,7 @@ describe("what is in the store", () => {
     expect(await job.shell(`printf '\\000' | dd of=${job.root}/store.ext4 bs=1 seek=1082 conv=notrunc 2>/dev/null`)).toEqual({ status: 0, out: "", err: "" });
     const anew = await job.mdk("images", "-q");
     expect([anew.status, anew.out]).toEqual([0, ""]);
-    expect(anew.err).toMatch(/^WARNING: the store in \S+ was left broken, by a power cut or a full disk below, and has no journal: it was made anew, images and containers in it are gone\n$/);
+    expect(anew.err).toMatch(/^WARNING: the store in \S+ was left broken, by a power cut or a full disk below, and has no journal: it was made anew, images, containers and volumes in it are gone\n$/);
   });
 });
 
@@ -190,7 +190,7 @@ describe("other file systems that cannot hold containers", () => {
 describe("by hand", () => {
   rootTest("a driver is chosen by flag or environment, told by info, and is the store's from then on", async () => {
     await use();
-    expect((await job.run(job.words("images", "-q"), { MDK_STORAGE_DRIVER: "tmpfs" })).err).toMatch(/^WARNING: --storage-driver tmpfs: images and containers are kept in memory/);
+    expect((await job.run(job.words("images", "-q"), { MDK_STORAGE_DRIVER: "tmpfs" })).err).toMatch(/^WARNING: --storage-driver tmpfs: images, containers and volumes are kept in memory/);
     expect((await job.mdk("info")).out).toMatch(/Root Store: tmpfs on/);
     expect(await job.mdk("--storage-driver", "loop", "images")).toEqual({ status: 1, out: "", err: expect.stringMatching(/^mdk: the store in \S+ is on tmpfs, not on loop\n/) });
     expect((await job.mdk("clean", "-f")).err).toBe(`mdk: the store ${job.root} was in memory: its images are gone\n`);
@@ -234,7 +234,7 @@ describe("bad luck", () => {
   rootTest("without loop devices the store is in memory, and a warning says so and why", async () => {
     await use({ before: noLoop });
     const { status, err } = await job.mdk("images");
-    expect([status, err]).toEqual([0, expect.stringMatching(/^WARNING: \S+ is on overlay, which cannot hold containers: images and containers are kept in memory, [\d.]+ GB at most, and are gone with it \(loop: .*\/dev\/loop-control.*\)\n$/)]);
+    expect([status, err]).toEqual([0, expect.stringMatching(/^WARNING: \S+ is on overlay, which cannot hold containers: images, containers and volumes are kept in memory, [\d.]+ GB at most, and are gone with it \(loop: .*\/dev\/loop-control.*\)\n$/)]);
     expect(job.mounts()).toEqual([":tmpfs"]);
   });
 
@@ -278,7 +278,7 @@ describe("bad luck", () => {
     expect(asked.Findings.find(({ Name }) => Name === "storage")).toMatchObject({ Verdict: expect.stringMatching(/^(warning|missing)$/), Found: expect.stringMatching(/^writes to the store \S+ failed, since the disk below was full/) });
     // What is broken beyond its files is read-only until it is made anew.
     const started = await job.mdk("run", "--rm", "--network", "none", name);
-    expect(started.err).toMatch(/^WARNING: writes to the store \S+ failed, since the disk below was full: images and containers in it may be damaged; make room there, and mdk clean -f makes it anew$|readonly.*\n.*is made anew after mdk clean -f/m);
+    expect(started.err).toMatch(/^WARNING: writes to the store \S+ failed, since the disk below was full: images, containers and volumes in it may be damaged; make room there, and mdk clean -f makes it anew$|readonly.*\n.*is made anew after mdk clean -f/m);
     expect((await job.mdk("clean", "-f")).err).toContain(`mdk: writes to the store ${job.root} had failed, since the disk below was full: its images are gone\n`);
     expect(await job.mdk("images", "-q")).toMatchObject({ status: 0, out: "", err: expect.stringContaining("they are kept in a file system in") });
     expect((await job.mdk("doctor")).status).toBe(0);

@@ -65,6 +65,24 @@ rootTest("never into one that has something in it, nor where it is not wanted; a
   expect(readdirSync(dataOf("none"))).toEqual([]);
 });
 
+rootTest("`create` fills as Docker does: a container that never runs is a source of what its image has", () => {
+  const id = world.ok("create", "--name", "holder", "-v", "/data", "-v", "made:/data2", "small:1");
+  const volume = world.inspect("holder", `range .Mounts}}{{if eq .Destination "/data"}}{{.Name}}{{end}}{{end`);
+  expect([readFileSync(join(dataOf(volume), "f"), "utf8"), readdirSync(dataOf("made"))]).toEqual(["kept\n", []]);
+  expect(world.ok("run", "--rm", "--volumes-from", "holder", busybox, "cat", "/data/f")).toBe("kept");
+  rmSync(join(dataOf(volume), "f"));
+  world.mdk(["start", "holder"]);
+  expect(readdirSync(dataOf(volume))).toEqual([]);
+  // One that cannot be filled is not made, and leaves nothing.
+  world.ok("volume", "create", "-o", "type=none", "-o", "o=bind", "-o", "device=/nowhere", "broken");
+  expect(world.mdk(["create", "--name", "never", "-v", "broken:/data", "-v", "/a", "small:1"])).toMatchObject({ status: 1, stderr: expect.stringContaining("failed to mount local volume: mount /nowhere:") });
+  expect(world.mdk(["create", "--name", "holder", "-v", "/a", "small:1"]).stderr).toContain("Conflict.");
+  expect([world.ok("ps", "-aq", "--no-trunc"), readdirSync(join(world.root, "containers")), readdirSync(world.runRoot).filter((name) => /^[0-9a-f]{64}$/.test(name))]).toEqual([id, [id], [id]]);
+  world.ok("rm", "-v", "holder");
+  expect(world.ok("volume", "ls", "-q", "-f", "dangling=true", "-f", "label=com.docker.volume.anonymous")).toBe("");
+  world.ok("volume", "rm", "broken");
+});
+
 rootTest("once in a container's life: what it has emptied stays empty when it starts again", () => {
   world.ok("run", "--name", "again", "-v", "emptied:/data", "small:1", "sh", "-c", "ls /data; rm -f /data/*; chown 9:9 /data");
   expect(world.ok("start", "-a", "again")).toBe("");

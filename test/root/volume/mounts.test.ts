@@ -115,6 +115,7 @@ rootTest("volumes: named, anonymous, of the image; tmpfs; image: each with its o
   expect([t2.type, t2.options.filter((word) => /^no(suid|dev|exec)$/.test(word)), t2.parameters.includes("size=2048k"), world.ok("exec", name, "stat", "-c", "%a", "/t2")]).toEqual(["tmpfs", ["nosuid", "nodev", "noexec"], true, "750"]);
   expect(mountsAt(name, "/i").map(({ type, options }) => [type, options[0]])).toEqual([["overlay", "ro"]]);
   expect(world.ok("exec", name, "sh", "-c", "ls /ib | head -n 1; ls -d /i/etc/passwd; touch /i/x 2>&1 || true")).toMatch(/^\[\n\/i\/etc\/passwd\ntouch: \/i\/x: Read-only file system$/);
+  expect(world.ok("exec", name, "ls", "-A", "/i")).toBe(Bun.spawnSync(["ls", "-A", world.ok("image", "inspect", "-f", "{{.GraphDriver.Data.UpperDir}}", busybox)]).stdout.toString().trim());
   // It stays as long as a container shows it.
   world.ok("commit", name, "shown:1");
   const shown = started("--mount", "type=image,source=shown:1,target=/s");
@@ -233,6 +234,11 @@ rootTest("options of the local driver: a tmpfs, a directory of the host, read-on
   world.ok("volume", "create", "-o", "type=none", "-o", `device=${host}`, "-o", "o=bind", "there");
   world.ok("volume", "create", "-o", "type=none", "-o", `device=${host}`, "-o", "o=bind,ro", "there-ro");
   const name = started("-v", "fast:/f", "-v", "there:/t", "-v", "there-ro:/r", "--mount", `target=/m,volume-opt=type=none,volume-opt=device=${host},volume-opt=o=bind`);
+  hostMount(join(host, "below"), "-t", "tmpfs", "tmpfs");
+  world.ok("volume", "create", "-o", "type=none", "-o", `device=${host}`, "-o", "o=rbind", "deep-there");
+  const deep = started("-v", "there:/t", "-v", "deep-there:/d");
+  expect(["/t", "/t/below", "/d", "/d/below"].map((target) => mountsAt(deep, target).length)).toEqual([1, 0, 1, 1]);
+  world.ok("rm", "-f", deep);
   const fast = mountsAt(name, "/f")[0]!;
   expect([fast.type, fast.options.includes("noexec"), fast.parameters.includes("size=1024k"), world.ok("exec", name, "stat", "-c", "%a %u", "/f")]).toEqual(["tmpfs", true, true, "700 7"]);
   world.ok("exec", name, "sh", "-c", "echo there >/t/there; cat /r/there /m/there");
@@ -240,7 +246,7 @@ rootTest("options of the local driver: a tmpfs, a directory of the host, read-on
   expect(mountsAt(name, "/r")[0]!.options[0]).toBe("ro");
   world.ok("rm", "-f", name);
   world.ok("volume", "rm", "there");
-  expect(readdirSync(host).sort()).toEqual(["file", "there"]);
+  expect(readdirSync(host).sort()).toEqual(["below", "file", "there"]);
   world.ok("volume", "create", "-o", "type=none", "-o", "device=/nowhere", "-o", "o=bind", "lost");
   expect(refused("-v", "lost:/l")).toBe(`125 error while mounting volume '${world.root}/volumes/lost/_data': failed to mount local volume: mount /nowhere:${world.root}/volumes/lost/_data, data: bind: no such file or directory`);
   world.ok("volume", "create", "-o", "type=nfs", "-o", "device=:/export", "-o", "o=addr=127.0.0.1,soft,timeo=1,retrans=0", "remote");
