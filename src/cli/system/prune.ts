@@ -2,7 +2,7 @@
 import { pruneContainers } from "../../engine/container/prune.ts";
 import { readLabels } from "../../engine/image/list.ts";
 import { pruneImages } from "../../engine/image/prune.ts";
-import { pruneVolumes } from "../../engine/volume/volumes.ts";
+import { pruneVolumes } from "../../engine/volume/remove.ts";
 import { confirm } from "../grammar/confirm.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { parsePruneFilters } from "../grammar/prune-filters.ts";
