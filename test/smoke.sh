@@ -108,6 +108,17 @@ status "run with settings of its own" 0 mdk run --rm --oom-score-adj 500 --group
   sh -c 'cat /proc/self/oom_score_adj; id -G | grep -ow 4242; ulimit -Hn; cat /proc/sys/net/core/somaxconn; grep -c " /scratch " /proc/mounts; grep -o "NoNewPrivs.*1" /proc/self/status | tr -d "[:space:]"'
 is "what it saw" "500 4242 200 77 1 NoNewPrivs:1" "$(printf '%s\n' "$out" | tr '\n' ' ' | sed 's/ $//')"
 
+# --- volumes, and parts of them
+status "a new volume over what the image has" 0 mdk run --rm -v kept:/etc "$busybox_image" sh -c 'echo mine >/etc/mine'
+status "the next one with it" 0 mdk run --rm --mount source=kept,target=/v,readonly "$busybox_image" sh -c 'cat /v/mine; ls /v/passwd; touch /v/x 2>/dev/null || echo fixed'
+is "what it saw" "mine /v/passwd fixed" "$(printf '%s\n' "$out" | tr '\n' ' ' | sed 's/ $//')"
+status "a file of it" 0 mdk run --rm --mount source=kept,target=/v,volume-subpath=mine "$busybox_image" cat /v
+is "it" mine "$out"
+status "an image" 0 mdk run --rm --mount "type=image,source=$debian_image,target=/i" "$busybox_image" ls -d /i/usr
+is "it" /i/usr "$out"
+status "volume rm" 0 mdk volume rm kept
+is "the volumes" "" "$(mdk volume ls -q)"
+
 # --- devices, disks and namespaces, on whichever cgroup version this is
 made='mknod /made c 1 11; (exec 3>/made) 2>/dev/null && echo opened || echo refused'
 status "a device without a rule" 0 mdk run --rm "$busybox_image" sh -c "$made"

@@ -3,7 +3,7 @@
  * as Exited with what the program wrote in its log, and removable. Nothing else.
  */
 import { Database } from "bun:sqlite";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { archive, directory, file } from "../helpers/archive.ts";
 import { makeImage, push } from "../helpers/registry.ts";
@@ -176,6 +176,27 @@ const firstRun: Scenario = {
 
 const plainRun = runScenario("run --rm", ["--rm"]);
 
+/** With a volume that is new and gets what the image has there, and one that goes with the container. */
+const volumeRun: Scenario = {
+  ...runScenario("run -v", []),
+  argv: (world) => world.argv("run", "--rm", "-v", "kept:/etc", "-v", "/anonymous", world.image, ...PROGRAM),
+  check: (world, done, strike) => [...checkStatus(done, strike, false), ...checkWords(done), ...checkContainers(world, done, strike, true), ...checkVolumes(world)],
+};
+
+/** The named one is filled whole, by then or by the next; of the other one nothing is left. */
+function checkVolumes(world: World): string[] {
+  const problems: string[] = [];
+  const listed = world.mdk("volume", "ls", "-q");
+  if (listed.out !== "" && listed.out !== "kept\n") problems.push(`volumes: ${JSON.stringify(listed)}`);
+  const count = ["sh", "-c", "cat /etc/passwd /etc/group | wc -l; ls /etc | wc -l"];
+  const [whole, filled] = [world.mdk("run", "--rm", world.image, ...count), world.mdk("run", "--rm", "-v", "kept:/etc", world.image, ...count)];
+  if (filled.out !== whole.out) problems.push(`the volume has ${JSON.stringify(filled)}, the image ${JSON.stringify(whole)}`);
+  problems.push(...problemsOf("volume rm", world.mdk("volume", "rm", "kept")), ...problemsOf("volume prune", world.mdk("volume", "prune", "-f")));
+  const left = [...readdirSync(join(world.root, "volumes")), ...readdirSync(join(world.root, "tmp")).filter((name) => name.startsWith("dead-"))];
+  if (left.length > 0) problems.push(`left of volumes: ${left.join(" ")}`);
+  return problems;
+}
+
 /** A container that was made before: it is as it was, or it has run. */
 const start: Scenario = {
   name: "start",
@@ -272,6 +293,7 @@ export const SCENARIOS: readonly Scenario[] = [
   plainRun,
   runScenario("run -d", ["-d", "-p"]),
   runScenario("run -d --rm", ["-d", "--rm"]),
+  volumeRun,
   start,
   checkpointRun,
   firstRun,
