@@ -1,5 +1,5 @@
 /** Volumes go: with the container that they were made for, by their name, or because nobody uses them. */
-import { existsSync, readdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { MdkError } from "../../error.ts";
 import type { Container } from "../../store/containers.ts";
@@ -16,47 +16,52 @@ export function removeVolume(context: Context, name: string, { force }: { readon
     if (!force) throw new MdkError("not-found", "no-such-volume", `get ${name}: no such volume`);
     return;
   }
-  if (!takeAway(context, name)) throw new MdkError("conflict", "volume-in-use", `remove ${name}: volume is in use - [${volumeUsers(context.database(), name).join(", ")}]`);
+  const gone = takeAway(context, name);
+  removeGraves(context);
+  if (!gone) throw new MdkError("conflict", "volume-in-use", `remove ${name}: volume is in use - [${volumeUsers(context.database(), name).join(", ")}]`);
   checkpoint(context.database());
 }
 
-/** Those that were made for the container, while it still has its row; who else has one keeps it. Cut off, it is gone on with. */
+/** Those that were made for the container; who else has one keeps it. They go into its directory, and with that: should this be cut off, whoever goes on with the container's removal does it. */
 export function removeOwnVolumes(context: Context, { id, mounts }: Pick<Container, "id" | "mounts">): void {
+  const directory = storePaths(context.root).container(id);
   for (const mount of mounts) {
-    if (mount.type === "volume" && mount.anonymous === true) bury(context, mount.name!, (moveAway) => leaveVolume(context.database(), { container: id, name: mount.name!, moveAway }));
+    if (mount.type !== "volume" || mount.anonymous !== true) continue;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    leaveVolume(context.database(), { container: id, name: mount.name!, moveAway: () => moveAway(context, mount.name!, join(directory, `volume-${mount.name}`)) });
   }
-}
-
-/** False: it is used. */
-function takeAway(context: Context, name: string): boolean {
-  return bury(context, name, (moveAway) => deleteVolume(context.database(), name, moveAway));
-}
-
-/** `unlist` calls what it is given within its transaction: whoever makes a volume of the same name at once gets a new one. */
-function bury(context: Context, name: string, unlist: (moveAway: () => void) => boolean): boolean {
-  const paths = storePaths(context.root);
-  // Found by a prune, should this be cut off.
-  const grave = join(paths.temporary, `${GRAVE}${crypto.randomUUID()}`);
-  const done = unlist(() => {
-    if (existsSync(paths.volume(name))) renameSync(paths.volume(name), grave);
-  });
-  if (existsSync(grave)) removeTree(grave);
-  return done;
 }
 
 const GRAVE = "dead-volume-";
 
+/** A name that the next removal finds, should this one be cut off. */
+const newGrave = (context: Context): string => join(storePaths(context.root).temporary, `${GRAVE}${crypto.randomUUID()}`);
+
+/** Within the transaction that takes its row: whoever makes a volume of the same name at once gets a new one. */
+function moveAway(context: Context, name: string, grave: string): void {
+  const place = storePaths(context.root).volume(name);
+  if (existsSync(place)) renameSync(place, grave);
+}
+
+/** False: it is used. Its files wait in tmp/ to be removed. */
+function takeAway(context: Context, name: string): boolean {
+  return deleteVolume(context.database(), name, () => moveAway(context, name, newGrave(context)));
+}
+
+function removeGraves(context: Context): void {
+  const { temporary } = storePaths(context.root);
+  for (const name of readdirSync(temporary)) if (name.startsWith(GRAVE)) removeTree(join(temporary, name));
+}
+
 /** Files of volumes whose rows are gone: a command was killed. */
 function buryOrphans(context: Context): void {
-  const { volumes, temporary } = storePaths(context.root);
+  const { volumes } = storePaths(context.root);
   const names = existsSync(volumes) ? readdirSync(volumes).filter((name) => readVolume(context.database(), name) === null) : [];
   for (const name of names) {
-    bury(context, name, (moveAway) => transaction(context.database(), () => {
-      if (readVolume(context.database(), name) === null) moveAway();
-      return true;
-    }));
+    transaction(context.database(), () => {
+      if (readVolume(context.database(), name) === null) moveAway(context, name, newGrave(context));
+    });
   }
-  for (const name of readdirSync(temporary)) if (name.startsWith(GRAVE)) removeTree(join(temporary, name));
 }
 
 export interface PrunedVolumes {
@@ -76,6 +81,7 @@ export function pruneVolumes(context: Context, all: boolean, isMeant: (volume: V
     bytes += own;
   }
   buryOrphans(context);
+  removeGraves(context);
   checkpoint(context.database());
   return { names, bytes };
 }
