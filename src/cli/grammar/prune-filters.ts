@@ -1,18 +1,21 @@
-/** `--filter` of every prune: until, label and label!. */
+/** `--filter` of every prune: until (volumes: all), label and label!. */
 import { hasLabel } from "../container/labels.ts";
-import { parseFilters } from "./filters.ts";
+import { parseFilters, type Filter } from "./filters.ts";
 import { momentOf } from "./moment.ts";
 
-const KEYS = ["until", "label", "label!"] as const;
+type Labels = Readonly<Record<string, string>>;
 
 /** Whether one with these labels, made then (milliseconds of the epoch), is meant. */
-export type IsMeant = (labels: Readonly<Record<string, string>>, createdMs: number) => boolean;
+export type IsMeant = (labels: Labels, createdMs: number) => boolean;
 
 /** Throws MdkError for a filter that is none. */
 export function parsePruneFilters(texts: readonly string[], now: Date): IsMeant {
-  const filters = parseFilters(texts, KEYS);
-  const of = (key: (typeof KEYS)[number]): readonly string[] => filters.filter((filter) => filter.key === key).map(({ value }) => value);
-  const until = of("until").map((text) => Date.parse(momentOf("until", text, now)!));
-  return (labels, createdMs) =>
-    until.every((ms) => createdMs < ms) && of("label").every((value) => hasLabel(labels, value)) && !of("label!").some((value) => hasLabel(labels, value));
+  const filters = parseFilters(texts, ["until", "label", "label!"]);
+  const until = filters.filter(({ key }) => key === "until").map(({ value }) => Date.parse(momentOf("until", value, now)!));
+  return (labels, createdMs) => until.every((ms) => createdMs < ms) && areMeant(filters, labels);
+}
+
+/** What is said by label and label!, "KEY[=VALUE]": all of the former, none of the latter. */
+export function areMeant(filters: readonly Filter<string>[], labels: Labels): boolean {
+  return filters.every(({ key, value }) => (key === "label" ? hasLabel(labels, value) : key !== "label!" || !hasLabel(labels, value)));
 }

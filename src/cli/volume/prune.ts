@@ -1,13 +1,11 @@
 /** `mdk volume prune`. */
 import { pruneVolumes } from "../../engine/volume/remove.ts";
-import { hasLabel } from "../container/labels.ts";
 import { confirm } from "../grammar/confirm.ts";
 import { parseFilters } from "../grammar/filters.ts";
 import { isTrue, type Command, type Invocation } from "../grammar/flags.ts";
+import { areMeant } from "../grammar/prune-filters.ts";
 import { humanSize } from "../output/size.ts";
 import { print } from "../output/text.ts";
-
-const KEYS = ["all", "label", "label!"] as const;
 
 export const command: Command = {
   usage: "volume prune [OPTIONS]",
@@ -22,11 +20,10 @@ export const command: Command = {
 };
 
 function run({ context, flags }: Invocation): number {
-  const filters = parseFilters(flags.list("filter"), KEYS);
-  const of = (key: (typeof KEYS)[number]): readonly string[] => filters.filter((filter) => filter.key === key).map(({ value }) => value);
-  const all = flags.bool("all") || of("all").some((value) => isTrue(value) === true);
+  const filters = parseFilters(flags.list("filter"), ["all", "label", "label!"]);
+  const all = flags.bool("all") || filters.some(({ key, value }) => key === "all" && isTrue(value) === true);
   if (!flags.bool("force") && !confirm(`WARNING! This will remove ${all ? "all" : "anonymous"} local volumes not used by at least one container.`)) return 0;
-  const { names, bytes } = pruneVolumes(context, all, ({ labels }) => of("label").every((value) => hasLabel(labels, value)) && !of("label!").some((value) => hasLabel(labels, value)));
+  const { names, bytes } = pruneVolumes(context, all, ({ labels }) => areMeant(filters, labels));
   if (names.length > 0) print(`Deleted Volumes:\n${names.join("\n")}\n`);
   print(`Total reclaimed space: ${humanSize(bytes)}`);
   return 0;
