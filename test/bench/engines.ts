@@ -70,10 +70,15 @@ export async function pullAll(bench: Bench, image: string): Promise<void> {
   for (const engine of bench.engines) await call(engine, ["pull", "-q", ...engine.pullFlags, image]);
 }
 
+/** Kills and removes them; podman would give each ten seconds to end by itself. */
+export async function removeNow(engine: Engine, containers: readonly string[]): Promise<void> {
+  await call(engine, ["rm", "-f", ...(engine.name === "podman" ? ["-t", "0"] : []), ...containers]);
+}
+
 /** Removes every container of every engine. */
 export async function removeAll(bench: Bench): Promise<void> {
   for (const engine of bench.engines) {
     const ids = (await call(engine, ["ps", "-aq"], { capture: true })).stdout.split("\n").filter((id) => id !== "");
-    if (ids.length > 0) await call(engine, ["rm", "-f", ...ids]);
+    if (ids.length > 0) await removeNow(engine, ids);
   }
 }

@@ -1,5 +1,5 @@
 /** Rows about many containers: lists of them, a whole life, fifty at once. */
-import { call, pullAll, removeAll, type Bench, type Engine } from "./engines.ts";
+import { call, pullAll, removeNow, removeAll, type Bench, type Engine } from "./engines.ts";
 import { interleave } from "./sample.ts";
 import type { Row } from "./table.ts";
 
@@ -65,7 +65,7 @@ export async function parallelRow(bench: Bench): Promise<Row[]> {
       name: engine.name,
       sample: async () => {
         const { ms } = await engine.world.run({ batch: names.map((name) => [...engine.cli, "run", "-d", "--name", name, bench.busybox, ...SLEEP]), width: 8 });
-        await call(engine, ["rm", "-f", ...names]);
+        await removeNow(engine, names);
         return ms / 1000;
       },
     })));
