@@ -109,7 +109,7 @@ test("what may not be is refused in Docker's words, and nothing is left", () => 
     [["--cpus", "1", "--cpu-quota", "1000"], "Conflicting options: Nano CPUs and CPU Quota cannot both be set"],
     [["--memory", "8M", "--memory-reservation", "9M"], "Minimum memory limit can not be less than memory reservation limit"],
     [["--security-opt", "frob"], 'Invalid --security-opt: "frob"'],
-    [["--tmpfs", "/x:frob"], 'invalid tmpfs option "frob"'],
+    [["--tmpfs", "/x:frob"], 'invalid tmpfs option ["frob"]'],
     [["--group-add", "nobodyhere"], "unable to find group nobodyhere: no matching entries in group file"],
     [["--sysctl", "net.frob=1"], "this kernel lacks the setting"],
   ];
