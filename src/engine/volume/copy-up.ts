@@ -3,7 +3,7 @@
  * links. It is copied aside and moved in entry by entry, under the volume's lock: whoever starts with the same new volume at the same time
  * waits until all of it is there, and who has it mounted already sees it as well.
  */
-import { closeSync, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, } from "node:fs";
+import { closeSync, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { MdkError } from "../../error.ts";
 import { TreePlacer } from "../../layer/place.ts";
