@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, expect } from "bun:test";
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { busybox, useBusyboxWorld, world } from "../../helpers/busybox-world.ts";
 import { buildProbe } from "../../helpers/probe.ts";
 import { isRoot, testIf } from "../../helpers/requires.ts";
@@ -25,13 +25,14 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(canary, { recursive: true, force: true }));
 
-/** Every inode of the canary with its last change, and how many mounts the host has. */
+/** Every inode of the canary with its last change, and the host's mounts at it or of this world: other tests run beside this one. */
 function hostState(): unknown {
   const inodes = ["", ...(readdirSync(canary, { recursive: true }) as string[]).sort()].map((name) => {
     const { ino, ctimeMs, nlink } = lstatSync(join(canary, name));
     return [name, ino, ctimeMs, nlink];
   });
-  return { inodes, mounts: readFileSync("/proc/self/mountinfo", "utf8").split("\n").length };
+  const own = [canary, world.folder].map((path) => basename(path));
+  return { inodes, mounts: readFileSync("/proc/self/mountinfo", "utf8").split("\n").filter((line) => own.some((name) => line.includes(name))) };
 }
 
 /** The hostile one: /s/d, a directory with what the script makes in it, and /s/l, a link, change places as fast as can be. */
