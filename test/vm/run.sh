@@ -151,18 +151,33 @@ registry_start "$folder/registry"
 for image in busybox debian; do registry_push "$images/$image:latest" $image:latest; done
 registry_stop
 mv "$folder/registry/storage" "$rootfs/registry-storage"
-mke2fs -q -F -t ext4 -O ^has_journal -d "$rootfs" "$folder/root.ext4" 3G
 
 # Never "kvm:tcg": where KVM is there but not real, the guest hangs.
 accel=tcg,thread=multi
 [ "${MDK_VM_ACCEL:-tcg}" = tcg ] || accel=$MDK_VM_ACCEL
+stalled='soft lockup - CPU|rcu_[a-z]+ (self-)?detected (stall|expedited)|rcu: INFO: rcu_[a-z]+ (self-)?detected'
+
+# The guest's console, until it ends or its kernel has told the fifth stall (its emulator then ends by the closed pipe).
+watch_console() { tr -d '\r' | awk -v stalled="$stalled" '{ print; fflush() } $0 ~ stalled && ++told == 5 { print "VM-STALLED"; exit }' | tee -a "$folder/console"; }
+
 boot() {
   timeout -k 5 "${MDK_VM_TIMEOUT:-300}" qemu-system-$machine -accel "$accel" $cpu -smp 2 -m 1024 -nodefaults -nographic \
     -serial stdio -no-reboot -drive "file=$folder/root.ext4,format=raw,if=virtio,cache=unsafe" \
     -kernel "$kernel/vmlinuz" -initrd "$kernel/initrd.zst" -append "console=$console quiet panic=-1 mitigations=off" \
-    </dev/null 2>&1 | tr -d '\r' | tee -a "$folder/console"
+    </dev/null 2>&1 | watch_console
 }
-boot
-# Its power was cut while containers ran: what the next boot makes of them.
-if grep -q '^VM-CUT' "$folder/console"; then boot; fi
-grep -q '^VM-EXIT rc=0 ' "$folder/console"
+
+# A fresh disk, booted; after a power cut booted again: what the next boot makes of the containers that ran.
+pass() {
+  rm -f "$folder/console" "$folder/root.ext4"
+  mke2fs -q -F -t ext4 -O ^has_journal -d "$rootfs" "$folder/root.ext4" 3G
+  boot
+  if grep -q '^VM-CUT' "$folder/console"; then boot; fi
+  grep -q '^VM-EXIT rc=0 ' "$folder/console"
+}
+pass && exit
+# QEMU's parallel emulation of two processors can hang a guest in its own kernel: once more, a processor after the other.
+[ "$accel" = tcg,thread=multi ] && grep -Eq "$stalled" "$folder/console" || exit 1
+echo "the guest's kernel stalled in its emulator: once more, with one thread for both processors"
+accel=tcg,thread=single
+pass
