@@ -1,189 +1,194 @@
 /**
- * The host's side of the default network: bridge, its address, the sysctls it needs, the table of the firewall. Made once,
- * looked at on every start, and taken away by `clean` only.
+ * Bridges: the host's side of networks. Made at the first use, looked at on every start, and taken away with the network or by `clean`.
+ * What passes them is decided in firewall.ts.
  */
 import { existsSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
-import { NETLINK_NETFILTER, openNetlink, type NetlinkMessage, type NetlinkSocket } from "../sys/netlink.ts";
-import type { Subnet } from "../spec/network.ts";
-import { addAddress, readAddresses } from "./address.ts";
-import { passForeignFirewalls, removeForeignRules } from "./foreign.ts";
-import { formatSubnet, gatewayOf, isFree } from "./ipam.ts";
+import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
+import type { Subnet, Subnet6 } from "../spec/network.ts";
+import { addAddress, addAddress6, readAddresses, readAddresses6 } from "./address.ts";
+import { openFirewall, removeFirewall } from "./firewall.ts";
+import { hasIpv6, requireIpv6 } from "./forwarding.ts";
+import { formatSubnet, isFree } from "./ipam.ts";
+import { formatSubnet6, isFree6 } from "./ipam6.ts";
 import { createBridge, deleteLink, findLink, listLinks, setUp, type Link } from "./link.ts";
+import { leaveNetwork } from "./membership.ts";
 import { networkNames, parseBridgeName, type NetworkNames } from "./names.ts";
-import { commit, deleteTable, hasTable } from "./nftables.ts";
-import { readRoutes } from "./route.ts";
-import { guard, ruleset } from "./ruleset.ts";
-import { readSysctl, writeSysctl } from "./sysctl.ts";
+import { readRoutes, readRoutes6 } from "./route.ts";
+import { writeSysctl } from "./sysctl.ts";
 
-/** A sysctl as it was before mdk changed it. */
-export interface ChangedSysctl {
-  /** "net.ipv4.ip_forward". */
-  readonly name: string;
-  readonly old: string;
-}
-
-export interface Bridge {
-  readonly index: number;
-  /** The table was made just now: elements of running containers must be added again. */
-  readonly tableIsNew: boolean;
-  readonly warnings: readonly string[];
-}
-
-export interface BridgeOptions {
-  readonly names: NetworkNames;
-  /** The bridge has its first address. */
-  readonly subnet: Subnet;
+/** A network as the host has it. */
+export interface BridgeNetwork {
+  /** Name of its bridge: of mdk's making (network/names.ts), or the user's. */
+  readonly bridge: string;
+  /** Null: without IPv4. */
+  readonly ipv4: { readonly subnet: Subnet; /** The bridge's own address, "172.18.0.1"; null: it has none. */ readonly gateway: string | null } | null;
+  /** Null: without IPv6. */
+  readonly ipv6: { readonly subnet: Subnet6; readonly gateway: string | null } | null;
   readonly mtu: number;
-  /** Whose bridge it is, noted on one that is made: at most ALIAS_BYTES_MAX bytes. */
-  readonly owner: () => string;
-  /** Called before a sysctl of the host is changed, so that `clean` can put it back whatever happens in between. */
-  readonly remember: (sysctl: ChangedSysctl) => void;
-  /** Whether mdk changed the sysctl earlier: asked where the table is new, and forwarding on. */
-  readonly switchedOn: (name: string) => boolean;
+  /** Containers reach one another and the host, nothing else. */
+  readonly internal: boolean;
+  /** Containers reach one another. */
+  readonly icc: boolean;
+  /** What leaves it takes the host's address. */
+  readonly masquerade: boolean;
 }
+
+/** Whose bridge it is, noted on one that is made: at most ALIAS_BYTES_MAX bytes. */
+export type Owner = () => string;
 
 export const MTU = 1500;
-const IP_FORWARD = "net.ipv4.ip_forward";
-
-/** nf_tables of the kernel; MdkError "no-nf-tables" where it has none. */
-export function openFirewall(): NetlinkSocket {
-  try {
-    return openNetlink(NETLINK_NETFILTER);
-  } catch (error) {
-    throw withoutFirewall(error);
-  }
-}
 
 /**
- * Makes what is missing of bridge, sysctls and table; about 0.1 ms where all is there. Safe against others that do the same at
- * once. What a failure leaves is completed by the next call. Throws MdkError or SysError.
+ * Makes what is missing of the bridge; about 0.02 ms where all is there. Returns its index. Safe against others that do the same at once;
+ * what a failure leaves is completed by the next call. Throws MdkError "bridge-name-taken", "subnet-taken" or those of `makeBridge`.
  */
-export function ensureBridge(route: NetlinkSocket, firewall: NetlinkSocket, { names, subnet, mtu, owner, remember, switchedOn }: BridgeOptions): Bridge {
-  const forwarding = readSysctl(IP_FORWARD);
-  const tableIsNew = ensureTable(firewall, names, subnet);
-  // Before forwarding is on: the guard must be there first, in a table that stood already as well.
-  if (forwarding === "0" || (tableIsNew && switchedOn(IP_FORWARD))) ensureGuard(firewall, names);
-  const warnings = passForeignFirewalls(firewall, names, tableIsNew);
-  if (forwarding === "0") {
-    remember({ name: IP_FORWARD, old: forwarding });
-    writeSysctl(IP_FORWARD, "1");
-  }
-  const ready = readyBridge(route, names, subnet);
-  if (ready === null && !hasBridge(names) && !isFree(subnet, readRoutes(route))) {
-    throw new MdkError("conflict", "subnet-taken", `the bridge ${names.bridge} was removed, and its subnet ${formatSubnet(subnet)} is used otherwise by now`, { hint: "try again" });
-  }
-  const { index } = ready ?? makeBridge(route, { names, subnet, mtu, owner });
-  return { index, tableIsNew, warnings };
+export function ensureBridge(route: NetlinkSocket, network: BridgeNetwork, owner: Owner): number {
+  const link = findBridge(route, network.bridge);
+  if (link !== null && isReady(route, link, network)) return link.index;
+  if (link === null) refuseTaken(route, network);
+  return makeBridge(route, network, owner);
 }
 
 /** Whether the bridge is there, whatever its state; one look into /proc. */
-export function hasBridge({ bridge }: NetworkNames): boolean {
+export function hasBridge(bridge: string): boolean {
   return existsSync(`/proc/sys/net/ipv4/conf/${bridge}`);
 }
 
+/** Takes the bridge away; one that is missing is fine. Takes 50 to 90 ms in the kernel. */
+export function removeBridge(route: NetlinkSocket, bridge: string): void {
+  try {
+    route.request([deleteLink(bridge)]);
+  } catch (error) {
+    if (!(error instanceof SysError) || error.errno !== E.ENODEV) throw error;
+  }
+}
+
 /**
- * Takes bridge, table and the rules in foreign chains away; what is missing is fine. Goes on after an error; returns what went
- * wrong. Takes 50 to 90 ms in the kernel. Sysctls are put back by who remembered them.
+ * Takes all of a store's networks in this namespace away: the firewall, the bridges that mdk named, and those whose note says that they are
+ * `owner`'s. What is missing is fine. Goes on after an error; returns what went wrong. Sysctls are put back by who remembered them.
  */
-export function removeBridge(route: NetlinkSocket, firewall: NetlinkSocket, names: NetworkNames): string[] {
-  const problems: string[] = [];
-  const attempt = (missing: number, action: () => void): void => {
+export function removeNetworks(route: NetlinkSocket, firewall: NetlinkSocket, names: NetworkNames, owner: string): string[] {
+  const problems = removeFirewall(firewall, names);
+  for (const { name, kind, alias } of listLinks(route)) {
+    if (kind !== "bridge" || (networksOf(name) !== names.table && (owner === "" || alias !== owner))) continue;
     try {
-      action();
+      removeBridge(route, name);
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
-      if (error.errno !== missing) problems.push(error.message);
+      problems.push(error.message);
     }
-  };
-  attempt(E.ENOENT, () => problems.push(...removeForeignRules(firewall, names)));
-  attempt(E.ENOENT, () => commit(firewall, [deleteTable({ family: "inet", table: names.table })]));
-  attempt(E.ENODEV, () => void route.request([deleteLink(names.bridge)]));
+  }
   return problems;
 }
 
-/** Takes networks away that no container is on and whose owner is `unwanted`. */
-export function removeIdleBridges(route: NetlinkSocket, unwanted: (owner: string) => boolean): void {
+/** The table of the store whose bridge it is by its name. */
+function networksOf(bridge: string): string | null {
+  const tag = parseBridgeName(bridge);
+  return tag === null ? null : networkNames(tag).table;
+}
+
+/** Takes bridges that mdk named away that no container is on and that are `unwanted`, and the firewalls of stores that have no other. */
+export function removeIdleBridges(route: NetlinkSocket, unwanted: (owner: string, name: string) => boolean): void {
   const links = listLinks(route);
-  const idle = links.filter(({ index, kind, alias }) => kind === "bridge" && unwanted(alias) && !links.some(({ master }) => master === index));
-  const tags = idle.flatMap(({ name }) => parseBridgeName(name) ?? []);
-  if (tags.length === 0) return;
+  const own = links.filter(({ name, kind }) => kind === "bridge" && parseBridgeName(name) !== null);
+  const idle = own.filter(({ index, name, alias }) => unwanted(alias, name) && !links.some(({ master }) => master === index));
+  if (idle.length === 0) return;
   const firewall = openFirewall();
   try {
-    for (const tag of tags) removeBridge(route, firewall, networkNames(tag));
+    for (const { name } of idle) {
+      const tag = parseBridgeName(name)!;
+      const isLast = own.every((other) => parseBridgeName(other.name) !== tag || idle.includes(other));
+      if (isLast) removeFirewall(firewall, networkNames(tag));
+      else leaveNetwork(firewall, networkNames(tag), name);
+      removeBridge(route, name);
+    }
   } finally {
     firewall.close();
   }
 }
 
-/** Up with an address of the subnet: up is the last thing that is done to it. */
-function readyBridge(route: NetlinkSocket, { bridge }: NetworkNames, subnet: Subnet): Link | null {
-  const link = findLink(route, bridge);
-  if (link === null) return null;
-  if (link.kind !== "bridge") {
-    throw new MdkError("conflict", "bridge-name-taken", `the network interface ${bridge} exists and is not a bridge`, { hint: "rename it: mdk needs the name" });
-  }
-  if (!link.up) return null;
-  return readAddresses(route, link.index).some(({ address }) => address === gatewayOf(subnet)) ? link : null;
+/** Null: it is missing. Throws MdkError "bridge-name-taken" where the name is that of something else. */
+function findBridge(route: NetlinkSocket, name: string): Link | null {
+  const link = findLink(route, name);
+  if (link === null || link.kind === "bridge") return link;
+  const hint = parseBridgeName(name) === null ? "name another: -o com.docker.network.bridge.name=NAME" : "rename it: mdk needs the name";
+  throw new MdkError("conflict", "bridge-name-taken", `the network interface ${name} exists and is not a bridge`, { hint });
 }
 
-/** Bridge, address, sysctls, up; what is there already stays. Throws MdkError "no-net-admin", "sysctl", or SysError. */
-export function makeBridge(route: NetlinkSocket, { names: { bridge }, subnet, mtu, owner }: Pick<BridgeOptions, "names" | "subnet" | "mtu" | "owner">): Link {
+/** Up with its addresses: up is the last thing that is done to it. */
+function isReady(route: NetlinkSocket, { index, up }: Link, { ipv4, ipv6 }: BridgeNetwork): boolean {
+  const has = (gateway: string | null | undefined, read: typeof readAddresses): boolean =>
+    gateway === null || gateway === undefined || read(route, index).some(({ address }) => address === gateway);
+  return up && has(ipv4?.gateway, readAddresses) && has(ipv6?.gateway, readAddresses6);
+}
+
+/** A bridge that was removed leaves its subnet to anybody. */
+function refuseTaken(route: NetlinkSocket, { bridge, ipv4, ipv6 }: BridgeNetwork): void {
+  const taken = ipv4 !== null && !isFree(ipv4.subnet, readRoutes(route)) ? formatSubnet(ipv4.subnet)
+    : ipv6 !== null && !isFree6(ipv6.subnet, readRoutes6(route)) ? formatSubnet6(ipv6.subnet) : null;
+  if (taken !== null) throw new MdkError("conflict", "subnet-taken", `the bridge ${bridge} was removed, and its subnet ${taken} is used otherwise by now`, { hint: "try again" });
+}
+
+/**
+ * Bridge, addresses, sysctls, up; what is there already stays. Returns its index. Throws MdkError "bridge-name-taken", "no-net-admin",
+ * "no-ipv6", "sysctl", or SysError.
+ */
+export function makeBridge(route: NetlinkSocket, network: BridgeNetwork, owner: Owner): number {
+  const { bridge, ipv4, ipv6, mtu } = network;
+  if (ipv6 !== null) requireIpv6();
   const hardwareAddress = crypto.getRandomValues(new Uint8Array(6));
   hardwareAddress.set([0x02, 0x42]);
+  const made = attempt(() => unlessThere(route, createBridge(bridge, hardwareAddress, mtu)));
+  const link = findBridge(route, bridge);
+  if (link === null) throw new SysError("RTM_GETLINK", E.ENODEV, bridge);
+  const { index } = link;
+  // What was there before under a name of the user's is his: its IPv6 may be the host's, and it stays when the network goes.
+  const isOwn = made || parseBridgeName(bridge) !== null;
+  if (isOwn && hasIpv6()) prepareIpv6(bridge, ipv6 !== null);
+  if (ipv4 !== null) {
+    if (ipv4.gateway !== null) unlessThere(route, addAddress({ address: ipv4.gateway, prefix: ipv4.subnet.prefix, index }));
+    // Answers to what the host sends from 127.0.0.1 to a published port come in here for 127.0.0.1.
+    if (!network.internal) writeSysctl(`net/ipv4/conf/${bridge}/route_localnet`, "1");
+  }
+  if (ipv6 !== null) {
+    unlessThere(route, addAddress6({ address: LINK_LOCAL, prefix: 64, index }));
+    if (ipv6.gateway !== null) unlessThere(route, addAddress6({ address: ipv6.gateway, prefix: ipv6.subnet.prefix, index }));
+  }
+  route.request([setUp(bridge, isOwn ? { alias: owner() } : {})]);
+  return index;
+}
+
+/** As Docker's bridges have it: what the host asks neighbours from, at once and with no cable in it, where one of the kernel's own waits. */
+const LINK_LOCAL = "fe80::1";
+const IN6_ADDR_GEN_MODE_NONE = "1";
+
+function prepareIpv6(bridge: string, wanted: boolean): void {
+  const write = (name: string, value: string): void => writeSysctl(`net/ipv6/conf/${bridge}/${name}`, value);
+  // CVE-2020-13401: a container with NET_RAW must not hand the host IPv6 routes.
+  write("accept_ra", "0");
+  if (wanted) write("addr_gen_mode", IN6_ADDR_GEN_MODE_NONE);
+  write("disable_ipv6", wanted ? "0" : "1");
+}
+
+function attempt<Result>(action: () => Result): Result {
   try {
-    unlessThere(route, createBridge(bridge, hardwareAddress, mtu));
+    return action();
   } catch (error) {
     throw error instanceof SysError && error.errno === E.EPERM ? withoutPower(error) : error;
   }
-  const link = findLink(route, bridge);
-  if (link === null) throw new SysError("RTM_GETLINK", E.ENODEV, bridge);
-  const gateway = gatewayOf(subnet);
-  unlessThere(route, addAddress({ address: gateway, prefix: subnet.prefix, index: link.index }));
-  // Answers to what the host sends from 127.0.0.1 to a published port come in here for 127.0.0.1.
-  writeSysctl(`net.ipv4.conf.${bridge}.route_localnet`, "1");
-  // CVE-2020-13401: a container with NET_RAW must not hand the host IPv6 routes. The network has IPv4 only.
-  if (hasIpv6()) {
-    writeSysctl(`net.ipv6.conf.${bridge}.accept_ra`, "0");
-    writeSysctl(`net.ipv6.conf.${bridge}.disable_ipv6`, "1");
-  }
-  route.request([setUp(bridge, { alias: owner() })]);
-  return link;
 }
 
-/** True where it was made just now. */
-function ensureTable(firewall: NetlinkSocket, names: NetworkNames, subnet: Subnet): boolean {
-  return unlessStands(() => {
-    if (hasTable(firewall, { family: "inet", table: names.table })) return false;
-    commit(firewall, ruleset(names, subnet));
-    return true;
-  });
-}
-
-function ensureGuard(firewall: NetlinkSocket, names: NetworkNames): void {
-  unlessStands(() => {
-    commit(firewall, guard(names));
-    return true;
-  });
-}
-
-/** False where it is there, or somebody else made it meanwhile, and all of it: it is one transaction. */
-function unlessStands(make: () => boolean): boolean {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof SysError && error.errno === E.EEXIST) return false;
-    throw withoutFirewall(error);
-  }
-}
-
-function unlessThere(route: NetlinkSocket, message: NetlinkMessage): void {
+/** False where it was there. */
+function unlessThere(route: NetlinkSocket, message: NetlinkMessage): boolean {
   try {
     route.request([message]);
+    return true;
   } catch (error) {
     if (!(error instanceof SysError) || error.errno !== E.EEXIST) throw error;
+    return false;
   }
 }
 
@@ -191,17 +196,4 @@ function withoutPower(cause: SysError): MdkError {
   return new MdkError("denied", "no-net-admin", `set up the network: ${cause.message}`, {
     hint: "mdk needs CAP_NET_ADMIN in the network namespace that it is in; --network host and --network none do without", cause,
   });
-}
-
-function withoutFirewall(error: unknown): unknown {
-  const missing: number[] = [E.EPROTONOSUPPORT, E.EAFNOSUPPORT, E.EOPNOTSUPP, E.ENOENT, E.EINVAL];
-  if (!(error instanceof SysError) || !missing.includes(error.errno)) return error;
-  return new MdkError("unsupported", "no-nf-tables", `set up the firewall: ${error.message}`, {
-    hint: "the kernel needs nf_tables with nat, fib and conntrack (modprobe nf_tables nft_chain_nat nft_fib_inet nft_masq nft_ct); --network host and --network none do without",
-    cause: error,
-  });
-}
-
-export function hasIpv6(): boolean {
-  return existsSync("/proc/sys/net/ipv6");
 }

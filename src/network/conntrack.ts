@@ -5,6 +5,8 @@
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import type { NetlinkSocket } from "../sys/netlink.ts";
+import type { PortRange } from "../spec/network.ts";
+import { familyOf } from "./port-maps.ts";
 import { be16, MessageWriter, NLM_F_ACK, NLM_F_DUMP, parseAttributes, toBytes, u32 } from "./netlink.ts";
 
 const NFNL_SUBSYS_CTNETLINK = 1;
@@ -22,13 +24,15 @@ const FILTER_PROTO_NUM = 1 << 3;
 const FILTER_DST_PORT = 1 << 5;
 const IPPROTO_UDP = 17;
 const AF_INET = 2;
+const AF_INET6 = 10;
 const NLA_F_NESTED = 0x8000;
 
-/** Forgets the connections to `length` UDP ports from `port` on, whatever address of the host they went to. */
-export function forgetUdpConnections(socket: NetlinkSocket, port: number, length: number): void {
-  for (const tuple of findTuples(socket, port, length)) {
+/** Forgets the connections to the UDP ports, whatever address of the host they went to, in the family of the one that is published. */
+export function forgetUdpConnections(socket: NetlinkSocket, { hostAddress, hostPort: port, length }: Pick<PortRange, "hostAddress" | "hostPort" | "length">): void {
+  const family = familyOf(hostAddress) === "ipv6" ? AF_INET6 : AF_INET;
+  for (const tuple of findTuples(socket, { family, port, length })) {
     const message = new MessageWriter((NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_DELETE, NLM_F_ACK)
-      .raw(Uint8Array.of(AF_INET, 0, 0, 0))
+      .raw(Uint8Array.of(family, 0, 0, 0))
       .attribute(CTA_TUPLE_ORIG | NLA_F_NESTED, tuple)
       .finish("IPCTNL_MSG_CT_DELETE", `udp port ${port}`);
     try {
@@ -41,9 +45,9 @@ export function forgetUdpConnections(socket: NetlinkSocket, port: number, length
 }
 
 /** In one dump, of one port filtered by the kernel. */
-function findTuples(socket: NetlinkSocket, port: number, length: number): Uint8Array[] {
+function findTuples(socket: NetlinkSocket, { family, port, length }: { readonly family: number; readonly port: number; readonly length: number }): Uint8Array[] {
   const message = new MessageWriter((NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET, NLM_F_DUMP)
-    .raw(Uint8Array.of(AF_INET, 0, 0, 0))
+    .raw(Uint8Array.of(family, 0, 0, 0))
     .nest(CTA_TUPLE_ORIG, (tuple) =>
       tuple.nest(CTA_TUPLE_PROTO, (proto) => proto.u8(CTA_PROTO_NUM, IPPROTO_UDP).attribute(CTA_PROTO_DST_PORT, be16(port))),
     )

@@ -37,8 +37,12 @@ export function formatSubnet({ address, prefix }: Subnet): string {
   return `${formatAddress(address)}/${prefix}`;
 }
 
+export function contains(subnet: Subnet, address: number): boolean {
+  return address >= first(subnet) && address <= lastAddress(subnet);
+}
+
 export function overlaps(a: Subnet, b: Subnet): boolean {
-  return first(a) <= last(b) && first(b) <= last(a);
+  return first(a) <= lastAddress(b) && first(b) <= lastAddress(a);
 }
 
 /**
@@ -65,7 +69,16 @@ export function gatewayOf(subnet: Subnet): string {
 
 /** The addresses that containers can have: not those of network, gateway and broadcast. Empty: `last` is below `first`. */
 export function hostRange(subnet: Subnet): { readonly first: number; readonly last: number } {
-  return { first: first(subnet) + 2, last: last(subnet) - 1 };
+  return { first: first(subnet) + 2, last: lastAddress(subnet) - 1 };
+}
+
+/**
+ * The addresses of `range`, which lies in the subnet or is it, that somebody may have: not those of network and broadcast, which a
+ * /31 and a /32 do not have (RFC 3021). Gateways are among them: who leases leaves them out.
+ */
+export function assignableRange(subnet: Subnet, range: Subnet = subnet): { readonly first: number; readonly last: number } {
+  const edge = subnet.prefix >= 31 ? 0 : 1;
+  return { first: Math.max(first(range), first(subnet) + edge), last: Math.min(lastAddress(range), lastAddress(subnet) - edge) };
 }
 
 /** Docker's rule: 02:42 and the address, so that neighbours' tables never see one address with two hardware addresses. */
@@ -92,6 +105,7 @@ function first({ address, prefix }: Subnet): number {
   return address - (address % size(prefix));
 }
 
-function last(subnet: Subnet): number {
+/** The last address of the subnet, that of its broadcasts. */
+export function lastAddress(subnet: Subnet): number {
   return first(subnet) + size(subnet.prefix) - 1;
 }

@@ -1,4 +1,4 @@
-/** Links by rtnetlink (rtnetlink(7)): bridges, veth pairs, up, lookup. Messages are pure; `findLink` asks the kernel. */
+/** Links by rtnetlink (rtnetlink(7)): bridges, veth pairs, macvlans, up, lookup. Messages are pure; `findLink` asks the kernel. */
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
@@ -17,6 +17,7 @@ const RTM_GETLINK = 18;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
+const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
@@ -28,10 +29,15 @@ const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_BRPORT_MODE = 4;
+const IFLA_BRPORT_ISOLATED = 33;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const RTEXT_FILTER_SKIP_STATS = 8;
 const VETH_INFO_PEER = 1;
+const IFLA_MACVLAN_MODE = 1;
+const IFLA_VLAN_ID = 1;
+/** enum macvlan_mode */
+const MACVLAN_MODE = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as const;
 const IFLA_INET_CONF = 1;
 /** include/uapi/linux/ip.h */
 const IPV4_DEVCONF_ARP_NOTIFY = 22;
@@ -136,6 +142,43 @@ export function createVeth({ name, master, mtu, peer }: VethOptions): NetlinkMes
     .finish("RTM_NEWLINK", name);
 }
 
+export type MacvlanMode = keyof typeof MACVLAN_MODE;
+
+export interface MacvlanOptions {
+  /** Its final name, in the namespace that it is born in. */
+  readonly name: string;
+  /** Descriptor of that namespace. */
+  readonly namespace: number;
+  /** Index of the host's link that it is on. */
+  readonly parent: number;
+  readonly mode: MacvlanMode;
+  readonly hardwareAddress: Uint8Array;
+  /** At most the parent's. Null: that. */
+  readonly mtu: number | null;
+}
+
+/** A further hardware address of the parent, as a link of its own; down. EBUSY: the parent is a port of a bridge, or passed through. */
+export function createMacvlan({ name, namespace, parent, mode, hardwareAddress, mtu }: MacvlanOptions): NetlinkMessage {
+  const writer = new MessageWriter(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL).raw(linkHeader()).string(IFLA_IFNAME, name);
+  if (mtu !== null) writer.u32(IFLA_MTU, mtu);
+  return writer
+    .attribute(IFLA_ADDRESS, hardwareAddress)
+    .u32(IFLA_LINK, parent)
+    .u32(IFLA_NET_NS_FD, namespace)
+    .nest(IFLA_LINKINFO, (info) => info.string(IFLA_INFO_KIND, "macvlan").nest(IFLA_INFO_DATA, (data) => data.u32(IFLA_MACVLAN_MODE, MACVLAN_MODE[mode])))
+    .finish("RTM_NEWLINK", name);
+}
+
+/** A tagged part of the parent (IEEE 802.1Q), down; EEXIST where name or tag is taken. */
+export function createVlan({ name, parent, tag }: { readonly name: string; readonly parent: number; readonly tag: number }): NetlinkMessage {
+  return new MessageWriter(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL)
+    .raw(linkHeader())
+    .string(IFLA_IFNAME, name)
+    .u32(IFLA_LINK, parent)
+    .nest(IFLA_LINKINFO, (info) => info.string(IFLA_INFO_KIND, "vlan").nest(IFLA_INFO_DATA, (data) => data.u16(IFLA_VLAN_ID, tag)))
+    .finish("RTM_NEWLINK", name);
+}
+
 export interface UpOptions {
   /** No IPv6 link-local address; only where the kernel has IPv6. */
   readonly withoutLinkLocal?: boolean;
@@ -144,12 +187,14 @@ export interface UpOptions {
    * port. Needed where br_netfilter translates the address within the bridge.
    */
   readonly hairpin?: boolean;
+  /** The link is a port of a bridge that sends nothing to other such ports, only to the bridge itself (Linux 4.18). */
+  readonly isolated?: boolean;
   /** Note on the link, at most ALIAS_BYTES_MAX bytes: what only a link that exists takes (rtnl_create_link). */
   readonly alias?: string;
 }
 
 /** By name, so that it can travel in one datagram with the message that creates the link. */
-export function setUp(name: string, { withoutLinkLocal = false, hairpin = false, alias }: UpOptions = {}): NetlinkMessage {
+export function setUp(name: string, { withoutLinkLocal = false, hairpin = false, isolated = false, alias }: UpOptions = {}): NetlinkMessage {
   // Not RTM_SETLINK, which leaves what belongs to a bridge port out without a word.
   const writer = new MessageWriter(RTM_NEWLINK, NLM_F_ACK)
     .raw(linkHeader(IFF_UP))
@@ -160,9 +205,12 @@ export function setUp(name: string, { withoutLinkLocal = false, hairpin = false,
       spec.nest(AF_INET6, (inet6) => inet6.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE)),
     );
   }
-  if (hairpin) {
+  if (hairpin || isolated) {
     writer.nest(IFLA_LINKINFO, (info) =>
-      info.string(IFLA_INFO_SLAVE_KIND, "bridge").nest(IFLA_INFO_SLAVE_DATA, (port) => port.u8(IFLA_BRPORT_MODE, 1)),
+      info.string(IFLA_INFO_SLAVE_KIND, "bridge").nest(IFLA_INFO_SLAVE_DATA, (port) => {
+        if (hairpin) port.u8(IFLA_BRPORT_MODE, 1);
+        if (isolated) port.u8(IFLA_BRPORT_ISOLATED, 1);
+      }),
     );
   }
   return writer.finish("RTM_NEWLINK", name);
@@ -182,15 +230,14 @@ export function announceWhenUp(name: string): NetlinkMessage {
     .finish("RTM_NEWLINK", name);
 }
 
-/** ENODEV where it is missing. 50 to 90 ms in the kernel: never while somebody waits. */
-export function deleteLink(name: string): NetlinkMessage {
-  return new MessageWriter(RTM_DELLINK, NLM_F_ACK)
-    .raw(linkHeader())
-    .string(IFLA_IFNAME, name)
-    .finish("RTM_DELLINK", name);
+/** By name or index; ENODEV where it is missing. 50 to 90 ms in the kernel: never while somebody waits. */
+export function deleteLink(link: string | number): NetlinkMessage {
+  const writer = new MessageWriter(RTM_DELLINK, NLM_F_ACK);
+  if (typeof link === "number") return writer.raw(linkHeader(0, link)).finish("RTM_DELLINK", `link ${link}`);
+  return writer.raw(linkHeader()).string(IFLA_IFNAME, link).finish("RTM_DELLINK", link);
 }
 
-/** struct ifinfomsg: which link it is says its name; `flags` are to be set. */
-function linkHeader(flags = 0): Uint8Array {
-  return fixedPart([0, 0, 0, 0], 0, flags, flags);
+/** struct ifinfomsg: which link it is says its index, where that is 0 its name; `flags` are to be set. */
+function linkHeader(flags = 0, index = 0): Uint8Array {
+  return fixedPart([0, 0, 0, 0], index, flags, flags);
 }

@@ -1,8 +1,9 @@
 /** What mdk's network objects are called: pure. Two stores on one host share nothing but the prefix. */
 import { LINK_NAME_MAX } from "./link.ts";
 
+/** Of one store in one network namespace of the host. */
 export interface NetworkNames {
-  /** The bridge of the default network. */
+  /** The bridge of the default network; those of its other networks begin with it too (`bridgeName`). */
   readonly bridge: string;
   /** The nf_tables table of family inet. */
   readonly table: string;
@@ -12,7 +13,7 @@ export interface NetworkNames {
 
 const TAG_LENGTH = 6;
 
-/** Six hexadecimal digits that name a network in one network namespace of the host: those of its store, or others at random. */
+/** Six hexadecimal digits that name a store's networks in one network namespace of the host: the store's own, or others at random. */
 export function tagOf(store: string): string {
   return store.slice(0, TAG_LENGTH);
 }
@@ -25,15 +26,25 @@ export function networkNames(tag: string): NetworkNames {
   return { bridge: `mdk-${tag}`, table: `mdk-${tag}`, veth: `mdk${tag}` };
 }
 
-/** The tag in the name of a network's bridge, or null for any other name. */
+/** A name for the bridge of a further network, one of 36^5: whoever makes it looks whether it is taken. */
+export function bridgeName({ bridge }: NetworkNames): string {
+  return filled(bridge);
+}
+
+/** The tag in the name of a bridge that mdk named, or null for any other name. */
 export function parseBridgeName(name: string): string | null {
-  return /^mdk-([0-9a-f]{6})$/.exec(name)?.[1] ?? null;
+  return /^mdk-([0-9a-f]{6})([0-9a-z]{5})?$/.exec(name)?.[1] ?? null;
+}
+
+/** A new name at every start, since the link of a dead container can outlive it by 70 ms: at least 36^6 of them. */
+export function vethName({ veth }: NetworkNames): string {
+  return filled(veth);
 }
 
 const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
 
-/** A new name at every start, since the link of a dead container can outlive it by 70 ms: at least 36^6 of them. */
-export function vethName({ veth }: NetworkNames): string {
-  const random = crypto.getRandomValues(new Uint32Array(LINK_NAME_MAX - veth.length));
-  return veth + Array.from(random, (number) => ALPHABET[number % ALPHABET.length]).join("");
+/** With random characters behind, as long as the name of a link may be. */
+function filled(prefix: string): string {
+  const random = crypto.getRandomValues(new Uint32Array(LINK_NAME_MAX - prefix.length));
+  return prefix + Array.from(random, (number) => ALPHABET[number % ALPHABET.length]).join("");
 }

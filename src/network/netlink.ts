@@ -4,6 +4,7 @@ import type { NetlinkMessage } from "../sys/netlink.ts";
 const NLM_F_REQUEST = 0x1;
 export const NLM_F_ACK = 0x4;
 export const NLM_F_DUMP = 0x300;
+export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 export const NLM_F_APPEND = 0x800;
@@ -47,6 +48,10 @@ export class MessageWriter {
 
   u8(type: number, value: number): this {
     return this.attribute(type, Uint8Array.of(value));
+  }
+
+  u16(type: number, value: number): this {
+    return this.attribute(type, Uint8Array.of(value, value >>> 8));
   }
 
   u32(type: number, value: number): this {

@@ -9,13 +9,12 @@ import type { PortRange } from "../spec/network.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import { bindPort, checkPort, listenPort } from "../sys/inet.ts";
-import type { NetlinkSocket } from "../sys/netlink.ts";
+import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
 import { forgetUdpConnections } from "./conntrack.ts";
-import { parseAddress } from "./ipam.ts";
 import type { NetworkNames } from "./names.ts";
-import { be32 } from "./netlink.ts";
-import { changeElements, commit, findElements, readElements, toHex, type Element, type MapName } from "./nftables.ts";
-import { PUBLISHED, PUBLISHED_AT } from "./ruleset.ts";
+import { commit } from "./nftables.ts";
+import { addressBytes, familyOf, meets, nameOf, PORT_MAPS, portElements, type Addresses, type MapElements } from "./port-maps.ts";
+import { changeElements, findElements, readElements, toHex, type Element } from "./sets.ts";
 
 /** Neighbouring ports, held as far as they can be. */
 export interface HeldPorts {
@@ -27,8 +26,6 @@ export interface HeldPorts {
 
 /** So many ports of a container are held while it runs; of the others it is checked when it starts that they are free. */
 export const HELD_MAX = 128;
-const ANY = "0.0.0.0";
-const PROTOCOL = { tcp: 6, udp: 17 } as const;
 
 /**
  * Binds a socket for each port of the range; where they are more than `room`, it only looks whether they could be bound. Host
@@ -37,7 +34,7 @@ const PROTOCOL = { tcp: 6, udp: 17 } as const;
  */
 export function holdPorts(range: PortRange, room: number, endpoint: string): HeldPorts {
   const { protocol, hostAddress, length } = range;
-  const address = be32(parseAddress(hostAddress));
+  const address = addressBytes(hostAddress);
   const descriptors: number[] = [];
   let { hostPort } = range;
   try {
@@ -67,54 +64,81 @@ export function releasePorts({ descriptors }: Pick<HeldPorts, "descriptors">): v
   for (const fd of descriptors) closeSync(fd);
 }
 
-/** The container's address becomes reachable by the ports. Throws MdkError "port-taken" (nothing is published then) or SysError. */
-export function publishPorts(
-  socket: NetlinkSocket,
-  names: NetworkNames,
-  { held, address, endpoint }: { readonly held: readonly HeldPorts[]; readonly address: string; readonly endpoint: string },
-): void {
+/** Who is published, in which table. */
+export interface Publication {
+  readonly held: readonly HeldPorts[];
+  /** The container's. */
+  readonly addresses: Addresses;
+  /** "NAME (ID)", for errors. */
+  readonly endpoint: string;
+}
+
+/**
+ * The container's addresses become reachable by the ports, those of a port's own family. A port of a family in which it has no address is
+ * held and leads nowhere. Throws MdkError "port-taken" (nothing is published then) or SysError.
+ */
+export function publishPorts(socket: NetlinkSocket, names: NetworkNames, { held, addresses, endpoint }: Publication): void {
   if (held.length === 0) return;
   const ranges = held.map(({ range }) => range);
-  addElements(socket, names, ranges, address);
+  addElements(socket, names, ranges, addresses);
   for (const { range, descriptors } of held) {
     for (const [index, fd] of range.protocol === "tcp" ? descriptors.entries() : []) {
       try {
         listenPort(fd);
       } catch (error) {
-        removePublished(socket, names, ranges, address);
+        removePublished(socket, names, ranges, addresses);
         throw explain(error, { ...range, hostPort: range.hostPort + index }, endpoint);
       }
     }
   }
-  for (const range of ranges) if (range.protocol === "udp") forgetUdpConnections(socket, range.hostPort, range.length);
+  for (const range of ranges) if (range.protocol === "udp") forgetUdpConnections(socket, range);
 }
 
 /** The maps' elements again, where the table was lost while the container ran: nothing is bound. */
-export function addElements(socket: NetlinkSocket, names: NetworkNames, ports: readonly PortRange[], address: string): void {
-  const elements = toElements(names, ports, address);
-  const add = elements.flatMap((map) => changeElements("add", map, map.elements()));
+export function addElements(socket: NetlinkSocket, names: NetworkNames, ports: readonly PortRange[], addresses: Addresses): void {
+  const elements = portElements(names, ports, addresses);
+  const add = elements.flatMap(({ name, elements: own }) => changeElements("add", name, own()));
+  if (add.length === 0) return;
+  const hidden = elements.flatMap((own) => (own.map.ranges ? removeHidden(socket, names, own) : []));
   try {
-    commit(socket, add);
+    commit(socket, [...hidden, ...add]);
   } catch (error) {
-    if (!(error instanceof SysError) || (error.errno !== E.EBUSY && error.errno !== E.EEXIST)) throw error;
+    if (!(error instanceof SysError) || !COLLISIONS.includes(error.errno)) throw error;
     // Left over from a container whose end nobody saw: the ports are leased to this one now.
-    const stale = elements.flatMap((map) => {
-      const there = readElements(socket, map);
-      return changeElements("delete", map, keep(map.elements(), ({ key }) => there.has(toHex(key))));
-    });
-    commit(socket, [...stale, ...add]);
+    commit(socket, [...elements.flatMap((own) => removeStale(socket, own)), ...hidden, ...add]);
   }
 }
 
+const COLLISIONS: readonly number[] = [E.EBUSY, E.EEXIST, E.ENOTEMPTY];
+
+/** Of the map itself: the same keys, or ranges that have a port in common. */
+function removeStale(socket: NetlinkSocket, { map, name, elements }: MapElements): NetlinkMessage[] {
+  const there = readElements(socket, name);
+  if (map.ranges) {
+    const own = [...elements()];
+    return changeElements("delete", name, there.filter((element) => own.some((other) => meets(element, other))));
+  }
+  const keys = new Set(there.map(({ key }) => toHex(key)));
+  return changeElements("delete", name, keep(elements(), ({ key }) => keys.has(toHex(key))));
+}
+
+/** Single ports within a range that are left over would be found before it. */
+function removeHidden(socket: NetlinkSocket, names: NetworkNames, { map, elements }: MapElements): NetlinkMessage[] {
+  const singles = PORT_MAPS.find(({ family, at, ranges }) => family === map.family && at === map.at && !ranges)!;
+  const own = [...elements()];
+  const name = nameOf(names, singles);
+  return changeElements("delete", name, readElements(socket, name).filter((element) => own.some((other) => meets(element, other))));
+}
+
 /**
- * Takes away what leads from the ports to the address: an element that leads to another container is that one's and stays.
+ * Takes away what leads from the ports to the addresses: an element that leads to another container is that one's and stays.
  * Elements that are missing, or whose table is, are fine.
  */
-export function removePublished(socket: NetlinkSocket, names: NetworkNames, ports: readonly PortRange[], address: string): void {
+export function removePublished(socket: NetlinkSocket, names: NetworkNames, ports: readonly PortRange[], addresses: Addresses): void {
   try {
-    const messages = toElements(names, ports, address).flatMap((map) => {
-      const there = presentElements(socket, map);
-      return changeElements("delete", map, keep(map.elements(), ({ key, value }) => there.get(toHex(key)) === toHex(value)));
+    const messages = portElements(names, ports, addresses).flatMap((own) => {
+      const there = presentElements(socket, own);
+      return changeElements("delete", own.name, keep(own.elements(), (element) => there.has(identity(element))));
     });
     if (messages.length > 0) commit(socket, messages);
   } catch (error) {
@@ -126,42 +150,22 @@ export function removePublished(socket: NetlinkSocket, names: NetworkNames, port
 const ASKED_MAX = 16;
 
 /** What the map holds, of the elements at least. */
-function presentElements(socket: NetlinkSocket, map: MapElements): ReadonlyMap<string, string> {
-  if (map.count <= ASKED_MAX) {
+function presentElements(socket: NetlinkSocket, { map, name, count, elements }: MapElements): ReadonlySet<string> {
+  const identities = (found: readonly Element[]): Set<string> => new Set(found.map(identity));
+  if (count <= ASKED_MAX && !map.ranges) {
     try {
-      return findElements(socket, map, Array.from(map.elements(), ({ key }) => key));
+      return identities(findElements(socket, name, Array.from(elements(), ({ key }) => key)));
     } catch (error) {
       // One that is missing hides the others.
       if (!(error instanceof SysError) || error.errno !== E.ENOENT) throw error;
     }
   }
-  return readElements(socket, map);
+  return identities(readElements(socket, name));
 }
 
-/** What a map is to hold: made one by one when it is asked for, since a container may publish every port that there is. */
-interface MapElements extends MapName {
-  readonly count: number;
-  elements(): Iterable<Element>;
-}
-
-function toElements({ table }: NetworkNames, ports: readonly PortRange[], address: string): MapElements[] {
-  const host = be32(parseAddress(address));
-  function* elementsOf({ protocol, hostAddress, hostPort, containerPort, length }: PortRange): Generator<Element> {
-    const at = hostAddress === ANY ? [] : [...be32(parseAddress(hostAddress))];
-    for (let index = 0; index < length; index++) {
-      const [from, to] = [hostPort + index, containerPort + index];
-      yield {
-        key: Uint8Array.of(PROTOCOL[protocol], 0, 0, 0, ...at, from >>> 8, from, 0, 0),
-        value: Uint8Array.of(host[0]!, host[1]!, host[2]!, host[3]!, to >>> 8, to, 0, 0),
-      };
-    }
-  }
-  return [PUBLISHED, PUBLISHED_AT].flatMap((map) => {
-    const ranges = ports.filter(({ hostAddress }) => (hostAddress === ANY) === (map === PUBLISHED));
-    if (ranges.length === 0) return [];
-    const count = ranges.reduce((sum, { length }) => sum + length, 0);
-    return [{ family: "inet" as const, table, map, count, *elements() { for (const range of ranges) yield* elementsOf(range); } }];
-  });
+/** From where it leads whereto. */
+function identity({ key, end, value }: Element): string {
+  return `${toHex(key)} ${end === undefined ? "" : toHex(end)} ${value === undefined ? "" : toHex(value)}`;
 }
 
 function* keep(elements: Iterable<Element>, wanted: (element: Element) => boolean): Generator<Element> {
@@ -173,7 +177,8 @@ type HostPort = Pick<PortRange, "protocol" | "hostAddress" | "hostPort">;
 function explain(error: unknown, port: HostPort, endpoint: string): unknown {
   if (!(error instanceof SysError)) return error;
   if (error.errno === E.EADDRINUSE) return portTaken(port, endpoint, error);
-  const reason = `listen ${port.protocol}4 ${port.hostAddress}:${port.hostPort}: bind: ${error.message.slice(error.message.lastIndexOf(": ") + 2)}`;
+  const [family, address] = familyOf(port.hostAddress) === "ipv6" ? ["6", `[${port.hostAddress}]`] : ["4", port.hostAddress];
+  const reason = `listen ${port.protocol}${family} ${address}:${port.hostPort}: bind: ${error.message.slice(error.message.lastIndexOf(": ") + 2)}`;
   return notProgrammed("port-not-bound", endpoint, reason, error);
 }
 

@@ -39,9 +39,9 @@ function writeThroughOwnMount(name: string, value: string): void {
   }
 }
 
-/** Interface names may hold dots, which sysctl(8) writes as slashes; mdk's own have none. */
+/** Names of interfaces may hold dots: then slashes stand between the parts ("net/ipv6/conf/eth0.50/accept_ra"), as sysctl(8) allows. */
 function sysctlPath(proc: string, name: string): string {
-  const segments = name.split(".");
-  if (!segments.every((segment) => /^[a-z0-9_-]+$/i.test(segment))) throw new MdkError("unsupported", "sysctl", `invalid sysctl name ${name}`);
+  const segments = name.split(name.includes("/") ? "/" : ".");
+  if (segments.some((segment) => ["", ".", ".."].includes(segment))) throw new MdkError("unsupported", "sysctl", `invalid sysctl name ${name}`);
   return `${proc}/sys/${segments.join("/")}`;
 }

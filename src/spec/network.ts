@@ -8,10 +8,17 @@ export interface Subnet {
   readonly prefix: number;
 }
 
+/** An IPv6 subnet: `address` is its first address as an unsigned 128-bit number. */
+export interface Subnet6 {
+  readonly address: bigint;
+  /** Prefix length, 0…128. */
+  readonly prefix: number;
+}
+
 /** Neighbouring ports that are published on neighbouring ports of the host, one for one. */
 export interface PortRange {
   readonly protocol: "tcp" | "udp";
-  /** "0.0.0.0" (every address) or one of the host's. */
+  /** "0.0.0.0" (every IPv4 address), "::" (every IPv6 address) or one of the host's. */
   readonly hostAddress: string;
   /** The first of them. */
   readonly hostPort: number;

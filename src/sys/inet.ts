@@ -1,4 +1,4 @@
-/** IPv4 sockets that hold a port: bound, later listening, never served. */
+/** Sockets that hold a port: bound, later listening, never served. */
 import { closeSync } from "node:fs";
 import { check, errno, libc, ptr, SysError } from "./ffi.ts";
 
@@ -11,24 +11,29 @@ const symbols = libc({
 });
 
 const AF_INET = 2;
+const AF_INET6 = 10;
 const SOCK_CLOEXEC = 0o2000000;
 const SOCK = { tcp: 1, udp: 2 } as const;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_ATTACH_FILTER = 26;
-const SOCKADDR_IN = 16;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+const IPV6_BYTES = 16;
+/** The longer of the two: struct sockaddr_in6. */
+const SOCKADDR_BYTES = 28;
 const ON = new Int32Array([1]);
 
 export interface PortAddress {
   readonly protocol: "tcp" | "udp";
-  /** IPv4 address in network order. */
+  /** IPv4 or IPv6 address in network order: 4 or 16 bytes. */
   readonly address: Uint8Array;
   /** 0: the kernel chooses one. */
   readonly port: number;
 }
 
 /**
- * Binds a socket that receives nothing: a filter drops what would reach it. TCP is bound with SO_REUSEADDR, so that
+ * Binds a socket that receives nothing: a filter drops what would reach it. One of IPv6 holds nothing of IPv4. TCP is bound with SO_REUSEADDR, so that
  * connections of an earlier server in TIME_WAIT do not count; a listening socket of others is EADDRINUSE all the same. Returns
  * the descriptor (close-on-exec) and the port. Throws SysError.
  */
@@ -36,8 +41,8 @@ export function bindPort(wanted: PortAddress): { fd: number; port: number } {
   const fd = openPort(wanted, dropEverything);
   if (wanted.port !== 0) return { fd, port: wanted.port };
   try {
-    const name = new Uint8Array(SOCKADDR_IN);
-    check(symbols().getsockname(fd, name, new Uint32Array([SOCKADDR_IN])), "getsockname");
+    const name = new Uint8Array(SOCKADDR_BYTES);
+    check(symbols().getsockname(fd, name, new Uint32Array([SOCKADDR_BYTES])), "getsockname");
     return { fd, port: new DataView(name.buffer).getUint16(2) };
   } catch (error) {
     closeSync(fd);
@@ -52,17 +57,24 @@ export function checkPort(wanted: PortAddress): void {
 
 /** A bound socket, `prepare`d before it is. */
 function openPort({ protocol, address, port }: PortAddress, prepare: (fd: number) => void): number {
-  const fd = check(symbols().socket(AF_INET, SOCK[protocol] | SOCK_CLOEXEC, 0), "socket", protocol);
+  const isIpv6 = address.length === IPV6_BYTES;
+  const fd = check(symbols().socket(isIpv6 ? AF_INET6 : AF_INET, SOCK[protocol] | SOCK_CLOEXEC, 0), "socket", protocol);
   try {
+    if (isIpv6) check(symbols().setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, ON, 4), "setsockopt");
     if (protocol === "tcp") check(symbols().setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ON, 4), "setsockopt");
     prepare(fd);
-    const name = Uint8Array.of(AF_INET, 0, port >>> 8, port, ...address, 0, 0, 0, 0, 0, 0, 0, 0);
-    if (symbols().bind(fd, name, name.length) === -1) throw new SysError("bind", errno(), `${address.join(".")}:${port}`);
+    const name = isIpv6 ? sockaddrIn6(address, port) : Uint8Array.of(AF_INET, 0, port >>> 8, port, ...address, 0, 0, 0, 0, 0, 0, 0, 0);
+    if (symbols().bind(fd, name, name.length) === -1) throw new SysError("bind", errno(), `port ${port}`);
     return fd;
   } catch (error) {
     closeSync(fd);
     throw error;
   }
+}
+
+/** ipv6(7): family, port, flow information, address, scope. */
+function sockaddrIn6(address: Uint8Array, port: number): Uint8Array {
+  return Uint8Array.of(AF_INET6, 0, port >>> 8, port, 0, 0, 0, 0, ...address, 0, 0, 0, 0);
 }
 
 /** Makes a bound TCP socket the one listener of its port (`ss -l` shows it then). Throws SysError EADDRINUSE. */

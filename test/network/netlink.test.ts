@@ -1,8 +1,8 @@
 /** Netlink messages, byte by byte, and the names in them. */
 import { expect, test } from "bun:test";
 import { be16, be32, listAttributes, MessageWriter, parseAttributes, toText, u32 } from "../../src/network/netlink.ts";
-import { networkNames, randomTag, tagOf, vethName } from "../../src/network/names.ts";
-import { changeElements, newMap } from "../../src/network/nftables.ts";
+import { bridgeName, networkNames, parseBridgeName, randomTag, tagOf, vethName } from "../../src/network/names.ts";
+import { changeElements, newSet } from "../../src/network/sets.ts";
 
 const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
@@ -41,13 +41,13 @@ test("numbers go out in the order that their reader wants", () => {
 
 test("many elements are split so that no attribute passes 64 KiB", () => {
   const elements = Array.from({ length: 1201 }, (_, index) => ({ key: be32(index), value: be32(index) }));
-  const messages = changeElements("add", { family: "inet", table: "t", map: "m" }, elements);
+  const messages = changeElements("add", { family: "inet", table: "t", set: "m" }, elements);
   expect(messages).toHaveLength(3);
   for (const { bytes } of messages) expect(bytes.length).toBeLessThan(65_535);
 });
 
 test("map types are numbered so that nft can list them", () => {
-  const { bytes } = newMap({ family: "inet", table: "t", map: "m", key: ["inet_proto", "inet_service"], value: ["ipv4_addr", "inet_service"], id: 1 });
+  const { bytes } = newSet({ family: "inet", table: "t", set: "m" }, { key: ["inet_proto", "inet_service"], value: ["ipv4_addr", "inet_service"] }, 1);
   const attributes = parseAttributes(view(bytes), 20);
   expect(attributes.get(4)?.getUint32(0)).toBe((12 << 6) | 13);
   expect(attributes.get(5)?.getUint32(0)).toBe(8);
@@ -57,6 +57,9 @@ test("networks share no name, and every name fits a link", () => {
   const names = [networkNames(tagOf("00ff00aabbccddee")), networkNames(randomTag())];
   expect(names[0]).toEqual({ bridge: "mdk-00ff00", table: "mdk-00ff00", veth: "mdk00ff00" });
   expect(names[1]?.bridge).toMatch(/^mdk-[0-9a-f]{6}$/);
+  const bridges = names.map(bridgeName);
+  for (const [index, bridge] of bridges.entries()) expect(bridge).toMatch(new RegExp(`^${names[index]!.bridge}[0-9a-z]{5}$`));
+  expect([names[0]!.bridge, ...bridges, "mdk-00ff0", "mdk-00ff00abcd", "mdk-00ff00abcdef", "br0"].map(parseBridgeName)).toEqual(["00ff00", "00ff00", names[1]!.bridge.slice(4), null, null, null, null]);
   for (const name of names) {
     const veths = Array.from({ length: 100 }, () => vethName(name));
     expect(new Set(veths).size).toBe(100);

@@ -42,5 +42,16 @@ test("a range longer than the room is looked at and not held, a chosen port with
 
 test("an address that the host does not have is told", () => {
   expect(() => holdPorts({ ...tcp(0), hostAddress: "192.0.2.77" }, HELD_MAX, "web (0)")).toThrow(/listen tcp4 192\.0\.2\.77:0: bind: cannot assign requested address/);
-  expect(() => holdPorts({ ...tcp(0), hostAddress: "::1" }, HELD_MAX, "web (0)")).toThrow("::1 is not an IPv4 address");
+  expect(() => holdPorts({ ...tcp(0), hostAddress: "2001:db8::77" }, HELD_MAX, "web (0)")).toThrow(/listen tcp6 \[2001:db8::77\]:0: bind: cannot assign requested address/);
+});
+
+test("a port is held in one family of IP, and each says whose it is", () => {
+  const [ipv6, ipv4] = ["::", "0.0.0.0"].map((hostAddress) => ({ ...tcp(0), hostAddress }));
+  const six = holdPorts(ipv6!, HELD_MAX, "a");
+  const four = holdPorts({ ...ipv4!, hostPort: six.range.hostPort }, HELD_MAX, "a");
+  expect([six.range.hostAddress, four.range.hostPort]).toEqual(["::", six.range.hostPort]);
+  for (const held of [six, four]) releasePorts(held);
+  const listener = Bun.listen({ hostname: "::1", port: 0, socket: { data() {} } });
+  expect(() => holdPorts({ ...tcp(listener.port), hostAddress: "::1" }, HELD_MAX, "web (0)")).toThrow(`Bind for ::1:${listener.port} failed: port is already allocated`);
+  listener.stop();
 });

@@ -3,8 +3,9 @@
  * attached when its namespace is there, given back when it ends.
  */
 import { closeSync, readFileSync } from "node:fs";
-import { ensureBridge, MTU, openFirewall, type Bridge } from "../../network/bridge.ts";
+import { ensureBridge } from "../../network/bridge.ts";
 import { attachContainer, isolateContainer } from "../../network/container.ts";
+import { ensureFirewall, openFirewall } from "../../network/firewall.ts";
 import { formatAddress, formatHardwareAddress, formatSubnet, gatewayOf, hardwareAddress, hostRange } from "../../network/ipam.ts";
 import { networkNames, vethName } from "../../network/names.ts";
 import { addElements, HELD_MAX, holdPorts, portTaken, publishPorts, releasePorts, removePublished, type HeldPorts } from "../../network/publish.ts";
@@ -18,7 +19,7 @@ import { MdkError } from "../../error.ts";
 import { NETLINK_ROUTE, NetlinkSocket, openNetlink } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
 import { networkNamespace, openNetworkNamespace } from "../host/facts.ts";
-import { BRIDGE, ensureNetwork, ownerOf } from "./subnet.ts";
+import { BRIDGE, bridgeNetwork, ensureNetwork, ownerOf } from "./subnet.ts";
 
 /** What a container will have, before it is leased. */
 export interface Reservation {
@@ -89,7 +90,9 @@ function holdFirst({ host, ...port }: PortRequest, from: number, others: readonl
 export interface Raised {
   readonly route: NetlinkSocket;
   readonly firewall: NetlinkSocket;
-  readonly bridge: Bridge;
+  /** Index of the bridge. */
+  readonly bridge: number;
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -102,13 +105,14 @@ export function raiseNetwork(context: Context, { bridged }: Reservation): Raised
   const route = openNetlink(NETLINK_ROUTE);
   const firewall = openFirewall();
   try {
-    const bridge = ensureBridge(route, firewall, {
-      names: networkNames(network.tag), subnet: network.subnet, mtu: MTU, owner: () => ownerOf(context),
+    const own = bridgeNetwork(network);
+    const { tableIsNew, warnings } = ensureFirewall(firewall, {
+      names: networkNames(network.tag), network: own, others: () => [],
       remember: ({ name, old }) => transaction(context.database(), (database) => rememberSysctl(database, namespace, name, old)),
       switchedOn: (name) => rememberedSysctl(context.database(), namespace, name) !== null,
     });
-    if (bridge.tableIsNew) publishAgain(context, firewall, namespace);
-    return { route, firewall, bridge };
+    if (tableIsNew) publishAgain(context, firewall, namespace);
+    return { route, firewall, bridge: ensureBridge(route, own, () => ownerOf(context)), warnings };
   } catch (error) {
     closeSync(route.fd);
     closeSync(firewall.fd);
@@ -121,7 +125,7 @@ function publishAgain(context: Context, firewall: NetlinkSocket, namespace: stri
   for (const { phase, network: state } of listContainers(context.database(), "active")) {
     const network = bridgedOf(state);
     if (phase !== "started" || network === null || network.namespace !== namespace || network.ports.length === 0) continue;
-    addElements(firewall, networkNames(network.tag), network.ports, network.address);
+    addElements(firewall, networkNames(network.tag), network.ports, { ipv4: network.address, ipv6: null });
   }
 }
 
@@ -173,9 +177,13 @@ export function attachNetwork(begun: { readonly container: Container; readonly r
   const network = bridgedOf(begun.container.network);
   if (bridged === null || network === null || raised === null) return isolateContainer(inside) ? [] : [LOOPBACK_DOWN];
   const names = networkNames(network.tag);
-  attachContainer(raised.route, inside, { veth: vethName(names), bridge: raised.bridge.index, address: network.address, mac: network.mac, subnet: bridged.network.subnet, namespace });
-  publishPorts(raised.firewall, names, { held: bridged.held, address: network.address, endpoint: bridged.endpoint });
-  return raised.bridge.warnings;
+  const { mtu } = bridgeNetwork(bridged.network);
+  attachContainer(raised.route, inside, {
+    veth: vethName(names), name: "eth0", bridge: raised.bridge, mac: network.mac, mtu, isolated: false, namespace,
+    ipv4: { address: network.address, prefix: network.prefix, gateway: network.gateway }, ipv6: null,
+  });
+  publishPorts(raised.firewall, names, { held: bridged.held, addresses: { ipv4: network.address, ipv6: null }, endpoint: bridged.endpoint });
+  return raised.warnings;
 }
 
 const LOOPBACK_DOWN = "the container's loopback interface stays down: bringing it up needs CAP_NET_ADMIN";
@@ -191,7 +199,7 @@ export function detachNetwork(context: Context, container: Container): number | 
   const firewall = network.namespace === networkNamespace(context) ? openFirewall() : openFirewallIn(context, network.namespace);
   if (firewall === null) return null;
   try {
-    removePublished(firewall, networkNames(network.tag), network.ports, network.address);
+    removePublished(firewall, networkNames(network.tag), network.ports, { ipv4: network.address, ipv6: null });
     return firewall.fd;
   } catch (error) {
     closeSync(firewall.fd);

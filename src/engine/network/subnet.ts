@@ -3,8 +3,8 @@
  * there, by what the kernel has: other stores, other engines and other machines' routes may be in the namespace too.
  */
 import { closeSync, readlinkSync, statSync } from "node:fs";
-import { hasBridge, makeBridge, MTU, removeIdleBridges } from "../../network/bridge.ts";
-import { choosePool, isFree } from "../../network/ipam.ts";
+import { hasBridge, makeBridge, MTU, removeIdleBridges, type BridgeNetwork } from "../../network/bridge.ts";
+import { choosePool, gatewayOf, isFree } from "../../network/ipam.ts";
 import { ALIAS_BYTES_MAX } from "../../network/link.ts";
 import { networkNames, randomTag, tagOf } from "../../network/names.ts";
 import { readRoutes } from "../../network/route.ts";
@@ -22,7 +22,7 @@ export const BRIDGE = "bridge";
 /** A network whose bridge is there: as it was left as a rule, and made here at its first use or where its bridge is gone. */
 export function ensureNetwork(context: Context, namespace: string): NetworkRow {
   const known = readNetwork(context.database(), namespace, BRIDGE);
-  if (known !== null && hasBridge(networkNames(known.tag))) return known;
+  if (known !== null && hasBridge(networkNames(known.tag).bridge)) return known;
   const lock = lockSubnets();
   try {
     return makeNetwork(context, namespace);
@@ -40,7 +40,7 @@ function makeNetwork(context: Context, namespace: string): NetworkRow {
   const route = openNetlink(NETLINK_ROUTE);
   try {
     const known = readNetwork(database, namespace, BRIDGE);
-    if (known !== null && hasBridge(networkNames(known.tag))) return known;
+    if (known !== null && hasBridge(networkNames(known.tag).bridge)) return known;
     // Of our own inode and path, but not in a row: of a store that was here before.
     if (known === null) removeIdleBridges(route, (owner) => owner === ownerOf(context) || isDeadOwner(owner));
     const network = { tag: known?.tag ?? freeTag(storeId(database)), subnet: freeSubnet(route, known) };
@@ -48,11 +48,16 @@ function makeNetwork(context: Context, namespace: string): NetworkRow {
       forgetElsewhere(database, namespaceEnd(context));
       writeNetwork(database, namespace, BRIDGE, network);
     });
-    makeBridge(route, { names: networkNames(network.tag), subnet: network.subnet, mtu: MTU, owner: () => ownerOf(context) });
+    makeBridge(route, bridgeNetwork(network), () => ownerOf(context));
     return network;
   } finally {
     closeSync(route.fd);
   }
+}
+
+/** The default network as the host has it. */
+export function bridgeNetwork({ tag, subnet }: NetworkRow): BridgeNetwork {
+  return { bridge: networkNames(tag).bridge, ipv4: { subnet, gateway: gatewayOf(subnet) }, ipv6: null, mtu: MTU, internal: false, icc: true, masquerade: true };
 }
 
 /** The known one where nothing else is routed there, or a pool. Where all are taken, those of idle networks are: their stores get others. */
@@ -87,7 +92,7 @@ const mountNamespace = (): string => readlinkSync("/proc/self/ns/mnt").replace(/
 
 function freeTag(store: string): string {
   let tag = tagOf(store);
-  while (hasBridge(networkNames(tag))) tag = randomTag();
+  while (hasBridge(networkNames(tag).bridge)) tag = randomTag();
   return tag;
 }
 

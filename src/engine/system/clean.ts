@@ -7,7 +7,8 @@ import { MdkError, messageOf } from "../../error.ts";
 import { listGroups, removeGroup } from "../../cgroup/group.ts";
 import { killGroup, killMonitors } from "../../cgroup/kill.ts";
 import { removeParent } from "../../cgroup/parent.ts";
-import { openFirewall, removeBridge } from "../../network/bridge.ts";
+import { removeNetworks } from "../../network/bridge.ts";
+import { openFirewall } from "../../network/firewall.ts";
 import { networkNames } from "../../network/names.ts";
 import { writeSysctl } from "../../network/sysctl.ts";
 import { listContainers, type Container } from "../../store/containers.ts";
@@ -20,7 +21,7 @@ import { giveBackSpace } from "../host/backing.ts";
 import { cgroupParent } from "../host/identity.ts";
 import { takeRootStoreAway } from "../host/root-store.ts";
 import { NAME_SERVERS_TOLD } from "../network/files.ts";
-import { BRIDGE } from "../network/subnet.ts";
+import { BRIDGE, ownerOf } from "../network/subnet.ts";
 import { removeContainer } from "../container/remove.ts";
 import { reconcile } from "../end/settle.ts";
 import { pruneVolumes } from "../volume/remove.ts";
@@ -89,7 +90,7 @@ function cleanNetwork(context: Context): string[] {
   try {
     const namespace = networkNamespace(context);
     const network = readNetwork(context.database(), namespace, BRIDGE);
-    const problems = network === null ? [] : removeBridge(route, firewall, networkNames(network.tag));
+    const problems = network === null ? [] : removeNetworks(route, firewall, networkNames(network.tag), ownerOf(context));
     for (const { name, value } of transaction(context.database(), (database) => takeSysctls(database, namespace))) writeSysctl(name, value);
     return problems;
   } finally {

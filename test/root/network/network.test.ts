@@ -11,18 +11,31 @@ const TAG = "1a2b3c";
 const RULES = [
   "type inet_proto . inet_service : ipv4_addr . inet_service",
   "type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service",
+  "type inet_proto . inet_service : ipv6_addr . inet_service",
+  "type inet_proto . ipv6_addr . inet_service : ipv6_addr",
+  'elements = { "mdk-1a2b3c" comment "172.17.0.0/16" }',
+  'elements = { "mdk-1a2b3c" . "mdk-1a2b3c" }',
+  'elements = { "mdk-1a2b3c" . 172.17.0.0/16 }',
   'iifname != "lo" ip daddr 127.0.0.0/8 drop',
   'iifname != "lo" ip saddr 127.0.0.0/8 drop',
+  "jump ports",
   "dnat ip to meta l4proto . ip daddr . th dport map @published_at",
+  "dnat ip to meta l4proto . ip daddr . th dport map @ranges_at",
   "meta nfproto ipv4 fib daddr type local dnat ip to meta l4proto . th dport map @published",
-  'iifname "mdk-1a2b3c" accept',
-  'oifname "mdk-1a2b3c" ct state established,related accept',
-  'oifname "mdk-1a2b3c" ct status dnat accept',
-  'oifname "mdk-1a2b3c" drop',
+  "meta nfproto ipv6 fib daddr type local dnat ip6 to meta l4proto . th dport map @ranges6",
+  "jump user",
+  "ct state established,related accept",
+  "iifname . oifname @within accept",
+  "iifname @internal drop",
+  "oifname @internal drop",
+  "oifname @bridges ct status dnat accept",
+  "oifname @bridges drop",
+  "iifname @bridges accept",
   'meta iifkind != "" accept',
-  'meta nfproto ipv4 iifname "mdk-1a2b3c" oifname != "mdk-1a2b3c" masquerade',
-  'oifname "mdk-1a2b3c" ip saddr 172.17.0.0/16 ct status dnat masquerade',
-  'oifname "mdk-1a2b3c" ip saddr 127.0.0.0/8 masquerade',
+  "oifname . ip saddr @hairpin ct status dnat masquerade",
+  "oifname . ip6 saddr @hairpin6 ct status dnat masquerade",
+  "iifname @masqueraded masquerade",
+  "oifname @bridges ip saddr 127.0.0.0/8 masquerade",
 ];
 let world: World;
 let a: string;
@@ -190,7 +203,7 @@ test.skipIf(!root)("a table that is lost is made again and says so; a native fir
   expect(world.run(world.host, ["nft", native])).toMatchObject({ code: 0 });
   expect(await world.ask({ do: "ensure", tag: TAG, subnet: SUBNET })).toMatchObject({ tableIsNew: true, warnings: [] });
   expect(page(a, "10.99.0.2")).toBe("out 10.99.0.1");
-  expect(world.run(world.host, ["nft", "list", "chain", "inet", "filter", "forward"]).stdout).toContain('comment "mdk: mdk-1a2b3c"');
+  expect(world.run(world.host, ["nft", "list", "chain", "inet", "filter", "forward"]).stdout).toContain('comment "mdk: mdk-1a2b3c*"');
 });
 
 const hasLegacy = Bun.which("iptables-legacy") !== null && existsSync("/proc/net/ip_tables_names");
@@ -201,7 +214,7 @@ test.skipIf(!root || !hasLegacy)("the older iptables is told of, not changed", a
     return world.ask({ do: "ensure", tag: TAG, subnet: SUBNET });
   };
   expect(legacy("-P", "FORWARD", "DROP")).toMatchObject({ code: 0 });
-  expect(await ensureAnew()).toMatchObject({ warnings: [expect.stringContaining("iptables-legacy -I FORWARD -i mdk-1a2b3c -j ACCEPT")] });
+  expect(await ensureAnew()).toMatchObject({ warnings: [expect.stringContaining("iptables-legacy -I FORWARD -i mdk-1a2b3c+ -j ACCEPT")] });
   legacy("-P", "FORWARD", "ACCEPT");
   expect(await ensureAnew()).toMatchObject({ warnings: [] });
 });
@@ -228,7 +241,7 @@ test.skipIf(!root)("forwarding is never switched on without the guard, whether t
   expect(guards()).toBe(1);
   world.run(world.host, ["sysctl", "-qw", "net.ipv4.ip_forward=0"]);
   await world.ask({ do: "ensure", tag: TAG, subnet: SUBNET });
-  expect(world.run(world.host, ["nft", "list", "chain", "inet", "mdk-1a2b3c", "guard"]).stdout.match(/accept|drop/g)).toEqual(["accept", "accept", "accept", "accept", "drop"]);
+  expect(world.run(world.host, ["nft", "list", "chain", "inet", "mdk-1a2b3c", "guard"]).stdout.match(/accept|drop/g)).toEqual(["accept", "accept", "accept", "accept", "accept", "drop"]);
   expect(page(a, "10.99.0.2")).toBe("out 10.99.0.1");
   world.run(world.host, ["nft", "delete table inet mdk-1a2b3c"]);
   expect(await world.ask({ do: "ensure", tag: TAG, subnet: SUBNET, switchedOn: true })).toMatchObject({ tableIsNew: true, changed: [] });
