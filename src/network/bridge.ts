@@ -13,7 +13,7 @@ import { openFirewall, removeFirewall } from "./firewall.ts";
 import { hasIpv6, requireIpv6 } from "./forwarding.ts";
 import { formatSubnet, isFree } from "./ipam.ts";
 import { formatSubnet6, isFree6 } from "./ipam6.ts";
-import { createBridge, deleteLink, findLink, listLinks, setUp, type Link } from "./link.ts";
+import { createBridge, deleteLink, filterWithin, findLink, listLinks, setUp, type Link } from "./link.ts";
 import { leaveNetwork } from "./membership.ts";
 import { networkNames, parseBridgeName, type NetworkNames } from "./names.ts";
 import { readRoutes, readRoutes6 } from "./route.ts";
@@ -157,8 +157,21 @@ export function makeBridge(route: NetlinkSocket, network: BridgeNetwork, owner: 
     unlessThere(route, addAddress6({ address: LINK_LOCAL, prefix: 64, index }));
     if (ipv6.gateway !== null) unlessThere(route, addAddress6({ address: ipv6.gateway, prefix: ipv6.subnet.prefix, index }));
   }
+  if (!network.icc && hasBridgeFilter()) route.request([filterWithin(bridge)]);
   route.request([setUp(bridge, isOwn ? { alias: owner() } : {})]);
   return index;
+}
+
+/**
+ * Whether containers of the network must be ports that the bridge itself keeps apart. Not where br_netfilter does it by the firewall's
+ * rules: it translates addresses within the bridge, and published ports would be among what is kept apart.
+ */
+export function mustIsolate({ icc }: Pick<BridgeNetwork, "icc">): boolean {
+  return !icc && !hasBridgeFilter();
+}
+
+function hasBridgeFilter(): boolean {
+  return existsSync("/proc/sys/net/bridge/bridge-nf-call-iptables");
 }
 
 /** As Docker's bridges have it: what the host asks neighbours from, at once and with no cable in it, where one of the kernel's own waits. */

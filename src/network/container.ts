@@ -41,7 +41,7 @@ export interface BridgeEndpoint extends Endpoint {
   /** Index of the bridge. */
   readonly bridge: number;
   readonly mtu: number;
-  /** It reaches the bridge and what is behind it, and no other such endpoint of the bridge. */
+  /** It reaches the bridge and what is behind it, and no other such endpoint of the bridge: `mustIsolate` of network/bridge.ts. */
   readonly isolated: boolean;
 }
 

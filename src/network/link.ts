@@ -1,6 +1,5 @@
 /** Links by rtnetlink (rtnetlink(7)): bridges, veth pairs, macvlans, up, lookup. Messages are pure; `findLink` asks the kernel. */
 import { E } from "../sys/errno.ts";
-import { SysError } from "../sys/ffi.ts";
 import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
 import { fixedPart, MessageWriter, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, parseAttributes, toBytes, toText } from "./netlink.ts";
 
@@ -28,6 +27,8 @@ const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
+const IFLA_BR_NF_CALL_IPTABLES = 36;
+const IFLA_BR_NF_CALL_IP6TABLES = 37;
 const IFLA_BRPORT_MODE = 4;
 const IFLA_BRPORT_ISOLATED = 33;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
@@ -65,13 +66,8 @@ export function findLink(socket: NetlinkSocket, name: string): Link | null {
     .string(IFLA_IFNAME, name)
     .u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
     .finish("RTM_GETLINK", name);
-  try {
-    const reply = socket.request([message])[0];
-    return reply === undefined ? null : parseLink(reply.payload);
-  } catch (error) {
-    if (error instanceof SysError && error.errno === E.ENODEV) return null;
-    throw error;
-  }
+  const [reply = null] = socket.ask([message], E.ENODEV);
+  return reply === null ? null : parseLink(reply.payload);
 }
 
 /** Every link of the socket's namespace. */
@@ -104,6 +100,17 @@ export function createBridge(name: string, hardwareAddress: Uint8Array, mtu: num
     .attribute(IFLA_ADDRESS, hardwareAddress)
     .nest(IFLA_LINKINFO, (info) => info.string(IFLA_INFO_KIND, "bridge"))
     .finish("RTM_NEWLINK", name);
+}
+
+/** What a bridge forwards between its ports passes the firewall as if it were routed, where the kernel has br_netfilter, whatever its sysctls say. */
+export function filterWithin(bridge: string): NetlinkMessage {
+  return new MessageWriter(RTM_NEWLINK, NLM_F_ACK)
+    .raw(linkHeader())
+    .string(IFLA_IFNAME, bridge)
+    .nest(IFLA_LINKINFO, (info) =>
+      info.string(IFLA_INFO_KIND, "bridge").nest(IFLA_INFO_DATA, (data) => data.u8(IFLA_BR_NF_CALL_IPTABLES, 1).u8(IFLA_BR_NF_CALL_IP6TABLES, 1)),
+    )
+    .finish("RTM_NEWLINK", bridge);
 }
 
 export interface VethOptions {

@@ -2,9 +2,7 @@
  * nf_tables messages (include/uapi/linux/netfilter/nf_tables.h): tables, chains, rules. Pure, except for `commit` and the readers at the
  * end. What rules are made of is in expressions.ts, what they look up in sets.ts.
  */
-import { E } from "../sys/errno.ts";
-import { SysError } from "../sys/ffi.ts";
-import type { NetlinkMessage, NetlinkReply, NetlinkSocket } from "../sys/netlink.ts";
+import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
 import { type Expression } from "./expressions.ts";
 import { listAttributes, MessageWriter, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, parseAttributes, toText } from "./netlink.ts";
 
@@ -109,20 +107,13 @@ export interface ChainInfo extends ChainName {
 
 /** The table's handle, or null. */
 export function readTable(socket: NetlinkSocket, { family, table }: TableName): Uint8Array | null {
-  const reply = answerOf(socket.ask([message("GETTABLE", family, 0).string(1, table).finish("NFT_MSG_GETTABLE", table)])[0]);
+  const [reply = null] = socket.ask([message("GETTABLE", family, 0).string(1, table).finish("NFT_MSG_GETTABLE", table)]);
   return reply === null ? null : bytesOf(parseAttributes(reply.payload, GENERIC_HEADER).get(4));
 }
 
 /** Asks for the chain; the answer, if one comes, is for parseChain. */
 export function getChain({ family, table, chain }: ChainName): NetlinkMessage {
   return message("GETCHAIN", family, 0).string(1, table).string(3, chain).finish("NFT_MSG_GETCHAIN", chain);
-}
-
-/** What a question was answered; null where what it is about is not there. Throws the SysError of any other refusal. */
-export function answerOf(answer: NetlinkReply | SysError | null | undefined): NetlinkReply | null {
-  if (!(answer instanceof SysError)) return answer ?? null;
-  if (answer.errno === E.ENOENT) return null;
-  throw answer;
 }
 
 /** Every chain of the families ip, ip6 and inet. */

@@ -99,35 +99,31 @@ export function addElements(socket: NetlinkSocket, names: NetworkNames, ports: r
   const elements = portElements(names, ports, addresses);
   const add = elements.flatMap(({ name, elements: own }) => changeElements("add", name, own()));
   if (add.length === 0) return;
-  const hidden = elements.flatMap((own) => (own.map.ranges ? removeHidden(socket, names, own) : []));
+  const overlapping = elements.flatMap((own) => (own.map.ranges ? removeOverlapping(socket, names, own) : []));
   try {
-    commit(socket, [...hidden, ...add]);
+    commit(socket, [...overlapping, ...add]);
   } catch (error) {
-    if (!(error instanceof SysError) || !COLLISIONS.includes(error.errno)) throw error;
-    // Left over from a container whose end nobody saw: the ports are leased to this one now.
-    commit(socket, [...elements.flatMap((own) => removeStale(socket, own)), ...hidden, ...add]);
+    if (!(error instanceof SysError) || (error.errno !== E.EBUSY && error.errno !== E.EEXIST)) throw error;
+    commit(socket, [...elements.flatMap((own) => (own.map.ranges ? [] : removeSame(socket, own))), ...overlapping, ...add]);
   }
 }
 
-const COLLISIONS: readonly number[] = [E.EBUSY, E.EEXIST, E.ENOTEMPTY];
-
-/** Of the map itself: the same keys, or ranges that have a port in common. */
-function removeStale(socket: NetlinkSocket, { map, name, elements }: MapElements): NetlinkMessage[] {
-  const there = readElements(socket, name);
-  if (map.ranges) {
-    const own = [...elements()];
-    return changeElements("delete", name, there.filter((element) => own.some((other) => meets(element, other))));
-  }
-  const keys = new Set(there.map(({ key }) => toHex(key)));
-  return changeElements("delete", name, keep(elements(), ({ key }) => keys.has(toHex(key))));
+/** Left over from a container whose end nobody saw: the ports are leased to this one now. */
+function removeSame(socket: NetlinkSocket, { name, elements }: MapElements): NetlinkMessage[] {
+  const there = new Set(readElements(socket, name).map(({ key }) => toHex(key)));
+  return changeElements("delete", name, keep(elements(), ({ key }) => there.has(toHex(key))));
 }
 
-/** Single ports within a range that are left over would be found before it. */
-function removeHidden(socket: NetlinkSocket, names: NetworkNames, { map, elements }: MapElements): NetlinkMessage[] {
-  const singles = PORT_MAPS.find(({ family, at, ranges }) => family === map.family && at === map.at && !ranges)!;
+/**
+ * The same of what has a port in common with a range. It is looked for beforehand: the kernel takes a range that encloses another without a
+ * word (nft_pipapo_insert looks at its ends only), and single ports are found before ranges.
+ */
+function removeOverlapping(socket: NetlinkSocket, names: NetworkNames, { map, elements }: MapElements): NetlinkMessage[] {
   const own = [...elements()];
-  const name = nameOf(names, singles);
-  return changeElements("delete", name, readElements(socket, name).filter((element) => own.some((other) => meets(element, other))));
+  return PORT_MAPS.filter(({ family, at }) => family === map.family && at === map.at).flatMap((other) => {
+    const name = nameOf(names, other);
+    return changeElements("delete", name, readElements(socket, name).filter((element) => own.some((range) => meets(element, range))));
+  });
 }
 
 /**

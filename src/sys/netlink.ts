@@ -79,32 +79,39 @@ export class NetlinkSocket {
    * message that failed, with the kernel's own explanation where it gives one.
    */
   request(messages: readonly NetlinkMessage[]): NetlinkReply[] {
-    const replies: NetlinkReply[] = [];
-    const failures: SysError[] = [];
-    this.exchange(messages, (_, answer) => void (answer instanceof SysError ? failures.push(answer) : replies.push(answer)));
-    if (failures[0] !== undefined) throw failures[0];
-    return replies;
-  }
-
-  /** Sends questions as one datagram. Returns of each its answer, or the SysError that it failed with; null: neither came. */
-  ask(questions: readonly NetlinkMessage[]): (NetlinkReply | SysError | null)[] {
-    const answers = questions.map((): NetlinkReply | SysError | null => null);
-    this.exchange(questions, (index, answer) => void (answers[index] = answer));
-    return answers;
-  }
-
-  /** Tells of every answer that is no acknowledgement which message it is to. */
-  private exchange(messages: readonly NetlinkMessage[], tell: (index: number, answer: NetlinkReply | SysError) => void): void {
     const first = this.transmit(messages);
+    const replies: NetlinkReply[] = [];
+    let failure: SysError | null = null;
     for (let datagram = this.receive(); datagram !== null; datagram = this.receive()) {
       for (const { sequence, type, flags, payload } of split(datagram)) {
         if (sequence < first || sequence > this.sequence) continue;
-        if (type === NLMSG_ERROR) {
-          const failure = toError(payload, flags, messages[sequence - first]);
-          if (failure !== null) tell(sequence - first, failure);
-        } else if (type !== NLMSG_DONE) tell(sequence - first, { type, payload });
+        if (type === NLMSG_ERROR) failure ??= toError(payload, flags, messages[sequence - first]);
+        else if (type !== NLMSG_DONE) replies.push({ type, payload });
       }
     }
+    if (failure !== null) throw failure;
+    return replies;
+  }
+
+  /**
+   * Sends questions as one datagram, each of which has one answer and asks for no acknowledgement. Returns the answers; null: what is asked
+   * for is not there (the error `missing`). Throws the SysError of the first that failed otherwise.
+   */
+  ask(questions: readonly NetlinkMessage[], missing: number = E.ENOENT): (NetlinkReply | null)[] {
+    const first = this.transmit(questions);
+    const answers = new Map<number, NetlinkReply | SysError | null>();
+    for (let datagram = null; answers.size < questions.length && (datagram = this.receive()) !== null; ) {
+      for (const { sequence, type, flags, payload } of split(datagram)) {
+        if (sequence < first) continue;
+        const isMissing = type === NLMSG_ERROR && -payload.getInt32(0, true) === missing;
+        answers.set(sequence - first, type !== NLMSG_ERROR ? { type, payload } : isMissing ? null : toError(payload, flags, questions[sequence - first]));
+      }
+    }
+    return questions.map((_, index) => {
+      const answer = answers.get(index) ?? null;
+      if (answer instanceof SysError) throw answer;
+      return answer;
+    });
   }
 
   /** All answers to a dump (NLM_F_DUMP). Repeated when the table changed meanwhile; throws SysError. */

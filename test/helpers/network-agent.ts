@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { dlopen } from "bun:ffi";
-import { ensureBridge, MTU, removeBridge, removeNetworks, type BridgeNetwork } from "../../src/network/bridge.ts";
+import { ensureBridge, MTU, mustIsolate, removeBridge, removeNetworks, type BridgeNetwork } from "../../src/network/bridge.ts";
 import { attachContainer, attachMacvlan, detachEndpoint, moveDefaultRoutes, type Gateways } from "../../src/network/container.ts";
 import { ensureFirewall, openFirewall } from "../../src/network/firewall.ts";
 import { removeForeignRulesOf } from "../../src/network/foreign.ts";
@@ -52,6 +52,7 @@ interface Interface {
   readonly address6?: string;
   /** False: no default route. */
   readonly isDefault?: boolean;
+  readonly isolated?: boolean;
 }
 
 type Command =
@@ -110,7 +111,7 @@ function attach(command: Extract<Command, { do: "attach" }>): unknown {
   const { name = "eth0", address, address6, isDefault = !network.internal } = command;
   within(command.namespace, (namespace, container) =>
     attachContainer(route, container, {
-      veth, bridge, name, namespace, mtu: network.mtu, isolated: !network.icc, mac: formatHardwareAddress(hardwareAddress(address ?? "10.9.9.9")),
+      veth, bridge, name, namespace, mtu: network.mtu, isolated: command.isolated ?? mustIsolate(network), mac: formatHardwareAddress(hardwareAddress(address ?? "10.9.9.9")),
       ipv4: network.ipv4 === null || address === undefined ? null : { address, prefix: network.ipv4.subnet.prefix, gateway: isDefault ? network.ipv4.gateway : null },
       ipv6: network.ipv6 === null || address6 === undefined ? null : { address: address6, prefix: network.ipv6.subnet.prefix, gateway: isDefault ? network.ipv6.gateway : null },
     }));

@@ -4,12 +4,14 @@ import { resolve } from "node:path";
 export interface World {
   readonly host: string;
   readonly neighbour: string;
-  /** A new, empty container namespace. */
-  readonly container: (name: string) => string;
+  /** A new, empty container namespace, as init makes it for a network with IPv4 only, or with IPv6 too. */
+  readonly container: (name: string, families?: "ipv4" | "ipv6") => string;
   /** Runs a command in a namespace. */
   readonly run: (namespace: string, command: readonly string[]) => { code: number; stdout: string; stderr: string };
   /** A server in the namespace that answers HTTP with its name and the peer's address; ready when this resolves. */
-  readonly serve: (namespace: string, port: number) => Promise<void>;
+  readonly serve: (namespace: string, port: number, family?: "ipv4" | "ipv6") => Promise<void>;
+  /** What curl gets of the addresses ("10.0.0.1:80", "[fd00::1]:80"), all asked at once from the namespace; "curl 28" where it gets nothing in a second. */
+  readonly pages: (namespace: string, addresses: readonly string[]) => Promise<string[]>;
   /** The same for UDP. */
   readonly serveUdp: (namespace: string, port: number) => Promise<void>;
   /** Asks the agent in the host's namespace (network-agent.ts). */
@@ -67,15 +69,21 @@ export function createWorld(): World {
   return {
     host,
     neighbour,
-    container: (name) => {
+    container: (name, families = "ipv4") => {
       const namespace = add(name);
-      // As init does it.
-      must(`ip netns exec ${namespace} sysctl -qw net.ipv6.conf.all.disable_ipv6=1`);
+      must(`ip netns exec ${namespace} sysctl -qw net.ipv6.conf.all.disable_ipv6=${families === "ipv4" ? 1 : 0} net.ipv6.conf.default.accept_ra=0`);
       return namespace;
     },
+    pages: (namespace, addresses) =>
+      Promise.all(addresses.map(async (address) => {
+        const child = Bun.spawn(["ip", "netns", "exec", namespace, "curl", "-gs", "--max-time", "1", `http://${address}/`], { stdout: "pipe", stdin: "ignore" });
+        const text = await new Response(child.stdout).text();
+        const code = await child.exited;
+        return code === 0 ? text : `curl ${code}`;
+      })),
     run,
-    serve: (namespace, port) =>
-      start(namespace, `Bun.serve({hostname:"0.0.0.0",port:${port},fetch:(r,s)=>new Response("${namespace.split("-")[1]} "+s.requestIP(r).address)});console.log("up")`),
+    serve: (namespace, port, family = "ipv4") =>
+      start(namespace, `Bun.serve({${family === "ipv4" ? 'hostname:"0.0.0.0"' : 'hostname:"::",ipv6Only:true'},port:${port},fetch:(r,s)=>new Response("${namespace.split("-")[1]} "+s.requestIP(r).address)});console.log("up")`),
     serveUdp: (namespace, port) =>
       start(namespace, `const s=await Bun.udpSocket({hostname:"0.0.0.0",port:${port},socket:{data(s,d,p,a){s.send("${namespace.split("-")[1]} "+a,p,a)}}});console.log("up")`),
     ask,
