@@ -54,7 +54,8 @@ export function removeDefaultRoute(socket: NetlinkSocket, family: "ipv4" | "ipv6
     socket.request([message]);
     return true;
   } catch (error) {
-    if (error instanceof SysError && error.errno === E.ESRCH) return false;
+    // IPv6 comes upon its own placeholder (fib6_null_entry).
+    if (error instanceof SysError && (error.errno === E.ESRCH || error.errno === E.ENOENT)) return false;
     throw error;
   }
 }

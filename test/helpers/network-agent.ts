@@ -127,6 +127,7 @@ function macvlan({ parent, mode, namespace: where, name = "eth0", address, prefi
 
 function publish({ tag, ports: wanted, address, address6 }: Extract<Command, { do: "publish" }>): unknown {
   const ports: HeldPorts[] = [];
+  const start = Bun.nanoseconds();
   try {
     for (const range of wanted) ports.push(holdPorts(range, HELD_MAX, "web (0123)"));
     publishPorts(firewall, networkNames(tag), { held: ports, addresses: { ipv4: address, ipv6: address6 ?? null }, endpoint: "web (0123)" });
@@ -135,7 +136,7 @@ function publish({ tag, ports: wanted, address, address6 }: Extract<Command, { d
     throw error;
   }
   held.push(...ports);
-  return { ports: ports.map(({ range }) => range), descriptors: ports.flatMap(({ descriptors }) => descriptors).length };
+  return { ports: ports.map(({ range }) => range), descriptors: ports.flatMap(({ descriptors }) => descriptors).length, ms: (Bun.nanoseconds() - start) / 1e6 };
 }
 
 function perform(command: Command): unknown {

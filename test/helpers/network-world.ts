@@ -13,7 +13,7 @@ export interface World {
   /** What curl gets of the addresses ("10.0.0.1:80", "[fd00::1]:80"), all asked at once from the namespace; "curl 28" where it gets nothing in a second. */
   readonly pages: (namespace: string, addresses: readonly string[]) => Promise<string[]>;
   /** The same for UDP. */
-  readonly serveUdp: (namespace: string, port: number) => Promise<void>;
+  readonly serveUdp: (namespace: string, port: number, family?: "ipv4" | "ipv6") => Promise<void>;
   /** Asks the agent in the host's namespace (network-agent.ts). */
   readonly ask: (command: Readonly<Record<string, unknown>>) => Promise<unknown>;
   readonly destroy: () => Promise<void>;
@@ -84,8 +84,8 @@ export function createWorld(): World {
     run,
     serve: (namespace, port, family = "ipv4") =>
       start(namespace, `Bun.serve({${family === "ipv4" ? 'hostname:"0.0.0.0"' : 'hostname:"::",ipv6Only:true'},port:${port},fetch:(r,s)=>new Response("${namespace.split("-")[1]} "+s.requestIP(r).address)});console.log("up")`),
-    serveUdp: (namespace, port) =>
-      start(namespace, `const s=await Bun.udpSocket({hostname:"0.0.0.0",port:${port},socket:{data(s,d,p,a){s.send("${namespace.split("-")[1]} "+a,p,a)}}});console.log("up")`),
+    serveUdp: (namespace, port, family = "ipv4") =>
+      start(namespace, `const s=await Bun.udpSocket({hostname:"${family === "ipv4" ? "0.0.0.0" : "::"}",port:${port},socket:{data(s,d,p,a){s.send("${namespace.split("-")[1]} "+a,p,a)}}});console.log("up")`),
     ask,
     destroy: async () => {
       for (const child of children) child.kill("SIGKILL");
