@@ -14,7 +14,7 @@ import { hasIpv6, requireIpv6 } from "./forwarding.ts";
 import { formatSubnet, isFree } from "./ipam.ts";
 import { formatSubnet6, isFree6 } from "./ipam6.ts";
 import { createBridge, deleteLink, filterWithin, findLink, listLinks, setUp, type Link } from "./link.ts";
-import { leaveNetwork } from "./membership.ts";
+import { leaveNetwork, listBridges } from "./membership.ts";
 import { networkNames, parseBridgeName, type NetworkNames } from "./names.ts";
 import { readRoutes, readRoutes6 } from "./route.ts";
 import { writeSysctl } from "./sysctl.ts";
@@ -93,17 +93,17 @@ function networksOf(bridge: string): string | null {
 /** Takes bridges that mdk named away that no container is on and that are `unwanted`, and the firewalls of stores that have no other. */
 export function removeIdleBridges(route: NetlinkSocket, unwanted: (owner: string, name: string) => boolean): void {
   const links = listLinks(route);
-  const own = links.filter(({ name, kind }) => kind === "bridge" && parseBridgeName(name) !== null);
-  const idle = own.filter(({ index, name, alias }) => unwanted(alias, name) && !links.some(({ master }) => master === index));
+  const idle = links.filter(({ index, name, kind, alias }) =>
+    kind === "bridge" && parseBridgeName(name) !== null && unwanted(alias, name) && !links.some(({ master }) => master === index));
   if (idle.length === 0) return;
   const firewall = openFirewall();
   try {
     for (const { name } of idle) {
-      const tag = parseBridgeName(name)!;
-      const isLast = own.every((other) => parseBridgeName(other.name) !== tag || idle.includes(other));
-      if (isLast) removeFirewall(firewall, networkNames(tag));
-      else leaveNetwork(firewall, networkNames(tag), name);
+      const names = networkNames(parseBridgeName(name)!);
+      leaveNetwork(firewall, names, name);
       removeBridge(route, name);
+      // Bridges of the user's names may be left, and in use.
+      if (!listBridges(firewall, names).some(hasBridge)) removeFirewall(firewall, names);
     }
   } finally {
     firewall.close();

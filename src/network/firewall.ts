@@ -9,7 +9,7 @@ import { NETLINK_NETFILTER, openNetlink, type NetlinkSocket } from "../sys/netli
 import type { BridgeNetwork } from "./bridge.ts";
 import type { IpFamily } from "./expressions.ts";
 import { foreignQuestions, passForeignFirewalls, removeForeignRules } from "./foreign.ts";
-import { FORWARDING, isForwarding, switchOn, type Remember } from "./forwarding.ts";
+import { FORWARDING, isForwarding, requireIpv6, switchOn, type Remember } from "./forwarding.ts";
 import { getGuard, guard } from "./guard.ts";
 import { addMember, getMember, isMember, joinNetwork, listBridges } from "./membership.ts";
 import type { NetworkNames } from "./names.ts";
@@ -48,6 +48,7 @@ export function openFirewall(): NetlinkSocket {
  */
 export function ensureFirewall(firewall: NetlinkSocket, { names, network, others, remember, switchedOn }: FirewallOptions): Firewall {
   const families: readonly IpFamily[] = (["ipv4", "ipv6"] as const).filter((family) => network[family] !== null);
+  if (network.ipv6 !== null) requireIpv6();
   // Nothing leaves an internal network.
   const off = network.internal ? [] : families.filter((family) => !isForwarding(family));
   const guarded = families.filter((family) => off.includes(family) || switchedOn(FORWARDING[family]));

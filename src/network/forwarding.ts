@@ -29,7 +29,8 @@ export function switchOn(family: IpFamily, remember: Remember): void {
   change(FORWARDING[family], "0", "1", remember);
 }
 
-const LINKS_IPV6 = "/proc/sys/net/ipv6/conf";
+/** By links; with slashes, since their names may hold dots. */
+const LINK_SYSCTLS = "net/ipv6/conf";
 /** Not links; and nobody advertises on loopback. */
 const NO_LINKS: ReadonlySet<string> = new Set(["all", "default", "lo"]);
 const UNLESS_FORWARDING = "1";
@@ -40,15 +41,24 @@ const ALWAYS = "2";
  * very moment (rt6_purge_dflt_routers): the host would lose its own way out.
  */
 function keepRoutes(remember: Remember): void {
-  for (const link of readdirSync(LINKS_IPV6)) {
+  for (const link of readdirSync(`/proc/sys/${LINK_SYSCTLS}`)) {
     if (NO_LINKS.has(link)) continue;
-    const name = `net/ipv6/conf/${link}/accept_ra`;
+    const name = `${LINK_SYSCTLS}/${link}/accept_ra`;
     try {
       if (readSysctl(name) === UNLESS_FORWARDING) change(name, UNLESS_FORWARDING, ALWAYS, remember);
     } catch (error) {
       // It has gone meanwhile.
       if (existsSync(`/proc/sys/${name}`)) throw error;
     }
+  }
+}
+
+/** Puts a sysctl back that was remembered; one of a link that is gone by now is fine. Throws MdkError "sysctl". */
+export function restoreSysctl({ name, old }: ChangedSysctl): void {
+  try {
+    writeSysctl(name, old);
+  } catch (error) {
+    if (!name.startsWith(`${LINK_SYSCTLS}/`) || existsSync(`/proc/sys/${name}`)) throw error;
   }
 }
 

@@ -9,8 +9,8 @@ import { killGroup, killMonitors } from "../../cgroup/kill.ts";
 import { removeParent } from "../../cgroup/parent.ts";
 import { removeNetworks } from "../../network/bridge.ts";
 import { openFirewall } from "../../network/firewall.ts";
+import { restoreSysctl } from "../../network/forwarding.ts";
 import { networkNames } from "../../network/names.ts";
-import { writeSysctl } from "../../network/sysctl.ts";
 import { listContainers, type Container } from "../../store/containers.ts";
 import { checkpoint, transaction } from "../../store/database.ts";
 import { readNetwork, takeSysctls } from "../../store/leases.ts";
@@ -91,7 +91,7 @@ function cleanNetwork(context: Context): string[] {
     const namespace = networkNamespace(context);
     const network = readNetwork(context.database(), namespace, BRIDGE);
     const problems = network === null ? [] : removeNetworks(route, firewall, networkNames(network.tag), ownerOf(context));
-    for (const { name, value } of transaction(context.database(), (database) => takeSysctls(database, namespace))) writeSysctl(name, value);
+    for (const { name, value } of transaction(context.database(), (database) => takeSysctls(database, namespace))) restoreSysctl({ name, old: value });
     return problems;
   } finally {
     closeSync(route.fd);
