@@ -93,9 +93,14 @@ export function deleteRule({ family, table, chain }: ChainName, handle: Uint8Arr
 
 /** Sends the messages as one transaction, however long: all or none. Throws the SysError of the first that the kernel refuses. */
 export function commit(socket: NetlinkSocket, messages: readonly NetlinkMessage[]): void {
-  const edge = (type: number, call: string): NetlinkMessage =>
-    new MessageWriter(type, 0).raw(Uint8Array.of(0, 0, 0, NFNL_SUBSYS_NFTABLES)).finish(call, "");
-  socket.request([edge(NFNL_MSG_BATCH_BEGIN, "NFNL_MSG_BATCH_BEGIN"), ...messages, edge(NFNL_MSG_BATCH_END, "NFNL_MSG_BATCH_END")]);
+  socket.request([BATCH_BEGIN, ...messages, BATCH_END]);
+}
+
+const BATCH_BEGIN = batchEdge(NFNL_MSG_BATCH_BEGIN, "NFNL_MSG_BATCH_BEGIN");
+const BATCH_END = batchEdge(NFNL_MSG_BATCH_END, "NFNL_MSG_BATCH_END");
+
+function batchEdge(type: number, call: string): NetlinkMessage {
+  return new MessageWriter(type, 0).raw(Uint8Array.of(0, 0, 0, NFNL_SUBSYS_NFTABLES)).finish(call, "");
 }
 
 export interface ChainInfo extends ChainName {

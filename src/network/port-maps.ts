@@ -60,7 +60,6 @@ export function familyOf(address: string): IpFamily {
 export interface MapElements {
   readonly map: PortMap;
   readonly name: SetName;
-  readonly ports: readonly PortRange[];
   readonly count: number;
   /** Made as they are needed: ranges may be long. */
   readonly elements: () => Iterable<Element>;
@@ -72,18 +71,24 @@ export function nameOf({ table }: NetworkNames, { set }: PortMap): SetName {
 
 /** What of each map leads from the ports to the container: ports of a family by which it is not reached are left out. */
 export function portElements(names: NetworkNames, ports: readonly PortRange[], addresses: Addresses): MapElements[] {
-  return PORT_MAPS.flatMap((map) => {
-    const address = addresses[map.family];
-    const own = address === null ? [] : ports.filter((port) => isOf(map, port));
-    if (address === null || own.length === 0) return [];
-    const target = addressBytes(address);
+  const groups = new Map<PortMap, PortRange[]>();
+  for (const port of ports) {
+    const map = mapOf(port);
+    if (addresses[map.family] === null) continue;
+    const group = groups.get(map);
+    if (group === undefined) groups.set(map, [port]);
+    else group.push(port);
+  }
+  return Array.from(groups, ([map, own]) => {
+    const target = addressBytes(addresses[map.family]!);
     const count = map.ranges ? own.length : own.reduce((sum, { length }) => sum + length, 0);
-    return [{ map, name: nameOf(names, map), ports: own, count, *elements() { for (const port of own) yield* elementsOf(map, port, target); } }];
+    return { map, name: nameOf(names, map), count, *elements() { for (const port of own) yield* elementsOf(map, port, target); } };
   });
 }
 
-function isOf({ family, at, ranges }: PortMap, { hostAddress, hostPort, containerPort, length }: PortRange): boolean {
-  return familyOf(hostAddress) === family && ANY.has(hostAddress) !== at && (length > 1 && hostPort === containerPort) === ranges;
+function mapOf({ hostAddress, hostPort, containerPort, length }: PortRange): PortMap {
+  const [inFamily, isAt, isRange] = [familyOf(hostAddress), !ANY.has(hostAddress), length > 1 && hostPort === containerPort];
+  return PORT_MAPS.find(({ family, at, ranges }) => family === inFamily && at === isAt && ranges === isRange)!;
 }
 
 function* elementsOf(map: PortMap, { protocol, hostAddress, hostPort, containerPort, length }: PortRange, target: Uint8Array): Generator<Element> {

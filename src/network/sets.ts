@@ -57,11 +57,11 @@ export function newSet({ family, table, set }: SetName, { key, value, ranges = f
 export interface Element {
   readonly key: Uint8Array;
   /** The other end of a range, included. */
-  readonly end?: Uint8Array;
+  readonly end?: Uint8Array | undefined;
   /** Of a map. */
-  readonly value?: Uint8Array;
+  readonly value?: Uint8Array | undefined;
   /** At most 128 bytes. */
-  readonly comment?: string;
+  readonly comment?: string | undefined;
 }
 
 /** Elements that one message carries: its attribute ends at 64 KiB. */
@@ -125,8 +125,8 @@ function parseElement(attributes: ReadonlyMap<number, DataView>): Element[] {
     const value = data === undefined ? undefined : parseAttributes(data, 0).get(DATA_VALUE);
     return value === undefined ? undefined : toBytes(value);
   };
-  const [key, end, value] = [valueOf(1), valueOf(10), valueOf(2)];
-  const comment = parseUserData(attributes.get(6));
+  const key = valueOf(1);
   if (key === undefined) return [];
-  return [{ key, ...(end !== undefined && { end }), ...(value !== undefined && { value }), ...(comment !== "" && { comment }) }];
+  const comment = attributes.get(6);
+  return [{ key, end: valueOf(10), value: valueOf(2), comment: comment === undefined ? undefined : parseUserData(comment) }];
 }
