@@ -69,12 +69,20 @@ export function nameOf({ table }: NetworkNames, { set }: PortMap): SetName {
   return { family: "inet", table, set };
 }
 
-/** What of each map leads from the ports to the container: ports of a family by which it is not reached are left out. */
+/** No route leads away from it, whatever its packets' destination becomes. */
+const LOOPBACK_6 = "::1";
+
+/** Whether ::1 is among what the port is published on. */
+export function holdsLoopback6({ hostAddress }: Pick<PortRange, "hostAddress">): boolean {
+  return hostAddress === "::" || hostAddress === LOOPBACK_6;
+}
+
+/** What of each map leads from the ports to the container: ports of a family by which it is not reached, and of ::1, are left out. */
 export function portElements(names: NetworkNames, ports: readonly PortRange[], addresses: Addresses): MapElements[] {
   const groups = new Map<PortMap, PortRange[]>();
   for (const port of ports) {
     const map = mapOf(port);
-    if (addresses[map.family] === null) continue;
+    if (addresses[map.family] === null || port.hostAddress === LOOPBACK_6) continue;
     const group = groups.get(map);
     if (group === undefined) groups.set(map, [port]);
     else group.push(port);

@@ -8,12 +8,12 @@ import { MdkError } from "../error.ts";
 import type { PortRange } from "../spec/network.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
-import { bindPort, checkPort, listenPort } from "../sys/inet.ts";
+import { bindPort, checkPort, keepPort, listenPort } from "../sys/inet.ts";
 import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
 import { forgetUdpConnections } from "./conntrack.ts";
 import type { NetworkNames } from "./names.ts";
 import { commit } from "./nftables.ts";
-import { addressBytes, familyOf, meets, nameOf, PORT_MAPS, portElements, type Addresses, type MapElements } from "./port-maps.ts";
+import { addressBytes, familyOf, holdsLoopback6, meets, nameOf, PORT_MAPS, portElements, type Addresses, type MapElements } from "./port-maps.ts";
 import { changeElements, findElements, readElements, toHex, type Element } from "./sets.ts";
 
 /** Neighbouring ports, held as far as they can be. */
@@ -84,7 +84,9 @@ export function publishPorts(socket: NetlinkSocket, names: NetworkNames, { held,
   for (const { range, descriptors } of held) {
     for (const [index, fd] of range.protocol === "tcp" ? descriptors.entries() : []) {
       try {
-        listenPort(fd);
+        // Who connects to ::1 is not led past the socket: a listener that drops everything would let him wait.
+        if (holdsLoopback6(range)) keepPort(fd);
+        else listenPort(fd);
       } catch (error) {
         removePublished(socket, names, ranges, addresses);
         throw explain(error, { ...range, hostPort: range.hostPort + index }, endpoint);

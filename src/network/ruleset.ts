@@ -40,6 +40,8 @@ type Chain = (typeof BASE_CHAINS)[number]["chain"] | (typeof REGULAR_CHAINS)[num
 
 /** Of answers and of what belongs to a connection, such as errors. */
 export const STATE_IS_KNOWN: readonly Expression[] = [loadConnection("state"), mask(STATE_KNOWN), compare("!=", u32(0))];
+/** ::1 */
+const LOOPBACK_6 = Uint8Array.from({ length: IP.ipv6.bytes }, (_, index) => (index === IP.ipv6.bytes - 1 ? 1 : 0));
 const IS_PUBLISHED: readonly Expression[] = [loadConnection("status"), mask(STATUS_DNAT), compare("!=", u32(0))];
 
 /** The whole table, to be committed at once, without the guard; EEXIST where somebody else was faster. */
@@ -98,7 +100,9 @@ function loopback(field: "source" | "destination"): Expression[] {
 
 /** Packets to a port in the map, of those on all addresses only what is sent to the host itself. */
 function translate({ set, family, at, ranges }: PortMap): Expression[][] {
-  const toHost = at ? [] : [loadDestinationType(), compare("==", RTN_LOCAL)];
+  // No route leads away from ::1: the host refuses what is sent there, at once.
+  const notLoopback = at || family === "ipv4" ? [] : [loadPayload(1, IP.ipv6.destination, IP.ipv6.bytes), compare("!=", LOOPBACK_6)];
+  const toHost = at ? [] : [...notLoopback, loadDestinationType(), compare("==", RTN_LOCAL)];
   const key = concatenation(PART.protocol, ...(at ? [PART.destination(family)] : []), PART.port);
   return [isFamily(family), toHost, key, [lookUp(set), destinationNat(family, { port: !ranges })]];
 }

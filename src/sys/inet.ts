@@ -23,6 +23,7 @@ const IPV6_BYTES = 16;
 /** The longer of the two: struct sockaddr_in6. */
 const SOCKADDR_BYTES = 28;
 const ON = new Int32Array([1]);
+const OFF = new Int32Array([0]);
 
 export interface PortAddress {
   readonly protocol: "tcp" | "udp";
@@ -80,6 +81,14 @@ function sockaddrIn6(address: Uint8Array, port: number): Uint8Array {
 /** Makes a bound TCP socket the one listener of its port (`ss -l` shows it then). Throws SysError EADDRINUSE. */
 export function listenPort(fd: number): void {
   if (symbols().listen(fd, 0) === -1) throw new SysError("listen", errno(), "");
+}
+
+/**
+ * The same without a listener, for a port whose clients are to be refused: whoever comes second gets EADDRINUSE when he listens, since this
+ * one shares its address no more (inet_csk_bind_conflict).
+ */
+export function keepPort(fd: number): void {
+  check(symbols().setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, OFF, 4), "setsockopt");
 }
 
 /** struct sock_fprog of one instruction, BPF_RET | BPF_K with 0: keep no byte of any packet (socket(7), SO_ATTACH_FILTER). */

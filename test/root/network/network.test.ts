@@ -22,7 +22,7 @@ const RULES = [
   "dnat ip to meta l4proto . ip daddr . th dport map @published_at",
   "dnat ip to meta l4proto . ip daddr . th dport map @ranges_at",
   "meta nfproto ipv4 fib daddr type local dnat ip to meta l4proto . th dport map @published",
-  "meta nfproto ipv6 fib daddr type local dnat ip6 to meta l4proto . th dport map @ranges6",
+  "ip6 daddr != ::1 fib daddr type local dnat ip6 to meta l4proto . th dport map @ranges6",
   "jump user",
   "ct state established,related accept",
   "iifname . oifname @within accept",

@@ -78,6 +78,11 @@ test.skipIf(!root)("ports are published by either family, alone, in ranges and s
     ["b 10.99.0.2", "b fd99::2", "b 10.99.0.2", "b fd99::2", "b fd99::2", "b 10.99.0.2", "b fd99::2"]);
   expect(table()).toContain("elements = { tcp . 79-81 : 172.18.0.2 }");
   expect(table()).toContain("elements = { tcp . 79-81 : fd12::2 }");
+  // No route leads away from ::1: refused at once, and the port is taken all the same.
+  expect(await world.pages(world.host, ["[::1]:8080", "[::1]:80", "[::1]:9001"])).toEqual(["curl 7", "curl 7", "curl 7"]);
+  const listen = (hostname: string) => world.run(world.host, [process.execPath, "-e", `Bun.listen({hostname:"${hostname}",port:8080,ipv6Only:true,socket:{data(){}}});process.exit()`]);
+  expect(listen("::").stderr).toContain("EADDRINUSE");
+  expect(listen("fd99::1").stderr).toContain("EADDRINUSE");
   // From the host, from another network, from its own network and from itself, which takes the bridge's address.
   expect(await world.pages(world.host, ["127.0.0.1:8080", "[fd99::1]:8080", "127.0.0.1:9090", "127.0.0.1:8081", "127.0.0.1:80"])).toEqual(["b 172.18.0.1", "b fd99::1", "b 172.18.0.1", "curl 7", "b 172.18.0.1"]);
   expect(await world.pages(at["a"]!, ["172.17.0.1:8080", "10.99.0.1:8081"])).toEqual(["b 172.18.0.1", "b 172.18.0.1"]);
