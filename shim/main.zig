@@ -47,6 +47,7 @@ test {
     _ = @import("decode.zig");
     _ = @import("descriptors.zig");
     _ = @import("detach.zig");
+    _ = @import("dns.zig");
     _ = @import("ending.zig");
     _ = @import("health.zig");
     _ = @import("linux.zig");
