@@ -79,7 +79,7 @@ export function runInput(spec: Spec, changes: Partial<RunInput> = {}): RunInput 
   }));
   return {
     spec, binds, kinds: KINDS, cgroups: { version: 2 }, id: ID, monitor: MONITOR, runLock: 0, opLock: 1, report: 2, holdMounts: false,
-    root: 12, inChroot: false, cgroup: { v2: 14, tasks: [] }, namespaces: new Map(), groups: new Map(), shm: null, filter: "BgAAAAAA/38=", window: null,
+    root: 12, inChroot: false, cgroup: { v2: 14, tasks: [] }, namespaces: new Map(), groups: new Map(), shm: null, resolverPort: null, filter: "BgAAAAAA/38=", window: null,
     ...changes,
   };
 }

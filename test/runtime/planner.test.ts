@@ -47,7 +47,7 @@ function joined(): RunInput {
 }
 
 const GOLDEN: Readonly<Record<string, () => Plan>> = {
-  "run-v2": () => ({ run: planRun(runInput(goldenSpec({ Cmd: ["true"] }))) }),
+  "run-v2": () => ({ run: planRun(runInput(goldenSpec({ Cmd: ["true"] }), { resolverPort: 0 })) }),
   "run-v1": () => ({ run: planRun(runInput(goldenSpec(), { cgroups: V1, cgroup: { v2: 14, tasks: [15, 16, 17] } })) }),
   "run-everything": () => ({ run: planRun(everything()) }),
   "run-privileged": () => ({ run: planRun(runInput(goldenSpec({ Privileged: true, NetworkMode: "host" }), { filter: null })) }),

@@ -69,7 +69,7 @@ export async function makeRunPlan(context: Context, begun: Begun, input: RunPlan
     runLock: descriptors.add(keep(openLock(runLockPath(run)))), opLock: descriptors.add(opLock), report: descriptors.add(input.report),
     holdMounts: !container.host.AutoRemove, root: rootIndex, inChroot: !isMountPoint("/"),
     cgroup: { v2: group.v2 === null ? null : directory(group.v2), tasks: group.tasks.map((path) => descriptors.add(keep(openSync(path, constants.O_WRONLY)))) },
-    namespaces: namespacesOf(input), shm: input.joined.ipc === null ? null : descriptors.add(input.joined.ipc.fd), filter: await seccompFilter(root.spec, machine()), window: input.window,
+    namespaces: namespacesOf(input), shm: input.joined.ipc === null ? null : descriptors.add(input.joined.ipc.fd), resolverPort: null, filter: await seccompFilter(root.spec, machine()), window: input.window,
     binds: new Map([...root.binds].map(([destination, { fd, kind }]) => [destination, { fd: descriptors.add(fd), kind }])),
     kinds: readPathKinds(root.spec.linux), cgroups: cgroupLayout(cgroups), groups,
   });
