@@ -55,11 +55,12 @@ pub fn open(protocol: Protocol) linux.Error!i32 {
 }
 
 /// Docker's address of a container's resolver.
-const resolver_address = [4]u8{ 127, 0, 0, 11 };
+pub const resolver_address = [4]u8{ 127, 0, 0, 11 };
 /// What a burst of queries may fill: some thousand wait for the monitor.
 const receive_bytes: i32 = 1 << 20;
 
-/// UDP and TCP on the resolver's address, the latter listening. The loopback device may still be down: it is bound without it (ip(7), IP_FREEBIND).
+/// UDP and TCP on the resolver's address, the latter listening. The loopback device may still be down: they are bound without it (ip(7),
+/// IP_FREEBIND). A datagram socket that was bound so has no source address of its own: it wants to be said with each datagram (IP_PKTINFO).
 pub fn openResolver(port: u16) linux.Error![2]i32 {
     const udp = try openBound(sys.SOCK.DGRAM, port);
     errdefer linux.close(udp);

@@ -1,9 +1,11 @@
 //! Queries that come by UDP, and those of them that name servers are asked: one after the other, each from a socket of its own, so that
 //! the kernel chooses a port at random and lets only that server's answers in (RFC 5452 section 9.2).
+const std = @import("std");
 const dns = @import("dns.zig");
 const linux = @import("linux.zig");
 const Monitor = @import("monitor.zig").Monitor;
 const names = @import("names.zig");
+const resolver_address = @import("netlink.zig").resolver_address;
 const resolver = @import("resolver.zig");
 const Resolver = resolver.Resolver;
 const clock = @import("clock.zig");
@@ -57,9 +59,28 @@ pub fn readQueries(m: *Monitor, r: *Resolver) void {
     }
 }
 
-/// What does not fit into the socket is lost: the asker asks again.
+/// ip(7), IP_PKTINFO: a control message with the source address.
+const Source = extern struct {
+    header: sys.cmsghdr = .{ .len = @sizeOf(sys.cmsghdr) + 12, .level = sys.SOL.IP, .type = 8 },
+    interface: i32 = 0,
+    source: [4]u8 = resolver_address,
+    destination: [4]u8 = @splat(0),
+};
+
+/// From the address that was asked (netlink.zig). What does not fit into the socket is lost: the asker asks again.
 fn send(r: *Resolver, to: *const sys.sockaddr.in, packet: []const u8) void {
-    _ = sys.sendto(r.udp.fd, packet.ptr, packet.len, sys.MSG.DONTWAIT | sys.MSG.NOSIGNAL, @ptrCast(to), @sizeOf(sys.sockaddr.in));
+    const vector = [_]std.posix.iovec_const{.{ .base = packet.ptr, .len = packet.len }};
+    const source: Source = .{};
+    const message: sys.msghdr_const = .{
+        .name = @ptrCast(to),
+        .namelen = @sizeOf(sys.sockaddr.in),
+        .iov = &vector,
+        .iovlen = 1,
+        .control = &source,
+        .controllen = @sizeOf(Source),
+        .flags = 0,
+    };
+    _ = sys.sendmsg(r.udp.fd, &message, sys.MSG.DONTWAIT | sys.MSG.NOSIGNAL);
 }
 
 fn passOn(m: *Monitor, r: *Resolver, packet: []const u8, asker: *const sys.sockaddr.in) void {
