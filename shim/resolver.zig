@@ -45,7 +45,7 @@ pub const Resolver = struct {
 
 /// Sockets and view, from the command that starts the container or joins it to a network. True: they are ours now.
 pub fn take(m: *Monitor, descriptors: []const i32) bool {
-    if (m.resolver != null or descriptors.len != descriptor_count) return false;
+    if (m.resolver != null or !m.contains_cage or descriptors.len != descriptor_count) return false;
     const own = comptime std.mem.alignForward(usize, @sizeOf(Resolver), 4096);
     const memory = linux.mapMemory(own + @sizeOf(Memory)) catch return false;
     const r: *Resolver = @ptrCast(memory.ptr);

@@ -37,6 +37,8 @@ export interface ResolverWorld {
   ask(made: Resolving, ...words: readonly string[]): Promise<Record<string, unknown>>;
   /** dig's short answer, its lines sorted. */
   dig(made: Resolving, ...words: readonly string[]): string[];
+  /** A link from the host into the container's network namespace; whether it is still there. */
+  link(made: Resolving): () => boolean;
   destroy(): Promise<void>;
 }
 
@@ -84,6 +86,12 @@ export function createResolverWorld(): ResolverWorld {
     },
     withResolv: (made, command) => inside(made, "unshare", "-m", "sh", "-c", `mount --bind ${runRoot}/resolv.conf /etc/resolv.conf && ${command}`),
     dig: (made, ...words) => inside(made, "dig", `@${RESOLVER_ADDRESS}`, "+short", "+tries=1", ...words).split("\n").filter((line) => line !== "").sort(),
+    link(made) {
+      const name = `l${made.init}`;
+      const { exitCode } = Bun.spawnSync(["ip", "-n", host, "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", String(made.init)]);
+      if (exitCode !== 0) throw new Error("no veth");
+      return () => Bun.spawnSync(["ip", "-n", host, "link", "show", name], { stdout: "ignore", stderr: "ignore" }).exitCode === 0;
+    },
     async destroy() {
       for (const server of servers) server.kill("SIGKILL");
       await Promise.all(servers.map(({ exited }) => exited));
