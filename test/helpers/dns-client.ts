@@ -3,7 +3,7 @@
  *
  *     burst NAME COUNT SECONDS   COUNT queries at once; how many were answered within the time, by response code
  *     loop NAME COUNT            one after the other; median and 99th percentile in µs
- *     noise COUNT                random bytes and damaged queries
+ *     noise COUNT                random bytes and damaged queries, and every hundredth of them by TCP, as it comes
  *     hold COUNT SECONDS         TCP connections that say nothing
  */
 import { RESOLVER_ADDRESS } from "../../src/network/resolver.ts";
@@ -65,6 +65,7 @@ async function noise(count: number): Promise<unknown> {
     else for (let change = 0; change < 3; change++) bytes[Math.floor(Math.random() * bytes.length)] = Math.floor(Math.random() * 256);
     socket.send(bytes);
     if (round % 64 === 0) await Bun.sleep(0);
+    if (round % 100 === 0) await Bun.connect({ hostname: RESOLVER_ADDRESS, port: PORT, socket: { data: () => {}, open: (connection) => (connection.write(bytes), void connection.end()) } });
   }
   socket.close();
   return { sent: count };

@@ -9,7 +9,7 @@ import { portOf } from "../../../src/sys/inet.ts";
 import { NetlinkSocket } from "../../../src/sys/netlink.ts";
 import { connectUnix } from "../../../src/sys/socket.ts";
 import { buildLookup, createResolverWorld, openNetworkOf, type ResolverWorld } from "../../helpers/resolver-world.ts";
-import { closeContainers, kill } from "../../helpers/shim-container.ts";
+import { closeContainers, kill, logged, shell } from "../../helpers/shim-container.ts";
 import { alive, exited, until } from "../../helpers/shim.ts";
 
 let world: ResolverWorld;
@@ -60,6 +60,7 @@ test("names of the container's networks, by every kind of question that concerns
   expect(world.inside(made, "dig", "@127.0.0.11", "web", "+noall", "+answer")).toMatch(/^web\.\s+0\s+IN\s+A\s+172\.18\.0\.2$/);
   expect(world.inside(made, "dig", "@127.0.0.11", "web", "+edns=7", "+noednsneg")).toContain("status: BADVERS");
   expect(world.inside(made, "dig", "@127.0.0.11", "web", "+opcode=NOTIFY")).toContain("status: NOTIMP");
+  expect(dig("+tcp", "+keepopen", "web", "db", "upstream.test")).toEqual(["172.18.0.2", "172.18.0.3", "192.0.2.7"]);
   // What could lead out of the network's directory leads nowhere.
   symlinkSync("10.6.6.6", `${world.runRoot}/names/leak`);
   for (const name of ["\\.\\.", "\\.", "\\.\\./names", "..\\/aaa\\/web", "web\\/", "web\\000", "a\\032b"]) expect([name, dig(name)]).toEqual([name, []]);
@@ -157,8 +158,12 @@ test("a thousand queries at once are answered", async () => {
 });
 
 test("noise, and connections that say nothing, wear nobody out", async () => {
-  const made = world.start(view({ upstream: [SERVER] }));
-  await world.ask(made, "noise", "20000");
+  const made = world.start(view({ upstream: [SERVER] }), shell("while :; do echo here; sleep 0.02; done"));
+  const lines = (): number => logged(made).length;
+  const before = lines();
+  const noise = world.ask(made, "noise", "20000");
+  await until(() => lines() > before + 5, "the program's output while it lasts");
+  await noise;
   expect(world.dig(made, "web")).toEqual(["172.18.0.2"]);
   const held = world.ask(made, "hold", "40", "3");
   await Bun.sleep(500);
