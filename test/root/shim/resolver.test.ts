@@ -9,8 +9,8 @@ import { portOf } from "../../../src/sys/inet.ts";
 import { NetlinkSocket } from "../../../src/sys/netlink.ts";
 import { connectUnix } from "../../../src/sys/socket.ts";
 import { buildLookup, createResolverWorld, openNetworkOf, type ResolverWorld } from "../../helpers/resolver-world.ts";
-import { closeContainers, kill, logged, shell } from "../../helpers/shim-container.ts";
-import { alive, exited, until } from "../../helpers/shim.ts";
+import { closeContainers, container, kill, logged, shell } from "../../helpers/shim-container.ts";
+import { alive, CLONE, exited, until } from "../../helpers/shim.ts";
 
 let world: ResolverWorld;
 const SERVER = "127.0.0.53";
@@ -25,6 +25,7 @@ beforeAll(async () => {
   await world.serve(SERVER, "--host-record=upstream.test,192.0.2.7,2001:db8::7", "--address=/flood.test/192.0.2.9", ...Array.from({ length: 40 }, (_, index) => `--txt-record=big.test,${String(index).padStart(200, "x")}`));
   await world.serve(SECOND, "--host-record=second.test,192.0.2.8");
   await world.serve(FAILING, "--host-record=other.test,192.0.2.1"); // REFUSED for all else
+  await world.serve("::1", "--host-record=sixth.test,192.0.2.66");
   await world.mute(MUTE);
   addNames(world.runRoot, endpoint("web1", ["web", "web.testnet", "both"], ["172.18.0.2", "fd00::2"]));
   addNames(world.runRoot, endpoint("db1", ["db", "both", "Mixed_Case"], ["172.18.0.3"]));
@@ -118,6 +119,8 @@ test("what is nobody's goes to the name servers, in their order; what is too lon
   writeView(world.runRoot, made.id, view({ upstream: ["127.0.0.1", FAILING, `${SECOND}#53`] })); // nobody listens on the first
   expect(world.dig(made, "second.test")).toEqual(["192.0.2.8"]);
   expect(world.dig(made, "second.test", "+tcp")).toEqual(["192.0.2.8"]);
+  writeView(world.runRoot, made.id, view({ upstream: ["::1"] }));
+  expect([world.dig(made, "sixth.test"), world.dig(made, "sixth.test", "+tcp")]).toEqual([["192.0.2.66"], ["192.0.2.66"]]);
   writeView(world.runRoot, made.id, view());
   expect([status("upstream.test"), status("upstream.test", "+tcp"), status("web")]).toEqual(["SERVFAIL", "SERVFAIL", "NOERROR"]);
 });
@@ -225,6 +228,18 @@ test("a running container gets one by its attach socket, once", () => {
     closeSync(directory);
     closeSync(network);
   }
+});
+
+test("a kernel without nf_tables gives no socket for it, and all else", () => {
+  const made = container({
+    under: ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=socket", "-e", "inject=socket:error=EPROTONOSUPPORT:when=4"], // route, UDP, TCP, then this one
+    plan: (plan) => ({ ...plan, namespaces: plan.namespaces | CLONE.NEWNET }),
+    steps: (steps) => steps.map((step) => ("created" in step ? { created: { network: true, resolver_port: 0 } } : step)),
+  });
+  const { descriptors } = made.next();
+  expect(descriptors).toHaveLength(4);
+  expect(portOf(descriptors[2]!)).toBeGreaterThan(0);
+  for (const fd of descriptors) closeSync(fd);
 });
 
 test("without nf_tables it is on port 53 itself", () => {
