@@ -9,8 +9,10 @@
 //!                      'i' bytes         stdin
 //!                      'e'               stdin ends (ignored for a terminal)
 //!                      'w' rows columns  window size, two u16, little-endian
+//!                      'n'               with three descriptors: names are resolved (resolver.zig)
 //!   monitor → client   'o' bytes         stdout, or the terminal's output
 //!                      'r' bytes         stderr
+//!                      'n' taken         1: it is the monitor's resolver now; 0: it has one, or the container has ended
 //!                      'x' code oom      it has ended; two bytes, the last message
 //!
 //! A message is at most 32 KiB. Closing detaches. Where stdin_once holds, stdin ends with the first client that attached
@@ -24,6 +26,7 @@ const ending = @import("ending.zig");
 const linux = @import("linux.zig");
 const Monitor = @import("monitor.zig").Monitor;
 const Queue = @import("queue.zig").Queue;
+const resolver = @import("resolver.zig");
 const socket = @import("socket.zig");
 const watch = @import("watch.zig");
 const sys = linux.sys;
@@ -120,18 +123,22 @@ pub noinline fn read(m: *Monitor, index: u32, gone: bool) void {
         const waits = !gone and client.streams & takes_stdin != 0 and !m.input.queue.empty();
         if (client.watch.fd < 0 or waits) return;
         m.useBuffers();
-        const rc = sys.recvfrom(client.watch.fd, m.buffer.ptr, max_message, sys.MSG.DONTWAIT, null, null);
-        switch (sys.errno(rc)) {
-            .SUCCESS => if (rc > 0) {
-                handle(m, index, m.buffer[0..rc]);
-                continue;
-            },
-            .INTR => continue,
-            .AGAIN => return,
-            else => {},
-        }
-        return leave(m, client);
+        var descriptors: [resolver.descriptor_count]i32 = undefined;
+        const got = socket.receive(client.watch.fd, m.buffer[0..max_message], &descriptors, false) catch {
+            if (linux.failure.errno == @backingInt(sys.E.AGAIN)) return;
+            return leave(m, client);
+        };
+        if (got.length > 0 and m.buffer[0] == 'n') offer(m, client, got.descriptors) else for (got.descriptors) |fd| linux.close(fd);
+        if (got.length == 0) return leave(m, client);
+        handle(m, index, m.buffer[0..got.length]);
     }
+}
+
+/// A container that joins its first network with names when it runs.
+fn offer(m: *Monitor, client: *Client, descriptors: []const i32) void {
+    const taken = m.phase == .running and resolver.take(m, descriptors);
+    if (!taken) for (descriptors) |fd| linux.close(fd);
+    client.put(&.{ 'n', @intFromBool(taken) });
 }
 
 /// A client that is gone, or is to be.

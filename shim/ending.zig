@@ -8,6 +8,7 @@ const health = @import("health.zig");
 const linux = @import("linux.zig");
 const Monitor = @import("monitor.zig").Monitor;
 const report = @import("report.zig");
+const resolver = @import("resolver.zig");
 const stream = @import("stream.zig");
 const record = @import("record.zig");
 const sys = linux.sys;
@@ -43,6 +44,7 @@ pub fn begin(m: *Monitor, code: u8) void {
     for ([_]u1{ 0, 1 }) |index| emptyOutput(m, index);
     m.discards = true;
     health.end(m);
+    resolver.end(m);
     m.input.close();
     m.handed_input.drop();
     if (m.log) |*log| log.finish();

@@ -225,6 +225,11 @@ pub fn forgetMemory(memory: []align(4096) u8) void {
     _ = sys.madvise(memory.ptr, memory.len, sys.MADV.DONTNEED);
 }
 
+/// Random bytes, at once: as good as the kernel has them, in the first moments after boot as well (getrandom(2), GRND_INSECURE since 5.6).
+pub fn random(bytes: []u8) void {
+    _ = sys.getrandom(bytes.ptr, bytes.len, 4);
+}
+
 /// Decimal text of a number, NUL-terminated, in `buffer`; for /proc/self/fd/N and the like.
 pub noinline fn decimal(buffer: []u8, prefix: []const u8, value: u64) [:0]u8 {
     if (buffer.ptr != prefix.ptr) @memcpy(buffer[0..prefix.len], prefix); // it may be there already

@@ -2,7 +2,7 @@
 //!
 //!   mdk-shim run | exec     the launcher: carries out a plan (launch.zig), leaves the monitor behind
 //!   mdk-shim pump …         a client's side of a terminal or an attach (pump.zig)
-//!   mdk-shim netlink        a socket of another network namespace (netlink.zig)
+//!   mdk-shim netlink …      sockets and settings of another network namespace (netlink.zig)
 //!   mdk-shim root | hold …  a container's file system, for cp (view.zig)
 //!   mdk-shim last TEXT      what a killed command left undone (last.zig)
 //!   docker-init -- CMD …    PID 1 of a container started with --init (init.zig)
@@ -35,7 +35,7 @@ pub fn main(process: std.process.Init.Minimal) u8 {
     const face = if (argv.len > 1) std.mem.span(argv[1]) else "";
     if (std.mem.eql(u8, face, "run") or std.mem.eql(u8, face, "exec")) return launch.main(face);
     if (std.mem.eql(u8, face, "pump") and argv.len == 4) return pump.main(std.mem.span(argv[2]), std.mem.span(argv[3]));
-    if (std.mem.eql(u8, face, "netlink")) return netlink.main();
+    if (std.mem.eql(u8, face, "netlink")) return netlink.main(argv[2..]);
     if (std.mem.eql(u8, face, "last") and argv.len == 3) return last.main(std.mem.span(argv[2]));
     if (std.mem.eql(u8, face, "root")) return view.root();
     if (std.mem.eql(u8, face, "hold")) return view.hold(argv[2..]);
@@ -47,14 +47,18 @@ test {
     _ = @import("decode.zig");
     _ = @import("descriptors.zig");
     _ = @import("detach.zig");
+    _ = @import("dns.zig");
     _ = @import("ending.zig");
     _ = @import("health.zig");
     _ = @import("linux.zig");
     _ = @import("log.zig");
     _ = @import("lz4.zig");
+    _ = @import("names.zig");
+    _ = @import("netlink.zig");
     _ = @import("queue.zig");
     _ = @import("clock.zig");
     _ = @import("cage.zig");
+    _ = @import("server_address.zig");
     _ = @import("socket.zig");
     _ = @import("report.zig");
     _ = @import("stream.zig");

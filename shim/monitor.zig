@@ -15,6 +15,7 @@ const Log = @import("log.zig").Log;
 const plan = @import("plan.zig");
 const process = @import("process.zig");
 const report = @import("report.zig");
+const Resolver = @import("resolver.zig").Resolver;
 const buffers_ms = @import("serve.zig").buffers_ms;
 const serve = @import("serve.zig").serve;
 const stream = @import("stream.zig");
@@ -64,6 +65,8 @@ pub const Monitor = struct {
     contains_cage: bool = false,
 
     health: Health = .{},
+    /// In pages of its own, once its sockets have come.
+    resolver: ?*Resolver = null,
 
     run_lock: i32 = -1,
     mounts: i32 = -1,

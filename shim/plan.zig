@@ -12,11 +12,12 @@
 //!   one message: length of the plan,
 //!   SCM_RIGHTS [plan memfd, descriptors…] ────▶ parses everything before it clones anything
 //!                                               launcher ─▶ monitor ─▶ cage ─▶ init
-//!   report socket  ◀── created + [netns, netlink socket]     init
+//!   report socket  ◀── created + [netns, netlink socket, sockets of a resolver]     init
 //!   (network)      ─── one byte "g" ─────────▶ init          (end of file instead: abort)
 //!   report socket  ◀── ready; end of file: the program runs; failed, even after ready: it does not
 //!   channel        ◀── exited (monitor, after the exit record) ─── "d": cleaned up ──▶ monitor ends when its readers have everything
 //!   channel        ─── "h", length + SCM_RIGHTS [output, reports, plan memfd, descriptors…] ──▶ monitor: how probes of its health run
+//!   channel        ─── "n", SCM_RIGHTS [UDP socket, TCP socket, view of names] ──▶ monitor: it is the container's resolver
 //!   channel (exec) ─── "k": given up ────────▶ monitor kills the process, which may be ready by now
 
 /// Index into the descriptors that came with the plan, the plan's own memfd not counted.
@@ -354,6 +355,9 @@ pub const Owner = struct {
 pub const Created = struct {
     /// Send the network namespace and a NETLINK_ROUTE socket of it along.
     network: bool,
+    /// And the sockets of a resolver on 127.0.0.11 (shim/netlink.zig): UDP, TCP, and, where the kernel has it, NETLINK_NETFILTER, by which
+    /// port 53 is led to them. The port that both are bound to; 0: any, the usual way, since the program may want port 53 itself. Null: none.
+    resolver_port: ?u16,
 };
 
 pub const Nothing = struct {};

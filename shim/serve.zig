@@ -6,6 +6,9 @@ const ending = @import("ending.zig");
 const health = @import("health.zig");
 const linux = @import("linux.zig");
 const Monitor = @import("monitor.zig").Monitor;
+const resolver = @import("resolver.zig");
+const resolver_tcp = @import("resolver_tcp.zig");
+const resolver_udp = @import("resolver_udp.zig");
 const socket = @import("socket.zig");
 const stream = @import("stream.zig");
 const Timer = @import("timers.zig").Timer;
@@ -37,6 +40,7 @@ fn express(m: *Monitor) bool {
     m.cleaner.want(m.epoll, watch.in);
     m.health.channel.want(m.epoll, watch.in);
     m.health.output.want(m.epoll, if (m.health.channel.fd >= 0) watch.in else 0);
+    if (m.resolver) |r| resolver.express(m, r);
     var free = false;
     for (&m.clients) |*client| {
         free = free or client.watch.fd < 0;
@@ -64,7 +68,7 @@ fn dispatch(m: *Monitor, event: sys.epoll_event) void {
     const index: u32 = @truncate(data);
     switch (@as(watch.Source, @fromBackingInt(@as(u32, @intCast(data >> 32))))) {
         .up => fromBelow(m),
-        .channel => fromChannel(m),
+        .channel => _ = fromChannel(m),
         .listener => attach.accept(m),
         .client => {
             m.clients[index].flush();
@@ -78,6 +82,17 @@ fn dispatch(m: *Monitor, event: sys.epoll_event) void {
         .cleaner => ending.cleanedUp(m),
         .health_output => health.readOutput(m),
         .health_channel => health.heard(m),
+        .names, .names_upstream, .names_listener, .names_client, .names_server => |source| if (m.resolver) |r| ofResolver(m, r, source, index),
+    }
+}
+
+fn ofResolver(m: *Monitor, r: *resolver.Resolver, source: watch.Source, index: u32) void {
+    switch (source) {
+        .names => resolver_udp.readQueries(m, r),
+        .names_upstream => resolver_udp.heard(m, r, index),
+        .names_listener => resolver_tcp.accept(m, r),
+        .names_client => resolver_tcp.proceed(m, r, index),
+        else => resolver_tcp.heard(m, r, index),
     }
 }
 
@@ -88,7 +103,8 @@ fn expired(m: *Monitor, timer: Timer) void {
         .status => processEnded(m),
         .health => health.probe(m),
         .probe => health.overdue(m),
-        .terminal, .mounts, .cleanup, .again => {}, // that they are over is looked at where it matters
+        .names => if (m.resolver) |r| resolver.lookAround(m, r),
+        .terminal, .mounts, .cleanup, .again, .servers => {}, // that they are over is looked at where it matters
     }
 }
 
@@ -143,7 +159,7 @@ fn isTaken(m: *Monitor, kind: u8, came: i32) bool {
             // The command does the same; the container has started even if it is killed now.
             if (m.record >= 0) _ = sys.renameat(m.record, "state.new", m.record, "state.json");
             if (!m.contains_cage and m.forerunner < 0) record.noteProcess(m);
-            fromChannel(m); // how its health is checked may have come meanwhile
+            while (fromChannel(m)) {} // how its health is checked, and its resolver, may have come meanwhile
             health.begin(m);
             // From here on nobody waits at the other end who would clean up.
             if (!m.client_cleans and m.contains_cage) m.channel.close();
@@ -168,24 +184,30 @@ fn terminalCame(m: *Monitor, master: i32) void {
     if (sys.errno(rc) == .SUCCESS) m.input.watch.fd = @intCast(rc);
 }
 
-fn fromChannel(m: *Monitor) void {
-    if (m.channel.fd < 0) return;
+/// One message. False: there is none.
+fn fromChannel(m: *Monitor) bool {
+    if (m.channel.fd < 0) return false;
     var bytes: [8]u8 = undefined;
     var descriptors: [socket.max_descriptors]i32 = undefined;
     const got = socket.receive(m.channel.fd, &bytes, &descriptors, false) catch {
-        if (linux.failure.errno == @backingInt(sys.E.AGAIN)) return;
-        return clientGone(m);
+        if (linux.failure.errno != @backingInt(sys.E.AGAIN)) clientGone(m);
+        return false;
     };
     if (got.length > 0) {
         m.cleaned = m.cleaned or bytes[0] == 'd';
         // An exec whose client has given up: what it has heard of the process and what we have may differ by a moment.
         if (bytes[0] == 'k' and !m.contains_cage) _ = sys.pidfd_send_signal(m.process.fd, .KILL, null, 0);
         // Those of "d" are to be closed here: their last close takes long.
-        const taken = bytes[0] == 'h' and m.phase == .running and health.take(m, bytes[1..got.length], got.descriptors);
+        const taken = m.phase == .running and switch (bytes[0]) {
+            'h' => health.take(m, bytes[1..got.length], got.descriptors),
+            'n' => resolver.take(m, got.descriptors),
+            else => false,
+        };
         if (!taken) for (got.descriptors) |fd| linux.close(fd);
-        return;
+        return true;
     }
     clientGone(m);
+    return false;
 }
 
 /// And with it those whose descriptors it handed over.
@@ -235,6 +257,7 @@ pub const buffers_ms = 1000;
 fn giveBack(m: *Monitor) void {
     linux.forgetMemory(m.buffer);
     if (m.log) |*log| log.idle();
+    if (m.resolver) |r| resolver.giveBack(m, r);
     m.input.queue.trim();
     for (&m.handed_outputs) |*handed| handed.queue.trim();
     for (&m.clients) |*client| client.queue.trim();

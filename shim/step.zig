@@ -4,6 +4,7 @@ const cage = @import("cage.zig");
 const Descriptors = @import("descriptors.zig").Descriptors;
 const linux = @import("linux.zig");
 const mount = @import("mount.zig");
+const netlink = @import("netlink.zig");
 const plan = @import("plan.zig");
 const process = @import("process.zig");
 const Process = process.Process;
@@ -130,12 +131,23 @@ fn created(p: *const Process, a: plan.Created) linux.Error!void {
         defer linux.close(mounts);
         _ = try check(socket.sendDescriptors(p.up, &.{cage.Up.mounts}, &.{mounts}), "sendmsg", "monitor");
     }
-    if (!a.network) return sayCreated(p, pid, &.{});
-    const namespace = try openNamespace("/proc/self/ns/net");
-    defer linux.close(namespace);
-    const netlink = try linux.checkFd(sys.socket(sys.AF.NETLINK, sys.SOCK.RAW | sys.SOCK.CLOEXEC, 0), "socket", "NETLINK_ROUTE");
-    defer linux.close(netlink);
-    try sayCreated(p, pid, &.{ namespace, netlink });
+    var descriptors: [5]i32 = @splat(-1);
+    var count: usize = 0;
+    defer for (descriptors) |fd| linux.close(fd);
+    if (a.network) {
+        descriptors[0] = try openNamespace("/proc/self/ns/net");
+        descriptors[1] = try netlink.open(.route);
+        count = 2;
+        if (a.resolver_port) |port| {
+            descriptors[2..4].* = try netlink.openResolver(port);
+            count = 4;
+            if (netlink.open(.netfilter)) |fd| {
+                descriptors[4] = fd;
+                count = 5;
+            } else |_| {}
+        }
+    }
+    try sayCreated(p, pid, descriptors[0..count]);
 }
 
 fn sayCreated(p: *const Process, pid: i32, descriptors: []const i32) linux.Error!void {

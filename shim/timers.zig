@@ -22,6 +22,10 @@ pub const Timer = enum {
     health,
     /// The probe that runs has taken too long.
     probe,
+    /// Queries that wait for a name server, and clients of the resolver, are looked at.
+    names,
+    /// Until then name servers count as alive.
+    servers,
 };
 
 pub const Timers = struct {

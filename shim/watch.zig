@@ -10,7 +10,25 @@ pub const hung_up: u32 = 0x10;
 pub const read_hung_up: u32 = 0x2000;
 
 /// Kinds of descriptors that are waited for; what each does is in `serve`.
-pub const Source = enum(u32) { up, channel, listener, client, output, handed_output, input, handed_input, process, cleaner, health_output, health_channel };
+pub const Source = enum(u32) {
+    up,
+    channel,
+    listener,
+    client,
+    output,
+    handed_output,
+    input,
+    handed_input,
+    process,
+    cleaner,
+    health_output,
+    health_channel,
+    names,
+    names_upstream,
+    names_listener,
+    names_client,
+    names_server,
+};
 
 pub const Watch = struct {
     fd: i32 = -1,

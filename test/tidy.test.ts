@@ -191,6 +191,7 @@ describe("flags", () => {
   /** Taken as Docker takes them, and rightly without effect. */
   const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
     "disable-content-trust": "Docker's own default: nothing is verified by Docker Content Trust",
+    verbose: "of network inspect: adds the services of a cluster, of which there are none",
     volumes: "of rm: mdk makes no anonymous volumes that could go along", all: "of images: mdk keeps no intermediate ones",
   };
 

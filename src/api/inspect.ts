@@ -1,28 +1,40 @@
-/** GET /containers/ID/json and /images/NAME/json: what a word names, as Docker's JSON. */
+/** GET /containers/ID/json, /images/NAME/json and /networks/ID: what a word names, as Docker's JSON. */
 import { MdkError } from "../error.ts";
 import type { Context } from "../engine/context.ts";
 import { findContainer } from "../engine/container/find.ts";
 import { ownBytes } from "../engine/container/size.ts";
 import { inspectImage } from "../engine/image/inspect.ts";
+import { findNetwork } from "../engine/network/endpoints.ts";
+import { inspectNetwork } from "../engine/network/inspect.ts";
 import { imageBytes, layerDirectories } from "../engine/image/layers.ts";
 import { logName } from "../engine/end/log-file.ts";
+import { inspectEndpoints } from "../engine/network/inspect.ts";
 import { runningExecs } from "../engine/session/inspect.ts";
 import { readStatus } from "../engine/end/status.ts";
 import { healthOf } from "../engine/container/health.ts";
 import { storePaths } from "../store/paths.ts";
+import { listPorts } from "../store/ports.ts";
 import { inspectContainer } from "./json/container.ts";
 import { imageJson } from "./json/image.ts";
+import { networkJson } from "./json/network.ts";
 
 export interface InspectHow {
-  readonly type: "container" | "image" | null;
+  readonly type: "container" | "image" | "network" | null;
   /** With what a container takes on disk. */
   readonly size: boolean;
 }
 
-/** Containers come before images of the same name. Null: there is neither. */
+/** Containers come before images of the same name, and these before networks. Null: there is nothing. */
 export function readInspect(context: Context, word: string, { type, size }: InspectHow): object | null {
-  return (type === "image" ? null : orNull(() => readContainerJson(context, word, size), MISSING)) ??
-    (type === "container" ? null : orNull(() => imageJson(inspectImage(context, word)), type === "image" ? MISSING : NO_NAME));
+  const isMeant = (kind: InspectHow["type"]): boolean => type === null || type === kind;
+  return (isMeant("container") ? orNull(() => readContainerJson(context, word, size), MISSING) : null) ??
+    (isMeant("image") ? orNull(() => imageJson(inspectImage(context, word)), type === "image" ? MISSING : NO_NAME) : null) ??
+    (isMeant("network") ? readNetworkJson(context, word) : null);
+}
+
+/** Null: there is no such network. Throws MdkError "ambiguous-network". */
+export function readNetworkJson(context: Context, word: string): object | null {
+  return orNull(() => networkJson(inspectNetwork(context, findNetwork(context, word))), MISSING);
 }
 
 function readContainerJson(context: Context, word: string, size: boolean): object {
@@ -31,12 +43,12 @@ function readContainerJson(context: Context, word: string, size: boolean): objec
   const status = readStatus(context, container);
   return inspectContainer({
     container, execs: runningExecs(context, container), status, health: container.checked ? healthOf(context, container, status.word) : null, layers: layerDirectories(context, container.image),
-    directory, logPath: `${directory}/${logName(container.id)}`,
+    network: { endpoints: inspectEndpoints(context, container), ports: listPorts(context.database(), container.id) }, directory, logPath: `${directory}/${logName(container.id)}`,
     size: size ? { own: ownBytes(context, container.id), image: imageBytes(context, container.image) } : null,
   });
 }
 
-const MISSING: readonly string[] = ["no-such-container", "no-such-image"];
+const MISSING: readonly string[] = ["no-such-container", "no-such-image", "no-such-network"];
 /** A container's name need not be one that an image can have. */
 const NO_NAME: readonly string[] = [...MISSING, "reference-invalid"];
 

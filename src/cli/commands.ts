@@ -10,7 +10,7 @@ const exec: Entry = { summary: "Execute a command in a running container", load:
 const exportContainer: Entry = { summary: "Export a container's filesystem as a tar archive", load: () => import("./container/export.ts") };
 const images: Entry = { summary: "List images", load: () => import("./image/images.ts") };
 const imageInspect: Entry = { summary: "Display detailed information on one or more images", load: () => import("./image/inspect.ts") };
-const inspect: Entry = { summary: "Return low-level information on containers and images", load: () => import("./system/inspect.ts") };
+const inspect: Entry = { summary: "Return low-level information on containers, images and networks", load: () => import("./system/inspect.ts") };
 const containerInspect: Entry = { summary: "Display detailed information on one or more containers", load: () => import("./container/inspect.ts") };
 const kill: Entry = { summary: "Kill one or more running containers", load: () => import("./container/kill.ts") };
 const events: Entry = { summary: "Get real time events from the server", load: () => import("./system/events.ts") };
@@ -36,6 +36,14 @@ const volumeInspect: Entry = { summary: "Display detailed information on one or 
 const volumePrune: Entry = { summary: "Remove unused local volumes", load: () => import("./volume/prune.ts") };
 const volumeRm: Entry = { summary: "Remove one or more volumes", load: () => import("./volume/rm.ts") };
 const volumes: Entry = { summary: "List volumes", load: () => import("./volume/ls.ts") };
+const networkConnect: Entry = { summary: "Connect a container to a network", load: () => import("./network/connect.ts") };
+const networkCreate: Entry = { summary: "Create a network", load: () => import("./network/create.ts") };
+const networkDisconnect: Entry = { summary: "Disconnect a container from a network", load: () => import("./network/disconnect.ts") };
+const networkInspect: Entry = { summary: "Display detailed information on one or more networks", load: () => import("./network/inspect.ts") };
+const networkPrune: Entry = { summary: "Remove all unused networks", load: () => import("./network/prune.ts") };
+const networkReload: Entry = { summary: "Make the firewall rules of networks and ports anew, after somebody else has flushed them", load: () => import("./network/reload.ts") };
+const networkRm: Entry = { summary: "Remove one or more networks", load: () => import("./network/rm.ts") };
+const networks: Entry = { summary: "List networks", load: () => import("./network/ls.ts") };
 const wait: Entry = { summary: "Block until one or more containers stop, then print their exit codes", load: () => import("./container/wait.ts") };
 const boot: Entry = { summary: "Start the containers whose restart policy says so, after a boot of the host", load: () => import("./system/boot.ts") };
 const df: Entry = { summary: "Show disk usage", load: () => import("./system/df.ts") };
@@ -65,6 +73,13 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     summary: "Manage volumes",
     commands: { create: volumeCreate, inspect: volumeInspect, ls: volumes, list: volumes, prune: volumePrune, rm: volumeRm, remove: volumeRm },
   },
+  network: {
+    summary: "Manage networks",
+    commands: {
+      connect: networkConnect, create: networkCreate, disconnect: networkDisconnect, inspect: networkInspect, ls: networks, list: networks, prune: networkPrune, reload: networkReload,
+      rm: networkRm, remove: networkRm,
+    },
+  },
   image: { summary: "Manage images", commands: { inspect: imageInspect, ls: images, list: images, prune: imagePrune, pull, rm: rmi, remove: rmi } },
   system: { summary: "Manage mdk", commands: { boot, df, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install, prune: systemPrune } },
 };
@@ -76,7 +91,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
 export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
     "build", "builder", "buildx", "checkpoint", "compose", "history", "import", "load",
-    "login", "logout", "manifest", "network", "push", "save", "search",
+    "login", "logout", "manifest", "push", "save", "search",
     "tag",
   ],
   container: [],

@@ -102,28 +102,31 @@ function configure(container: NetlinkSocket, { name, ipv4, ipv6 }: Endpoint): vo
   ]);
 }
 
-/** Gateways by family; null: no default route. */
-export interface Gateways {
-  readonly ipv4: string | null;
-  readonly ipv6: string | null;
-}
-
-function routesBy(index: number, { ipv4, ipv6 }: Gateways): NetlinkMessage[] {
+function routesBy(index: number, { ipv4, ipv6 }: { readonly ipv4: string | null; readonly ipv6: string | null }): NetlinkMessage[] {
   return [
     ...(ipv4 === null ? [] : [setDefaultRoute({ gateway: ipv4, index })]),
     ...(ipv6 === null ? [] : [setDefaultRoute6({ gateway: ipv6, index })]),
   ];
 }
 
-/** The interface by which the container goes out from now on; null: it has none that leads out. A family without a gateway loses its default route. */
-export function moveDefaultRoutes(container: NetlinkSocket, endpoint: { readonly name: string; readonly gateways: Gateways } | null): void {
-  const gateways = endpoint?.gateways ?? { ipv4: null, ipv6: null };
-  for (const family of ["ipv4", "ipv6"] as const) if (gateways[family] === null) removeDefaultRoute(container, family);
-  if (endpoint === null) return;
-  const link = findLink(container, endpoint.name);
-  if (link === null) throw new SysError("RTM_GETLINK", E.ENODEV, endpoint.name);
-  const messages = routesBy(link.index, gateways);
-  if (messages.length > 0) container.request(messages);
+/** Where the default route of a family goes: by the interface of that name, through the gateway. */
+export interface DefaultRoute {
+  readonly name: string;
+  readonly gateway: string;
+}
+
+/** By which interfaces the container goes out from now on; null: that family does not, and loses its default route. */
+export function moveDefaultRoutes(container: NetlinkSocket, routes: { readonly ipv4: DefaultRoute | null; readonly ipv6: DefaultRoute | null }): void {
+  for (const family of ["ipv4", "ipv6"] as const) {
+    const route = routes[family];
+    if (route === null) {
+      removeDefaultRoute(container, family);
+      continue;
+    }
+    const link = findLink(container, route.name);
+    if (link === null) throw new SysError("RTM_GETLINK", E.ENODEV, route.name);
+    container.request(routesBy(link.index, { ipv4: null, ipv6: null, [family]: route.gateway }));
+  }
 }
 
 /** Takes an interface out of a running container, a veth's host side along; one that is missing is fine. 50 to 90 ms in the kernel. */

@@ -35,6 +35,11 @@ export function loadPayload(base: 1 | 2, offset: number, length: number, registe
   return expression("payload", (data) => data.be32(1, register).be32(2, base).be32(3, offset).be32(4, length));
 }
 
+/** A value as it stands, in the first register, or so many registers behind it. */
+export function loadImmediate(value: Uint8Array, behind = 0): Expression {
+  return expression("immediate", (data) => data.be32(1, REGISTER + behind).nest(2, (nest) => nest.attribute(DATA_VALUE, value)));
+}
+
 /** `state` or `status` of the connection, as a mask in the machine's order. */
 export function loadConnection(key: "state" | "status"): Expression {
   return expression("ct", (data) => data.be32(1, REGISTER).be32(2, key === "state" ? 0 : 2));

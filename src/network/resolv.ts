@@ -19,13 +19,23 @@ export interface ResolvOptions {
   readonly options: readonly string[];
   /** --network host: loopback servers are the container's own there. */
   readonly sharesHost: boolean;
+  /** Its monitor answers for its networks' names (RESOLVER), and asks the servers for the others, from the host's own network. */
+  readonly hasResolver: boolean;
 }
 
-/**
- * The container's resolv.conf, and a warning where neither host nor user named a server that works. Throws MdkError
- * "invalid-dns" for a --dns that is no address, or a --dns-search that is no name.
- */
-export function generateResolvConf(options: ResolvOptions): { text: string; warning: string | null } {
+/** Where a container's monitor answers, in its network namespace. */
+export const RESOLVER = "127.0.0.11";
+
+export interface ResolvConfText {
+  readonly text: string;
+  /** Whom its monitor asks. */
+  readonly upstream: readonly string[];
+  /** Where neither host nor user named a server that works. */
+  readonly warning: string | null;
+}
+
+/** The container's resolv.conf. Throws MdkError "invalid-dns" for a --dns that is no address, or a --dns-search that is no name. */
+export function generateResolvConf(options: ResolvOptions): ResolvConfText {
   for (const server of options.servers) {
     if (!isAddress(server)) throw new MdkError("invalid", "invalid-dns", `${server} is not an ip address`);
   }
@@ -35,7 +45,9 @@ export function generateResolvConf(options: ResolvOptions): { text: string; warn
   const host = parseResolvConf(options.host ?? "");
   let servers = options.servers.length > 0 ? [...options.servers] : host.servers;
   let warning: string | null = null;
-  if (options.servers.length === 0 && !options.sharesHost) {
+  if (options.servers.length === 0 && options.hasResolver) {
+    if (servers.length === 0) servers = [...DEFAULT_SERVERS];
+  } else if (options.servers.length === 0 && !options.sharesHost) {
     servers = reachable(host.servers);
     if (servers.length === 0) servers = reachable(parseResolvConf(options.systemd() ?? "").servers);
     if (servers.length === 0) {
@@ -45,13 +57,15 @@ export function generateResolvConf(options: ResolvOptions): { text: string; warn
   }
   // A single dot takes the host's search list away (docker run --dns-search=.).
   const search = options.search.length > 0 ? options.search.filter((domain) => domain !== ".") : host.search;
-  const settings = options.options.length > 0 ? options.options.map((option) => option.trim().replace(/\s+/g, " ")) : host.options;
+  const asked = options.options.length > 0 ? options.options.map((option) => option.trim().replace(/\s+/g, " ")) : host.options;
+  // A name without a dot is asked for as it is first: those of containers have none.
+  const settings = options.hasResolver && !asked.some((option) => /^ndots:/.test(option)) ? [...asked, "ndots:0"] : asked;
   const lines = [
     ...(search.length > 0 ? [`search ${search.join(" ")}`] : []),
-    ...servers.map((server) => `nameserver ${server}`),
+    ...(options.hasResolver ? [RESOLVER] : servers).map((server) => `nameserver ${server}`),
     ...(settings.length > 0 ? [`options ${settings.join(" ")}`] : []),
   ];
-  return { text: lines.map((line) => `${line}\n`).join(""), warning };
+  return { text: lines.map((line) => `${line}\n`).join(""), upstream: options.hasResolver ? servers : [], warning };
 }
 
 interface ResolvConf {
@@ -83,11 +97,13 @@ export interface HostsOptions {
   /** "web"; a dot in it makes it fully qualified. */
   readonly hostname: string;
   readonly domainname: string;
-  /** Null: no network of its own, no line. */
-  readonly address: string | null;
-  /** --add-host, "name:address" each; the address `host-gateway` is the bridge's. */
+  /** Its own, a line each. */
+  readonly addresses: readonly string[];
+  /** --add-host, "name:address" each; the address `host-gateway` is the host's on its network. */
   readonly extra: readonly string[];
-  /** Null where there is no bridge. */
+  /** Containers that it is linked to on the default bridge. */
+  readonly links: readonly { readonly address: string; readonly names: readonly string[] }[];
+  /** Null where the host is on none of its networks. */
   readonly gateway: string | null;
 }
 
@@ -102,14 +118,16 @@ const DEFAULT_HOSTS = [
 ];
 
 /** Throws MdkError "invalid-host" for an --add-host that is not NAME:ADDRESS. */
-export function generateHosts({ hostname, domainname, address, extra, gateway }: HostsOptions): string {
-  const lines = [...DEFAULT_HOSTS, ...extra.map((entry) => parseExtraHost(entry, gateway))];
-  if (address !== null) lines.push(`${address}\t${hostNames(hostname, domainname)}`);
+export function generateHosts({ hostname, domainname, addresses, extra, links, gateway }: HostsOptions): string {
+  const lines = [
+    ...DEFAULT_HOSTS, ...extra.map((entry) => parseExtraHost(entry, gateway)), ...links.map(({ address, names }) => `${address}\t${names.join(" ")}`),
+    ...addresses.map((address) => `${address}\t${hostNames(hostname, domainname)}`),
+  ];
   return lines.map((line) => `${line}\n`).join("");
 }
 
 /** A fully qualified name is followed by its first label. */
-function hostNames(hostname: string, domainname: string): string {
+export function hostNames(hostname: string, domainname: string): string {
   const full = domainname === "" ? hostname : `${hostname}.${domainname}`;
   const dot = full.indexOf(".");
   return dot > 0 ? `${full} ${full.slice(0, dot)}` : full;
@@ -122,7 +140,7 @@ function parseExtraHost(entry: string, gateway: string | null): string {
   const address = text === "host-gateway" ? gateway : text;
   const valid = separator > 0 && /^[^\s#]+$/.test(name) && (address === null || isAddress(address));
   if (!valid) throw new MdkError("invalid", "invalid-host", `bad format for add-host: "${entry}"`);
-  if (address === null) throw new MdkError("invalid", "invalid-host", `unable to derive the IP value for host-gateway: the container has no bridge`);
+  if (address === null) throw new MdkError("invalid", "invalid-host", `unable to derive the IP value for host-gateway: the host is on none of the container's networks`);
   return `${address}\t${name}`;
 }
 

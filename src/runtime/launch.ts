@@ -60,7 +60,7 @@ export function sendPlan(launcher: Launcher, plan: Plan, descriptors: readonly n
 export interface CreatedInit {
   /** Host pid of init, or of the exec'd process. */
   readonly pid: number;
-  /** Of the new network namespace, when the step asked for them: [namespace, netlink socket]. The caller closes them. */
+  /** Of the new network namespace, when the step asked for them: [namespace, netlink socket, and those of a resolver] (plan.ts, Created). The caller closes them. */
   readonly descriptors: readonly number[];
 }
 
@@ -85,9 +85,12 @@ function receiveBy(socket: number, maxFds: number, deadline: Deadline): ReturnTy
   return receiveReport(socket, maxFds);
 }
 
+/** Most that come with `created`. */
+const CREATED_DESCRIPTORS = 5;
+
 /** Waits until the new process exists. Throws ShimFailure, or MdkError when the shim died without a word. */
 export function awaitCreated(report: number, launcher: Launcher, deadline: Deadline = null): CreatedInit {
-  const { report: message, descriptors } = receiveBy(report, 4, deadline);
+  const { report: message, descriptors } = receiveBy(report, CREATED_DESCRIPTORS, deadline);
   if (message !== null && "created" in message) return { pid: message.created.pid, descriptors };
   for (const descriptor of descriptors) closeSync(descriptor);
   if (message !== null && "failed" in message) throw new ShimFailure(message.failed);

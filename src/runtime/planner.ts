@@ -36,6 +36,8 @@ export interface RunInput extends MountContext {
   readonly cgroup: CgroupDescriptors;
   /** Descriptors of the namespaces that the spec joins by path, or of processes in them. */
   readonly namespaces: ReadonlyMap<LinuxNamespaceType, Fd>;
+  /** Port of the sockets for a resolver in the new network namespace (plan.ts, Created); null: none are made. */
+  readonly resolverPort: number | null;
   /** Seccomp filter in base64 (`seccompFilter`); null: none. */
   readonly filter: string | null;
   /** Size of the client's window; null: the spec's consoleSize. */
@@ -83,7 +85,7 @@ export function planRun(input: RunInput): Run {
     ...others.flatMap((namespace) => joinNamespace(namespace.type, namespace.path, input.namespaces)),
     ...(lateCgroup ? [{ unshare: { flags: CLONE.NEWCGROUP } }] : []),
     // As early as can be: the command configures the network while the rest goes on.
-    { created: { network: types.has("network") } },
+    { created: { network: types.has("network"), resolver_port: types.has("network") ? input.resolverPort : null } },
     { umask: { mask: spec.process.user.umask ?? 0o022 } },
     ...(types.has("uts") ? nameSteps(spec) : []),
     ...rootSteps(spec, input),
@@ -120,7 +122,7 @@ export function planExec(input: ExecInput): Exec {
   for (const { type } of spec.linux.namespaces) if (type !== "user") flags |= NAMESPACES[type];
   const steps: Step[] = [
     ...joinSteps(cgroup),
-    { created: { network: false } },
+    { created: { network: false, resolver_port: null } },
     // The container's /proc knows no /proc/self for one that is not in its pid namespace.
     ...scoreSteps(process),
     ...profileSteps(process),

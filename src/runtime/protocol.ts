@@ -28,12 +28,17 @@ export function attachBits(joined: Joined): number {
 export const attachMessage = (joined: Joined): Uint8Array => Buffer.from(["a".charCodeAt(0), attachBits(joined)]);
 
 /** What a monitor says that is no output. */
-export type Told = { readonly kind: "hello"; readonly protocol: number } | { readonly kind: "exited"; readonly code: number } | { readonly kind: "unknown" };
+export type Told =
+  | { readonly kind: "hello"; readonly protocol: number }
+  | { readonly kind: "exited"; readonly code: number }
+  | { readonly kind: "resolver"; readonly taken: boolean }
+  | { readonly kind: "unknown" };
 
 export function parseTold(message: Uint8Array): Told {
   const kind = String.fromCharCode(message[0] ?? 0);
   if (kind === "h" && message.length >= 3) return { kind: "hello", protocol: message[1]! | (message[2]! << 8) };
   if (kind === "x" && message.length >= 2) return { kind: "exited", code: message[1]! };
+  if (kind === "n" && message.length >= 2) return { kind: "resolver", taken: message[1] === 1 };
   return { kind: "unknown" };
 }
 

@@ -8,6 +8,7 @@
  *                       state.new   written by the command before `go`
  *                       state.json  the same, renamed when init is about to become the program: the container has started
  *                       exit        written by the monitor: how it ended
+ *                       names/      which names it finds, and who is asked for others (names.ts)
  */
 import { closeSync, constants, existsSync, openSync, readFileSync, renameSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { MdkError } from "../error.ts";

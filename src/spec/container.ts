@@ -5,10 +5,12 @@
 import type { ThrottleDevice, WeightDevice } from "./block-io.ts";
 import type { DeviceMapping } from "./devices.ts";
 import type { LogDriver } from "./log-options.ts";
+import type { EndpointSettings } from "./endpoint.ts";
 import type { CgroupnsMode, IpcMode, PidMode, UtsMode } from "./namespace-modes.ts";
 import type { Healthcheck } from "../image/config.ts";
 import type { HealthAction } from "./health.ts";
 import type { MountAsked } from "./mounts-asked.ts";
+import type { NetworkMode } from "./network-mode.ts";
 import type { RestartPolicy } from "./restart-policy.ts";
 
 /** `Config`: what runs. */
@@ -42,9 +44,6 @@ export interface ContainerConfig {
   StopSignal?: string;
   StopTimeout?: number;
 }
-
-/** Where a container's network comes from. */
-export type NetworkMode = "bridge" | "none" | "host";
 
 /** `--ulimit`, in the API's members; -1 is unlimited. */
 export interface Ulimit {
@@ -148,4 +147,6 @@ export interface CreateRequest {
   readonly name: string | null;
   readonly config: ContainerConfig;
   readonly host: HostConfig;
+  /** `NetworkingConfig.EndpointsConfig`: what is asked of its networks, by name or id; that of NetworkMode may be missing. */
+  readonly networks: Readonly<Record<string, EndpointSettings>>;
 }

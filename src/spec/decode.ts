@@ -3,44 +3,17 @@
  * member is looked at, one that is missing or null gets Docker's default. What is decoded here is typed from there on. Pure.
  */
 import { MdkError } from "../error.ts";
-import { booleanOf, integerOf, listOf, objectOf, optional, stringOf, stringsOf, type JsonObject } from "../image/json.ts";
+import { booleanOf, integerOf, listOf, objectOf, optional, stringOf, stringsOf } from "../image/json.ts";
 import type { ThrottleDevice, WeightDevice } from "./block-io.ts";
 import { LOG_DRIVERS } from "./log-options.ts";
 import type { DeviceMapping } from "./devices.ts";
 import { parseCgroupnsMode, parseIpcMode, parsePidMode, parseUtsMode } from "./namespace-modes.ts";
-import type { ContainerConfig, HostConfig, NetworkMode, PortBinding, Ulimit } from "./container.ts";
+import type { ContainerConfig, HostConfig, PortBinding, Ulimit } from "./container.ts";
 import { decodeHealth, HEALTH_ACTIONS, type HealthAction } from "./health.ts";
+import { Members, textsOf } from "./members.ts";
 import { decodeMounts } from "./mounts-asked.ts";
+import { parseNetworkMode } from "./network-mode.ts";
 import { checkRestartPolicy, NO_RESTART } from "./restart-policy.ts";
-
-/** Members of one object, each read once by name; the errors say which was wrong. */
-class Members {
-  readonly #object: JsonObject;
-  readonly #what: string;
-
-  constructor(value: unknown, what: string) {
-    this.#object = objectOf(value, what);
-    this.#what = what;
-  }
-
-  read<T, F>(name: string, reader: (value: unknown, what: string) => T, fallback: F): T | F {
-    return optional(this.#object[name], (value) => reader(value, `${this.#what}.${name}`), fallback);
-  }
-  text = (name: string): string => this.read(name, stringOf, "");
-  flag = (name: string): boolean => this.read(name, booleanOf, false);
-  number = (name: string): number => this.read(name, integerOf, 0);
-  list = (name: string): string[] | null => this.read(name, (value, what) => [...stringsOf(value, what)], null);
-  /** Those members that are there, under their names. */
-  given<K extends string, T>(name: K, reader: (value: unknown, what: string) => T): { [P in K]?: T } {
-    const value = this.read(name, reader, undefined);
-    return (value === undefined ? {} : { [name]: value }) as { [P in K]?: T };
-  }
-}
-
-/** Go's map[string]string. */
-function textsOf(value: unknown, what: string): Record<string, string> {
-  return Object.fromEntries(Object.entries(objectOf(value, what)).map(([key, text]) => [key, stringOf(text, `${what}.${key}`)]));
-}
 
 /** Go's map[string]struct{}. */
 function setOf(value: unknown, what: string): Record<string, Record<string, never>> {
@@ -94,13 +67,6 @@ export function decodeHostConfig(value: unknown): HostConfig {
     CpusetCpus: host.text("CpusetCpus"), CpusetMems: host.text("CpusetMems"), PidsLimit: host.read("PidsLimit", integerOf, null),
     Ulimits: host.read("Ulimits", ulimitsOf, null), ShmSize: host.number("ShmSize") || SHM_BYTES,
   };
-}
-
-/** "default" and "" are the bridge. Throws Docker's sentence for a network that is not there. */
-function parseNetworkMode(text: string): NetworkMode {
-  if (text === "" || text === "default") return "bridge";
-  if (text === "bridge" || text === "none" || text === "host") return text;
-  throw new MdkError("not-found", "no-such-network", `network ${text} not found`, { hint: "this version of mdk has the networks bridge, none and host" });
 }
 
 function logOf(value: unknown, what: string): HostConfig["LogConfig"] {

@@ -11,6 +11,7 @@ import { completeEnv } from "./environment.ts";
 import { resourcesOf, rlimitsOf, UNLIMITED } from "./limits.ts";
 import { cleanPath, type UserMount } from "./mount-types.ts";
 import { planMounts, type EngineFiles } from "./mounts.ts";
+import { networkOf } from "./network-mode.ts";
 import { parseSecurityOptions } from "./security-options.ts";
 import { OCI_VERSION, type LinuxDevice, type LinuxDeviceCgroup, type LinuxNamespace, type LinuxSeccomp, type PosixRlimit, type Process, type Spec } from "./types.ts";
 import type { ResolvedUser } from "./user.ts";
@@ -32,10 +33,10 @@ export interface Placement {
   readonly files: EngineFiles | null;
   /** Host path of the program for --init; null without it. */
   readonly init: string | null;
-  /** A network namespace of somebody else's; null: what HostConfig.NetworkMode says. */
-  readonly networkPath: string | null;
-  /** Of each container whose namespace is joined (HostConfig.PidMode, IpcMode): the pid of its PID 1 as the host counts. */
-  readonly joined: { readonly pid: number | null; readonly ipc: number | null };
+  /** Of each container whose namespace is joined (HostConfig.PidMode, IpcMode, NetworkMode): the pid of its PID 1 as the host counts. */
+  readonly joined: { readonly pid: number | null; readonly ipc: number | null; readonly network: number | null };
+  /** Whether one of its networks has IPv6. */
+  readonly ipv6: boolean;
   /** Of a seccomp option that is a profile; null for the others. */
   readonly seccomp: LinuxSeccomp | null;
   /** cgroups path below the hierarchy's mount: "/mdk/<id>". */
@@ -162,7 +163,7 @@ function rlimits(ulimits: readonly PosixRlimit[], facts: HostFacts): PosixRlimit
 }
 
 /** Those of the host are left out: who is in them joins nothing. */
-function namespaces({ NetworkMode, UTSMode, PidMode, IpcMode, CgroupnsMode }: HostConfig, { networkPath, joined }: Placement): LinuxNamespace[] {
+function namespaces({ NetworkMode, UTSMode, PidMode, IpcMode, CgroupnsMode }: HostConfig, { joined }: Placement): LinuxNamespace[] {
   const path = (pid: number | null, name: string): { path?: string } => (pid === null ? {} : { path: `/proc/${pid}/ns/${name}` });
   const all: readonly (LinuxNamespace | null)[] = [
     { type: "mount" },
@@ -170,7 +171,7 @@ function namespaces({ NetworkMode, UTSMode, PidMode, IpcMode, CgroupnsMode }: Ho
     PidMode === "host" ? null : { type: "pid", ...path(joined.pid, "pid") },
     IpcMode === "host" ? null : { type: "ipc", ...path(joined.ipc, "ipc") },
     CgroupnsMode === "host" ? null : { type: "cgroup" },
-    networkPath !== null ? { type: "network", path: networkPath } : NetworkMode === "host" ? null : { type: "network" },
+    NetworkMode === "host" ? null : { type: "network", ...path(joined.network, "net") },
   ];
   return all.filter((namespace) => namespace !== null);
 }
@@ -194,12 +195,12 @@ function ownDevices({ Privileged }: HostConfig, facts: HostFacts): LinuxDevice[]
   return [...nodes, ...others];
 }
 
-/** moby daemon/oci_linux.go: unprivileged ping and low ports in every network namespace that is the container's own; no IPv6 on a bridge without it. */
-function sysctls({ NetworkMode, Sysctls }: HostConfig, { networkPath }: Placement, facts: HostFacts): Record<string, string> {
-  const own = NetworkMode !== "host" && networkPath === null;
+/** moby daemon/oci_linux.go: unprivileged ping and low ports in every network namespace that is the container's own; no IPv6 on networks without it. */
+function sysctls({ NetworkMode, Sysctls }: HostConfig, { joined, ipv6 }: Placement, facts: HostFacts): Record<string, string> {
+  const own = NetworkMode !== "host" && joined.network === null;
   const defaults: Record<string, string> = own
     ? { "net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647" }
     : {};
-  if (own && facts.ipv6 && NetworkMode === "bridge") defaults["net.ipv6.conf.all.disable_ipv6"] = "1";
+  if (own && facts.ipv6 && networkOf(NetworkMode) !== null && !ipv6) defaults["net.ipv6.conf.all.disable_ipv6"] = "1";
   return { ...defaults, ...Sysctls };
 }

@@ -1,5 +1,6 @@
 /** `--mount KEY=VALUE,…` as Docker's command line reads it (docker/cli, opts/mount.go): comma-separated, a field in double quotes where it holds a comma. Pure. */
 import { MdkError } from "../error.ts";
+import { parseRecord } from "./csv.ts";
 import type { MountAsked, MountType } from "./mounts-asked.ts";
 import { parseSize } from "./sizes.ts";
 
@@ -9,7 +10,7 @@ const invalid = (message: string): MdkError => new MdkError("invalid", "invalid-
 export function parseMount(text: string): MountAsked {
   if (text.trim() === "") throw invalid("value is empty");
   const mount: MountAsked = { Type: "volume", Target: "" };
-  for (const field of fieldsOf(text)) {
+  for (const field of parseRecord(text)) {
     const equals = field.indexOf("=");
     const key = (equals === -1 ? field : field.slice(0, equals)).toLowerCase();
     const value = equals === -1 ? null : field.slice(equals + 1);
@@ -92,34 +93,4 @@ function check(mount: MountAsked): void {
   if (ReadOnlyNonRecursive && mount.ReadOnly !== true) throw invalid("option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction");
   if (ReadOnlyForceRecursive && mount.ReadOnly !== true) throw invalid("option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction");
   if (ReadOnlyForceRecursive && Propagation !== "rprivate") throw invalid("option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction");
-}
-
-/** encoding/csv, one record. */
-function fieldsOf(text: string): string[] {
-  const fields: string[] = [];
-  for (let at = 0; at <= text.length; ) {
-    if (text[at] !== '"') {
-      const comma = text.indexOf(",", at);
-      const end = comma === -1 ? text.length : comma;
-      const field = text.slice(at, end);
-      if (field.includes('"')) throw invalid(`parse error on line 1, column ${at + field.indexOf('"') + 1}: bare " in non-quoted-field`);
-      fields.push(field);
-      at = end + 1;
-      continue;
-    }
-    let field = "";
-    let end = at + 1;
-    for (; ; end++) {
-      const quote = text.indexOf('"', end);
-      if (quote === -1) throw invalid(`parse error on line 1, column ${text.length + 1}: extraneous or missing " in quoted-field`);
-      field += text.slice(end, quote);
-      end = quote + 1;
-      if (text[end] !== '"') break;
-      field += '"';
-    }
-    if (end < text.length && text[end] !== ",") throw invalid(`parse error on line 1, column ${end + 1}: extraneous or missing " in quoted-field`);
-    fields.push(field);
-    at = end + 1;
-  }
-  return fields;
 }

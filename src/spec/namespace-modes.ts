@@ -12,20 +12,20 @@ export type UtsMode = "" | "host";
 export type CgroupnsMode = "private" | "host";
 
 /** The container of "container:NAME"; null for the other modes. */
-export function joinedContainer(mode: PidMode | IpcMode): string | null {
+export function joinedContainer(mode: string): string | null {
   return mode.startsWith(JOINED) ? mode.slice(JOINED.length) : null;
 }
 
 /** Whether any namespace of another container's is joined. */
-export function isJoining({ PidMode, IpcMode }: Pick<HostConfig, "PidMode" | "IpcMode">): boolean {
-  return joinedContainer(PidMode) !== null || joinedContainer(IpcMode) !== null;
+export function isJoining({ PidMode, IpcMode, NetworkMode }: Pick<HostConfig, "PidMode" | "IpcMode" | "NetworkMode">): boolean {
+  return [PidMode, IpcMode, NetworkMode].some((mode) => joinedContainer(mode) !== null);
 }
 
 export const joining = (container: string): Joined => `${JOINED}${container}`;
 
 const JOINED = "container:";
 
-function isJoined(text: string): text is Joined {
+export function isJoined(text: string): text is Joined {
   return text.startsWith(JOINED) && text !== JOINED;
 }
 

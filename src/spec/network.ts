@@ -1,4 +1,4 @@
-/** How a container is on the network: subnets, published ports, its place since it was started. Pure. */
+/** What networks are made of: subnets, published ports, hardware addresses. Pure. */
 import type { HostConfig } from "./container.ts";
 
 /** An IPv4 subnet: `address` is its first address as an unsigned 32-bit number. */
@@ -25,29 +25,6 @@ export interface PortRange {
   readonly containerPort: number;
   /** How many, at least 1. */
   readonly length: number;
-}
-
-/** A container on a bridge: all that whoever takes it down must know, written when it was started. */
-export interface BridgedNetwork {
-  readonly mode: "bridge";
-  /** Identity of the host's network namespace that bridge and ports are in (engine/host/facts.ts). */
-  readonly namespace: string;
-  /** What names bridge and table there (network/names.ts). */
-  readonly tag: string;
-  readonly address: string;
-  readonly prefix: number;
-  readonly gateway: string;
-  /** "02:42:ac:11:00:02". */
-  readonly mac: string;
-  readonly ports: readonly PortRange[];
-}
-
-/** How a container is on the network, since it was started. */
-export type NetworkState = BridgedNetwork | { readonly mode: "none" | "host" };
-
-/** Its place on the bridge; null for one that has none, or does not run. */
-export function bridgedOf(network: NetworkState | null): BridgedNetwork | null {
-  return network?.mode === "bridge" ? network : null;
 }
 
 /** Go's net.ParseMAC for the addresses of Ethernet, as "02:42:ac:11:00:02"; null for what is none, or of a group. */

@@ -1,15 +1,17 @@
 /**
  * Ports in Docker's words, the one grammar of them: `-p [[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]` with ranges, `--expose`, EXPOSE of
- * an image, and PortBindings of the API. Pure.
+ * an image, and PortBindings of the API. Addresses of the host are of both families. Pure.
  */
 import { MdkError } from "../error.ts";
 import type { ContainerConfig, HostConfig, PortBinding } from "./container.ts";
 import type { PortRange } from "./network.ts";
+import { addressText, readAddress } from "./prefix.ts";
 
 const invalid = (message: string): MdkError => new MdkError("invalid", "invalid-port", message);
 
 const PORT_MAX = 65535;
-const ANY = "0.0.0.0";
+/** What no address means: every one of both families. */
+const ANY = ["0.0.0.0", "::"] as const;
 
 interface Range {
   readonly first: number;
@@ -22,8 +24,8 @@ type Protocol = PortRange["protocol"];
 export interface PortRequest {
   readonly protocol: Protocol;
   readonly containerPort: number;
-  /** "0.0.0.0": every address. */
-  readonly hostAddress: string;
+  /** Each gets the same port: one ("0.0.0.0", "::": every one of its family), or both of these. In canonical form, without brackets. */
+  readonly hostAddresses: readonly string[];
   /** How many neighbours from `containerPort` and `host.first` on; more than 1 only where `host` is one port. */
   readonly length: number;
   /** Candidates, tried in order; 0: any free port. */
@@ -92,19 +94,24 @@ function parseOne(text: string): [string, PortBinding][] {
 }
 
 function splitAddress(text: string): { address: string; host: string; container: string } {
-  if (text.startsWith("[")) {
-    throw invalid(`${text}: publishing on an IPv6 address comes with user-defined networks, which this version of mdk does not have`);
-  }
-  const parts = text.split(":");
-  if (parts.length > 3) throw invalid(`invalid IP address: ${text}`);
-  const [container = "", host = "", address = ""] = parts.toReversed();
-  if (address !== "" && !isAddress(address)) throw invalid(`invalid IP address: ${address}`);
+  const [container = "", host = "", ...rest] = text.split(":").toReversed();
+  const bracketed = rest.toReversed().join(":");
+  const address = bracketed.replace(/^\[(.*)\]$/, "$1");
+  if (address !== "" && readAddress(address) === null) throw invalid(`invalid IP address: ${address}`);
   return { address, host, container };
 }
 
-function isAddress(text: string): boolean {
-  const parts = text.split(".");
-  return parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) <= 255);
+/** "" is none. Throws MdkError "invalid-port" for what no address is. */
+function hostAddressesOf(text: string): readonly string[] {
+  if (text === "") return ANY;
+  const address = readAddress(text);
+  if (address === null) throw invalid(`invalid IP address: ${text}`);
+  return [addressText(address).replace(/^::ffff:(?=\d+\.)/, "")];
+}
+
+/** "127.0.0.1:80", "[::1]:80". */
+export function hostPortText(address: string, port: number | string): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 /** What of a container says which ports are published. */
@@ -121,7 +128,7 @@ export function parsePorts({ config, host }: Publishing): PortRequest[] {
     if (first === 0 || first !== last) throw invalid(`invalid containerPort: ${key}`);
     for (const { HostIp, HostPort } of list) {
       append(requests, {
-        protocol, containerPort: first, hostAddress: HostIp === "" ? ANY : HostIp, length: 1,
+        protocol, containerPort: first, hostAddresses: hostAddressesOf(HostIp), length: 1,
         host: HostPort === "" ? { first: 0, last: 0 } : parseRange(HostPort, "hostPort"),
       });
     }
@@ -129,7 +136,7 @@ export function parsePorts({ config, host }: Publishing): PortRequest[] {
   if (!host.PublishAllPorts) return requests;
   for (const port of Object.keys(config.ExposedPorts ?? {}).flatMap(parseExpose)) {
     const { first, protocol } = parseContainerPorts(port, "containerPort");
-    if ((host.PortBindings[port]?.length ?? 0) === 0) requests.push({ protocol, containerPort: first, hostAddress: ANY, length: 1, host: { first: 0, last: 0 } });
+    if ((host.PortBindings[port]?.length ?? 0) === 0) requests.push({ protocol, containerPort: first, hostAddresses: ANY, length: 1, host: { first: 0, last: 0 } });
   }
   return requests;
 }
@@ -138,7 +145,7 @@ export function parsePorts({ config, host }: Publishing): PortRequest[] {
 function append(requests: PortRequest[], request: PortRequest): void {
   const before = requests.at(-1);
   const isNeighbour = before !== undefined && request.host.first === request.host.last && before.host.first === before.host.last && before.host.first !== 0
-    && request.protocol === before.protocol && request.hostAddress === before.hostAddress
+    && request.protocol === before.protocol && String(request.hostAddresses) === String(before.hostAddresses)
     && request.host.first === before.host.first + before.length && request.containerPort === before.containerPort + before.length;
   if (isNeighbour) requests[requests.length - 1] = { ...before, length: before.length + 1 };
   else requests.push(request);

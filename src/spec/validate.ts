@@ -4,8 +4,9 @@
  */
 import { MdkError } from "../error.ts";
 import { parseSignal } from "../runtime/signals.ts";
-import type { ContainerConfig, CreateRequest, HostConfig, NetworkMode } from "./container.ts";
+import type { ContainerConfig, CreateRequest, HostConfig } from "./container.ts";
 import { checkDevice, deviceRules } from "./devices.ts";
+import { checkNetworks } from "./endpoints-asked.ts";
 import { workingDirectory } from "./environment.ts";
 import { probeOf } from "./health.ts";
 import { checkLimits } from "./limits.ts";
@@ -13,17 +14,16 @@ import { checkLogOptions } from "./log-options.ts";
 import { resolveMounts } from "./mount-words.ts";
 import { cleanPath } from "./mount-types.ts";
 import { checkModes } from "./namespace-modes.ts";
-import { parseMacAddress } from "./network.ts";
 import { parsePorts } from "./ports.ts";
 import { parseSecurityOptions } from "./security-options.ts";
 import { checkSysctls } from "./sysctls.ts";
 
 /** `cpus`: how many this host has. Throws MdkError; a request that passes can be carried out as far as words go. */
-export function validateRequest({ name, config, host }: CreateRequest, cpus: number): void {
+export function validateRequest({ name, config, host, networks }: CreateRequest, cpus: number): void {
   if (name !== null) checkName(name);
   checkConfig(config);
   checkModes(host, config);
-  checkMacAddress(config.MacAddress ?? "", host.NetworkMode);
+  checkNetworks({ config, host, networks });
   checkHost(host, cpus);
   parsePorts({ config, host });
 }
@@ -31,12 +31,6 @@ export function validateRequest({ name, config, host }: CreateRequest, cpus: num
 /** moby daemon/names/names.go. */
 export function checkName(name: string): void {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) throw invalid(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
-}
-
-function checkMacAddress(mac: string, mode: NetworkMode): void {
-  if (mac === "") return;
-  if (parseMacAddress(mac) === null) throw invalid(`${mac} is not a valid mac address`);
-  if (mode !== "bridge") throw invalid("conflicting options: mac-address and the network mode");
 }
 
 function checkConfig(config: ContainerConfig): void {

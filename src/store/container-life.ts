@@ -4,9 +4,10 @@
  */
 import type { Database } from "bun:sqlite";
 import type { HostConfig } from "../spec/container.ts";
-import type { NetworkState } from "../spec/network.ts";
 import { releasing, transaction } from "./database.ts";
-import { noteContainer, noteMounts } from "./events.ts";
+import { releaseEndpoints } from "./endpoints.ts";
+import { noteContainer, noteEndpoints, noteMounts } from "./events.ts";
+import { releasePorts } from "./ports.ts";
 
 /** A start begins, in this cgroup: phase `started`, the facts of an earlier run forgotten. By its policy it is one restart more (and who has just been told to stop is still to), by its user the first start. */
 export function markStarted(database: Database, id: string, { cgroup, restart }: { readonly cgroup: string; readonly restart: boolean }): void {
@@ -15,13 +16,9 @@ export function markStarted(database: Database, id: string, { cgroup, restart }:
       restarts = CASE WHEN ?2 THEN restarts + 1 ELSE 0 END, restart_at = 0, restart_doublings = CASE WHEN ?2 THEN restart_doublings ELSE -1 END,
       stopped = CASE WHEN ?2 THEN stopped ELSE 0 END WHERE id = ?3`)
     .run(cgroup, restart, id);
+  noteEndpoints(database, id, "connect");
   noteMounts(database, id, "mount");
   noteContainer(database, id, "start");
-}
-
-/** How the container is on the network, null: it is not. */
-export function setNetwork(database: Database, id: string, network: NetworkState | null): void {
-  database.query("UPDATE containers SET network = ? WHERE id = ?").run(network === null ? null : JSON.stringify(network), id);
 }
 
 export interface End {
@@ -43,7 +40,7 @@ export function markEnded(database: Database, id: string, phase: "created" | "ex
   releasing(database, () => {
     const [word, atMs, doublings] = typeof phase === "string" ? [phase, 0, -1] : ["restarting", phase.atMs, phase.doublings];
     database
-      .query(`UPDATE containers SET phase = ?, transient = 0, paused = 0, network = NULL, started = ?, finished = ?, code = ?, oom = ?, error = ?,
+      .query(`UPDATE containers SET phase = ?, transient = 0, paused = 0, started = ?, finished = ?, code = ?, oom = ?, error = ?,
         restart_at = ?, restart_doublings = ? WHERE id = ?`)
       .run(word, end.started, end.finished, end.code, end.oom ? 1 : 0, end.error, atMs, doublings, id);
     noteEnd(database, id, end);
@@ -58,6 +55,7 @@ const STOPPED = { stop: 1, kill: 2 } as const;
 function noteEnd(database: Database, id: string, { code, oom }: Pick<End, "code" | "oom">): void {
   if (oom) noteContainer(database, id, "oom");
   noteContainer(database, id, "die", { exitCode: String(code) });
+  noteEndpoints(database, id, "disconnect");
   noteMounts(database, id, "unmount");
   const row = database.query("SELECT stopped FROM containers WHERE id = ?").get(id) as { stopped: number } | null;
   if (row?.stopped === STOPPED.stop) noteContainer(database, id, "stop");
@@ -125,10 +123,10 @@ export function markRemoving(database: Database, id: string, { whole }: { readon
   releasing(database, () => database.query("UPDATE containers SET phase = 'removing', transient = ? WHERE id = ?").run(whole ? 1 : 0, id));
 }
 
-/** Address and ports of a container are free again. */
+/** Addresses and ports of a container are free again. */
 function releaseHoldings(database: Database, id: string): void {
-  database.query("DELETE FROM leases WHERE container = ?").run(id);
-  database.query("DELETE FROM ports WHERE container = ?").run(id);
+  releaseEndpoints(database, id);
+  releasePorts(database, id);
 }
 
 /** The container is gone, with everything it held. `end`: of a run that nobody has noted. */

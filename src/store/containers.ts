@@ -1,6 +1,5 @@
 /**
- * Containers, and what each holds of the host: its name, its address, its ports. Names are unique and addresses and
- * ports are leased by constraints. Whether a container *runs* is not stored: its run lock says it (runtime/state.ts).
+ * Containers: names are unique by constraint, what else each holds of the host is in endpoints.ts and ports.ts. Whether a container *runs* is not stored: its run lock says it (runtime/state.ts).
  */
 import type { Database, Statement } from "bun:sqlite";
 import type { ContainerConfig, HostConfig } from "../spec/container.ts";
@@ -8,8 +7,8 @@ import { decodeConfig, decodeHostConfig } from "../spec/decode.ts";
 import { probeOf } from "../spec/health.ts";
 import type { UserMount } from "../spec/mount-types.ts";
 import { resolveMounts } from "../spec/mount-words.ts";
-import type { NetworkState } from "../spec/network.ts";
-import { noteContainer, noteMounts } from "./events.ts";
+import { addEndpoint, type Endpoint } from "./endpoints.ts";
+import { noteContainer, noteEndpoints, noteMounts } from "./events.ts";
 
 /**
  * `created` never started · `started` a start was begun and its end is not yet noted: lock, state file and exit record
@@ -38,7 +37,6 @@ export interface ContainerLine {
   readonly restartAtMs: number;
   /** Its health is checked: how it is, its run directory says (runtime/health.ts). */
   readonly checked: boolean;
-  readonly network: NetworkState | null;
   /** RFC 3339; null: never. */
   readonly started: string | null;
   readonly finished: string | null;
@@ -77,7 +75,6 @@ class StoredLine implements ContainerLine {
   declare readonly started: string | null;
   declare readonly finished: string | null;
   declare readonly code: number;
-  declare private readonly networkJson: string | null;
   declare private readonly isOom: number;
   declare readonly restartAtMs: number;
   declare private readonly isPaused: number;
@@ -88,9 +85,6 @@ class StoredLine implements ContainerLine {
   }
   get checked(): boolean {
     return this.isChecked === 1;
-  }
-  get network(): NetworkState | null {
-    return this.networkJson === null ? null : (JSON.parse(this.networkJson) as NetworkState);
   }
   get oom(): boolean {
     return this.isOom === 1;
@@ -131,7 +125,7 @@ class StoredContainer extends StoredLine implements Container {
 /** In the words of the partial index: it is used for no others (sqlite.org/partialindex.html, 3). */
 const ACTIVE = "phase IN ('started', 'removing', 'restarting')";
 
-const LINE = "id, name, image, image_name AS imageName, command, exposed, created AS createdMs, phase, started, finished, code, network AS networkJson, oom AS isOom, paused AS isPaused, restart_at AS restartAtMs, health AS isChecked";
+const LINE = "id, name, image, image_name AS imageName, command, exposed, created AS createdMs, phase, started, finished, code, oom AS isOom, paused AS isPaused, restart_at AS restartAtMs, health AS isChecked";
 const SELECT = `SELECT ${LINE}, error, config AS configJson, host AS hostJson, mounts AS mountsJson, cgroup, transient AS isTransient, restarts, restart_doublings AS restartDoublings, stopped != 0 AS isStopped FROM containers`;
 
 function select(database: Database, rest: string): Statement<StoredContainer, string[]> {
@@ -144,8 +138,14 @@ function commandLine({ Entrypoint, Cmd }: ContainerConfig): string {
   return [path, ...args.map((word) => (word.includes(" ") ? `'${word}'` : word))].join(" ");
 }
 
-/** Inserts a container that has never run. SQLite's constraint errors: a name taken, an image that is gone. */
-export function insertContainer(database: Database, container: Pick<Container, "id" | "name" | "image" | "createdMs" | "config" | "host" | "mounts" | "cgroup" | "phase" | "transient">): void {
+/** A container that has never run. */
+export interface NewContainer extends Pick<Container, "id" | "name" | "image" | "createdMs" | "config" | "host" | "mounts" | "cgroup" | "phase" | "transient"> {
+  /** On which networks it is to be, the first one first. */
+  readonly endpoints: readonly Pick<Endpoint, "network" | "settings">[];
+}
+
+/** SQLite's constraint errors: a name taken, an image that is gone. In the caller's transaction. */
+export function insertContainer(database: Database, container: NewContainer): void {
   const { config } = container;
   database
     .query("INSERT INTO containers (id, name, image, image_name, command, exposed, created, config, host, mounts, cgroup, phase, transient, health) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
@@ -154,8 +154,10 @@ export function insertContainer(database: Database, container: Pick<Container, "
       Object.keys(config.ExposedPorts ?? {}).join(", "), container.createdMs, JSON.stringify(config), JSON.stringify(container.host),
       JSON.stringify(container.mounts), container.cgroup, container.phase, container.transient ? 1 : 0, probeOf(config) === null ? 0 : 1,
     );
+  container.endpoints.forEach(({ network, settings }, position) => addEndpoint(database, { container: container.id, network, position, settings }));
   noteContainer(database, container.id, "create");
   if (container.phase !== "started") return;
+  noteEndpoints(database, container.id, "connect");
   noteMounts(database, container.id, "mount");
   noteContainer(database, container.id, "start");
 }

@@ -9,10 +9,10 @@ export interface Event {
   /** Counts up, never reused. */
   readonly id: number;
   readonly timeMs: number;
-  readonly type: "container" | "image" | "volume";
+  readonly type: "container" | "image" | "volume" | "network";
   /** "create", "start", "die" … */
   readonly action: string;
-  /** A container's id, an image's reference or id, a volume's name. */
+  /** A container's id, an image's reference or id, a volume's name, a network's id. */
   readonly actor: string;
   /** As Docker's Actor.Attributes: labels, image, name and what belongs to the action. */
   readonly attributes: Readonly<Record<string, string>>;
@@ -46,6 +46,25 @@ export function noteVolume(database: Database, name: string, action: string, mor
     .query(`INSERT INTO events (time, type, action, actor, attributes) VALUES (${NOW}, 'volume', ?, ?, ?)`)
     .run(action, name, JSON.stringify({ ...more, driver: "local" }));
   prune(database, Number(lastInsertRowid));
+}
+
+/** Of a network that has a row. */
+export function noteNetwork(database: Database, id: string, action: "create" | "destroy" | "connect" | "disconnect", more: Readonly<Record<string, string>> = {}): void {
+  const { changes, lastInsertRowid } = database
+    .query(`INSERT INTO events (time, type, action, actor, attributes)
+      SELECT ${NOW}, 'network', ?2, id, json_patch(json_object('name', name, 'type', driver), ?3) FROM networks WHERE id = ?1`)
+    .run(id, action, JSON.stringify(more));
+  if (changes > 0) prune(database, Number(lastInsertRowid));
+}
+
+/** Of all networks that a container is on. */
+export function noteEndpoints(database: Database, container: string, action: "connect" | "disconnect"): void {
+  const { changes, lastInsertRowid } = database
+    .query(`INSERT INTO events (time, type, action, actor, attributes)
+      SELECT ${NOW}, 'network', ?2, networks.id, json_object('name', name, 'type', driver, 'container', container) FROM endpoints JOIN networks ON networks.id = network
+      WHERE container = ?1 ORDER BY position`)
+    .run(container, action);
+  if (changes > 0) prune(database, Number(lastInsertRowid));
 }
 
 /** Of all volumes of a container that has a row. */

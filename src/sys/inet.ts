@@ -42,13 +42,18 @@ export function bindPort(wanted: PortAddress): { fd: number; port: number } {
   const fd = openPort(wanted, dropEverything);
   if (wanted.port !== 0) return { fd, port: wanted.port };
   try {
-    const name = new Uint8Array(SOCKADDR_BYTES);
-    check(symbols().getsockname(fd, name, new Uint32Array([SOCKADDR_BYTES])), "getsockname");
-    return { fd, port: new DataView(name.buffer).getUint16(2) };
+    return { fd, port: portOf(fd) };
   } catch (error) {
     closeSync(fd);
     throw error;
   }
+}
+
+/** The port that a socket of either family is bound to (getsockname(2)). Throws SysError. */
+export function portOf(fd: number): number {
+  const name = new Uint8Array(SOCKADDR_BYTES);
+  check(symbols().getsockname(fd, name, new Uint32Array([SOCKADDR_BYTES])), "getsockname");
+  return new DataView(name.buffer).getUint16(2);
 }
 
 /** Whether the port could be bound now; throws the SysError that says why not. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { ago, humanStatus } from "../../src/cli/output/human.ts";
 import { parseDetachKeys } from "../../src/cli/container/joining.ts";
 import { printable, table } from "../../src/cli/output/text.ts";
-import { parseExpose, parsePublish } from "../../src/spec/ports.ts";
+import { parseExpose, parsePorts, parsePublish } from "../../src/spec/ports.ts";
 import { shownPorts } from "../../src/cli/container/shown-ports.ts";
 
 describe("ports", () => {
@@ -19,6 +19,17 @@ describe("ports", () => {
     expect(parseExpose("90-91/udp")).toEqual(["90/udp", "91/udp"]);
   });
 
+  test("are on addresses of both families, in brackets or not, and on all of both where none is named", () => {
+    const addressesOf = (text: string): readonly (readonly string[])[] => parsePorts({ config: {}, host: { PortBindings: parsePublish([text]), PublishAllPorts: false } }).map(({ hostAddresses }) => hostAddresses);
+    const cases: [string, readonly string[]][] = [
+      ["80:80", ["0.0.0.0", "::"]], ["[]:80:80", ["0.0.0.0", "::"]], ["0.0.0.0:80:80", ["0.0.0.0"]], ["[::]:80:80", ["::"]], ["[::1]:80:80", ["::1"]], ["::1:80:80", ["::1"]], ["[::1]::80", ["::1"]],
+      ["[FD00:0::1]:80:80", ["fd00::1"]], ["[1.2.3.4]:80:80", ["1.2.3.4"]], ["[::ffff:1.2.3.4]:80:80", ["1.2.3.4"]], ["[::1]:80-82:80-82", ["::1"]],
+    ];
+    for (const [text, addresses] of cases) expect([text, addressesOf(text)]).toEqual([text, [addresses]]);
+    expect(parsePublish(["[::1]:8080:80"])).toEqual({ "80/tcp": [{ HostIp: "::1", HostPort: "8080" }] });
+    expect(() => parsePorts({ config: {}, host: { PortBindings: { "80/tcp": [{ HostIp: "x", HostPort: "80" }] }, PublishAllPorts: false } })).toThrow("invalid IP address: x");
+  });
+
   test("are shown in ranges, as docker 28.2.2 shows these", () => {
     const at = (hostPort: number, containerPort = hostPort, protocol: "tcp" | "udp" = "tcp") => ({ protocol, containerPort, hostPort, hostAddress: "127.0.0.1", length: 1 });
     const published = [at(9000, 90), at(80), at(82), at(81), at(84), at(54, 54, "udp")];
@@ -27,6 +38,7 @@ describe("ports", () => {
     );
     expect(shownPorts("8000-8002/tcp, 8003/tcp", [])).toBe("8000-8003/tcp");
     expect(shownPorts("", [])).toBe("");
+    expect(shownPorts("", [{ ...at(80), hostAddress: "0.0.0.0" }, { ...at(80), hostAddress: "::" }, { ...at(8080, 81), hostAddress: "::1" }])).toBe("0.0.0.0:80->80/tcp, [::]:80->80/tcp, [::1]:8080->81/tcp");
   });
 
   test("that are none are refused in Docker's words", () => {
@@ -34,8 +46,9 @@ describe("ports", () => {
     expect(() => parsePublish(["x:80"])).toThrow("invalid hostPort: x");
     expect(() => parsePublish(["1-3:80-81"])).toThrow("invalid ranges specified for container and host Ports: 80-81 and 1-3");
     expect(() => parsePublish(["999.1.1.1:1:1"])).toThrow("invalid IP address: 999.1.1.1");
+    for (const text of ["1:2", "x", "a.b", "fe80::1%eth0"]) expect(() => parsePublish([`[${text}]:80:80`])).toThrow(`invalid IP address: ${text}`);
+    for (const [text, address] of [["1:2:3:4", "1:2"], ["[::1]:80", "[:"], ["[::1:80:80", "[::1"]] as const) expect(() => parsePublish([text])).toThrow(`invalid IP address: ${address}`);
     expect(() => parsePublish(["80/icmp"])).toThrow("invalid proto: icmp");
-    expect(() => parsePublish(["[::1]:80:80"])).toThrow("IPv6");
     expect(() => parsePublish(["70000:80"])).toThrow("invalid hostPort: 70000");
   });
 });

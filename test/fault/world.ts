@@ -105,13 +105,13 @@ function links(world: World): string[] {
   return there().map((name) => `link ${name}`);
 }
 
-/** Elements of the firewall's maps: published ports. */
+/** Elements of the firewall's maps: published ports. Its sets are of networks, which may stay. */
 function elements(world: World): string[] {
   return tags(world).flatMap((tag) => {
     const { code, out } = execute(["nft", "-j", "list", "table", "inet", `mdk-${tag}`]);
     if (code !== 0) return [];
-    const { nftables } = JSON.parse(out) as { nftables: Record<string, { name?: string; elem?: unknown[] }>[] };
-    return nftables.flatMap((item) => Object.values(item)).filter(({ elem }) => (elem?.length ?? 0) > 0).map(({ name, elem }) => `nft ${name}: ${JSON.stringify(elem)}`);
+    const { nftables } = JSON.parse(out) as { nftables: { map?: { name: string; elem?: unknown[] } }[] };
+    return nftables.flatMap(({ map }) => map ?? []).filter(({ elem }) => (elem?.length ?? 0) > 0).map(({ name, elem }) => `nft ${name}: ${JSON.stringify(elem)}`);
   });
 }
 
@@ -121,8 +121,8 @@ function tags(world: World): string[] {
   if (!existsSync(path)) return [];
   const database = new Database(path, { readonly: true });
   try {
-    if (database.query("SELECT 1 FROM sqlite_master WHERE name = 'networks'").get() === null) return [];
-    return (database.query("SELECT tag FROM networks").all() as { tag: string }[]).map(({ tag }) => tag);
+    if (database.query("SELECT 1 FROM sqlite_master WHERE name = 'namespaces'").get() === null) return [];
+    return (database.query("SELECT tag FROM namespaces").all() as { tag: string }[]).map(({ tag }) => tag);
   } finally {
     database.close();
   }
@@ -133,7 +133,7 @@ function rows(world: World): string[] {
   if (!existsSync(path)) return [];
   const database = new Database(path, { readonly: true });
   try {
-    return ["containers", "leases", "ports"].flatMap((table) => {
+    return ["containers", "endpoints", "ports"].flatMap((table) => {
       if (database.query("SELECT 1 FROM sqlite_master WHERE name = ?").get(table) === null) return [];
       return database.query(`SELECT * FROM ${table}`).all().map((row) => `row of ${table}: ${JSON.stringify(row).slice(0, 300)}`);
     });

@@ -5,7 +5,7 @@
 import { closeSync, openSync } from "node:fs";
 import { dlopen } from "bun:ffi";
 import { ensureBridge, MTU, mustIsolate, removeBridge, removeNetworks, type BridgeNetwork } from "../../src/network/bridge.ts";
-import { attachContainer, attachMacvlan, detachEndpoint, moveDefaultRoutes, type Gateways } from "../../src/network/container.ts";
+import { attachContainer, attachMacvlan, detachEndpoint, moveDefaultRoutes, type DefaultRoute } from "../../src/network/container.ts";
 import { ensureFirewall, openFirewall } from "../../src/network/firewall.ts";
 import { removeForeignRulesOf } from "../../src/network/foreign.ts";
 import type { ChangedSysctl } from "../../src/network/forwarding.ts";
@@ -60,7 +60,7 @@ type Command =
   | ({ do: "attach" } & Network & Interface)
   | ({ do: "macvlan"; parent: string; mode: MacvlanMode; gateway: string; prefix: number; mac: string } & Interface)
   | { do: "remove parent"; parent: string }
-  | { do: "route"; namespace: string; name: string | null; gateways: Gateways }
+  | { do: "route"; namespace: string; routes: { ipv4: DefaultRoute | null; ipv6: DefaultRoute | null } }
   | { do: "detach"; namespace: string; name: string }
   | { do: "publish"; tag: string; ports: PortRange[]; address: string | null; address6?: string }
   | { do: "unpublish"; tag: string; ports: PortRange[]; address: string | null; address6?: string }
@@ -146,7 +146,7 @@ function perform(command: Command): unknown {
     case "macvlan": return macvlan(command);
     case "remove parent": return removeMacvlanParent(route, command.parent);
     case "route":
-      return within(command.namespace, (_, container) => moveDefaultRoutes(container, command.name === null ? null : { name: command.name, gateways: command.gateways }));
+      return within(command.namespace, (_, container) => moveDefaultRoutes(container, command.routes));
     case "detach": return within(command.namespace, (_, container) => detachEndpoint(container, command.name));
     case "publish": return publish(command);
     case "unpublish": {

@@ -28,6 +28,8 @@ test_packages="$base_packages
   bindfs:a_data_root_on_FUSE
   zstd:zstd_layers,_the_virtual_machine's_initrd
   curl:witness_of_published_ports
+  bind9-dnsutils:asks_a_container's_resolver
+  dnsmasq-base:a_name_server_behind_it
   openssl:certificates_of_test_registries
   qemu-system-x86:the_virtual_machine_with_cgroup_v2
   cpio:its_initrd
@@ -37,6 +39,8 @@ test_packages="$base_packages
 "
 bench_packages="$test_packages
   netavark:its_network
+  aardvark-dns:its_names
+  iperf3:network_throughput
 "
 
 apt_log=${TMPDIR:-/tmp}/mdk-apt.$$

@@ -86,7 +86,7 @@ export function exec(
       id: "e", cage: d.add(fds[0]), init: d.add(fds[1]), run_lock: d.add(fds[2]), cgroup: null, report,
       monitor: { ...idleMonitor, ...monitor(d) },
       steps: [
-        { created: { network: false } },
+        { created: { network: false, resolver_port: null } },
         { wait_go: {} },
         { setns: { fd: d.add(fds[1]), flags: 0x20000 | 0x4000000 | 0x8000000 | 0x20000000 } },
         { chdir: { path: "/" } },

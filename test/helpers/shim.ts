@@ -91,7 +91,7 @@ function steps(d: Descriptors, root: number, o: Options): Step[] {
   });
   return [
     { mount: { source: null, target: "/", type: null, flags: 0x4000 | 0x40000, data: null } },
-    { created: { network: false } },
+    { created: { network: false, resolver_port: null } },
     { wait_go: {} },
     { pivot_root: { root: d.add(root) } },
     fs("proc", "/proc"),
@@ -167,7 +167,7 @@ export function launch(
 
 /** One report; null at the end of file. */
 export function receive(fd: number): { report: Report | null; descriptors: number[] } {
-  const { bytes, descriptors } = receiveWithDescriptors(fd, 4096, 4);
+  const { bytes, descriptors } = receiveWithDescriptors(fd, 4096, 5);
   return { report: bytes.length === 0 ? null : (JSON.parse(Buffer.from(bytes).toString()) as Report), descriptors };
 }
 

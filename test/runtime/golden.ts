@@ -35,7 +35,7 @@ export type Changes = Partial<ContainerConfig> & Partial<HostConfig> & Partial<P
 export const CONFIG: ContainerConfig = decodeConfig({ Hostname: "0123456789ab", Env: ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"], Cmd: ["bash"] });
 
 const PLACEMENT: Placement = {
-  user: { uid: 0, gid: 0, additionalGids: [0], home: "/root" }, window: null, networkPath: null, seccomp: null, joined: { pid: null, ipc: null }, init: null,
+  user: { uid: 0, gid: 0, additionalGids: [0], home: "/root" }, window: null, ipv6: false, seccomp: null, joined: { pid: null, ipc: null, network: null }, init: null,
   files: { hosts: "/c/hosts", hostname: "/c/hostname", resolvConf: "/c/resolv.conf" }, cgroupsPath: `/mdk/${ID}`, rootPath: "/c/rootfs",
 };
 
@@ -79,7 +79,7 @@ export function runInput(spec: Spec, changes: Partial<RunInput> = {}): RunInput 
   }));
   return {
     spec, binds, kinds: KINDS, cgroups: { version: 2 }, id: ID, monitor: MONITOR, runLock: 0, opLock: 1, report: 2, holdMounts: false,
-    root: 12, inChroot: false, cgroup: { v2: 14, tasks: [] }, namespaces: new Map(), groups: new Map(), shm: null, filter: "BgAAAAAA/38=", window: null,
+    root: 12, inChroot: false, cgroup: { v2: 14, tasks: [] }, namespaces: new Map(), groups: new Map(), shm: null, resolverPort: null, filter: "BgAAAAAA/38=", window: null,
     ...changes,
   };
 }

@@ -17,7 +17,7 @@ function everything(): RunInput {
     window: { rows: 24, columns: 80 }, ReadonlyRootfs: true, SecurityOpt: ["no-new-privileges"], CapAdd: ["NET_ADMIN"], CapDrop: ["mknod"],
     Ulimits: [{ Name: "nofile", Soft: 4096, Hard: 8192 }], init: "/run/mdk/shim", OomScoreAdj: 500, Sysctls: { "kernel.shmmax": "65536" },
     Binds: ["/data:/srv:ro", "/data/s.sock:/run/app/s.sock:rshared", "/firmware:/sys/firmware"], Tmpfs: { "/run": "size=1m,exec" },
-    networkPath: "/proc/4711/ns/net",
+    joined: { pid: null, ipc: null, network: 4711 },
   });
   return runInput(spec, {
     cgroups: { ...V1, unified: true }, cgroup: { v2: 14, tasks: [15, 16, 17] }, namespaces: new Map([["network", 18]]),
@@ -38,7 +38,7 @@ function exec(changes: Partial<Parameters<typeof generateExec>[1]> = {}, input: 
 
 /** In another container's pid and IPC namespaces, and the host's others. */
 function joined(): RunInput {
-  const spec = goldenSpec({ PidMode: "container:x", IpcMode: "container:x", UTSMode: "host", CgroupnsMode: "host", joined: { pid: 700, ipc: 700 } });
+  const spec = goldenSpec({ PidMode: "container:x", IpcMode: "container:x", UTSMode: "host", CgroupnsMode: "host", joined: { pid: 700, ipc: 700, network: null } });
   const { binds } = runInput(spec);
   return runInput(spec, {
     cgroups: V1, cgroup: { v2: null, tasks: [15, 16, 17] }, monitor: { ...MONITOR, procs: 18, kill: 19 }, namespaces: new Map([["pid", 30], ["ipc", 30]]), shm: 30,
@@ -47,7 +47,7 @@ function joined(): RunInput {
 }
 
 const GOLDEN: Readonly<Record<string, () => Plan>> = {
-  "run-v2": () => ({ run: planRun(runInput(goldenSpec({ Cmd: ["true"] }))) }),
+  "run-v2": () => ({ run: planRun(runInput(goldenSpec({ Cmd: ["true"] }), { resolverPort: 0 })) }),
   "run-v1": () => ({ run: planRun(runInput(goldenSpec(), { cgroups: V1, cgroup: { v2: 14, tasks: [15, 16, 17] } })) }),
   "run-everything": () => ({ run: planRun(everything()) }),
   "run-privileged": () => ({ run: planRun(runInput(goldenSpec({ Privileged: true, NetworkMode: "host" }), { filter: null })) }),

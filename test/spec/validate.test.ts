@@ -1,13 +1,15 @@
 /** What a request may not say: refused in Docker's words, whoever asks; and what other people's JSON is read as. */
 import { describe, expect, test } from "bun:test";
 import { decodeConfig, decodeHostConfig } from "../../src/spec/decode.ts";
+import type { CreateRequest } from "../../src/spec/container.ts";
 import { parseUlimit } from "../../src/spec/limits.ts";
+import { BRIDGE } from "../../src/spec/network-mode.ts";
 import { validateRequest } from "../../src/spec/validate.ts";
 
 /** The sentence of the refusal; null when the request is fine. */
-function refused({ name = null, config = {}, host = {} }: { name?: string | null; config?: object; host?: object }): string | null {
+function refused({ name = null, config = {}, host = {}, networks = {} }: { name?: string | null; config?: object; host?: object; networks?: CreateRequest["networks"] }): string | null {
   try {
-    validateRequest({ name, config: decodeConfig(config), host: decodeHostConfig(host) }, 2);
+    validateRequest({ name, config: decodeConfig(config), host: decodeHostConfig(host), networks }, 2);
     return null;
   } catch (error) {
     return (error as Error).message;
@@ -97,7 +99,7 @@ test("--ulimit is read as go-units reads it", () => {
 describe("other people's JSON", () => {
   test("gets Docker's defaults where it says nothing", () => {
     expect(decodeHostConfig({})).toMatchObject({ NetworkMode: "bridge", LogConfig: { Type: "json-file", Config: {} }, Binds: null, Memory: 0, PidsLimit: null, ShmSize: 64 * MB, Ulimits: null });
-    expect(decodeHostConfig({ NetworkMode: "default" }).NetworkMode).toBe("bridge");
+    expect(decodeHostConfig({ NetworkMode: "default" }).NetworkMode).toEqual(BRIDGE);
     expect(decodeConfig({ Cmd: null })).toMatchObject({ Cmd: null, Env: [], Labels: {}, Tty: false });
     expect(decodeConfig({})).not.toHaveProperty("StopSignal");
   });
@@ -108,7 +110,7 @@ describe("other people's JSON", () => {
       [() => decodeHostConfig({ Memory: "1" }), 'HostConfig.Memory must be a whole number, not "1"'],
       [() => decodeHostConfig({ Binds: ["/a:/b", 1] }), "HostConfig.Binds[1] must be a string, not 1"],
       [() => decodeHostConfig({ PortBindings: { "80/tcp": [{ HostPort: 80 }] } }), "HostConfig.PortBindings.80/tcp[0].HostPort must be a string, not 80"],
-      [() => decodeHostConfig({ NetworkMode: "frob" }), "network frob not found"],
+      [() => decodeHostConfig({ NetworkMode: "container:" }), "invalid container format container:<name|id>"],
       [() => decodeHostConfig({ LogConfig: { Type: "syslog" } }), "logger: no log driver named 'syslog' is registered"],
       [() => decodeConfig({ Tty: "yes" }), 'Config.Tty must be true or false, not "yes"'],
       [() => decodeConfig({ Cmd: ["a\0b"] }), "Config.Cmd[0] holds a NUL byte"],

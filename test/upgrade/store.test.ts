@@ -9,7 +9,11 @@ import { removeContainer } from "../../src/engine/container/remove.ts";
 import { findContainers, listLines } from "../../src/store/containers.ts";
 import { markPaused, renameContainer } from "../../src/store/container-life.ts";
 import { openDatabase } from "../../src/store/database.ts";
+import { listEndpoints } from "../../src/store/endpoints.ts";
 import { readEvents } from "../../src/store/events.ts";
+import { readTag } from "../../src/store/namespaces.ts";
+import { findNetworks, readPlace } from "../../src/store/networks.ts";
+import { listPorts } from "../../src/store/ports.ts";
 import type { Digest } from "../../src/image/digest.ts";
 import { findLayer } from "../../src/store/layers.ts";
 import { layersOf, listImages, listTags } from "../../src/store/images.ts";
@@ -58,7 +62,7 @@ test("a store of version 2 keeps its containers, whose lives then go on", () => 
   expect(shapeOf(database)).toEqual(shapeOf(openDatabase(join(folder, "new.db"), { create: true })));
   expect(database.query("PRAGMA foreign_key_check").all()).toEqual([]);
   const [ran] = findContainers(database, "ran");
-  expect(ran).toMatchObject({ phase: "exited", code: 3, paused: false, stopped: false, restarts: 0, restartAtMs: 0, restartDoublings: -1, network: null });
+  expect(ran).toMatchObject({ phase: "exited", code: 3, paused: false, stopped: false, restarts: 0, restartAtMs: 0, restartDoublings: -1 });
   const [made] = findContainers(database, "made");
   expect(made!.host).toMatchObject({ Memory: 64 << 20, RestartPolicy: { Name: "no", MaximumRetryCount: 0 } });
   markPaused(database, made!.id, true);
@@ -66,6 +70,23 @@ test("a store of version 2 keeps its containers, whose lives then go on", () => 
   expect(readEvents(database, 0, 0).map(({ action, attributes }) => [action, attributes])).toEqual([
     ["pause", { image: "registry.example/busybox", k: "v", name: "made" }], ["rename", { image: "registry.example/busybox", k: "v", name: "other", oldName: "/made" }],
   ]);
+});
+
+test("what runs with version 4 goes on with its address, its hardware address and its ports", () => {
+  const database = openDatabase(kept(4), { create: false });
+  expect(shapeOf(database)).toEqual(shapeOf(openDatabase(join(folder, "new.db"), { create: true })));
+  expect(database.query("PRAGMA foreign_key_check").all()).toEqual([]);
+  const [bridge] = findNetworks(database, "bridge");
+  const [web, hosty, made] = ["web", "hosty", "made"].map((name) => findContainers(database, name)[0]!);
+  const [endpoint] = listEndpoints(database, web!.id);
+  expect(endpoint).toMatchObject({ network: bridge!.id, networkName: "bridge", connection: { address: 0xac110002, address6: null, mac: "02:42:ac:11:00:02", interface: "eth0" } });
+  const { namespace } = endpoint!.connection!;
+  expect(readPlace(database, namespace, bridge!.id)).toMatchObject({ bridge: expect.stringMatching(/^mdk-[0-9a-f]{6}$/), v4: { subnet: { address: 0xac110000, prefix: 16 }, gateway: 0xac110001, auto: true }, v6: null });
+  expect(`mdk-${readTag(database, namespace)}`).toBe(readPlace(database, namespace, bridge!.id)!.bridge);
+  expect(listPorts(database, web!.id).map(({ protocol, hostAddress, hostPort, containerPort, length, network }) => [protocol, hostAddress, hostPort, containerPort, length, network])).toEqual([
+    ["tcp", "0.0.0.0", 8080, 80, 1, bridge!.id], ["udp", "127.0.0.1", 9000, 7000, 6, bridge!.id],
+  ]);
+  expect([hosty, made].map((container) => listEndpoints(database, container!.id).map(({ networkName, connection }) => [networkName, connection]))).toEqual([[["host", null]], [["none", null]]]);
 });
 
 test("containers of version 1, whose rows name no cgroup, are removed without a look at any", () => {

@@ -8,8 +8,9 @@ import { MASKED_PATHS, READONLY_PATHS } from "../../spec/defaults.ts";
 import type { UserMount } from "../../spec/mount-types.ts";
 import type { HealthState } from "../../runtime/health.ts";
 import { healthTimes } from "../../spec/health.ts";
-import { bridgedOf, type PortRange } from "../../spec/network.ts";
-import { portPairs } from "../../spec/ports.ts";
+import { parseLink } from "../../spec/endpoint.ts";
+import { BRIDGE } from "../../spec/network-mode.ts";
+import { networkSettings, type NetworkFacts } from "./network-settings.ts";
 
 /** Go's zero time: what Docker shows for "never". */
 const NEVER = "0001-01-01T00:00:00Z";
@@ -19,6 +20,7 @@ export interface InspectFacts {
   readonly status: Status;
   /** Null: nobody looks at its health. */
   readonly health: HealthState | null;
+  readonly network: Pick<NetworkFacts, "endpoints" | "ports">;
   /** Layer directories, the uppermost first. */
   readonly layers: readonly string[];
   /** The container's directory in the store. */
@@ -41,7 +43,7 @@ export function inspectContainer(facts: InspectFacts): Record<string, unknown> {
     ResolvConfPath: `${directory}/resolv.conf`, HostnamePath: `${directory}/hostname`, HostsPath: `${directory}/hosts`,
     LogPath: container.host.LogConfig.Type === "json-file" ? facts.logPath : "",
     Name: `/${container.name}`, RestartCount: container.restarts, Driver: "overlay2", Platform: "linux",
-    MountLabel: "", ProcessLabel: "", AppArmorProfile: "", ExecIDs: facts.execs.length === 0 ? null : facts.execs, HostConfig: hostOf(container.host),
+    MountLabel: "", ProcessLabel: "", AppArmorProfile: "", ExecIDs: facts.execs.length === 0 ? null : facts.execs, HostConfig: { ...hostOf(container.host), Links: linksOf(facts) },
     GraphDriver: {
       Data: {
         LowerDir: facts.layers.join(":"), UpperDir: `${directory}/upper`, WorkDir: `${directory}/work`,
@@ -50,8 +52,14 @@ export function inspectContainer(facts: InspectFacts): Record<string, unknown> {
       Name: "overlay2",
     },
     ...(facts.size === null ? {} : { SizeRw: facts.size.own, SizeRootFs: facts.size.own + facts.size.image }),
-    Mounts: container.mounts.flatMap(mountOf), Config: { ...CONFIG, ...config, ...(config.Healthcheck === undefined ? {} : { Healthcheck: healthcheckJson(config.Healthcheck) }) }, NetworkSettings: networkOf(facts),
+    Mounts: container.mounts.flatMap(mountOf), Config: { ...CONFIG, ...config, ...(config.Healthcheck === undefined ? {} : { Healthcheck: healthcheckJson(config.Healthcheck) }) }, NetworkSettings: networkSettings({ ...facts.network, exposed: Object.keys(config.ExposedPorts ?? {}), pid: lives(status.word) ? status.pid : null }),
   };
+}
+
+/** Of the default bridge, as Docker tells them: "/db:/web/database"; elsewhere they belong to the endpoint. */
+function linksOf({ container, network }: InspectFacts): string[] | null {
+  const links = network.endpoints.filter(({ endpoint }) => endpoint.networkName === BRIDGE).flatMap(({ endpoint }) => endpoint.settings.Links ?? []).map(parseLink);
+  return links.length === 0 ? null : links.map((link) => `/${link.container}:/${container.name}/${link.alias}`);
 }
 
 /** Members of `Config` in Docker's order, with the value of what nobody can ask mdk for. */
@@ -118,35 +126,4 @@ function mountOf(mount: UserMount): Record<string, unknown>[] {
     case "bind":
   }
   return [{ Type: "bind", Source: mount.source, Destination: mount.target, Mode: mount.mode, RW: !mount.readonly, Propagation: mount.propagation }];
-}
-
-/** `Ports` of NetworkSettings: "80/tcp" → bindings, null for a port that is exposed only. */
-function portMapOf(exposed: readonly string[], published: readonly PortRange[]): Record<string, { HostIp: string; HostPort: string }[] | null> {
-  const map: Record<string, { HostIp: string; HostPort: string }[] | null> = {};
-  for (const port of exposed) map[port] = null;
-  for (const port of published) {
-    for (const [inside, outside] of portPairs(port)) (map[`${inside}/${port.protocol}`] ??= []).push({ HostIp: port.hostAddress, HostPort: String(outside) });
-  }
-  return map;
-}
-
-function networkOf({ container, status }: InspectFacts): Record<string, unknown> {
-  const running = lives(status.word) && container.network !== null;
-  const network = running ? bridgedOf(container.network) : null;
-  const mode = container.host.NetworkMode;
-  const exposed = Object.keys(container.config.ExposedPorts ?? {});
-  const address = {
-    EndpointID: "", Gateway: network?.gateway ?? "", GlobalIPv6Address: "", GlobalIPv6PrefixLen: 0, IPAddress: network?.address ?? "",
-    IPPrefixLen: network?.prefix ?? 0, IPv6Gateway: "", MacAddress: network?.mac ?? "",
-  };
-  const { EndpointID, MacAddress, ...numbers } = address;
-  return {
-    Bridge: "", SandboxID: "", SandboxKey: status.pid === 0 ? "" : `/proc/${status.pid}/ns/net`,
-    Ports: running ? portMapOf(exposed, network?.ports ?? []) : {},
-    HairpinMode: false, LinkLocalIPv6Address: "", LinkLocalIPv6PrefixLen: 0, SecondaryIPAddresses: null, SecondaryIPv6Addresses: null,
-    ...address,
-    Networks: {
-      [mode]: { IPAMConfig: null, Links: null, Aliases: null, MacAddress, DriverOpts: null, GwPriority: 0, NetworkID: "", EndpointID, ...numbers, DNSNames: null },
-    },
-  };
 }

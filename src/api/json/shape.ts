@@ -8,7 +8,7 @@ const named = <T>(value: T, ...names: readonly string[]): Record<string, T> => O
 /** Of container and image inspect, info and version alike: a member's name means one thing in all of them. */
 const COMMON = {
   maps: new Set([
-    "Annotations", "Data", "Details", "DriverOpts", "ExposedPorts", "IndexConfigs", "Labels", "LogConfig.Config", "Networks", "Options", "PortBindings",
+    "Annotations", "AuxiliaryAddresses", "Containers", "Data", "Details", "DriverOpts", "ExposedPorts", "IndexConfigs", "Labels", "LogConfig.Config", "Networks", "Options", "PortBindings",
     "Ports", "Runtimes", "StorageOpt", "Sysctls", "Tmpfs", "Volumes",
   ]),
   nils: {
@@ -42,5 +42,7 @@ export const EVENT_SHAPE = {
   maps: new Set(["Attributes"]), nils: {}, names: { Status: "status", ID: "id", From: "from", Scope: "scope", Time: "time", TimeNano: "timeNano" }, omitted: {},
   types: { "": "*events.Message", Actor: "events.Actor" },
 };
+
+export const NETWORK_SHAPE = { ...COMMON, nils: { ...COMMON.nils, Options: "map" as const, Config: "slice" as const }, omitted: {}, types: { "": "network.Inspect", IPAM: "network.IPAM" } };
 
 export const VOLUME_SHAPE = { maps: new Set(["Labels", "Options"]), nils: named("map" as const, "Labels", "Options"), names: { CreatedAt: "CreatedAt" }, omitted: {}, types: { "": "volume.Volume" } };

@@ -1,5 +1,7 @@
 /** The flags of `run` and `create`: Docker's table, with what mdk does not carry out yet marked as such. */
+import { parseLink } from "../../spec/endpoint.ts";
 import { parseMount } from "../../spec/mount-flag.ts";
+import { parseAttachment } from "../../spec/network-flag.ts";
 import { checkUlimit, parseUlimit } from "../../spec/limits.ts";
 import { isAddress } from "../../network/resolv.ts";
 import { messageOf } from "../../error.ts";
@@ -32,6 +34,8 @@ function problemOf(parse: (value: string) => unknown): (value: string) => string
   };
 }
 const mountProblem = problemOf(parseMount);
+const networkProblem = problemOf(parseAttachment);
+const linkProblem = problemOf(parseLink);
 const ulimitProblem = problemOf((value) => checkUlimit(parseUlimit(value)));
 const rateProblem = (flag: string): ((value: string) => string | null) => problemOf((value) => parseThrottleDevice(value, flag));
 
@@ -78,9 +82,12 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: "init", type: "bool", help: "Run an init inside the container that forwards signals and reaps processes" },
   { name: "insecure-registry", type: "list", help: "Registry that may be pulled from without TLS" },
   { name: "interactive", short: "i", type: "bool", help: "Keep STDIN open even if not attached" },
+  { name: "ip", type: "string", help: "IPv4 address (e.g., 172.30.100.104)" },
+  { name: "ip6", type: "string", help: "IPv6 address (e.g., 2001:db8::33)" },
   { name: "ipc", type: "string", help: "IPC mode to use (private, shareable, none, host, container:NAME)" },
   { name: "label", short: "l", type: "list", check: labelProblem, help: "Set meta data on a container" },
   { name: "label-file", type: "list", help: "Read in a line delimited file of labels" },
+  { name: "link", type: "list", check: linkProblem, help: "Add link to another container" },
   { name: "log-driver", type: "string", help: "Logging driver for the container (json-file, local, none)" },
   { name: "log-opt", type: "list", help: "Log driver options (max-size, max-file, compress)" },
   { name: "mac-address", type: "string", help: "Container MAC address (e.g., 92:d0:c6:0a:29:33)" },
@@ -90,8 +97,10 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   { name: "memory-swappiness", type: "int", help: "Tune container memory swappiness (0 to 100)" },
   { name: "mount", type: "list", check: mountProblem, help: "Attach a filesystem mount to the container" },
   { name: "name", type: "string", help: "Assign a name to the container" },
-  { name: "network", type: "list", help: "Connect a container to a network (bridge, none, host)" },
-  { name: "net", type: "list", hidden: true, help: "Connect a container to a network (bridge, none, host)" },
+  { name: "network", type: "list", check: networkProblem, help: "Connect a container to a network (NAME, bridge, none, host, container:NAME; name=NAME,KEY=VALUE…)" },
+  { name: "net", type: "list", hidden: true, check: networkProblem, help: "Connect a container to a network" },
+  { name: "network-alias", type: "list", help: "Add network-scoped alias for the container" },
+  { name: "net-alias", type: "list", hidden: true, help: "Add network-scoped alias for the container" },
   { name: "oom-kill-disable", type: "bool", help: "Disable OOM Killer" },
   { name: "oom-score-adj", type: "int", help: "Tune host's OOM preferences (-1000 to 1000)" },
   { name: "pid", type: "string", help: "PID namespace to use (host, container:NAME)" },
@@ -126,19 +135,14 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
     gpus: ["string", "GPU devices to add to the container ('all' to pass all GPUs)"],
     "io-maxbandwidth": ["bytes", "Maximum IO bandwidth limit for the system drive (Windows only)"],
     "io-maxiops": ["int", "Maximum IOps limit for the system drive (Windows only)"],
-    ip: ["string", "IPv4 address (e.g., 172.30.100.104)"],
-    ip6: ["string", "IPv6 address (e.g., 2001:db8::33)"],
     isolation: ["string", "Container isolation technology"],
     "kernel-memory": ["bytes", "Kernel memory limit"],
-    link: ["list", "Add link to another container"],
     "link-local-ip": ["list", "Container IPv4/IPv6 link-local addresses"],
-    "network-alias": ["list", "Add network-scoped alias for the container"],
     runtime: ["string", "Runtime to use for this container"],
     "storage-opt": ["list", "Storage driver options for the container"],
     "use-api-socket": ["bool", "Bind mount Docker API socket and required auth"],
     userns: ["string", "User namespace to use"],
   }),
-  { name: "net-alias", type: "list", hidden: true, missing: true, help: "" },
   { name: "disable-content-trust", type: "bool", hidden: true, help: "Skip image verification (default true)" },
 ];
 

@@ -3,8 +3,8 @@ import { EXIT, CommandError } from "../exit.ts";
 import { findContainer } from "../../engine/container/find.ts";
 import { readStatus } from "../../engine/end/status.ts";
 import { lives } from "../../engine/end/words.ts";
-import { bridgedOf } from "../../spec/network.ts";
-import { portPairs } from "../../spec/ports.ts";
+import { hostPortText, portPairs } from "../../spec/ports.ts";
+import { listPorts } from "../../store/ports.ts";
 import type { Command } from "../grammar/flags.ts";
 import { print } from "../output/text.ts";
 
@@ -16,8 +16,8 @@ export const command: Command = {
   run: ({ context, operands }) => {
     const [word = "", wanted] = operands;
     const container = findContainer(context, word);
-    const ranges = lives(readStatus(context, container).word) ? (bridgedOf(container.network)?.ports ?? []) : [];
-    const mappings = ranges.flatMap((range) => portPairs(range).map(([inside, outside]) => ({ port: `${inside}/${range.protocol}`, inside, to: `${range.hostAddress}:${outside}` })));
+    const ranges = lives(readStatus(context, container).word) ? listPorts(context.database(), container.id) : [];
+    const mappings = ranges.flatMap((range) => portPairs(range).map(([inside, outside]) => ({ port: `${inside}/${range.protocol}`, inside, to: hostPortText(range.hostAddress, outside) })));
     if (wanted === undefined) {
       const sorted = mappings.toSorted((a, b) => a.inside - b.inside || (a.port < b.port ? -1 : 1));
       if (sorted.length > 0) print(sorted.map(({ port, to }) => `${port} -> ${to}`).join("\n"));

@@ -1,7 +1,7 @@
 /** `ps --filter`: which containers are chosen (moby daemon/list.go), in Docker's words for what is no filter. */
 import { lives } from "../../engine/end/words.ts";
 import { EXIT, CommandError } from "../exit.ts";
-import { bridgedOf } from "../../spec/network.ts";
+import { networkNamesOf } from "../../store/endpoints.ts";
 import { portPairs } from "../../spec/ports.ts";
 import { findContainer } from "../../engine/container/find.ts";
 import type { Summary } from "../../engine/container/list.ts";
@@ -9,7 +9,7 @@ import type { Context } from "../../engine/context.ts";
 import { MdkError } from "../../error.ts";
 import type { Container } from "../../store/containers.ts";
 import { healthWordOf } from "../../engine/container/health.ts";
-import { parseFilters, type Filter } from "../grammar/filters.ts";
+import { fits, parseFilters, type Filter } from "../grammar/filters.ts";
 import { isTrue } from "../grammar/flags.ts";
 import { hasLabel } from "./labels.ts";
 
@@ -39,6 +39,7 @@ export async function parsePsFilters(context: Context, texts: readonly string[],
   const images = await ancestorsOf(context, of("ancestor"));
   const edge = (key: "before" | "since"): string | null => of(key).map((word) => findContainer(context, word).id).at(-1) ?? null;
   const [before, since] = [edge("before"), edge("since")];
+  let endpoints: ReadonlyMap<string, readonly string[]> | null = null;
   const matching: Readonly<Record<Exclude<Key, "before" | "since">, Matching>> = {
     id: ({ container }, value) => fits(value, container.id),
     name: ({ container }, value) => fits(value, container.name) || fits(value, `/${container.name}`),
@@ -51,7 +52,7 @@ export async function parsePsFilters(context: Context, texts: readonly string[],
     health: ({ container, status }, value) => (healthWordOf(context, container, status.word) ?? "none") === value,
     "is-task": (_summary, value) => !isTrue(value),
     isolation: () => true,
-    network: (summary, value) => details(summary)?.host.NetworkMode === value,
+    network: ({ container }, value) => (endpoints ??= networkNamesOf(context.database())).get(container.id)?.includes(value) === true,
     volume: (summary, value) => (details(summary)?.mounts ?? []).some((mount) => mount.target === value || (mount.type === "bind" && mount.source === value) || (mount.type === "volume" && mount.name === value)),
   };
   const matches = (summary: Summary): boolean => KEYS.every((key) => {
@@ -112,9 +113,9 @@ function holds(value: string, port: string): boolean {
 
 /** Ports of the host that lead to the container: "8080/tcp"; of one that does not run those that were asked for. */
 function publishedOf(summary: Summary, details: (summary: Summary) => Container | null): readonly string[] {
-  const { container, status } = summary;
-  if (lives(status.word) && container.network !== null) {
-    return (bridgedOf(container.network)?.ports ?? []).flatMap((range) => portPairs(range).map(([, port]) => `${port}/${range.protocol}`));
+  const { status, ports } = summary;
+  if (lives(status.word)) {
+    return ports.flatMap((range) => portPairs(range).map(([, port]) => `${port}/${range.protocol}`));
   }
   return Object.entries(details(summary)?.host.PortBindings ?? {}).flatMap(([port, bindings]) => bindings.map(({ HostPort }) => `${HostPort}/${port.split("/")[1]}`));
 }
@@ -124,14 +125,4 @@ async function ancestorsOf(context: Context, words: readonly string[]): Promise<
   if (words.length === 0) return new Set();
   const { findImageId } = await import("../../engine/image/list.ts");
   return new Set(words.flatMap((word) => findImageId(context, word) ?? []));
-}
-
-/** Docker's match: the text itself, or a regular expression that fits a part of it; one that is none fits nothing. */
-function fits(pattern: string, text: string): boolean {
-  if (pattern === text) return true;
-  try {
-    return new RegExp(pattern).test(text);
-  } catch {
-    return false;
-  }
 }

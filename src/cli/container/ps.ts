@@ -2,7 +2,7 @@
 import { isUp, lives } from "../../engine/end/words.ts";
 import { listRunning, summarizeContainers, readDetails, type Summary } from "../../engine/container/list.ts";
 import type { Container } from "../../store/containers.ts";
-import { bridgedOf } from "../../spec/network.ts";
+import { networkNamesOf } from "../../store/endpoints.ts";
 import { healthWordOf } from "../../engine/container/health.ts";
 import type { HealthWord } from "../../runtime/health.ts";
 import { ago, dockerDate, humanStatus } from "../output/human.ts";
@@ -42,6 +42,8 @@ interface Telling {
   /** "0B (virtual 1.98MB)": what the container wrote, and that with its image. */
   readonly size: (summary: Summary) => string;
   readonly health: (summary: Summary) => HealthWord | null;
+  /** Names of its networks. */
+  readonly networks: (id: string) => readonly string[];
 }
 
 const COLUMNS: Readonly<Record<string, readonly [head: string, column: Column]>> = {
@@ -50,12 +52,12 @@ const COLUMNS: Readonly<Record<string, readonly [head: string, column: Column]>>
   Command: ["COMMAND", commandOf],
   RunningFor: ["CREATED", ({ container }, { now }) => ago(container.createdMs, now)],
   Status: ["STATUS", (summary, { now, health }) => humanStatus(summary.status, health(summary), now)],
-  Ports: ["PORTS", ({ container, status }) => (lives(status.word) ? shownPorts(container.exposed, bridgedOf(container.network)?.ports ?? []) : "")],
+  Ports: ["PORTS", ({ container, status, ports }) => (lives(status.word) ? shownPorts(container.exposed, ports) : "")],
   Names: ["NAMES", ({ container }) => container.name],
   CreatedAt: ["CREATED AT", ({ container }) => dockerDate(new Date(container.createdMs))],
   State: ["STATE", ({ status }) => status.word],
   Labels: ["LABELS", (summary, { details }) => Object.entries(details(summary)?.config.Labels ?? {}).map(([key, value]) => `${key}=${value}`).join(",")],
-  Networks: ["NETWORKS", (summary, { details }) => details(summary)?.host.NetworkMode ?? ""],
+  Networks: ["NETWORKS", ({ container }, { networks }) => networks(container.id).join(",")],
   Mounts: ["MOUNTS", (summary, how) => mountsOf(summary, how)],
   LocalVolumes: ["LOCAL VOLUMES", (summary, { details }) => String((details(summary)?.mounts ?? []).filter(({ type }) => type === "volume").length)],
   Platform: ["PLATFORM", () => null],
@@ -79,6 +81,8 @@ async function run({ context, flags }: Invocation): Promise<number> {
   if (quiet && !flags.bool("all") && last === null && flags.list("filter").length === 0) return printIds(await listRunning(context), full);
   let read: ReadonlyMap<string, Container> | null = null;
   const details = ({ container }: Summary): Container | null => (read ??= readDetails(context)).get(container.id) ?? null;
+  let named: ReadonlyMap<string, readonly string[]> | null = null;
+  const networks = (id: string): readonly string[] => (named ??= networkNamesOf(context.database())).get(id) ?? [];
   const texts = flags.list("filter");
   const filters = texts.length === 0 ? null : await (await import("./ps-filters.ts")).parsePsFilters(context, texts, details);
   const all = flags.bool("all") || last !== null || filters?.all === true;
@@ -90,7 +94,7 @@ async function run({ context, flags }: Invocation): Promise<number> {
   if (quiet) return printIds(found.map(({ container }) => container.id), full);
   const sized = flags.bool("size") || (format !== null && /\bSize\b|\bjson\b/.test(format));
   const size = sized ? await sizes(context) : (): string => "0B";
-  await show(found, { now: context.now(), full, details, size, health: ({ container, status }) => healthWordOf(context, container, status.word) }, { format, sized: flags.bool("size") });
+  await show(found, { now: context.now(), full, details, size, networks, health: ({ container, status }) => healthWordOf(context, container, status.word) }, { format, sized: flags.bool("size") });
   return 0;
 }
 

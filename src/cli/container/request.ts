@@ -18,6 +18,7 @@ import { parseRestartPolicy } from "../../spec/restart-policy.ts";
 import { validateRequest } from "../../spec/validate.ts";
 import type { Values } from "../grammar/flags.ts";
 import { healthOf } from "./health.ts";
+import { networksOf, type Networks } from "./networks.ts";
 
 const refuse = (message: string, hint?: string): MdkError =>
   new CommandError(EXIT.engine, "invalid-flag", message, { ...(hint === undefined ? {} : { hint }) });
@@ -43,7 +44,8 @@ export interface RequestInput {
 export function requestOf(input: RequestInput): CreateRequest {
   const { flags } = input;
   const config = configOf(input);
-  const request = { name: flags.string("name")?.replace(/^\//, "") ?? null, config, host: hostOf(flags, config) };
+  const networks = networksOf(flags);
+  const request = { name: flags.string("name")?.replace(/^\//, "") ?? null, config, host: hostOf(flags, config, networks), networks: networks.networks };
   validateRequest(request, cpuCount());
   return request;
 }
@@ -79,11 +81,11 @@ function macAddressOf(text: string): string {
   return mac;
 }
 
-function hostOf(flags: Values, config: ContainerConfig): HostConfig {
+function hostOf(flags: Values, config: ContainerConfig, { mode }: Networks): HostConfig {
   const ports = refusing(() => parsePublish(flags.list("publish")));
   for (const port of Object.keys(ports)) (config.ExposedPorts ??= {})[port] = {};
   return decodeHostConfig({
-    Binds: bindsOf(flags), Mounts: mountsOf(flags), VolumesFrom: listOf(flags, "volumes-from"), VolumeDriver: flags.string("volume-driver") ?? "", LogConfig: logOf(flags), NetworkMode: networkOf(flags), PortBindings: ports,
+    Binds: bindsOf(flags), Mounts: mountsOf(flags), VolumesFrom: listOf(flags, "volumes-from"), VolumeDriver: flags.string("volume-driver") ?? "", LogConfig: logOf(flags), NetworkMode: mode, PortBindings: ports,
     PublishAllPorts: flags.bool("publish-all"),
     RestartPolicy: refusing(() => parseRestartPolicy(flags.string("restart") ?? "")), AutoRemove: flags.bool("rm"),
     CapAdd: listOf(flags, "cap-add"), CapDrop: listOf(flags, "cap-drop"), GroupAdd: listOf(flags, "group-add"),
@@ -180,12 +182,6 @@ function ulimitsOf(flags: Values): readonly Ulimit[] | null {
   return limits.size === 0 ? null : [...limits.values()].sort((a, b) => (a.Name < b.Name ? -1 : 1));
 }
 
-function networkOf(flags: Values): string {
-  const names = [...flags.list("network"), ...flags.list("net")];
-  if (names.length > 1) throw refuse("conflicting options: cannot attach both user-defined and non-user-defined network-modes");
-  return names[0] ?? "bridge";
-}
-
 function logOf(flags: Values): unknown {
   const options = flags.list("log-opt").map((option) => {
     const [key, value] = splitAt(option, "=");
@@ -222,7 +218,7 @@ function absoluteSource(text: string): string {
 
 function extraHostOf(text: string): string {
   const [name, address] = splitAt(text, /[:=]/.exec(text)?.[0] ?? ":");
-  return `${name}:${address}`;
+  return `${name}:${address?.replace(/^\[(.*)\]$/, "$1")}`;
 }
 
 function splitAt(text: string, separator: string): [string, string | null] {

@@ -1,6 +1,6 @@
 /** PORTS of `ps`: neighbours in one range (docker/cli formatter, DisplayablePorts). Pure. */
 import type { PortRange } from "../../spec/network.ts";
-import { portPairs } from "../../spec/ports.ts";
+import { hostPortText, portPairs } from "../../spec/ports.ts";
 
 interface Shown {
   readonly port: number;
@@ -31,7 +31,7 @@ export function shownPorts(exposed: string, ranges: readonly PortRange[]): strin
   const moved: string[] = [];
   for (const { port, protocol, host } of [...only, ...joined].sort(compare)) {
     if (host !== null && host.port !== port) {
-      moved.push(`${host.address}:${host.port}->${port}/${protocol}`);
+      moved.push(`${hostPortText(host.address, host.port)}->${port}/${protocol}`);
       continue;
     }
     const key = host === null ? protocol : `${host.address}/${protocol}`;
@@ -53,5 +53,5 @@ function compare(a: Shown, b: Shown): number {
 
 function rangeText({ address, protocol, first, last }: Range): string {
   const range = first === last ? `${first}` : `${first}-${last}`;
-  return `${address === null ? range : `${address}:${range}->${range}`}/${protocol}`;
+  return `${address === null ? range : `${hostPortText(address, range)}->${range}`}/${protocol}`;
 }

@@ -17,7 +17,7 @@ interface Line {
   readonly flags: readonly (readonly [flag: string, help: string])[];
   /** Flags of these that take the next word. */
   readonly valued: readonly string[];
-  readonly operands: readonly ("containers" | "images")[];
+  readonly operands: readonly Operand[];
 }
 
 export async function completionScript(shell: Shell, tree: Tree): Promise<string> {
@@ -44,13 +44,19 @@ async function lineOf(path: string, entry: Entry): Promise<Line> {
   const names = flags.flatMap(({ name, short, help }) => [[`--${name}`, help] as const, ...(short === undefined ? [] : [[`-${short}`, help] as const])]);
   const valued = flags.filter(({ type }) => type !== "bool").flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]);
   // The words of the usage tell what the operands are.
-  const containers = /\bCONTAINER\b|NAME\|ID/.test(command.usage);
-  const images = /\bIMAGE\b|NAME\[:TAG|REPOSITORY|NAME\|ID/.test(command.usage);
-  return { path, commands: [], flags: [...names, ["--help", "Print usage"]], valued, operands: [...(containers ? ["containers" as const] : []), ...(images ? ["images" as const] : [])] };
+  const operands = OPERANDS.filter((kind) => WORDS[kind].usage.test(command.usage));
+  return { path, commands: [], flags: [...names, ["--help", "Print usage"]], valued, operands };
 }
 
-const CONTAINERS = "mdk ps -a --format '{{.Names}}' 2>/dev/null";
-const IMAGES = "mdk images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null";
+const OPERANDS = ["containers", "images", "networks"] as const;
+type Operand = (typeof OPERANDS)[number];
+
+/** By what in a usage line they are told, and what lists them. Who makes a network has a new name for it. */
+const WORDS: Readonly<Record<Operand, { readonly usage: RegExp; readonly list: string }>> = {
+  containers: { usage: /\bCONTAINER\b|NAME\|ID/, list: "mdk ps -a --format '{{.Names}}' 2>/dev/null" },
+  images: { usage: /\bIMAGE\b|NAME\[:TAG|REPOSITORY|NAME\|ID/, list: "mdk images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null" },
+  networks: { usage: /^(?!network create).*\bNETWORK\b/, list: "mdk network ls --format '{{.Name}}' 2>/dev/null" },
+};
 
 /** Arms of a shell's case over the path; `of` null leaves one out. */
 function arms(lines: readonly Line[], of: (line: Line) => string | null): string {
@@ -94,7 +100,7 @@ ${arms(lines, ({ valued }) => (valued.length === 0 ? null : `echo '${valued.join
 }
 _mdk_operands() {
   case $1 in
-${arms(lines, ({ operands }) => (operands.length === 0 ? null : operands.map((kind) => (kind === "containers" ? CONTAINERS : IMAGES)).join("; ")))}
+${arms(lines, ({ operands }) => (operands.length === 0 ? null : operands.map((kind) => WORDS[kind].list).join("; ")))}
   esac
 }`;
 }
@@ -152,7 +158,7 @@ function fish(lines: readonly Line[]): string {
   const quoted = (text: string): string => `'${text.replace(/[\\']/g, "\\$&")}'`;
   const rules = lines.flatMap(({ path, commands, flags, operands }) => {
     const when = `-n ${quoted(path === "" ? "__fish_use_subcommand" : `__mdk_at ${path}`)}`;
-    const arguments_ = operands.map((kind) => `complete -c mdk ${when} -f -a ${quoted(`(${kind === "containers" ? CONTAINERS : IMAGES})`)}`);
+    const arguments_ = operands.map((kind) => `complete -c mdk ${when} -f -a ${quoted(`(${WORDS[kind].list})`)}`);
     const words = commands.map(([name, summary]) => `complete -c mdk ${when} -f -a ${quoted(name)} -d ${quoted(summary)}`);
     const options = flags.map(([flag, help]) => `complete -c mdk ${when} ${flag.startsWith("--") ? "-l" : "-s"} ${flag.replace(/^-+/, "")} -d ${quoted(help)}`);
     return [...words, ...options, ...arguments_];

@@ -10,7 +10,7 @@ export type IsMeant = (labels: Labels, createdMs: number) => boolean;
 
 /** Throws MdkError for a filter that is none. */
 export function parsePruneFilters(texts: readonly string[], now: Date): IsMeant {
-  const filters = parseFilters(texts, ["until", "label", "label!"]);
+  const filters = parseFilters(texts, ["until", "label", "label!"], "--filter");
   const until = filters.filter(({ key }) => key === "until").map(({ value }) => Date.parse(momentOf("until", value, now)!));
   return (labels, createdMs) => until.every((ms) => createdMs < ms) && areMeant(filters, labels);
 }

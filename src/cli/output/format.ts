@@ -24,6 +24,7 @@ const WORDINGS = {
   events: { parse: "Error parsing format: ", execute: "", parseStatus: TEMPLATE_STATUS },
   images: { parse: "template parsing error: ", execute: "template parsing error: ", parseStatus: EXIT.failure },
   df: { parse: "template parsing error: ", execute: "", parseStatus: EXIT.failure },
+  network: { parse: "template parsing error: ", execute: "template parsing error: ", parseStatus: EXIT.failure },
   volume: { parse: "template parsing error: ", execute: "template parsing error: ", parseStatus: EXIT.failure },
   stats: { parse: "template parsing error: ", execute: "", parseStatus: EXIT.failure },
   ps: { parse: "failed to parse template: ", execute: "failed to execute template: ", parseStatus: EXIT.failure },

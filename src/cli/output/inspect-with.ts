@@ -1,4 +1,4 @@
-/** What the three inspect commands share: finding, Docker's JSON array or a template, and one error for each missing name. */
+/** What the inspect commands share: finding, Docker's JSON array or a template, and one error for each missing name. */
 import { EXIT, CommandError } from "../exit.ts";
 import { readInspect } from "../../api/inspect.ts";
 import { INSPECT_SHAPE } from "../../api/json/shape.ts";
@@ -8,20 +8,20 @@ import type { Shape } from "../template/value.ts";
 import { openTemplate } from "./format.ts";
 import { json, print, printable, printError } from "./text.ts";
 
-const TYPES = ["container", "image"] as const;
+const TYPES = ["container", "image", "network"] as const;
 type Type = (typeof TYPES)[number];
 
 /** A word of --type. Throws MdkError in Docker's words. */
 export function inspectType(word: string): Type {
   if ((TYPES as readonly string[]).includes(word)) return word as Type;
-  throw new CommandError(EXIT.failure, "invalid-type", `${word === "" ? "type is empty" : `unknown type: ${JSON.stringify(word)}`}: must be one of "container", "image"`);
+  throw new CommandError(EXIT.failure, "invalid-type", `${word === "" ? "type is empty" : `unknown type: ${JSON.stringify(word)}`}: must be one of ${TYPES.map((type) => `"${type}"`).join(", ")}`);
 }
 
-/** `type`: null for either. Prints what it found; status 1 when something is missing. */
+/** `type`: null for any. Prints what it found; status 1 when something is missing. */
 export async function inspectWith({ context, flags, operands }: Invocation, type: Type | null, size = false): Promise<number> {
   return await printFound(operands, flags.string("format"), {
     shape: INSPECT_SHAPE, lenient: true, read: (word) => readInspect(context, word, { type, size }),
-    missing: (word) => (type === "image" ? noSuchImage(word).message : `No such ${type ?? "object"}: ${word}`),
+    missing: (word) => (type === "image" ? noSuchImage(word).message : type === "network" ? `network ${word} not found` : `No such ${type ?? "object"}: ${word}`),
   });
 }
 

@@ -1,13 +1,13 @@
-/** `mdk inspect`: containers and images. */
+/** `mdk inspect`: containers, images and networks. */
 import { inspectType, inspectWith } from "../output/inspect-with.ts";
 import type { Command } from "../grammar/flags.ts";
 
 export const command: Command = {
   usage: "inspect [OPTIONS] NAME|ID [NAME|ID...]",
-  summary: "Return low-level information on containers and images",
+  summary: "Return low-level information on containers, images and networks",
   flags: [
     { name: "format", short: "f", type: "string", help: "Format output using a Go template: fields, json" },
-    { name: "type", type: "string", help: "Only inspect objects of the given type (container, image)" },
+    { name: "type", type: "string", help: "Only inspect objects of the given type (container, image, network)" },
     { name: "size", short: "s", type: "bool", help: "Display total file sizes if the type is container" },
   ],
   operands: [1, Infinity],

@@ -2,6 +2,7 @@
 import { pruneContainers } from "../../engine/container/prune.ts";
 import { readLabels } from "../../engine/image/list.ts";
 import { pruneImages } from "../../engine/image/prune.ts";
+import { pruneNetworks } from "../../engine/network/networks.ts";
 import { pruneVolumes } from "../../engine/volume/remove.ts";
 import { confirm } from "../grammar/confirm.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
@@ -29,6 +30,8 @@ function run({ context, flags }: Invocation): number {
   if (!flags.bool("force") && !confirm(warning(all, volumes))) return 0;
   const containers = pruneContainers(context, ({ createdMs, config: { Labels } }) => isMeant(Labels, createdMs));
   if (containers.ids.length > 0) print(`Deleted Containers:\n${containers.ids.join("\n")}\n`);
+  const networks = pruneNetworks(context, ({ labels, createdMs }) => isMeant(labels, createdMs));
+  if (networks.length > 0) print(`Deleted Networks:\n${networks.join("\n")}\n`);
   const pruned = volumes ? pruneVolumes(context, false, ({ labels, createdMs }) => isMeant(labels, createdMs)) : { names: [], bytes: 0 };
   if (pruned.names.length > 0) print(`Deleted Volumes:\n${pruned.names.join("\n")}\n`);
   const images = pruneImages(context, all, ({ id, created }) => isMeant(readLabels(context, id), Date.parse(created) || 0));
@@ -39,7 +42,7 @@ function run({ context, flags }: Invocation): number {
 
 function warning(all: boolean, volumes: boolean): string {
   return [
-    "WARNING! This will remove:", "  - all stopped containers", ...(volumes ? ["  - all anonymous volumes not used by at least one container"] : []),
+    "WARNING! This will remove:", "  - all stopped containers", "  - all networks not used by at least one container", ...(volumes ? ["  - all anonymous volumes not used by at least one container"] : []),
     all ? "  - all images without at least one container associated to them" : "  - all dangling images", "",
   ].join("\n");
 }

@@ -20,7 +20,7 @@ export const command: Command = {
 };
 
 function run({ context, flags }: Invocation): number {
-  const filters = parseFilters(flags.list("filter"), ["all", "label", "label!"]);
+  const filters = parseFilters(flags.list("filter"), ["all", "label", "label!"], "--filter");
   const all = flags.bool("all") || filters.some(({ key, value }) => key === "all" && isTrue(value) === true);
   if (!flags.bool("force") && !confirm(`WARNING! This will remove ${all ? "all" : "anonymous"} local volumes not used by at least one container.`)) return 0;
   const { names, bytes } = pruneVolumes(context, all, ({ labels }) => areMeant(filters, labels));

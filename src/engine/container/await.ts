@@ -1,7 +1,9 @@
 /** Waiting for what a container is to become: with a limit, and an error as soon as it cannot come to it any more. */
 import { MdkError } from "../../error.ts";
-import { bridgedOf } from "../../spec/network.ts";
 import { readContainer, type Container } from "../../store/containers.ts";
+import { formatAddress } from "../../network/ipam.ts";
+import { listEndpoints } from "../../store/endpoints.ts";
+import { listPorts } from "../../store/ports.ts";
 import { answers } from "../../sys/connect.ts";
 import { monotonicMs } from "../../sys/clock.ts";
 import type { Context } from "../context.ts";
@@ -63,19 +65,20 @@ export async function awaitReady(context: Context, container: Container, timeout
     const now = there(readContainer(context.database(), container.id), container);
     failEnded(context, now);
     const { word } = readStatus(context, now);
-    if (lives(word) && (health ? healthWordOf(context, now, word) === "healthy" : await allAnswer(now, open, end))) return;
+    if (lives(word) && (health ? healthWordOf(context, now, word) === "healthy" : await allAnswer(context, now, open, end))) return;
     if (monotonicMs() > end) throw late(container, health ? "healthy" : "ready: its published ports do not answer", timeoutMs);
   }
 }
 
 /** `open`: those that have answered already. */
-async function allAnswer(container: Container, open: Set<string>, end: number): Promise<boolean> {
-  const network = bridgedOf(container.network);
-  if (network === null) return true;
-  for (const { protocol, containerPort } of network.ports) {
+async function allAnswer(context: Context, { id }: Container, open: Set<string>, end: number): Promise<boolean> {
+  const endpoints = listEndpoints(context.database(), id);
+  for (const { protocol, containerPort, network } of listPorts(context.database(), id)) {
+    const address = endpoints.find((endpoint) => endpoint.network === network)?.connection?.address;
+    if (address == null) continue;
     const name = String(containerPort);
     if (protocol !== "tcp" || open.has(name)) continue;
-    if (!(await answers(network.address, containerPort, Math.max(1, Math.min(1_000, end - monotonicMs()))))) return false;
+    if (!(await answers(formatAddress(address), containerPort, Math.max(1, Math.min(1_000, end - monotonicMs()))))) return false;
     open.add(name);
   }
   return true;

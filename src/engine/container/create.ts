@@ -3,6 +3,7 @@ import { closeSync, readFileSync } from "node:fs";
 import { release } from "node:os";
 import type { CreateRequest, HostConfig } from "../../spec/container.ts";
 import { joinedContainer, joining, type IpcMode, type Joined, type PidMode } from "../../spec/namespace-modes.ts";
+import type { NetworkMode } from "../../spec/network-mode.ts";
 import { joinConfig } from "../../spec/join.ts";
 import { parseSecurityOptions } from "../../spec/security-options.ts";
 import { checkLimits } from "../../spec/limits.ts";
@@ -17,6 +18,7 @@ import type { Context } from "../context.ts";
 import { parseSignal } from "../../runtime/signals.ts";
 import { cpuCount, machine } from "../host/facts.ts";
 import { findContainer } from "./find.ts";
+import { chooseEndpoints } from "../network/endpoints.ts";
 import { limitSupport } from "../host/limit-support.ts";
 import { newId, newName } from "../host/ids.ts";
 import type { ImageFacts } from "../image/layers.ts";
@@ -28,14 +30,22 @@ export async function draftContainer(context: Context, request: CreateRequest, i
   validateRequest({ ...request, host }, cpuCount());
   await checkProfile(host);
   const id = newId();
-  const hostname = host.NetworkMode === "host" ? readFileSync("/proc/sys/kernel/hostname", "utf8").trim() : id.slice(0, 12);
+  const hostname = hostnameOf(context, host, id);
   const config = joinConfig(request.config, image.config, hostname);
   if (config.StopSignal !== undefined) parseSignal(config.StopSignal);
   parsePorts({ config, host });
+  const endpoints = chooseEndpoints(context, { config, host, networks: request.networks });
   return {
-    id, image: image.id, createdMs: context.now().getTime(), config, host, mounts: chooseMounts(context, { config, host }),
+    id, image: image.id, createdMs: context.now().getTime(), config, host, mounts: chooseMounts(context, { config, host }), endpoints,
     name: request.name ?? newName(0), named: request.name !== null,
   };
+}
+
+/** The host's, that of the container whose network it has, or its own. */
+function hostnameOf(context: Context, { NetworkMode }: HostConfig, id: string): string {
+  if (NetworkMode === "host") return readFileSync("/proc/sys/kernel/hostname", "utf8").trim();
+  const joined = joinedContainer(NetworkMode);
+  return joined === null ? id.slice(0, 12) : findContainer(context, joined).config.Hostname;
 }
 
 /**
@@ -43,13 +53,13 @@ export async function draftContainer(context: Context, request: CreateRequest, i
  * one that is not there), and the label of who shares the host's.
  */
 function completed(context: Context, host: HostConfig): HostConfig {
-  const idOf = <T extends PidMode | IpcMode>(mode: T): T | Joined => {
+  const idOf = <T extends PidMode | IpcMode | NetworkMode>(mode: T): T | Joined => {
     const word = joinedContainer(mode);
     return word === null ? mode : joining(findContainer(context, word).id);
   };
   // moby daemon/create.go, generateSecurityOpt: who shares these with the host is told to be under no label.
   const unlabelled = host.SecurityOpt === null && (host.Privileged || host.PidMode === "host" || host.IpcMode === "host");
-  return { ...host, PidMode: idOf(host.PidMode), IpcMode: idOf(host.IpcMode), SecurityOpt: unlabelled ? ["label=disable"] : host.SecurityOpt };
+  return { ...host, PidMode: idOf(host.PidMode), IpcMode: idOf(host.IpcMode), NetworkMode: idOf(host.NetworkMode), SecurityOpt: unlabelled ? ["label=disable"] : host.SecurityOpt };
 }
 
 /** Without the limits that this kernel does not have: Docker's warnings say so. */

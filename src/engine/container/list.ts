@@ -1,6 +1,8 @@
 /** Every container with what it is right now: for `ps`. Deals with what dead ones left when it meets any. */
 import { runningOf } from "../../runtime/state.ts";
 import { listActive, listContainers, listLines, type Container, type ContainerLine } from "../../store/containers.ts";
+import { allPorts } from "../../store/ports.ts";
+import type { PortRange } from "../../spec/network.ts";
 import type { Context } from "../context.ts";
 import { findOrphans } from "../end/orphans.ts";
 import { readStatuses, type Status } from "../end/status.ts";
@@ -9,6 +11,8 @@ import { isUp } from "../end/words.ts";
 export interface Summary {
   readonly container: ContainerLine;
   readonly status: Status;
+  /** Of the host, while it runs. */
+  readonly ports: readonly PortRange[];
 }
 
 /** Newest first. `all`: those too that cannot be running. */
@@ -35,7 +39,8 @@ export async function listRunning(context: Context): Promise<string[]> {
 function read(context: Context, all: boolean): Summary[] {
   const containers = listLines(context.database(), all ? "all" : "active");
   const statuses = readStatuses(context, containers);
-  return containers.map((container, index) => ({ container, status: statuses[index]! }));
+  const ports = allPorts(context.database());
+  return containers.map((container, index) => ({ container, status: statuses[index]!, ports: ports.get(container.id) ?? [] }));
 }
 
 /** Everything of all containers, by id: for what lists seldom show. */

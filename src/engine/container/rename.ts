@@ -5,6 +5,7 @@ import { renameContainer } from "../../store/container-life.ts";
 import { nameHolder, type Container } from "../../store/containers.ts";
 import { isUniqueViolation } from "../../store/database.ts";
 import type { Context } from "../context.ts";
+import { announceAgain, withdraw } from "../network/names.ts";
 import { nameConflict } from "../start/begin.ts";
 
 /** Throws MdkError in Docker's words for a name that is none, the same, or taken. */
@@ -15,12 +16,15 @@ export function rename(context: Context, container: Container, name: string): vo
   } catch (error) {
     throw error instanceof MdkError ? allocating(error.message.replace(`(${name})`, `(/${name})`)) : error;
   }
+  withdraw(context, container);
   try {
     renameContainer(context.database(), container.id, name);
   } catch (error) {
+    announceAgain(context, container);
     if (!isUniqueViolation(error)) throw error;
     throw allocating(nameConflict(name, nameHolder(context.database(), name) ?? "unknown").message);
   }
+  announceAgain(context, { id: container.id, name, config: container.config });
 }
 
 const allocating = (message: string): MdkError => new MdkError("conflict", "rename-failed", `Error when allocating new name: ${message}`);

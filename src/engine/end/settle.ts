@@ -10,6 +10,7 @@ import { closeSync, existsSync, lstatSync, mkdirSync, rmdirSync, rmSync, statSyn
 import { MdkError } from "../../error.ts";
 import { removeGroup } from "../../cgroup/group.ts";
 import { killGroup } from "../../cgroup/kill.ts";
+import { removeView } from "../../runtime/names.ts";
 import { isHeld, opLockPath, readCondition, runLockPath, type Condition } from "../../runtime/state.ts";
 import { deleteContainer, markEnded, markGivenUp, markRemoving, type End, type Restart } from "../../store/container-life.ts";
 import { listActive, readContainer, sampleActive, type Active, type Container } from "../../store/containers.ts";
@@ -25,6 +26,7 @@ import { awaitReleased, hasMonitor } from "./end.ts";
 import { holdersOf } from "./holders.ts";
 import { logName, tellLost } from "./log-file.ts";
 import { newId } from "../host/ids.ts";
+import { withdraw } from "../network/names.ts";
 import { detachNetwork } from "../network/network.ts";
 import { findOrphans, isContainerId } from "./orphans.ts";
 import { decideRestart } from "./restart.ts";
@@ -133,8 +135,10 @@ function endOf(context: Context, container: Container, condition: Condition): En
   return { started, finished, code: container.code, oom: false, error: container.error };
 }
 
-/** Gives back what the container holds of the kernel: published ports, cgroups. Its veth died with its namespace. */
+/** Gives back what the container holds of the host: its names, published ports, cgroups. Its veth died with its namespace. */
 function releaseHost(context: Context, container: Container, condition: Condition, close: Close): void {
+  withdraw(context, container);
+  removeView(context.runRoot, container.id);
   const firewall = detachNetwork(context, container);
   if (firewall !== null) close(firewall);
   // Of a store from before rows had it: nobody knows where it was; `clean` finds it below the parent.
@@ -190,6 +194,7 @@ export function clearRunDirectory(context: Context, id: string): void {
 export function removeRunDirectory(context: Context, id: string): void {
   const directory = runPaths(context.runRoot).container(id);
   clearRunDirectory(context, id);
+  removeView(context.runRoot, id);
   rmSync(runLockPath(directory), { force: true });
   rmSync(opLockPath(directory), { force: true });
   try {

@@ -1,23 +1,43 @@
 /** The files that tell a container of its network: hosts, hostname, resolv.conf. */
 import { chmodSync, closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { generateHosts, generateResolvConf, RESOLV_CONF, SYSTEMD_RESOLV_CONF } from "../../network/resolv.ts";
-import { bridgedOf } from "../../spec/network.ts";
+import { formatAddress } from "../../network/ipam.ts";
+import { generateHosts, generateResolvConf, hostNames, RESOLV_CONF, SYSTEMD_RESOLV_CONF, type ResolvConfText } from "../../network/resolv.ts";
+import { joinedContainer } from "../../spec/namespace-modes.ts";
 import type { Container } from "../../store/containers.ts";
+import { storePaths } from "../../store/paths.ts";
+import type { Connection } from "../../store/endpoints.ts";
 import type { Context } from "../context.ts";
+import { isUserDefined } from "./endpoints.ts";
+import { addressesOf, linkedHosts } from "./names.ts";
+import type { Reservation, Seat } from "./network.ts";
 
 /** A mark below the run root. */
 export const NAME_SERVERS_TOLD = "name-servers-told";
 
-/** Writes the three into the container's directory, readable to all in the container as Docker's are. Returns warnings. */
-export function writeNetworkFiles(context: Context, container: Container, directory: string): string[] {
+/** What a start has of its networks. */
+interface Starting {
+  readonly container: Container;
+  readonly reservation: Reservation;
+  readonly connections: readonly Connection[];
+}
+
+export interface NetworkFiles {
+  /** Whom the container's monitor asks for names that are not its networks'; empty without a resolver, and where no network leads out. */
+  readonly upstream: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Writes the three into the container's directory, readable to all in the container as Docker's are. One in another container's network has that one's. */
+export function writeNetworkFiles(context: Context, { container, reservation, connections }: Starting, directory: string): NetworkFiles {
   const { config, host } = container;
-  const network = bridgedOf(container.network);
-  const resolv = generateResolvConf({
-    host: readText(RESOLV_CONF), systemd: () => readText(SYSTEMD_RESOLV_CONF),
-    servers: host.Dns, search: host.DnsSearch, options: host.DnsOptions, sharesHost: host.NetworkMode === "host",
-  });
+  if (joinedContainer(host.NetworkMode) !== null) return { upstream: [], warnings: [] };
+  const { seats, gateways } = reservation;
+  const resolv = resolvOf(host, seats);
+  const hostGateway = gateways.v4?.place?.v4?.gateway ?? null;
   const hosts = generateHosts({
-    hostname: config.Hostname, domainname: config.Domainname, address: network?.address ?? null, extra: host.ExtraHosts ?? [], gateway: network?.gateway ?? null,
+    hostname: config.Hostname, domainname: config.Domainname, extra: host.ExtraHosts ?? [], gateway: hostGateway === null ? null : formatAddress(hostGateway),
+    links: seats.flatMap(({ network, settings }) => (isUserDefined(network) ? [] : linkedHosts(context, network, settings))),
+    addresses: connections.flatMap(addressesOf),
   });
   for (const [name, text] of [["hosts", hosts], ["hostname", `${config.Hostname}\n`], ["resolv.conf", resolv.text]] as const) {
     const path = `${directory}/${name}`;
@@ -25,7 +45,39 @@ export function writeNetworkFiles(context: Context, container: Container, direct
     // Whatever the caller's umask.
     chmodSync(path, 0o644);
   }
-  return resolv.warning === null || isToldAlready(context) ? [] : [resolv.warning];
+  return { upstream: resolv.upstream, warnings: resolv.warning === null || isToldAlready(context) ? [] : [resolv.warning] };
+}
+
+/** Its resolv.conf, and whom its monitor asks: nobody where no network leads out. */
+export function resolvOf(host: Container["host"], seats: readonly Seat[]): ResolvConfText {
+  const resolv = generateResolvConf({
+    host: readText(RESOLV_CONF), systemd: () => readText(SYSTEMD_RESOLV_CONF), hasResolver: hasResolver(seats),
+    servers: host.Dns, search: host.DnsSearch, options: host.DnsOptions, sharesHost: host.NetworkMode === "host",
+  });
+  return leadOut(seats) ? resolv : { ...resolv, upstream: [] };
+}
+
+/** Names are no way out of an internal network (CVE-2024-29018). */
+const leadOut = (seats: readonly Seat[]): boolean => seats.some(({ network }) => !network.internal);
+
+/** Its /etc/hosts, changed where it lies: it is mounted in the container, whose own lines stay. */
+export function addLines(context: Context, { id, config }: Container, addresses: readonly string[]): void {
+  change(context, id, (text) => `${text}${addresses.map((address) => `${address}\t${hostNames(config.Hostname, config.Domainname)}\n`).join("")}`);
+}
+
+export function removeLines(context: Context, { id }: Container, addresses: readonly string[]): void {
+  change(context, id, (text) => text.split("\n").filter((line) => !addresses.some((address) => line.startsWith(`${address}\t`))).join("\n"));
+}
+
+function change(context: Context, id: string, edit: (text: string) => string): void {
+  const path = `${storePaths(context.root).container(id)}/hosts`;
+  const text = readText(path);
+  if (text !== null) writeFileSync(path, edit(text));
+}
+
+/** Whether its monitor answers for its networks' names. */
+export function hasResolver(seats: readonly Pick<Seat, "network">[]): boolean {
+  return seats.some(({ network }) => isUserDefined(network));
 }
 
 /** The host's missing name servers are told of once, not at every start: until the next boot, or `clean`. */

@@ -4,7 +4,8 @@
  */
 import { closeSync } from "node:fs";
 import { MdkError } from "../../error.ts";
-import { markStarted, setNetwork } from "../../store/container-life.ts";
+import { markStarted } from "../../store/container-life.ts";
+import type { Connection } from "../../store/endpoints.ts";
 import { insertContainer, nameHolder, readContainer, type Container } from "../../store/containers.ts";
 import { isForeignKeyViolation, isUniqueViolation, transaction, type Database } from "../../store/database.ts";
 import { addVolume, useImage, useVolume } from "../../store/volumes.ts";
@@ -13,6 +14,7 @@ import type { Context } from "../context.ts";
 import { bringToRest } from "../end/at-rest.ts";
 import { cgroupPath } from "../host/identity.ts";
 import { newName } from "../host/ids.ts";
+import { wishesOf, type Wish } from "../network/endpoints.ts";
 import { leaseNetwork, reserveNetwork, type Reservation } from "../network/network.ts";
 import { clearRunDirectory, reconcile, removeRunDirectory, takeOpLock } from "../end/settle.ts";
 
@@ -20,12 +22,16 @@ import { clearRunDirectory, reconcile, removeRunDirectory, takeOpLock } from "..
 export interface Begun {
   readonly container: Container;
   readonly opLock: number;
-  /** Its share of the network; the bound sockets of published ports are open. */
+  /** Its share of its networks; the bound sockets of published ports are open. */
   readonly reservation: Reservation;
+  /** Of the reservation's seats, in their order. */
+  readonly connections: readonly Connection[];
 }
 
 /** What a new container is before it has a row. */
 export interface Draft extends Pick<Container, "id" | "name" | "image" | "createdMs" | "config" | "host" | "mounts"> {
+  /** On which networks it is to be, the first one first. */
+  readonly endpoints: readonly Wish[];
   /** The user gave the name: another one will not do. */
   readonly named: boolean;
 }
@@ -39,7 +45,7 @@ export function insertDraft(context: Context, draft: Draft, state: Pick<Containe
   for (let attempt = 0; ; attempt++) {
     const name = draft.named || attempt === 0 ? draft.name : newName(attempt);
     try {
-      insertContainer(database, { ...draft, ...state, name, cgroup: cgroupPath(context, draft) });
+      insertContainer(database, { ...draft, ...state, endpoints: draft.endpoints.map(({ network, settings }) => ({ network: network.id, settings })), name, cgroup: cgroupPath(context, draft) });
       holdMounts(database, draft);
       return name;
     } catch (error) {
@@ -75,7 +81,7 @@ export function beginNew(context: Context, draft: Draft): Begun {
   const opLock = takeOpLock(context, draft.id, true)!;
   try {
     markBegun(opLock, context.root);
-    return withReservation(context, draft, (reservation) =>
+    return withReservation(context, draft, () => draft.endpoints, (reservation) =>
       transaction(context.database(), () => {
         insertDraft(context, draft, { phase: "started", transient: true });
         return lease(context, draft, { opLock, reservation });
@@ -111,7 +117,7 @@ function begin(context: Context, id: string, { restart }: { readonly restart: bo
     // Before the row says that a start was begun: what an earlier run left must not be taken for this one's end.
     clearRunDirectory(context, id);
     markBegun(opLock, context.root);
-    return withReservation(context, container, (reservation) =>
+    return withReservation(context, container, () => wishesOf(context, id), (reservation) =>
       transaction(context.database(), () => {
         markStarted(context.database(), id, { cgroup: cgroupPath(context, container), restart });
         return lease(context, container, { opLock, reservation });
@@ -125,27 +131,26 @@ function begin(context: Context, id: string, { restart }: { readonly restart: bo
 
 function lease(context: Context, container: Pick<Container, "id" | "config" | "host">, held: { readonly opLock: number; readonly reservation: Reservation }): Begun {
   const database = context.database();
-  const network = leaseNetwork(context, container, held.reservation);
-  setNetwork(database, container.id, network);
-  return { container: readContainer(database, container.id)!, opLock: held.opLock, reservation: held.reservation };
+  const connections = leaseNetwork(context, container, held.reservation);
+  return { container: readContainer(database, container.id)!, opLock: held.opLock, reservation: held.reservation, connections };
 }
 
 /**
  * Reserves, works, and closes the reservation's sockets when the work fails. A port or address that only a dead container
  * still has is freed by one reconcile, then it is tried once more: who was told of an end (`wait`) may have what it held.
  */
-function withReservation<T>(context: Context, container: Pick<Draft, "id" | "name" | "config" | "host"> & Partial<Pick<Draft, "named">>, work: (reservation: Reservation) => T): T {
+function withReservation<T>(context: Context, container: Pick<Draft, "id" | "name" | "config" | "host"> & Partial<Pick<Draft, "named">>, wishes: () => readonly Wish[], work: (reservation: Reservation) => T): T {
   for (let attempt = 0; ; attempt++) {
     let reservation: Reservation | null = null;
     try {
       // The row would refuse it too, but a taken port would be told of first: `run` of the same line twice has both.
       const holder = container.named === true ? nameHolder(context.database(), container.name) : null;
       if (holder !== null) throw nameConflict(container.name, holder);
-      reservation = reserveNetwork(context, container);
+      reservation = reserveNetwork(context, container, wishes());
       return work(reservation);
     } catch (error) {
       for (const descriptor of reservation?.holds ?? []) closeSync(descriptor);
-      const retry = error instanceof MdkError && (error.code === "port-taken" || error.code === "no-free-address" || error.code === "name-conflict");
+      const retry = error instanceof MdkError && (error.code === "port-taken" || error.code === "no-free-address" || error.code === "address-taken" || error.code === "name-conflict");
       if (attempt > 0 || !retry || !reconcile(context, { all: true, wait: true })) throw error;
     }
   }

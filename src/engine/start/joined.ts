@@ -10,9 +10,29 @@ import type { Context } from "../context.ts";
 import type { Donor, Joined } from "./prepare.ts";
 
 /** Opens them through `keep`. Throws MdkError in Docker's words: one that is gone, does not run, or shares no IPC. */
-export function openJoined(context: Context, { PidMode, IpcMode }: HostConfig, keep: (descriptor: number) => number): Joined {
-  const [pid, ipc] = [joinedContainer(PidMode), joinedContainer(IpcMode)];
-  return { pid: pid === null ? null : openPid(context, pid, keep), ipc: ipc === null ? null : openIpc(context, ipc, keep) };
+export function openJoined(context: Context, { PidMode, IpcMode, NetworkMode }: HostConfig, keep: (descriptor: number) => number): Joined {
+  const [pid, ipc, network] = [joinedContainer(PidMode), joinedContainer(IpcMode), joinedContainer(NetworkMode)];
+  return {
+    pid: pid === null ? null : openPid(context, pid, keep), ipc: ipc === null ? null : openIpc(context, ipc, keep),
+    network: network === null ? null : openNetwork(context, network, keep),
+  };
+}
+
+/** Whose hosts, hostname and resolv.conf the container has: the one whose network namespace it is in, however many lie between. Throws "no-such-container". */
+export function fileOwner(context: Context, { id, host }: Pick<Container, "id" | "host">): string {
+  const seen = new Set([id]);
+  for (let owner = joinedContainer(host.NetworkMode), last = id; ; last = owner, owner = joinedContainer(rowOf(context, owner, "").host.NetworkMode)) {
+    if (owner === null || seen.has(owner)) return last;
+    seen.add(owner);
+  }
+}
+
+/** The same file, getNetworkedContainer. */
+function openNetwork(context: Context, id: string, keep: (descriptor: number) => number): Donor {
+  const row = rowOf(context, id, "");
+  const condition = readCondition(runPaths(context.runRoot).container(id));
+  if (condition.kind !== "running") throw new MdkError("conflict", "not-running", `cannot join network of a non running container: ${id}`);
+  return openDonor(context, row, keep, "");
 }
 
 /** moby daemon/container_operations_unix.go, getPIDContainer. */

@@ -28,9 +28,10 @@ export interface Donor {
 export interface Joined {
   readonly pid: Donor | null;
   readonly ipc: Donor | null;
+  readonly network: Donor | null;
 }
 
-export const ALONE: Joined = { pid: null, ipc: null };
+export const ALONE: Joined = { pid: null, ipc: null, network: null };
 
 export interface PreparedRoot {
   /** Detached root file system. */
@@ -44,6 +45,10 @@ export interface PreparedRoot {
 export interface PrepareOptions {
   /** The container's directory in the store. */
   readonly store: string;
+  /** Where hosts, hostname and resolv.conf are: the same, or that of the container whose network namespace it is in. */
+  readonly files: string;
+  /** Whether one of its networks has IPv6. */
+  readonly ipv6: boolean;
   /** Layer directories, the uppermost first. */
   readonly layers: readonly string[];
   readonly joined: Joined;
@@ -57,14 +62,14 @@ export interface PrepareOptions {
 /** Mounts, reads, decides, makes mount points, opens binds. Errors: MdkError in Docker's words. */
 export async function prepareRoot(context: Context, container: Container, options: PrepareOptions): Promise<PreparedRoot> {
   const { config, host, mounts } = container;
-  const { store, window, joined } = options;
+  const { store, files, window, joined } = options;
   const mount = options.keep(mountRoot({ root: context.root, directory: store, layers: options.layers, volatile: host.AutoRemove }));
   const user = userOf(mount, config.User, host.GroupAdd ?? []);
   const facts = { ...readHostFacts(host.Privileged), ...(await deviceFacts(host)) };
   const spec = generateSpec(container, {
     seccomp: await profileOf(host, facts),
-    user, window, networkPath: null, joined: { pid: joined.pid?.pid ?? null, ipc: joined.ipc?.pid ?? null }, cgroupsPath: `/${container.cgroup}`, rootPath: "rootfs",
-    files: { hosts: `${store}/hosts`, hostname: `${store}/hostname`, resolvConf: `${store}/resolv.conf` },
+    user, window, ipv6: options.ipv6, joined: { pid: joined.pid?.pid ?? null, ipc: joined.ipc?.pid ?? null, network: joined.network?.pid ?? null }, cgroupsPath: `/${container.cgroup}`, rootPath: "rootfs",
+    files: { hosts: `${files}/hosts`, hostname: `${files}/hostname`, resolvConf: `${files}/resolv.conf` },
     init: host.Init === true ? "mdk-shim" : null,
   }, facts);
   for (const bind of mounts) {

@@ -33,6 +33,8 @@ export interface RunPlanInput {
   readonly report: number;
   /** The container's directory in the store. */
   readonly store: string;
+  /** Its monitor answers for its networks' names. */
+  readonly hasResolver: boolean;
   readonly keep: (descriptor: number) => number;
   readonly warn: (text: string) => void;
 }
@@ -69,7 +71,7 @@ export async function makeRunPlan(context: Context, begun: Begun, input: RunPlan
     runLock: descriptors.add(keep(openLock(runLockPath(run)))), opLock: descriptors.add(opLock), report: descriptors.add(input.report),
     holdMounts: !container.host.AutoRemove, root: rootIndex, inChroot: !isMountPoint("/"),
     cgroup: { v2: group.v2 === null ? null : directory(group.v2), tasks: group.tasks.map((path) => descriptors.add(keep(openSync(path, constants.O_WRONLY)))) },
-    namespaces: namespacesOf(input), shm: input.joined.ipc === null ? null : descriptors.add(input.joined.ipc.fd), filter: await seccompFilter(root.spec, machine()), window: input.window,
+    namespaces: namespacesOf(input), shm: input.joined.ipc === null ? null : descriptors.add(input.joined.ipc.fd), resolverPort: input.hasResolver ? 0 : null, filter: await seccompFilter(root.spec, machine()), window: input.window,
     binds: new Map([...root.binds].map(([destination, { fd, kind }]) => [destination, { fd: descriptors.add(fd), kind }])),
     kinds: readPathKinds(root.spec.linux), cgroups: cgroupLayout(cgroups), groups,
   });
@@ -82,6 +84,6 @@ async function groupMounts(cgroups: Cgroups, path: string, { root, descriptors, 
 }
 
 function namespacesOf({ joined, descriptors }: RunPlanInput): Map<LinuxNamespaceType, number> {
-  const donors = Object.entries({ pid: joined.pid, ipc: joined.ipc }) as [LinuxNamespaceType, Donor | null][];
+  const donors = Object.entries(joined) as [LinuxNamespaceType, Donor | null][];
   return new Map(donors.flatMap(([type, donor]) => (donor === null ? [] : [[type, descriptors.add(donor.fd)]])));
 }

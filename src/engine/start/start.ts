@@ -30,9 +30,11 @@ import { backingWarning } from "../host/backing.ts";
 import { rootLayers } from "../image/layers.ts";
 import type { SendHealth } from "./health.ts";
 import type { Streaming } from "./monitor-plan.ts";
-import { writeNetworkFiles } from "../network/files.ts";
+import { hasResolver, writeNetworkFiles } from "../network/files.ts";
 import { attachNetwork, raiseNetwork } from "../network/network.ts";
+import { closeRaised } from "../network/raise.ts";
 import { ALONE, prepareRoot } from "./prepare.ts";
+import type { ResolverDescriptors } from "./resolver.ts";
 import { makeRunPlan } from "./run-plan.ts";
 import { clearRunDirectory, removeLocked, settleLocked } from "../end/settle.ts";
 import { awaitReleased } from "../end/end.ts";
@@ -125,18 +127,23 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   const { container } = begun;
   const store = storePaths(context.root).container(container.id);
   mkdirSync(store, { recursive: true, mode: 0o700 });
-  for (const text of writeNetworkFiles(context, container, store)) work.warn(text);
+  const { upstream, warnings } = writeNetworkFiles(context, begun, store);
+  warnings.forEach((text) => work.warn(text));
   const full = backingWarning(context.root);
   if (full !== null) work.warn(full);
   const layers = rootLayers(context, container.image);
   const volumes = container.mounts.some(({ type }) => type === "volume" || type === "image") ? await import("./volumes.ts") : null;
-  const joined = isJoining(container.host) ? (await import("./joined.ts")).openJoined(context, container.host, work.keep) : ALONE;
-  const root = await prepareRoot(context, container, { store, joined, layers, volumes, window: work.window, keep: work.keep });
+  const joining = isJoining(container.host) ? await import("./joined.ts") : null;
+  const joined = joining?.openJoined(context, container.host, work.keep) ?? ALONE;
+  const files = joining === null ? store : storePaths(context.root).container(joining.fileOwner(context, container));
+  const ipv6 = begun.connections.some(({ address6 }) => address6 !== null);
+  const root = await prepareRoot(context, container, { store, files, ipv6, joined, layers, volumes, window: work.window, keep: work.keep });
   const [report, theirs] = socketpair();
   work.keep(report);
   work.keep(theirs);
   const descriptors = new Descriptors();
-  const plan = await makeRunPlan(context, begun, { ...work, root, joined, descriptors, report: theirs, store });
+  const resolver = hasResolver(begun.reservation.seats) ? (await import("./resolver.ts")).giveResolver : null;
+  const plan = await makeRunPlan(context, begun, { ...work, root, joined, descriptors, report: theirs, store, hasResolver: resolver !== null });
   sendPlan(work.launcher, { run: plan }, descriptors.fds);
   // Its end of file must mean that init's copy is closed.
   work.release(theirs);
@@ -145,7 +152,7 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   // For exec and for other runtimes: written while the shim is at work.
   writeFileSync(`${store}/config.json`, stringifySpec(root.spec), { mode: 0o600 });
   try {
-    return converse(context, begun, { ...work, report, health, release: () => { work.release(root.mount); work.beforeGo?.(); } });
+    return converse(context, begun, { ...work, report, health, giveResolver: resolver === null ? null : (sockets) => resolver(context, begun, work.launcher.channel, sockets, upstream), release: () => { work.release(root.mount); work.beforeGo?.(); } });
   } catch (error) {
     throw error instanceof ShimFailure ? tell(error, plan, root.spec) : error;
   }
@@ -157,6 +164,8 @@ interface Conversation {
   readonly report: number;
   /** Null: nobody looks at its health. */
   readonly health: SendHealth | null;
+  /** Null: nobody looks names up. */
+  readonly giveResolver: ((sockets: ResolverDescriptors) => void) | null;
   /** Lets go of the root: from now on only the container holds it. */
   readonly release: () => void;
 }
@@ -189,15 +198,15 @@ function join(context: Context, begun: Begun, talk: Conversation): CreatedInit {
   try {
     const created = awaitCreated(talk.report, talk.launcher);
     try {
-      const [namespace, netlink] = created.descriptors;
-      if (namespace !== undefined && netlink !== undefined) attachNetwork(begun, raised, { namespace, netlink }).forEach((text) => talk.warn(text));
+      const [namespace, netlink, udp, tcp, firewall] = created.descriptors;
+      if (namespace !== undefined && netlink !== undefined) attachNetwork(context, begun, raised, { namespace, netlink }).forEach((text) => talk.warn(text));
+      if (udp !== undefined && tcp !== undefined) talk.giveResolver?.({ udp, tcp, firewall });
     } finally {
       for (const descriptor of created.descriptors) closeSync(descriptor);
     }
     return created;
   } finally {
-    if (raised !== null) closeSync(raised.route.fd);
-    if (raised !== null) closeSync(raised.firewall.fd);
+    if (raised !== null) closeRaised(raised);
   }
 }
 

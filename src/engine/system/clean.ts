@@ -13,15 +13,17 @@ import { restoreSysctl } from "../../network/forwarding.ts";
 import { networkNames } from "../../network/names.ts";
 import { listContainers, type Container } from "../../store/containers.ts";
 import { checkpoint, transaction } from "../../store/database.ts";
-import { readNetwork, takeSysctls } from "../../store/leases.ts";
+import { readTag, takeSysctls } from "../../store/namespaces.ts";
 import { NETLINK_ROUTE, openNetlink } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
 import { networkNamespace } from "../host/facts.ts";
 import { giveBackSpace } from "../host/backing.ts";
 import { cgroupParent } from "../host/identity.ts";
 import { takeRootStoreAway } from "../host/root-store.ts";
+import { NAMES } from "../../runtime/names.ts";
 import { NAME_SERVERS_TOLD } from "../network/files.ts";
-import { BRIDGE, ownerOf } from "../network/subnet.ts";
+import { pruneNetworks } from "../network/networks.ts";
+import { ownerOf } from "../network/place.ts";
 import { removeContainer } from "../container/remove.ts";
 import { reconcile } from "../end/settle.ts";
 import { pruneVolumes } from "../volume/remove.ts";
@@ -49,6 +51,7 @@ export function cleanHost(context: Context): Cleaned {
   attempt(() => (removed = removeAll(context, problems, elsewhere)));
   attempt(() => reconcile(context, { all: true, problem: (error) => void problems.push(messageOf(error)) }));
   attempt(() => pruneVolumes(context, false, () => true));
+  attempt(() => pruneNetworks(context, () => true));
   if (elsewhere.size === 0) attempt(() => problems.push(...cleanNetwork(context)));
   attempt(() => cleanGroups(context, elsewhere));
   attempt(() => cleanRunRoot(context));
@@ -89,8 +92,8 @@ function cleanNetwork(context: Context): string[] {
   const firewall = openFirewall();
   try {
     const namespace = networkNamespace(context);
-    const network = readNetwork(context.database(), namespace, BRIDGE);
-    const problems = network === null ? [] : removeNetworks(route, firewall, networkNames(network.tag), ownerOf(context));
+    const tag = readTag(context.database(), namespace);
+    const problems = tag === null ? [] : removeNetworks(route, firewall, networkNames(tag), ownerOf(context));
     for (const { name, value } of transaction(context.database(), (database) => takeSysctls(database, namespace))) restoreSysctl({ name, old: value });
     return problems;
   } finally {
@@ -121,6 +124,7 @@ function cleanGroups(context: Context, elsewhere: ReadonlySet<string>): void {
 function cleanRunRoot(context: Context): void {
   if (!existsSync(context.runRoot)) return;
   for (const name of readdirSync(context.runRoot)) {
+    if (name === NAMES) rmSync(`${context.runRoot}/${name}`, { recursive: true, force: true });
     if (name === NAME_SERVERS_TOLD || /^shim-[0-9a-f]{64}(\.\d+)?$/.test(name)) rmSync(`${context.runRoot}/${name}`, { force: true });
   }
   if (readdirSync(context.runRoot).length === 0) {

@@ -5,10 +5,10 @@ import { completionScript, SHELLS } from "../../../src/cli/grammar/completion.ts
 
 const TREE = { commands: COMMANDS, groups: GROUPS };
 
-/** What bash would complete at the end of the line. `mdk` itself is a function that knows two containers and an image. */
+/** What bash would complete at the end of the line. `mdk` itself is a function that knows two containers, an image and a network. */
 function bash(script: string, line: string): string[] {
   const driver = `${script}
-mdk() { case "$1" in ps) echo web; echo web-db ;; images) echo busybox:latest; echo busybox:1 ;; esac; }
+mdk() { case "$1" in ps) echo web; echo web-db ;; images) echo busybox:latest; echo busybox:1 ;; network) echo back ;; esac; }
 COMP_LINE=$1 COMP_POINT=\${#1}
 read -ra COMP_WORDS <<<"$1"
 COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
@@ -19,7 +19,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   return stdout.toString().split("\n").filter((word) => word !== "").sort();
 }
 
-test("bash completes commands, flags, containers and images", async () => {
+test("bash completes commands, flags, containers, images and networks", async () => {
   const script = await completionScript("bash", TREE);
   const complete = (line: string): string[] => bash(script, line);
   expect(complete("mdk ru")).toEqual(["run"]);
@@ -31,6 +31,8 @@ test("bash completes commands, flags, containers and images", async () => {
   expect(complete("mdk run --rm busybox:l")).toEqual(["latest"]);
   expect(complete("mdk rm web")).toEqual(["web", "web-db"]);
   expect(complete("mdk stop -t 3 web-")).toEqual(["web-db"]);
+  expect(complete("mdk network connect ")).toEqual(["back", "web", "web-db"]);
+  expect(complete("mdk network create ")).toEqual([]);
   expect(complete("mdk logs --f")).toEqual(["--follow"]);
   expect(complete("mdk completion ")).toEqual([]);
 });

@@ -112,7 +112,7 @@ test("run, exec, attach, logs, wait, stop and starts that fail leave no descript
     expect(readInspect(context, "late", { type: null, size: true })).toMatchObject({ Name: "/late" });
     await readSystem(context);
     const image = findImage(context, busybox, null)!;
-    const request = { name: "brief", config: decodeConfig({ Image: busybox, Cmd: ["true"] }), host: decodeHostConfig({ NetworkMode: "none" }) };
+    const request = { name: "brief", config: decodeConfig({ Image: busybox, Cmd: ["true"] }), host: decodeHostConfig({ NetworkMode: "none" }), networks: {} };
     await createContainer(context, request, image, () => {});
     await expect(createContainer(context, request, image, () => {})).rejects.toThrow("Conflict");
     removeContainer(context, findContainer(context, "brief"), { force: false });

@@ -127,7 +127,7 @@ test("a template that is none ends with Docker's status, 64 of inspect, info and
   expect(world.mdk(["ps", "-a", "--format", "{{.X}}"])).toMatchObject({ status: 1, stderr: expect.stringContaining("mdk: failed to execute template: template: :1:2: executing") });
   expect(world.mdk(["images", "--format", "{{.X}}"])).toMatchObject({ status: 1, stderr: expect.stringContaining("in type *formatter.imageContext") });
   expect(world.mdk(["inspect", "-f", "{{.X}}", "there"])).toMatchObject({ status: 1, stderr: 'mdk: template parsing error: template: :1:2: executing "" at <.X>: map has no entry for key "X"\n' });
-  expect(world.mdk(["inspect", "--type", "", "there"])).toMatchObject({ status: 1, stderr: 'mdk: type is empty: must be one of "container", "image"\n' });
+  expect(world.mdk(["inspect", "--type", "", "there"])).toMatchObject({ status: 1, stderr: 'mdk: type is empty: must be one of "container", "image", "network"\n' });
 });
 
 test("a label's escape sequence reaches a pipe as it is, and a terminal as text", () => {

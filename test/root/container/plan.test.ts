@@ -73,7 +73,7 @@ async function runContainer(changes: Changes, prepare: (root: string) => void = 
         },
         runLock: d.add(open(join(folder, "lock"), "w")), opLock: null, report, holdMounts: false, inChroot: false,
         root: d.add(root), cgroup: { v2: null, tasks: [] },
-        namespaces: new Map(), groups: new Map(), shm: null, filter, window: null,
+        namespaces: new Map(), groups: new Map(), shm: null, filter, window: null, resolverPort: null,
       });
       steps.push(...run.steps);
       return { run };

@@ -11,6 +11,7 @@ let world: World;
 let a: string;
 
 const json = (namespace: string, command: string): Record<string, unknown>[] => JSON.parse(world.run(namespace, command.split(" ")).stdout) as Record<string, unknown>[];
+const routeBy = (name: string | null, gateway: string | null): { name: string; gateway: string } | null => (name === null || gateway === null ? null : { name, gateway });
 const gateways = (namespace: string): unknown[] => ["ip -j route show default", "ip -j -6 route show default"].map((command) => json(namespace, command).map(({ gateway, dev }) => `${gateway} ${dev}`));
 const links = (namespace: string): unknown[] => json(namespace, "ip -j link").map(({ ifname }) => ifname).filter((name) => name !== "lo");
 
@@ -37,7 +38,7 @@ test.skipIf(!root)("a container has an interface on each of its networks, and on
 });
 
 test.skipIf(!root)("default routes move to another interface, whole or in part, and go", async () => {
-  const move = (name: string | null, ipv4: string | null, ipv6: string | null) => world.ask({ do: "route", namespace: a, name, gateways: { ipv4, ipv6 } });
+  const move = (name: string | null, ipv4: string | null, ipv6: string | null) => world.ask({ do: "route", namespace: a, routes: { ipv4: routeBy(name, ipv4), ipv6: routeBy(name, ipv6) } });
   await move("eth1", "172.18.0.1", "fd12::1");
   expect(gateways(a)).toEqual([["172.18.0.1 eth1"], ["fd12::1 eth1"]]);
   expect(await world.pages(a, ["10.99.0.2"])).toEqual(["out 10.99.0.1"]);

@@ -52,7 +52,7 @@ test("a step that fails is told with its place, and nothing is left", () => {
 });
 
 test("the report of created carries the network namespace and a netlink socket in it", () => {
-  const made = container({ steps: (steps) => steps.map((step) => ("created" in step ? { created: { network: true } } : step)) });
+  const made = container({ steps: (steps) => steps.map((step) => ("created" in step ? { created: { network: true, resolver_port: null } } : step)) });
   const { report, descriptors } = made.next();
   const pid = report !== null && "created" in report ? report.created.pid : 0;
   expect(readlinkSync(`/proc/self/fd/${descriptors[0]}`)).toBe(readlinkSync(`/proc/${pid}/ns/net`));

@@ -1,0 +1,106 @@
+/** `network connect` and `disconnect`: of a container at rest its wish is changed, one that runs gets the interface, or loses it, at once. */
+import { closeSync, openSync } from "node:fs";
+import { MdkError } from "../../error.ts";
+import { readCondition } from "../../runtime/state.ts";
+import type { EndpointSettings } from "../../spec/endpoint.ts";
+import { joinedContainer } from "../../spec/namespace-modes.ts";
+import { findContainers, type Container } from "../../store/containers.ts";
+import { checkpoint, transaction } from "../../store/database.ts";
+import { addEndpoint, listEndpoints, removeEndpoint, type Endpoint } from "../../store/endpoints.ts";
+import type { Network } from "../../store/networks.ts";
+import { runPaths } from "../../store/paths.ts";
+import type { Context } from "../context.ts";
+import { takeOpLock } from "../end/settle.ts";
+import { checkSettings, findNetwork } from "../network/endpoints.ts";
+import { findContainer } from "./find.ts";
+import { join, leave, type Running } from "./live.ts";
+
+export interface Connecting {
+  /** Names or ids. */
+  readonly network: string;
+  readonly container: string;
+  readonly settings: EndpointSettings;
+}
+
+/** Throws MdkError in Docker's words. On failure the container is as it was. */
+export function connectContainer(context: Context, { network: word, container: name, settings }: Connecting): void {
+  locked(context, name, (container) => {
+    const network = findNetwork(context, word);
+    refuseShared(container, network);
+    checkSettings(network, settings);
+    const endpoints = listEndpoints(context.database(), container.id);
+    const there = endpoints.find((endpoint) => endpoint.network === network.id);
+    const running = runningOf(context, container);
+    if (there !== undefined && running !== null) throw new MdkError("conflict", "endpoint-exists", `endpoint with name ${container.name} already exists in network ${network.name}`);
+    const position = (endpoints.at(-1)?.position ?? -1) + 1;
+    if (running === null) return replace(context, container, network, settings, there?.position ?? position);
+    join(context, running, { network, settings, position });
+  });
+}
+
+export interface Disconnecting extends Omit<Connecting, "settings"> {
+  /** It is not there any more: no error. */
+  readonly force: boolean;
+}
+
+/** Throws MdkError in Docker's words. */
+export function disconnectContainer(context: Context, { network: word, container: name, force }: Disconnecting): void {
+  if (force) refuseUnknown(context, word, name);
+  locked(context, name, (container) => {
+    const network = networkOf(context, word, container);
+    refuseShared(container, network.network);
+    if (network.endpoint === undefined) {
+      if (force) return;
+      throw new MdkError("conflict", "not-connected", `container ${container.id} is not connected to network ${network.network.name}`);
+    }
+    const running = runningOf(context, container);
+    if (running === null) return transaction(context.database(), () => removeEndpoint(context.database(), container.id, network.network.id));
+    leave(context, running, network.network);
+  });
+}
+
+/** Docker looks for what is to be taken apart in another order then. */
+function refuseUnknown(context: Context, word: string, name: string): void {
+  findNetwork(context, word);
+  if (findContainers(context.database(), name).length === 0) throw new MdkError("not-found", "no-such-endpoint", `endpoint ${name} not found`);
+}
+
+/** One that was removed while the container had it is found by its id in the container's row only. */
+function networkOf(context: Context, word: string, container: Container): { network: Network; endpoint: Endpoint | undefined } {
+  const network = findNetwork(context, word);
+  return { network, endpoint: listEndpoints(context.database(), container.id).find((endpoint) => endpoint.network === network.id) };
+}
+
+function locked(context: Context, word: string, work: (container: Container) => void): void {
+  const { id } = findContainer(context, word);
+  const lock = takeOpLock(context, id, true)!;
+  try {
+    work(findContainer(context, id));
+    checkpoint(context.database());
+  } finally {
+    closeSync(lock);
+  }
+}
+
+/** moby daemon/container_operations.go, daemon/errors.go: whose network is another's has no other one. */
+function refuseShared({ host: { NetworkMode } }: Container, { name, driver }: Network): void {
+  const conflict = (text: string): MdkError => new MdkError("conflict", "network-conflict", text);
+  if (joinedContainer(NetworkMode) !== null) throw conflict("container sharing network namespace with another container or host cannot be connected to any other network");
+  if (NetworkMode === "host" || driver === "host") throw conflict("container cannot be disconnected from host network or connected to host network");
+  if (NetworkMode === "none" && name !== "none") throw conflict("container cannot be connected to multiple networks with one of the networks in private (none) mode");
+}
+
+function replace(context: Context, { id }: Container, network: Network, settings: EndpointSettings, position: number): void {
+  transaction(context.database(), (database) => {
+    removeEndpoint(database, id, network.id);
+    addEndpoint(database, { container: id, network: network.id, position, settings });
+  });
+}
+
+/** Null: it does not run. */
+function runningOf(context: Context, container: Container): Running | null {
+  const condition = readCondition(runPaths(context.runRoot).container(container.id), { ownOpLock: true });
+  if (condition.kind !== "running") return null;
+  return { container, openNamespace: () => openSync(`/proc/${condition.state.pid}/ns/net`, "r") };
+}
+

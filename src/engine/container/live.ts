@@ -1,0 +1,181 @@
+/** A container that runs comes to a network, or leaves it: under its op lock. */
+import { closeSync } from "node:fs";
+import { MdkError } from "../../error.ts";
+import { detachEndpoint, moveDefaultRoutes } from "../../network/container.ts";
+import { openFirewall } from "../../network/firewall.ts";
+import { formatAddress } from "../../network/ipam.ts";
+import { formatAddress6 } from "../../network/ipam6.ts";
+import { networkNames } from "../../network/names.ts";
+import { addElements, removePublished } from "../../network/publish.ts";
+import { enterNamespace } from "../../runtime/netlink.ts";
+import type { EndpointSettings } from "../../spec/endpoint.ts";
+import type { Container } from "../../store/containers.ts";
+import { transaction } from "../../store/database.ts";
+import { addEndpoint, connectEndpoint, listEndpoints, removeEndpoint, type Connection } from "../../store/endpoints.ts";
+import { noteNetwork } from "../../store/events.ts";
+import { readNetwork, readPlace, type Network } from "../../store/networks.ts";
+import { readTag } from "../../store/namespaces.ts";
+import { listPorts, movePorts } from "../../store/ports.ts";
+import { NetlinkSocket } from "../../sys/netlink.ts";
+import type { Context } from "../context.ts";
+import { networkNamespace } from "../host/facts.ts";
+import { newId } from "../host/ids.ts";
+import { leaseAddresses } from "../network/addresses.ts";
+import { IPV6_SETTINGS } from "../network/drivers/endpoint.ts";
+import { driverOf } from "../network/drivers/driver.ts";
+import { addLines, removeLines } from "../network/files.ts";
+import { addressesOf, addressTexts, announce, withdraw } from "../network/names.ts";
+import type { Seat } from "../network/network.ts";
+import { ensurePlace } from "../network/place.ts";
+import { closeRaised, raise, type Raised } from "../network/raise.ts";
+import { gatewaysOf, publishedBy } from "../network/routes.ts";
+import { renewResolver } from "../start/resolver.ts";
+
+/** A container that runs. */
+export interface Running {
+  readonly container: Container;
+  /** Its network namespace, for the caller to close. */
+  readonly openNamespace: () => number;
+}
+
+export interface Joining {
+  readonly network: Network;
+  readonly settings: EndpointSettings;
+  readonly position: number;
+}
+
+/** A network that the container is on, with its addresses there. */
+export interface LiveSeat extends Seat {
+  readonly connection: Connection;
+}
+
+/** On failure the container is as it was. Throws MdkError in Docker's words. */
+export function join(context: Context, running: Running, { network, settings, position }: Joining): void {
+  const { container } = running;
+  const driver = driverOf(network);
+  const namespace = networkNamespace(context);
+  const before = liveSeats(context, container.id);
+  refuseElsewhere(before, namespace);
+  const seat: Seat = { network, settings, place: driver.hasPlace ? ensurePlace(context, network) : null };
+  const raised = seat.place === null ? null : raise(context, namespace, [seat]);
+  try {
+    const connection = transaction(context.database(), (database) => {
+      addEndpoint(database, { container: container.id, network: network.id, position, settings });
+      const made = { id: newId(), namespace, interface: nextInterface(before, seat), ...leaseAddresses(database, seat) };
+      connectEndpoint(database, container.id, network.id, made);
+      noteNetwork(database, network.id, "connect", { container: container.id });
+      return made;
+    });
+    try {
+      attach(context, running, raised, { ...seat, connection }, before);
+    } catch (error) {
+      leave(context, running, network);
+      throw error;
+    }
+  } finally {
+    if (raised !== null) closeRaised(raised);
+  }
+}
+
+/** What is missing of it already is no error. */
+export function leave(context: Context, running: Running, network: Network): void {
+  const { container } = running;
+  const seats = liveSeats(context, container.id);
+  const own = seats.find((seat) => seat.network.id === network.id);
+  const others = seats.filter((seat) => seat !== own);
+  if (own !== undefined) {
+    withdraw(context, container, network.id);
+    redirectPorts(context, container, own, others);
+    inside(context, running, [], (socket) => {
+      if (own.connection.interface !== "") detachEndpoint(socket, own.connection.interface);
+      moveRoutes(socket, others);
+    });
+    removeLines(context, container, addressesOf(own.connection));
+    renewResolver(context, running.container, running.openNamespace, { seats: others, before: seats });
+  }
+  transaction(context.database(), (database) => {
+    removeEndpoint(database, container.id, network.id);
+    noteNetwork(database, network.id, "disconnect", { container: container.id });
+  });
+}
+
+function attach(context: Context, running: Running, raised: Raised | null, seat: LiveSeat, before: readonly LiveSeat[]): void {
+  const { network, place, connection, settings } = seat;
+  const after = [...before, seat];
+  inside(context, running, connection.address6 === null ? [] : IPV6_SETTINGS, (socket, namespace) => {
+    if (raised === null || place === null) return;
+    driverOf(network).attach({ context, route: raised.route, side: raised.sides.get(network.id)!, inside: socket, namespace, network, place, connection, leads: { v4: false, v6: false } });
+    moveRoutes(socket, after);
+  });
+  addLines(context, running.container, addressesOf(connection));
+  renewResolver(context, running.container, running.openNamespace, { seats: after, before });
+  announce(context, running.container, network, settings, connection);
+}
+
+/** With a NETLINK_ROUTE socket of the container's namespace. Throws MdkError "container-ended" where it is gone. */
+function inside(context: Context, running: Running, settings: typeof IPV6_SETTINGS | readonly never[], work: (socket: NetlinkSocket, namespace: number) => void): void {
+  const namespace = running.openNamespace();
+  try {
+    const [fd] = enterNamespace(context.runRoot, namespace, ["route", ...settings]) ?? [];
+    if (fd === undefined) throw new MdkError("unavailable", "container-ended", `container ${running.container.id} has ended meanwhile`);
+    try {
+      work(new NetlinkSocket(fd), namespace);
+    } finally {
+      closeSync(fd);
+    }
+  } finally {
+    closeSync(namespace);
+  }
+}
+
+function moveRoutes(socket: NetlinkSocket, seats: readonly LiveSeat[]): void {
+  const { v4, v6 } = gatewaysOf(seats);
+  moveDefaultRoutes(socket, {
+    ipv4: v4?.place?.v4?.gateway == null ? null : { name: v4.connection.interface, gateway: formatAddress(v4.place.v4.gateway) },
+    ipv6: v6?.place?.v6?.gateway == null ? null : { name: v6.connection.interface, gateway: formatAddress6(v6.place.v6.gateway) },
+  });
+}
+
+/** Its published ports lead to another of its addresses, or nowhere. */
+function redirectPorts(context: Context, { id }: Container, own: LiveSeat, others: readonly LiveSeat[]): void {
+  const ports = listPorts(context.database(), id).filter(({ network }) => network === own.network.id);
+  const tag = readTag(context.database(), own.connection.namespace);
+  if (ports.length === 0 || tag === null) return;
+  const next = publishedBy(gatewaysOf(others));
+  const firewall = openFirewall();
+  try {
+    removePublished(firewall, networkNames(tag), ports, addressTexts(own.connection));
+    if (next === null || !driverOf(next.network).publishes) return;
+    transaction(context.database(), (database) => movePorts(database, id, next.network.id));
+    addElements(firewall, networkNames(tag), ports, addressTexts(next.connection));
+  } finally {
+    firewall.close();
+  }
+}
+
+/** Its networks, in the order in which it came to them. */
+function liveSeats(context: Context, id: string): LiveSeat[] {
+  const database = context.database();
+  return listEndpoints(database, id).flatMap(({ network: networkId, settings, connection }): LiveSeat[] => {
+    const network = readNetwork(database, networkId);
+    if (network === null || connection === null) return [];
+    return [{ network, settings, connection, place: readPlace(database, connection.namespace, networkId) }];
+  });
+}
+
+/** Bridges here lead to no container there. */
+function refuseElsewhere(seats: readonly LiveSeat[], namespace: string): void {
+  if (seats.some(({ connection }) => connection.namespace !== namespace)) {
+    throw new MdkError("conflict", "container-elsewhere", "the container's networks are in another network namespace of the host", { hint: "call mdk there" });
+  }
+}
+
+/** "eth1": the first that is free. */
+function nextInterface(seats: readonly LiveSeat[], { network, place }: Seat): string {
+  if (place === null) return "";
+  const taken = new Set(seats.map(({ connection }) => connection.interface));
+  const prefix = driverOf(network).interfacePrefix(network);
+  let number = 0;
+  while (taken.has(`${prefix}${number}`)) number++;
+  return `${prefix}${number}`;
+}

@@ -1,0 +1,50 @@
+/** What a kind of network does: one file each, behind one interface. */
+import type { NetlinkSocket } from "../../../sys/netlink.ts";
+import type { Connection } from "../../../store/endpoints.ts";
+import type { Network } from "../../../store/networks.ts";
+import type { Context } from "../../context.ts";
+import type { Placed } from "../../../store/networks.ts";
+import { BRIDGE_DRIVER } from "./bridge.ts";
+import { MACVLAN_DRIVER } from "./macvlan.ts";
+import { NOWHERE_DRIVER } from "./nowhere.ts";
+
+/** The host's side of the networks that a start needs, while it is made. */
+export interface Raising {
+  readonly context: Context;
+  readonly route: NetlinkSocket;
+  /** Of the store's table in this namespace; null where no network needs it. */
+  readonly firewall: NetlinkSocket | null;
+}
+
+/** One endpoint, whose addresses are leased and whose namespace is there. */
+export interface Attaching {
+  readonly context: Context;
+  /** A NETLINK_ROUTE socket of the host. */
+  readonly route: NetlinkSocket;
+  /** What Driver.raise returned. */
+  readonly side: number;
+  /** A NETLINK_ROUTE socket of the container's namespace, and that namespace. */
+  readonly inside: NetlinkSocket;
+  readonly namespace: number;
+  readonly network: Network;
+  readonly place: Placed;
+  readonly connection: Connection;
+  /** Whether the container's default route of each family goes by it. */
+  readonly leads: { readonly v4: boolean; readonly v6: boolean };
+}
+
+export interface Driver {
+  /** Whether its networks have addresses, and something on the host. */
+  readonly hasPlace: boolean;
+  /** Whether ports of the host can lead to it, by the store's table. */
+  readonly publishes: boolean;
+  /** Of the names that interfaces have in containers: "eth". */
+  readonly interfacePrefix: (network: Network) => string;
+  /** Makes what is missing on the host's side. Returns the index of the link that containers are joined to. */
+  readonly raise: (raising: Raising, network: Network, place: Placed) => number;
+  readonly attach: (attaching: Attaching) => void;
+}
+
+const DRIVERS = { bridge: BRIDGE_DRIVER, macvlan: MACVLAN_DRIVER, host: NOWHERE_DRIVER, null: NOWHERE_DRIVER } as const satisfies Record<Network["driver"], Driver>;
+
+export const driverOf = ({ driver }: Pick<Network, "driver">): Driver => DRIVERS[driver];

@@ -1,0 +1,29 @@
+/** The firewall made anew, after somebody else flushed or reloaded theirs (`firewall-cmd --reload`, `nft -f`): while containers run. */
+import { removeFirewall } from "../../network/firewall.ts";
+import { networkNames } from "../../network/names.ts";
+import { listPlaces, readNetwork } from "../../store/networks.ts";
+import { readTag } from "../../store/namespaces.ts";
+import { openFirewall } from "../../network/firewall.ts";
+import type { Context } from "../context.ts";
+import { networkNamespace } from "../host/facts.ts";
+import { raiseFirewall } from "./firewall.ts";
+
+/** Returns warnings. Connections that stand go on; new ones may fail for the millisecond in between. */
+export function reloadNetworks(context: Context): string[] {
+  const namespace = networkNamespace(context);
+  const tag = readTag(context.database(), namespace);
+  const networks = listPlaces(context.database(), namespace).flatMap((place) => {
+    const network = place.bridge === "" ? null : readNetwork(context.database(), place.network);
+    return network === null ? [] : [{ network, place }];
+  });
+  if (tag === null || networks.length === 0) return [];
+  const old = openFirewall();
+  try {
+    const problems = removeFirewall(old, networkNames(tag));
+    const { socket, warnings } = raiseFirewall(context, namespace, tag, networks);
+    socket.close();
+    return [...problems, ...warnings];
+  } finally {
+    old.close();
+  }
+}
