@@ -19,6 +19,8 @@
  *       store.lock                 0600  who brings it
  *     /run/mdk/                    0711  --run-root (of another --root: /run/mdk-<hash>): gone with a reboot, except where a CI container keeps /run
  *       <container id>/            0700  locks, attach socket, exit record
+ *         names/                         whom its monitor answers for (runtime/names.ts)
+ *       names/<network id>/        0700  the names of a network's containers, a directory each
  *       shim-<sha256>              0500  the shim, verified at every use
  *       name-servers-told                the host's lack of name servers was told of
  *
