@@ -9,9 +9,9 @@ import { MdkError, messageOf } from "../../error.ts";
 import { probeOverlay } from "../../layer/overlay.ts";
 import { MTU } from "../../network/bridge.ts";
 import { openFirewall } from "../../network/firewall.ts";
+import { listRefusing } from "../../network/foreign.ts";
 import { createBridge, deleteLink, listLinks } from "../../network/link.ts";
 import { parseBridgeName } from "../../network/names.ts";
-import { FORWARD, readChains } from "../../network/nftables.ts";
 import { capabilityMask, capabilityNames, DEFAULT_CAPABILITIES } from "../../spec/capabilities.ts";
 import { E } from "../../sys/errno.ts";
 import { SysError } from "../../sys/ffi.ts";
@@ -244,7 +244,7 @@ function forwarding(): Finding {
 function firewall(): Finding {
   const socket = openFirewall();
   try {
-    const closed = readChains(socket).filter(({ hook, drops, table }) => hook === FORWARD && drops && parseBridgeName(table) === null);
+    const closed = listRefusing(socket);
     if (legacyForwardDrops()) {
       return warning("firewall", "iptables-legacy drops forwarded packets", "iptables-legacy -P FORWARD ACCEPT, or rules that let mdk's bridge pass", "nf_tables, a table of mdk's own");
     }
