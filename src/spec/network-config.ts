@@ -6,7 +6,7 @@ import { Members, textsOf } from "./members.ts";
 import type { Subnet, Subnet6 } from "./network.ts";
 
 /** `host` and `null` have one network each, which is there from the start. */
-const DRIVERS = ["bridge", "macvlan", "host", "null"] as const;
+export const DRIVERS = ["bridge", "macvlan", "host", "null"] as const;
 export type NetworkDriver = (typeof DRIVERS)[number];
 
 /** Addresses of one family that a network has. */

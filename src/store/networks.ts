@@ -68,7 +68,7 @@ export function deleteNetwork(database: Database, id: string): boolean {
   return true;
 }
 
-/** Where a network is in one namespace of the host: its addresses there, which it may have chosen, and the name of its bridge ("": it needs none). */
+/** Where a network is in one namespace of the host: its addresses there, which it may have chosen, and the name of the link that was made for it, a bridge as a rule ("": none). */
 export interface Place extends Pools {
   readonly bridge: string;
 }

@@ -1,4 +1,5 @@
 /** Docker's JSON of `info` (GET /info, SystemInfo). Pure. */
+import { DRIVERS } from "../../spec/network-config.ts";
 import { LOG_DRIVERS } from "../../spec/log-options.ts";
 import type { SystemFacts } from "../../engine/system/info.ts";
 
@@ -18,7 +19,7 @@ export function infoJson(facts: SystemFacts, version: string): Record<string, un
     ID: facts.id, Containers: facts.containers, ContainersRunning: facts.running, ContainersPaused: facts.paused, ContainersStopped: facts.containers - facts.running - facts.paused,
     Images: facts.images, Driver: "overlay2",
     DriverStatus: [["Backing Filesystem", facts.fileSystem], ...rootStoreStatus(facts), ["Supports d_type", "true"], ["Using metacopy", "false"], ["Native Overlay Diff", "true"], ["userxattr", "false"]],
-    Plugins: { Volume: ["local"], Network: ["bridge", "host", "null"], Authorization: null, Log: [...LOG_DRIVERS] },
+    Plugins: { Volume: ["local"], Network: [...DRIVERS].sort(), Authorization: null, Log: [...LOG_DRIVERS] },
     MemoryLimit: memory, SwapLimit: facts.swapLimit, CpuCfsPeriod: cpu, CpuCfsQuota: cpu, CPUShares: cpu, CPUSet: cpuset, PidsLimit: pids,
     IPv4Forwarding: facts.forwarding, Debug: false, NFd: facts.descriptors, OomKillDisable: false, NGoroutines: 1, SystemTime: facts.now.toISOString(),
     LoggingDriver: "json-file", CgroupDriver: "cgroupfs", CgroupVersion: facts.cgroups.mode === "v2" ? "2" : "1", CgroupMode: facts.cgroups.mode, CgroupParent: facts.cgroups.parent,

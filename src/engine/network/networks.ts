@@ -57,6 +57,6 @@ function remove(context: Context, network: Network): boolean {
   const places = listPlacesOf(database, network.id);
   if (!transaction(database, () => deleteNetwork(database, network.id))) return false;
   removeNetworkNames(context.runRoot, network.id);
-  removePlaces(context, places);
+  removePlaces(context, network, places);
   return true;
 }

@@ -10,11 +10,12 @@ import { choosePool, contains, formatSubnet, isFree, overlaps } from "../../netw
 import { choosePool6, contains6, formatSubnet6, isFree6, overlaps6 } from "../../network/ipam6.ts";
 import { removeForeignRulesOf } from "../../network/foreign.ts";
 import { ALIAS_BYTES_MAX, findLink } from "../../network/link.ts";
+import { ensureMacvlanParent, removeMacvlanParent } from "../../network/macvlan.ts";
 import { leaveNetwork } from "../../network/membership.ts";
 import { bridgeName, networkNames, parseBridgeName, randomTag, tagOf } from "../../network/names.ts";
 import { readRoutes, readRoutes6 } from "../../network/route.ts";
 import type { Pool, Pool4, Pool6, Pools } from "../../spec/network-config.ts";
-import { bridgeOptions } from "../../spec/network-options.ts";
+import { bridgeOptions, macvlanOptions } from "../../spec/network-options.ts";
 import { BRIDGE } from "../../spec/network-mode.ts";
 import { transaction } from "../../store/database.ts";
 import { forgetElsewhere, readTag, storeId, writeTag } from "../../store/namespaces.ts";
@@ -55,13 +56,13 @@ function place(context: Context, namespace: string, network: Network): Placed {
     if (known === null) removeStrays(context, route, namespace);
     const tag = readTag(database, namespace) ?? freeTag(storeId(database));
     const pools = poolsHere(context, route, namespace, network, known);
-    const found: Place = { ...pools, bridge: known?.bridge ?? chooseBridge(network, tag) };
+    const found: Place = { ...pools, bridge: linkOf(route, network, known, tag) };
     transaction(database, () => {
       forgetElsewhere(database, namespaceEnd(context));
       writeTag(database, namespace, tag);
       writePlace(database, namespace, network.id, found);
     });
-    if (found.bridge !== "") makeBridge(route, bridgeShape(network, found), () => ownerOf(context));
+    if (network.driver === "bridge") makeBridge(route, bridgeShape(network, found), () => ownerOf(context));
     return { ...found, namespace, tag };
   } finally {
     closeSync(route.fd);
@@ -74,8 +75,15 @@ function removeStrays(context: Context, route: NetlinkSocket, namespace: string)
   removeIdleBridges(route, (owner, name) => (owner === ownerOf(context) && !known.has(name)) || isDeadOwner(owner));
 }
 
+/** What is made for it: its bridge, or the tagged part of a link that a macvlan is on; "": nothing. */
+function linkOf(route: NetlinkSocket, network: Network, known: Place | null, tag: string): string {
+  if (network.driver === "bridge") return known?.bridge ?? chooseBridge(network, tag);
+  const { parent } = macvlanOptions(network);
+  if (parent === null) throw new MdkError("unsupported", "no-parent", "a macvlan network without a parent is not supported by this version of mdk", { hint: "-o parent=INTERFACE names a link of the host" });
+  return ensureMacvlanParent(route, parent).made || known?.bridge === parent ? parent : "";
+}
+
 function chooseBridge(network: Network, tag: string): string {
-  if (network.driver !== "bridge") return "";
   if (network.name === BRIDGE) return networkNames(tag).bridge;
   const { bridgeName: asked } = bridgeOptions(network);
   if (asked !== null) return asked;
@@ -151,10 +159,10 @@ function freePool6(context: Context, route: NetlinkSocket): Pool6 {
 }
 
 /**
- * Takes bridges away of places whose rows are gone: those of this namespace; elsewhere they stay until they are idle and in the way. One that was there
+ * Takes links away of places whose rows are gone: those of this namespace; elsewhere they stay until they are idle and in the way. One that was there
  * before the network is its maker's. Problems are not told: nobody is on them.
  */
-export function removePlaces(context: Context, places: readonly KnownPlace[]): void {
+export function removePlaces(context: Context, { driver }: Pick<Network, "driver">, places: readonly KnownPlace[]): void {
   const namespace = networkNamespace(context);
   const here = places.filter((place) => place.namespace === namespace && place.bridge !== "");
   const tag = readTag(context.database(), namespace);
@@ -163,6 +171,10 @@ export function removePlaces(context: Context, places: readonly KnownPlace[]): v
   const firewall = openFirewall();
   try {
     for (const { bridge } of here) {
+      if (driver === "macvlan") {
+        removeMacvlanParent(route, bridge);
+        continue;
+      }
       leaveNetwork(firewall, networkNames(tag), bridge);
       if (parseBridgeName(bridge) === null) removeForeignRulesOf(firewall, bridge);
       if (parseBridgeName(bridge) !== null || findLink(route, bridge)?.alias === ownerOf(context)) removeBridge(route, bridge);
