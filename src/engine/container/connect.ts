@@ -11,6 +11,7 @@ import type { Network } from "../../store/networks.ts";
 import { runPaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
 import { takeOpLock } from "../end/settle.ts";
+import { driverOf } from "../network/drivers/driver.ts";
 import { checkSettings, findNetwork } from "../network/endpoints.ts";
 import { findContainer } from "./find.ts";
 import { join, leave, type Running } from "./live.ts";
@@ -31,9 +32,11 @@ export function connectContainer(context: Context, { network: word, container: n
     const endpoints = listEndpoints(context.database(), container.id);
     const there = endpoints.find((endpoint) => endpoint.network === network.id);
     const running = runningOf(context, container);
-    if (there !== undefined && running !== null) throw new MdkError("conflict", "endpoint-exists", `endpoint with name ${container.name} already exists in network ${network.name}`);
+    if (there !== undefined && running !== null && isWhole(there, network)) throw new MdkError("conflict", "endpoint-exists", `endpoint with name ${container.name} already exists in network ${network.name}`);
     const position = (endpoints.at(-1)?.position ?? -1) + 1;
     if (running === null) return replace(context, container, network, settings, there?.position ?? position);
+    // Somebody's connect was killed: what it left goes first.
+    if (there !== undefined) leave(context, running, network);
     join(context, running, { network, settings, position });
   });
 }
@@ -47,28 +50,35 @@ export interface Disconnecting extends Omit<Connecting, "settings"> {
 export function disconnectContainer(context: Context, { network: word, container: name, force }: Disconnecting): void {
   if (force) refuseUnknown(context, word, name);
   locked(context, name, (container) => {
-    const network = networkOf(context, word, container);
-    refuseShared(container, network.network);
-    if (network.endpoint === undefined) {
+    const endpoints = listEndpoints(context.database(), container.id);
+    const gone = endpoints.find((endpoint) => endpoint.networkName === null && endpoint.network.startsWith(word));
+    if (gone !== undefined) return forget(context, gone);
+    const network = findNetwork(context, word);
+    refuseShared(container, network);
+    const endpoint = endpoints.find((one) => one.network === network.id);
+    if (endpoint === undefined) {
       if (force) return;
-      throw new MdkError("conflict", "not-connected", `container ${container.id} is not connected to network ${network.network.name}`);
+      throw new MdkError("conflict", "not-connected", `container ${container.id} is not connected to network ${network.name}`);
     }
     const running = runningOf(context, container);
-    if (running === null) return transaction(context.database(), () => removeEndpoint(context.database(), container.id, network.network.id));
-    leave(context, running, network.network);
+    if (running === null) return forget(context, endpoint);
+    leave(context, running, network);
   });
+}
+
+function forget(context: Context, { container, network }: Endpoint): void {
+  transaction(context.database(), (database) => removeEndpoint(database, container, network));
+}
+
+/** A connect that was killed has left no name of an interface. */
+function isWhole({ connection }: Endpoint, network: Network): boolean {
+  return !driverOf(network).hasPlace || (connection !== null && connection.interface !== "");
 }
 
 /** Docker looks for what is to be taken apart in another order then. */
 function refuseUnknown(context: Context, word: string, name: string): void {
   findNetwork(context, word);
   if (findContainers(context.database(), name).length === 0) throw new MdkError("not-found", "no-such-endpoint", `endpoint ${name} not found`);
-}
-
-/** One that was removed while the container had it is found by its id in the container's row only. */
-function networkOf(context: Context, word: string, container: Container): { network: Network; endpoint: Endpoint | undefined } {
-  const network = findNetwork(context, word);
-  return { network, endpoint: listEndpoints(context.database(), container.id).find((endpoint) => endpoint.network === network.id) };
 }
 
 function locked(context: Context, word: string, work: (container: Container) => void): void {

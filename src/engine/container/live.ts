@@ -61,13 +61,16 @@ export function join(context: Context, running: Running, { network, settings, po
   try {
     const connection = transaction(context.database(), (database) => {
       addEndpoint(database, { container: container.id, network: network.id, position, settings });
-      const made = { id: newId(), namespace, interface: nextInterface(before, seat), ...leaseAddresses(database, seat) };
+      // Its interface has a name once it is there: without one, whoever comes next knows that this was cut off.
+      const made = { id: newId(), namespace, interface: "", ...leaseAddresses(database, seat) };
       connectEndpoint(database, container.id, network.id, made);
       noteNetwork(database, network.id, "connect", { container: container.id });
       return made;
     });
     try {
-      attach(context, running, raised, { ...seat, connection }, before);
+      const whole = { ...connection, interface: nextInterface(before, seat) };
+      attach(context, running, raised, { ...seat, connection: whole }, before);
+      transaction(context.database(), (database) => connectEndpoint(database, container.id, network.id, whole));
     } catch (error) {
       leave(context, running, network);
       throw error;
@@ -77,7 +80,7 @@ export function join(context: Context, running: Running, { network, settings, po
   }
 }
 
-/** What is missing of it already is no error. */
+/** What is missing of it already is no error: of one that was cut off, too. */
 export function leave(context: Context, running: Running, network: Network): void {
   const { container } = running;
   const seats = liveSeats(context, container.id);
@@ -87,7 +90,7 @@ export function leave(context: Context, running: Running, network: Network): voi
     withdraw(context, container, network.id);
     redirectPorts(context, container, own, others);
     inside(context, running, [], (socket) => {
-      if (own.connection.interface !== "") detachEndpoint(socket, own.connection.interface);
+      if (own.place !== null) detachEndpoint(socket, own.connection.interface === "" ? nextInterface(others, own) : own.connection.interface);
       moveRoutes(socket, others);
     });
     removeLines(context, container, addressesOf(own.connection));

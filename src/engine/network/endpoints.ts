@@ -44,7 +44,7 @@ export function chooseEndpoints(context: Context, { config, host: { NetworkMode:
 export function wishesOf(context: Context, container: string): Wish[] {
   return listEndpoints(context.database(), container).map(({ network: id, settings }) => {
     const network = readNetwork(context.database(), id);
-    if (network === null) throw new MdkError("not-found", "no-such-network", `network ${id} not found`, { hint: "it was removed; mdk network connect puts the container on another one" });
+    if (network === null) throw new MdkError("not-found", "no-such-network", `network ${id} not found`, { hint: `it was removed: mdk network disconnect ${id.slice(0, 12)} CONTAINER takes the container off it` });
     return { network, settings };
   });
 }
