@@ -60,7 +60,7 @@ test("unknown flags and commands name the near one", () => {
   expect(world.mdk(["run", "--port", "80:80", busybox])).toMatchObject({ status: 125, stderr: expect.stringMatching(/^unknown flag: --port\n.*--publish/) });
   expect(world.mdk(["run", "--detatch", busybox])).toMatchObject({ status: 125, stderr: expect.stringMatching(/^unknown flag: --detatch\n.*--detach\?/) });
   expect(world.mdk(["rnu"])).toMatchObject({ status: 1, stderr: expect.stringMatching(/unknown command: mdk rnu[^]*mdk run/) });
-  expect(world.mdk(["network"])).toMatchObject({ status: 1, stderr: expect.stringContaining("not supported by this version of mdk") });
+  expect(world.mdk(["builder"])).toMatchObject({ status: 1, stderr: expect.stringContaining("not supported by this version of mdk") });
   expect(world.mdk(["container", "frob"]).status).toBe(1);
   expect(world.mdk(["image", "push"])).toMatchObject({ status: 1, stderr: "mdk: 'mdk image push' is not supported by this version of mdk\n" });
   expect(world.mdk(["constructor"])).toMatchObject({ status: 1, stderr: expect.stringContaining("unknown command: mdk constructor") });

@@ -38,12 +38,12 @@ const groups = (tag: string): string[] => lines("find", "/sys/fs/cgroup", "-type
 function bridgeOf(of: World): string {
   const database = new Database(join(of.root, "mdk.db"), { readonly: true });
   try {
-    return `mdk-${(database.query("SELECT tag FROM networks").get() as { tag: string }).tag}`;
+    return `mdk-${(database.query("SELECT tag FROM namespaces").get() as { tag: string }).tag}`;
   } finally {
     database.close();
   }
 }
-const portElements = (bridge: string): number => (Bun.spawnSync(["nft", "-j", "list", "table", "inet", bridge]).stdout.toString().match(/"concat"/g) ?? []).length;
+const portElements = (bridge: string): number => (Bun.spawnSync(["nft", "-j", "list", "map", "inet", bridge, "published"]).stdout.toString().match(/"concat"/g) ?? []).length;
 const veths = (bridge: string): string[] => lines("sh", "-c", `ls /sys/class/net/${bridge}/brif`);
 
 function commandLines(): string[] {
