@@ -1,5 +1,5 @@
 /** `bridge`: a bridge of the host, a veth pair for each container, addresses that the host translates. */
-import { ensureBridge } from "../../../network/bridge.ts";
+import { ensureBridge, mustIsolate } from "../../../network/bridge.ts";
 import { attachContainer } from "../../../network/container.ts";
 import { networkNames, vethName } from "../../../network/names.ts";
 import { bridgeOptions } from "../../../spec/network-options.ts";
@@ -15,7 +15,7 @@ export const BRIDGE_DRIVER: Driver = {
   raise: ({ context, route }, network, place) => ensureBridge(route, bridgeShape(network, place), () => ownerOf(context)),
   attach: (attaching) => {
     const { route, inside, network, place, side } = attaching;
-    const { mtu, icc } = bridgeShape(network, place);
-    attachContainer(route, inside, { ...endpointShape(attaching), veth: vethName(networkNames(place.tag)), bridge: side, mtu, isolated: !icc });
+    const shape = bridgeShape(network, place);
+    attachContainer(route, inside, { ...endpointShape(attaching), veth: vethName(networkNames(place.tag)), bridge: side, mtu: shape.mtu, isolated: mustIsolate(shape) });
   },
 };
