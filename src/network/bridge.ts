@@ -66,6 +66,12 @@ export function removeBridge(route: NetlinkSocket, bridge: string): void {
   }
 }
 
+/** The same of a bridge that mdk named, or made for `owner` under its user's name: what was there before stays. */
+export function removeOwnBridge(route: NetlinkSocket, bridge: string, owner: string): void {
+  const isOwn = parseBridgeName(bridge) !== null || (owner !== "" && findLink(route, bridge)?.alias === owner);
+  if (isOwn) removeBridge(route, bridge);
+}
+
 /**
  * Takes all of a store's networks in this namespace away: the firewall, the bridges that mdk named, and those whose note says that they are
  * `owner`'s. What is missing is fine. Goes on after an error; returns what went wrong. Sysctls are put back by who remembered them.

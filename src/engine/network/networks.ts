@@ -2,10 +2,12 @@
 import { MdkError } from "../../error.ts";
 import { removeNetworkNames } from "../../runtime/names.ts";
 import type { NetworkConfig } from "../../spec/network-config.ts";
+import { bridgeOptions } from "../../spec/network-options.ts";
 import { checkpoint, isUniqueViolation, transaction } from "../../store/database.ts";
 import { connectedContainers } from "../../store/endpoints.ts";
-import { addNetwork, deleteNetwork, listNetworks, listPlacesOf, type Network } from "../../store/networks.ts";
+import { addNetwork, deleteNetwork, listNetworks, listPlaces, listPlacesOf, type Network } from "../../store/networks.ts";
 import type { Context } from "../context.ts";
+import { networkNamespace } from "../host/facts.ts";
 import { newId } from "../host/ids.ts";
 import { findNetwork, isUserDefined } from "./endpoints.ts";
 import { choosePools, ensurePlace, removePlaces } from "./place.ts";
@@ -15,7 +17,10 @@ export function createNetwork(context: Context, config: NetworkConfig): string {
   const database = context.database();
   const network: Network = { ...config, ...choosePools(context, config), id: newId(), createdMs: context.now().getTime() };
   try {
-    transaction(database, () => addNetwork(database, network));
+    transaction(database, () => {
+      refuseSameBridge(context, network);
+      addNetwork(database, network);
+    });
   } catch (error) {
     throw isUniqueViolation(error) ? nameTaken(config.name) : error;
   }
@@ -27,6 +32,16 @@ export function createNetwork(context: Context, config: NetworkConfig): string {
   }
   checkpoint(database);
   return network.id;
+}
+
+/** libnetwork drivers/bridge, conflictsWithNetworks: two on one bridge would be one. */
+function refuseSameBridge(context: Context, network: Network): void {
+  const { bridgeName } = bridgeOptions(network);
+  if (network.driver !== "bridge" || bridgeName === null) return;
+  const placed = listPlaces(context.database(), networkNamespace(context)).find(({ bridge }) => bridge === bridgeName)?.network;
+  const other = placed ?? listNetworks(context.database()).find((one) => one.driver === "bridge" && bridgeOptions(one).bridgeName === bridgeName)?.id;
+  if (other === undefined) return;
+  throw new MdkError("conflict", "bridge-in-use", `cannot create network ${network.id} (${bridgeName}): conflicts with network ${other} (${bridgeName}): networks have same bridge name`);
 }
 
 function nameTaken(name: string): MdkError {

@@ -4,7 +4,7 @@
  */
 import { closeSync, readlinkSync, statSync } from "node:fs";
 import { MdkError } from "../../error.ts";
-import { hasBridge, makeBridge, removeBridge, removeIdleBridges } from "../../network/bridge.ts";
+import { hasBridge, makeBridge, removeIdleBridges, removeOwnBridge } from "../../network/bridge.ts";
 import { openFirewall } from "../../network/firewall.ts";
 import { choosePool, contains, formatSubnet, isFree, overlaps } from "../../network/ipam.ts";
 import { choosePool6, contains6, formatSubnet6, isFree6, overlaps6 } from "../../network/ipam6.ts";
@@ -167,6 +167,7 @@ export function removePlaces(context: Context, { driver }: Pick<Network, "driver
   const here = places.filter((place) => place.namespace === namespace && place.bridge !== "");
   const tag = readTag(context.database(), namespace);
   if (here.length === 0 || tag === null) return;
+  const owner = ownerOf(context);
   const route = openNetlink(NETLINK_ROUTE);
   const firewall = openFirewall();
   try {
@@ -177,7 +178,7 @@ export function removePlaces(context: Context, { driver }: Pick<Network, "driver
       }
       leaveNetwork(firewall, networkNames(tag), bridge);
       if (parseBridgeName(bridge) === null) removeForeignRulesOf(firewall, bridge);
-      if (parseBridgeName(bridge) !== null || findLink(route, bridge)?.alias === ownerOf(context)) removeBridge(route, bridge);
+      removeOwnBridge(route, bridge, owner);
     }
   } finally {
     closeSync(route.fd);
