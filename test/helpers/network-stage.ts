@@ -82,7 +82,7 @@ async function openNetworkStage(): Promise<NetworkStage> {
       await child.stdout.getReader().read();
     },
     async end() {
-      for (const child of children) child.kill("SIGKILL");
+      for (const child of children) child.kill("SIGTERM");
       await Promise.all(children.map(({ exited }) => exited));
       await stage.end();
     },
