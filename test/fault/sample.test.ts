@@ -4,8 +4,8 @@
  */
 import { afterAll, beforeAll, expect } from "bun:test";
 import { hasTool, isRoot, testIf } from "../helpers/requires.ts";
-import { pushLayered, SCENARIOS } from "./scenarios.ts";
-import { errorsAt, sweep } from "./sweep.ts";
+import { pushLayered } from "./scenarios.ts";
+import { ALL, errorsAt, sweep } from "./sweep.ts";
 import type { Point, Strike } from "./trace.ts";
 import { openWorld, type World } from "./world.ts";
 
@@ -31,7 +31,7 @@ const spread = (points: readonly Point[], count: number): Point[] => points.filt
 const kills = (points: readonly Point[]): Strike[] => points.map((point) => ({ ...point, with: "kill" }));
 const interrupts = (points: readonly Point[]): Strike[] => points.map((point) => ({ ...point, with: "signal", signal: 2 }));
 
-for (const scenario of SCENARIOS) {
+for (const scenario of ALL) {
   sampled(`${scenario.name}, killed: vanished whole or run, never a third state`, () => {
     const { failures, missed, struck } = sweep(world, scenario, (points) => kills([...lastOfEach(points, 10), ...spread(points, 4)]), () => {});
     expect(failures).toEqual([]);
@@ -40,7 +40,7 @@ for (const scenario of SCENARIOS) {
   });
 }
 
-for (const scenario of SCENARIOS.filter(({ name }) => name === "run -p" || name === "pull")) {
+for (const scenario of ALL.filter(({ name }) => name === "run -p" || name === "pull")) {
   sampled(`${scenario.name}, a call refused: one line says so and nothing is left`, () => {
     const { failures, missed } = sweep(world, scenario, (points) => errorsAt([...lastOfEach(points, 10), ...spread(points, 4)]), () => {});
     expect([...failures, ...missed]).toEqual([]);

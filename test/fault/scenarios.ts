@@ -31,7 +31,8 @@ interface Listed {
   readonly Status: string;
 }
 
-function problemsOf(what: string, { code, out, err }: Output, expected = 0): string[] {
+/** Empty: the command ended so, and one that succeeded said nothing on standard error. */
+export function problemsOf(what: string, { code, out, err }: Output, expected = 0): string[] {
   return code === expected && (expected !== 0 || err === "") ? [] : [`${what}: exit status ${code}, stdout ${JSON.stringify(out.slice(-200))}, stderr ${JSON.stringify(err.slice(-500))}`];
 }
 
@@ -108,7 +109,7 @@ function checkStatus(done: Trace, strike: Strike | null, detached: boolean): str
   return allowed.includes(done.code) ? [] : [`exit status ${done.code}, expected one of ${allowed.join(", ")}`];
 }
 
-function runScenario(name: string, options: readonly string[]): Scenario {
+export function runScenario(name: string, options: readonly string[]): Scenario {
   const detached = options.includes("-d");
   return {
     name,
@@ -273,7 +274,7 @@ const commit: Scenario = {
   },
 };
 
-function mustDo({ code, err }: Output): void {
+export function mustDo({ code, err }: Output): void {
   if (code !== 0) throw new Error(err);
 }
 

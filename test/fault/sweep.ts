@@ -2,6 +2,7 @@
  * The sweep: `bun test/fault/sweep.ts [--every N] [--errors] [SCENARIO…]`. Records each scenario, strikes at every recorded
  * point (or each N-th) in a run of its own, and prints what is wrong. Status 1 if anything is.
  */
+import { NETWORK_SCENARIOS } from "./network-scenarios.ts";
 import { SCENARIOS, pushLayered, type Scenario } from "./scenarios.ts";
 import { trace, type Point, type Strike } from "./trace.ts";
 import { errnoName } from "../../src/sys/errno.ts";
@@ -14,6 +15,8 @@ export interface Result {
   readonly missed: readonly string[];
   readonly failures: readonly string[];
 }
+
+export const ALL: readonly Scenario[] = [...SCENARIOS, ...NETWORK_SCENARIOS];
 
 const TRIES = 3;
 
@@ -81,11 +84,11 @@ async function main(words: readonly string[]): Promise<number> {
   const from = words.includes("--from") ? Number(words[words.indexOf("--from") + 1]) : 0;
   const errors = words.includes("--errors");
   const role = words.includes("--role") ? words[words.indexOf("--role") + 1]! : "";
-  const wanted = SCENARIOS.filter(({ name }) => words.includes(name));
+  const wanted = ALL.filter(({ name }) => words.includes(name));
   const world = await openWorld(pushLayered);
   let bad = 0;
   try {
-    for (const scenario of wanted.length > 0 ? wanted : SCENARIOS) {
+    for (const scenario of wanted.length > 0 ? wanted : ALL) {
       const { failures, missed } = sweep(world, scenario, (points) =>
         points.filter((point) => point.role.startsWith(role)).filter((_, index) => index >= from && (index - from) % every === 0).flatMap((point): Strike[] => (errors ? errorsAt([point]) : [{ ...point, with: "kill" }])), console.log);
       bad += failures.length + missed.length;

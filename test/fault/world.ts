@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { imageLayout } from "../helpers/fixtures.ts";
 import { MOUNTS_LAYER } from "../../src/store/paths.ts";
+import { NAMES } from "../../src/runtime/names.ts";
 import { push, startRegistry } from "../helpers/registry.ts";
 
 export interface Output {
@@ -70,7 +71,8 @@ function freePort(): number {
 /** Everything that a container could have left, each with where it is. Empty: nothing is left of any container. */
 export function leftovers(world: World, pids: readonly number[]): string[] {
   return [
-    ...names(world.runRoot).filter((name) => !/^shim-[0-9a-f]{64}$/.test(name)).map((name) => `run root: ${name}`),
+    ...names(world.runRoot).filter((name) => !/^(shim-[0-9a-f]{64}|names)$/.test(name)).map((name) => `run root: ${name}`),
+    ...told(world).map((path) => `name ${path}`),
     ...names(join(world.root, "containers")).map((name) => `containers/${name}`),
     ...names(join(world.root, "tmp")).filter((name) => name !== "pull.lock" && name !== "empty").map((name) => `tmp/${name}`),
     ...groups(world), ...links(world), ...elements(world), ...rows(world), ...mounts(world),
@@ -105,6 +107,12 @@ function links(world: World): string[] {
   return there().map((name) => `link ${name}`);
 }
 
+/** What containers of networks are found by: a symbolic link for each name of one that runs. */
+function told(world: World): string[] {
+  const tree = join(world.runRoot, NAMES);
+  return existsSync(tree) ? readdirSync(tree, { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory()).map(({ parentPath, name }) => join(parentPath, name)) : [];
+}
+
 /** Elements of the firewall's maps: published ports. Its sets are of networks, which may stay. */
 function elements(world: World): string[] {
   return tags(world).flatMap((tag) => {
@@ -115,8 +123,8 @@ function elements(world: World): string[] {
   });
 }
 
-/** What names the bridge and the table of the world's store. */
-function tags(world: World): string[] {
+/** What names the bridges and the table of the world's store. */
+export function tags(world: World): string[] {
   const path = join(world.root, "mdk.db");
   if (!existsSync(path)) return [];
   const database = new Database(path, { readonly: true });

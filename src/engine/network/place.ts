@@ -9,7 +9,7 @@ import { openFirewall } from "../../network/firewall.ts";
 import { choosePool, contains, formatSubnet, isFree, overlaps } from "../../network/ipam.ts";
 import { choosePool6, contains6, formatSubnet6, isFree6, overlaps6 } from "../../network/ipam6.ts";
 import { removeForeignRulesOf } from "../../network/foreign.ts";
-import { ALIAS_BYTES_MAX, findLink } from "../../network/link.ts";
+import { ALIAS_BYTES_MAX } from "../../network/link.ts";
 import { ensureMacvlanParent, removeMacvlanParent } from "../../network/macvlan.ts";
 import { leaveNetwork } from "../../network/membership.ts";
 import { bridgeName, networkNames, parseBridgeName, randomTag, tagOf } from "../../network/names.ts";
