@@ -7,6 +7,7 @@ const clock = @import("clock.zig");
 const health = @import("health.zig");
 const linux = @import("linux.zig");
 const Monitor = @import("monitor.zig").Monitor;
+const proxy = @import("proxy.zig");
 const report = @import("report.zig");
 const resolver = @import("resolver.zig");
 const stream = @import("stream.zig");
@@ -45,6 +46,7 @@ pub fn begin(m: *Monitor, code: u8) void {
     m.discards = true;
     health.end(m);
     resolver.end(m);
+    proxy.end(m);
     m.input.close();
     m.handed_input.drop();
     if (m.log) |*log| log.finish();

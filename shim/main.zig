@@ -55,7 +55,9 @@ test {
     _ = @import("lz4.zig");
     _ = @import("names.zig");
     _ = @import("netlink.zig");
+    _ = @import("proxy_source.zig");
     _ = @import("queue.zig");
+    _ = @import("relay.zig");
     _ = @import("clock.zig");
     _ = @import("cage.zig");
     _ = @import("server_address.zig");

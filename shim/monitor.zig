@@ -14,6 +14,7 @@ const linux = @import("linux.zig");
 const Log = @import("log.zig").Log;
 const plan = @import("plan.zig");
 const process = @import("process.zig");
+const proxy = @import("proxy.zig");
 const report = @import("report.zig");
 const Resolver = @import("resolver.zig").Resolver;
 const buffers_ms = @import("serve.zig").buffers_ms;
@@ -67,6 +68,8 @@ pub const Monitor = struct {
     health: Health = .{},
     /// In pages of its own, once its sockets have come.
     resolver: ?*Resolver = null,
+    /// In pages of its own, where the plan has ports for it.
+    proxy: ?*proxy.Proxy = null,
 
     run_lock: i32 = -1,
     mounts: i32 = -1,
@@ -210,6 +213,7 @@ fn settings(m: *Monitor, p: *const plan.Monitor) linux.Error!void {
     m.group = .of(p);
 
     m.kept = try .copy(p);
+    if (p.proxied.len > 0) m.proxy = try proxy.prepare(p.proxied);
     // Pages are touched as they are needed.
     const work = try linux.mapMemory(attach.max_message + Log.memory_size);
     m.buffer = work[0..attach.max_message];
@@ -245,6 +249,7 @@ fn closeOthers(m: *const Monitor) linux.Error!void {
         list.add(log.file);
     }
     for (m.kept.hold) |fd| list.add(fd);
+    if (m.proxy) |p| for (p.all()) |*port| list.add(port.watch.fd);
     if (m.kept.health) |health| if (health.freezer) |fd| list.add(number(fd));
     try list.closeOthers();
 }

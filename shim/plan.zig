@@ -18,6 +18,7 @@
 //!   channel        ◀── exited (monitor, after the exit record) ─── "d": cleaned up ──▶ monitor ends when its readers have everything
 //!   channel        ─── "h", length + SCM_RIGHTS [output, reports, plan memfd, descriptors…] ──▶ monitor: how probes of its health run
 //!   channel        ─── "n", SCM_RIGHTS [UDP socket, TCP socket, view of names] ──▶ monitor: it is the container's resolver
+//!   channel        ─── "p", SCM_RIGHTS [network namespace], or nothing with it ──▶ monitor: it passes the ports on, out of that namespace or its own
 //!   channel (exec) ─── "k": given up ────────▶ monitor kills the process, which may be ready by now
 
 /// Index into the descriptors that came with the plan, the plan's own memfd not counted.
@@ -92,6 +93,8 @@ pub const Monitor = struct {
     kill: ?Fd,
     /// Kept open as long as the container lives: the bound sockets of published ports.
     hold: []const Fd,
+    /// Ports that the monitor itself passes on to the container, once "p" has come. Empty: the kernel leads them, or there are none.
+    proxied: []const Proxied,
     /// The channel stays with the client: `exited` is sent there and "d" awaited. False: detached from the start.
     client_cleans: bool,
     /// argv of the cleanup when no client does it; argv[0] is an absolute path. Empty: nothing to do.
@@ -102,6 +105,19 @@ pub const Monitor = struct {
     tell_after_cleanup: bool,
     /// Null: the container's health is not checked.
     health: ?Health,
+};
+
+/// A published port that the monitor passes on (shim/proxy.zig).
+pub const Proxied = struct {
+    /// A bound socket, kept open as long as the container lives; that of TCP listens when "p" comes.
+    socket: Fd,
+    /// UDP; else TCP.
+    datagrams: bool,
+    /// Where it leads in the container's network: "172.17.0.2", "fd00::2".
+    address: [:0]const u8,
+    port: u16,
+    /// As whom a client comes whose own address is not to be seen there: one of the host itself, or of the other family. Null: as the container.
+    gateway: ?[:0]const u8,
 };
 
 /// When a container's health is looked at (shim/health.zig): the plan of the probe, an Exec, comes over the channel once init exists.

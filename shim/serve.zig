@@ -6,6 +6,7 @@ const ending = @import("ending.zig");
 const health = @import("health.zig");
 const linux = @import("linux.zig");
 const Monitor = @import("monitor.zig").Monitor;
+const proxy = @import("proxy.zig");
 const resolver = @import("resolver.zig");
 const resolver_tcp = @import("resolver_tcp.zig");
 const resolver_udp = @import("resolver_udp.zig");
@@ -41,6 +42,7 @@ fn express(m: *Monitor) bool {
     m.health.channel.want(m.epoll, watch.in);
     m.health.output.want(m.epoll, if (m.health.channel.fd >= 0) watch.in else 0);
     if (m.resolver) |r| resolver.express(m, r);
+    if (m.proxy) |p| proxy.express(m, p);
     var free = false;
     for (&m.clients) |*client| {
         free = free or client.watch.fd < 0;
@@ -83,6 +85,7 @@ fn dispatch(m: *Monitor, event: sys.epoll_event) void {
         .health_output => health.readOutput(m),
         .health_channel => health.heard(m),
         .names, .names_upstream, .names_listener, .names_client, .names_server => |source| if (m.resolver) |r| ofResolver(m, r, source, index),
+        .proxy_tcp, .proxy_client, .proxy_server, .proxy_udp, .proxy_flow => |source| if (m.proxy) |p| proxy.dispatch(m, p, source, index, event.events),
     }
 }
 
@@ -104,7 +107,8 @@ fn expired(m: *Monitor, timer: Timer) void {
         .health => health.probe(m),
         .probe => health.overdue(m),
         .names => if (m.resolver) |r| resolver.lookAround(m, r),
-        .terminal, .mounts, .cleanup, .again, .servers => {}, // that they are over is looked at where it matters
+        .flows => if (m.proxy) |p| proxy.lookAround(m, p),
+        .terminal, .mounts, .cleanup, .again, .servers, .shortage => {}, // that they are over is looked at where it matters
     }
 }
 
@@ -159,7 +163,7 @@ fn isTaken(m: *Monitor, kind: u8, came: i32) bool {
             // The command does the same; the container has started even if it is killed now.
             if (m.record >= 0) _ = sys.renameat(m.record, "state.new", m.record, "state.json");
             if (!m.contains_cage and m.forerunner < 0) record.noteProcess(m);
-            while (fromChannel(m)) {} // how its health is checked, and its resolver, may have come meanwhile
+            while (fromChannel(m)) {} // how its health is checked, its resolver, and that its ports lead somewhere, may have come meanwhile
             health.begin(m);
             // From here on nobody waits at the other end who would clean up.
             if (!m.client_cleans and m.contains_cage) m.channel.close();
@@ -201,6 +205,7 @@ fn fromChannel(m: *Monitor) bool {
         const taken = m.phase == .running and switch (bytes[0]) {
             'h' => health.take(m, bytes[1..got.length], got.descriptors),
             'n' => resolver.take(m, got.descriptors),
+            'p' => proxy.begin(m, got.descriptors),
             else => false,
         };
         if (!taken) for (got.descriptors) |fd| linux.close(fd);
@@ -258,6 +263,7 @@ fn giveBack(m: *Monitor) void {
     linux.forgetMemory(m.buffer);
     if (m.log) |*log| log.idle();
     if (m.resolver) |r| resolver.giveBack(m, r);
+    if (m.proxy) |p| proxy.giveBack(p);
     m.input.queue.trim();
     for (&m.handed_outputs) |*handed| handed.queue.trim();
     for (&m.clients) |*client| client.queue.trim();

@@ -1,4 +1,4 @@
-//! Addresses as text: those of containers, and those of name servers, which may have a port ("192.0.2.1#5353") and a link
+//! Addresses as text: those of containers, where ports lead, and those of name servers, which may have a port ("192.0.2.1#5353") and a link
 //! ("fe80::1%2", by its index). Pure.
 const std = @import("std");
 const sys = @import("linux.zig").sys;
@@ -44,7 +44,7 @@ fn groups(text: []const u8, bytes: *[16]u8) ?usize {
     return length;
 }
 
-/// Where a name server is.
+/// Where a name server is, or a published port leads.
 pub const Server = union(enum) {
     four: sys.sockaddr.in,
     six: sys.sockaddr.in6,
@@ -64,6 +64,13 @@ pub const Server = union(enum) {
     }
 };
 
+/// Of an address without a link.
+pub fn at(text: []const u8, port: u16) ?Server {
+    if (parse4(text)) |bytes| return .{ .four = .{ .port = std.mem.nativeToBig(u16, port), .addr = @bitCast(bytes) } };
+    const bytes = parse6(text) orelse return null;
+    return .{ .six = .{ .port = std.mem.nativeToBig(u16, port), .flowinfo = 0, .addr = bytes, .scope_id = 0 } };
+}
+
 const domain_port = 53;
 
 pub fn parseServer(text: []const u8) ?Server {
@@ -71,10 +78,12 @@ pub fn parseServer(text: []const u8) ?Server {
     const port = if (hash == text.len) domain_port else std.fmt.parseInt(u16, text[hash + 1 ..], 10) catch return null;
     const percent = std.mem.indexOfScalar(u8, text[0..hash], '%') orelse hash;
     const link = if (percent == hash) 0 else std.fmt.parseInt(u32, text[percent + 1 .. hash], 10) catch return null;
-    if (parse4(text[0..percent])) |bytes|
-        return .{ .four = .{ .port = std.mem.nativeToBig(u16, port), .addr = @bitCast(bytes) } };
-    const bytes = parse6(text[0..percent]) orelse return null;
-    return .{ .six = .{ .port = std.mem.nativeToBig(u16, port), .flowinfo = 0, .addr = bytes, .scope_id = link } };
+    var server = at(text[0..percent], port) orelse return null;
+    switch (server) {
+        .four => {},
+        .six => |*address| address.scope_id = link,
+    }
+    return server;
 }
 
 test "addresses of both families" {

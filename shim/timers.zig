@@ -26,6 +26,10 @@ pub const Timer = enum {
     names,
     /// Until then name servers count as alive.
     servers,
+    /// Until then no connection to a published port is accepted: the kernel was short of something.
+    shortage,
+    /// Clients of published UDP ports that say nothing any more are forgotten.
+    flows,
 };
 
 pub const Timers = struct {

@@ -8,6 +8,10 @@ pub const out: u32 = 0x4;
 pub const hung_up: u32 = 0x10;
 /// The other end sends nothing more. Wanted alone it is the least that keeps a descriptor in the set.
 pub const read_hung_up: u32 = 0x2000;
+/// A socket's connection is broken: told as a hangup is.
+pub const failed: u32 = 0x8;
+/// Told once (EPOLLET). Wanted alone: nothing but that the connection is broken.
+pub const once: u32 = 0x8000_0000;
 
 /// Kinds of descriptors that are waited for; what each does is in `serve`.
 pub const Source = enum(u32) {
@@ -28,6 +32,11 @@ pub const Source = enum(u32) {
     names_listener,
     names_client,
     names_server,
+    proxy_tcp,
+    proxy_client,
+    proxy_server,
+    proxy_udp,
+    proxy_flow,
 };
 
 pub const Watch = struct {

@@ -17,7 +17,7 @@ import { createBridge, deleteLink, filterWithin, findLink, listLinks, setUp, typ
 import { leaveNetwork, listBridges } from "./membership.ts";
 import { networkNames, parseBridgeName, type NetworkNames } from "./names.ts";
 import { readRoutes, readRoutes6 } from "./route.ts";
-import { writeSysctl } from "./sysctl.ts";
+import { readSysctl, writeSysctl } from "./sysctl.ts";
 
 /** A network as the host has it. */
 export interface BridgeNetwork {
@@ -52,6 +52,16 @@ export function ensureBridge(route: NetlinkSocket, network: BridgeNetwork, owner
   return makeBridge(route, network, owner);
 }
 
+/**
+ * Answers to what the host sends from 127.0.0.1 to a published port come in by the bridge for 127.0.0.1, and are let in: behind a firewall that
+ * keeps everything else for loopback addresses out (ruleset.ts, raw). One look into /proc where that is so already.
+ */
+export function letLoopbackIn({ bridge, ipv4, internal }: BridgeNetwork): void {
+  if (ipv4 === null || internal) return;
+  const name = `net/ipv4/conf/${bridge}/route_localnet`;
+  if (readSysctl(name) !== "1") writeSysctl(name, "1");
+}
+
 /** Whether the bridge is there, whatever its state; one look into /proc. */
 export function hasBridge(bridge: string): boolean {
   return existsSync(`/proc/sys/net/ipv4/conf/${bridge}`);
@@ -76,8 +86,8 @@ export function removeOwnBridge(route: NetlinkSocket, bridge: string, owner: str
  * Takes all of a store's networks in this namespace away: the firewall, the bridges that mdk named, and those whose note says that they are
  * `owner`'s. What is missing is fine. Goes on after an error; returns what went wrong. Sysctls are put back by who remembered them.
  */
-export function removeNetworks(route: NetlinkSocket, firewall: NetlinkSocket, names: NetworkNames, owner: string): string[] {
-  const problems = removeFirewall(firewall, names);
+export function removeNetworks(route: NetlinkSocket, firewall: NetlinkSocket | null, names: NetworkNames, owner: string): string[] {
+  const problems = firewall === null ? [] : removeFirewall(firewall, names);
   for (const { name, kind, alias } of listLinks(route)) {
     if (kind !== "bridge" || (networksOf(name) !== names.table && (owner === "" || alias !== owner))) continue;
     try {
@@ -106,13 +116,13 @@ export function removeIdleBridges(route: NetlinkSocket, unwanted: (owner: string
   try {
     for (const { name } of idle) {
       const names = networkNames(parseBridgeName(name)!);
-      leaveNetwork(firewall, names, name);
+      if (firewall !== null) leaveNetwork(firewall, names, name);
       removeBridge(route, name);
       // Bridges of the user's names may be left, and in use.
-      if (!listBridges(firewall, names).some(hasBridge)) removeFirewall(firewall, names);
+      if (firewall !== null && !listBridges(firewall, names).some(hasBridge)) removeFirewall(firewall, names);
     }
   } finally {
-    firewall.close();
+    firewall?.close();
   }
 }
 
@@ -156,8 +166,6 @@ export function makeBridge(route: NetlinkSocket, network: BridgeNetwork, owner: 
   if (isOwn && hasIpv6()) prepareIpv6(bridge, ipv6 !== null);
   if (ipv4 !== null) {
     if (ipv4.gateway !== null) unlessThere(route, addAddress({ address: ipv4.gateway, prefix: ipv4.subnet.prefix, index }));
-    // Answers to what the host sends from 127.0.0.1 to a published port come in here for 127.0.0.1.
-    if (!network.internal) writeSysctl(`net/ipv4/conf/${bridge}/route_localnet`, "1");
   }
   if (ipv6 !== null) {
     unlessThere(route, addAddress6({ address: LINK_LOCAL, prefix: 64, index }));

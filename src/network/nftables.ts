@@ -14,7 +14,7 @@ const NFNL_MSG_BATCH_BEGIN = 0x10;
 const NFNL_MSG_BATCH_END = 0x11;
 const MESSAGE = {
   NEWTABLE: 0, GETTABLE: 1, DELTABLE: 2, NEWCHAIN: 3, GETCHAIN: 4, NEWRULE: 6, GETRULE: 7, DELRULE: 8, NEWSET: 9,
-  NEWSETELEM: 12, GETSETELEM: 13, DELSETELEM: 14,
+  NEWSETELEM: 12, GETSETELEM: 13, DELSETELEM: 14, GETGEN: 16,
 } as const;
 
 /** struct nfgenmsg precedes the attributes. */
@@ -96,11 +96,21 @@ export function commit(socket: NetlinkSocket, messages: readonly NetlinkMessage[
   socket.request([BATCH_BEGIN, ...messages, BATCH_END]);
 }
 
-const BATCH_BEGIN = batchEdge(NFNL_MSG_BATCH_BEGIN, "NFNL_MSG_BATCH_BEGIN");
-const BATCH_END = batchEdge(NFNL_MSG_BATCH_END, "NFNL_MSG_BATCH_END");
+/** The same, and nothing of it is done: a transaction without an end is carried out as far as that can be undone, and undone (nfnetlink_rcv_batch). */
+export function rehearse(socket: NetlinkSocket, messages: readonly NetlinkMessage[]): void {
+  socket.request([BATCH_BEGIN, ...messages]);
+}
 
-function batchEdge(type: number, call: string): NetlinkMessage {
+const BATCH_BEGIN = edge(NFNL_MSG_BATCH_BEGIN, "NFNL_MSG_BATCH_BEGIN");
+const BATCH_END = edge(NFNL_MSG_BATCH_END, "NFNL_MSG_BATCH_END");
+
+function edge(type: number, call: string): NetlinkMessage {
   return new MessageWriter(type, 0).raw(Uint8Array.of(0, 0, 0, NFNL_SUBSYS_NFTABLES)).finish(call, "");
+}
+
+/** Asks how often the tables have changed: every nf_tables answers that. */
+export function getGeneration(): NetlinkMessage {
+  return message("GETGEN", "inet", 0).finish("NFT_MSG_GETGEN", "");
 }
 
 export interface ChainInfo extends ChainName {

@@ -1,7 +1,7 @@
 /**
  * Published ports: a socket that holds the port on the host, and an element in the table's maps that leads to the container.
  * The socket comes first (a port that is taken fails before anything is started) and listens last, when every packet is
- * already led past it.
+ * already led past it. Where there is no such table the container's monitor serves the sockets.
  */
 import { closeSync } from "node:fs";
 import { MdkError } from "../error.ts";
@@ -27,13 +27,24 @@ export interface HeldPorts {
 /** So many ports of a container are held while it runs; of the others it is checked when it starts that they are free. */
 export const HELD_MAX = 128;
 
+/** How ports are held. */
+export interface Holding {
+  /** So many sockets are still to be had: HELD_MAX less those that the container has. */
+  readonly room: number;
+  /** The monitor serves them: each port needs its socket. Else what comes to them is dropped. */
+  readonly served: boolean;
+  /** "NAME (ID)", for errors. */
+  readonly endpoint: string;
+}
+
 /**
- * Binds a socket for each port of the range; where they are more than `room`, it only looks whether they could be bound. Host
- * port 0: any free one, told in the result. Throws MdkError "port-taken" in Docker's words (`endpoint`: "NAME (ID)"), and then
+ * Binds a socket for each port of the range; where they are more than there is room for, it only looks whether they could be bound. Host
+ * port 0: any free one, told in the result. Throws MdkError "port-taken" in Docker's words, or "too-many-ports" of ports to be served, and then
  * holds none. The descriptors are the caller's.
  */
-export function holdPorts(range: PortRange, room: number, endpoint: string): HeldPorts {
+export function holdPorts(range: PortRange, { room, served, endpoint }: Holding): HeldPorts {
   const { protocol, hostAddress, length } = range;
+  if (served && length > room) throw tooMany(endpoint);
   const address = addressBytes(hostAddress);
   const descriptors: number[] = [];
   let { hostPort } = range;
@@ -45,7 +56,7 @@ export function holdPorts(range: PortRange, room: number, endpoint: string): Hel
           checkPort(wanted);
           continue;
         }
-        const { fd, port } = bindPort(wanted);
+        const { fd, port } = bindPort(wanted, served);
         descriptors.push(fd);
         if (hostPort === 0) hostPort = port;
       } catch (error) {
@@ -86,7 +97,7 @@ export function publishPorts(socket: NetlinkSocket, names: NetworkNames, { held,
       try {
         // Who connects to ::1 is not led past the socket: a listener that drops everything would let him wait.
         if (holdsLoopback6(range)) keepPort(fd);
-        else listenPort(fd);
+        else listenPort(fd, 0);
       } catch (error) {
         removePublished(socket, names, ranges, addresses);
         throw explain(error, { ...range, hostPort: range.hostPort + index }, endpoint);
@@ -168,6 +179,28 @@ function identity({ key, end, value }: Element): string {
 
 function* keep(elements: Iterable<Element>, wanted: (element: Element) => boolean): Generator<Element> {
   for (const element of elements) if (wanted(element)) yield element;
+}
+
+/** As many as may wait to be accepted: net.core.somaxconn bounds it. */
+const BACKLOG = 4096;
+
+/** The TCP ports that a monitor is about to serve. Throws MdkError "port-taken". */
+export function listenServed(held: readonly HeldPorts[], endpoint: string): void {
+  for (const { range, descriptors } of held) {
+    for (const [index, fd] of range.protocol === "tcp" ? descriptors.entries() : []) {
+      try {
+        listenPort(fd, BACKLOG);
+      } catch (error) {
+        throw explain(error, { ...range, hostPort: range.hostPort + index }, endpoint);
+      }
+    }
+  }
+}
+
+function tooMany(endpoint: string): MdkError {
+  return new MdkError("exhausted", "too-many-ports", `driver failed programming external connectivity on endpoint ${endpoint}: more than ${HELD_MAX} published ports, counted for each address of the host`, {
+    hint: "this kernel has no nf_tables with NAT: without it each port is served by itself; publish fewer, or load nf_tables",
+  });
 }
 
 type HostPort = Pick<PortRange, "protocol" | "hostAddress" | "hostPort">;

@@ -1,4 +1,4 @@
-/** Sockets that hold a port: bound, later listening, never served. */
+/** Sockets that hold a port: bound, later listening; never served, unless the container's monitor serves them. */
 import { closeSync } from "node:fs";
 import { check, errno, libc, ptr, SysError } from "./ffi.ts";
 
@@ -34,12 +34,12 @@ export interface PortAddress {
 }
 
 /**
- * Binds a socket that receives nothing: a filter drops what would reach it. One of IPv6 holds nothing of IPv4. TCP is bound with SO_REUSEADDR, so that
+ * Binds a socket; one that is not to be `served` receives nothing: a filter drops what would reach it. One of IPv6 holds nothing of IPv4. TCP is bound with SO_REUSEADDR, so that
  * connections of an earlier server in TIME_WAIT do not count; a listening socket of others is EADDRINUSE all the same. Returns
  * the descriptor (close-on-exec) and the port. Throws SysError.
  */
-export function bindPort(wanted: PortAddress): { fd: number; port: number } {
-  const fd = openPort(wanted, dropEverything);
+export function bindPort(wanted: PortAddress, served: boolean): { fd: number; port: number } {
+  const fd = openPort(wanted, served ? () => {} : dropEverything);
   if (wanted.port !== 0) return { fd, port: wanted.port };
   try {
     return { fd, port: portOf(fd) };
@@ -83,9 +83,9 @@ function sockaddrIn6(address: Uint8Array, port: number): Uint8Array {
   return Uint8Array.of(AF_INET6, 0, port >>> 8, port, 0, 0, 0, 0, ...address, 0, 0, 0, 0);
 }
 
-/** Makes a bound TCP socket the one listener of its port (`ss -l` shows it then). Throws SysError EADDRINUSE. */
-export function listenPort(fd: number): void {
-  if (symbols().listen(fd, 0) === -1) throw new SysError("listen", errno(), "");
+/** Makes a bound TCP socket the one listener of its port (`ss -l` shows it then); `backlog`: so many connections may wait. Throws SysError EADDRINUSE. */
+export function listenPort(fd: number, backlog: number): void {
+  if (symbols().listen(fd, backlog) === -1) throw new SysError("listen", errno(), "");
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { dlopen } from "bun:ffi";
-import { ensureBridge, MTU, mustIsolate, removeBridge, removeNetworks, type BridgeNetwork } from "../../src/network/bridge.ts";
+import { ensureBridge, letLoopbackIn, MTU, mustIsolate, removeBridge, removeNetworks, type BridgeNetwork } from "../../src/network/bridge.ts";
 import { attachContainer, attachMacvlan, detachEndpoint, moveDefaultRoutes, type DefaultRoute } from "../../src/network/container.ts";
 import { ensureFirewall, openFirewall } from "../../src/network/firewall.ts";
 import { removeForeignRulesOf } from "../../src/network/foreign.ts";
@@ -71,7 +71,7 @@ type Command =
 
 const OWNER = "tester";
 const route = openNetlink(NETLINK_ROUTE);
-const firewall = openFirewall();
+const firewall = openFirewall()!;
 const held: HeldPorts[] = [];
 
 function networkOf({ tag, subnet, subnet6, gateway = true, bridge, mtu = MTU, internal = false, icc = true, masquerade = true }: Network): BridgeNetwork {
@@ -101,7 +101,9 @@ function ensure(command: Extract<Command, { do: "ensure" }>): unknown {
     names: networkNames(command.tag), network, others: () => (command.others ?? []).map(networkOf),
     remember: (sysctl) => changed.push(sysctl), switchedOn: () => command.switchedOn ?? false,
   });
-  return { ...state, index: ensureBridge(route, network, () => OWNER), changed };
+  const index = ensureBridge(route, network, () => OWNER);
+  letLoopbackIn(network);
+  return { ...state, index, changed };
 }
 
 function attach(command: Extract<Command, { do: "attach" }>): unknown {
@@ -129,7 +131,7 @@ function publish({ tag, ports: wanted, address, address6 }: Extract<Command, { d
   const ports: HeldPorts[] = [];
   const start = Bun.nanoseconds();
   try {
-    for (const range of wanted) ports.push(holdPorts(range, HELD_MAX, "web (0123)"));
+    for (const range of wanted) ports.push(holdPorts(range, { room: HELD_MAX, served: false, endpoint: "web (0123)" }));
     publishPorts(firewall, networkNames(tag), { held: ports, addresses: { ipv4: address, ipv6: address6 ?? null }, endpoint: "web (0123)" });
   } catch (error) {
     ports.forEach(releasePorts);

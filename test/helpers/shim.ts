@@ -137,7 +137,7 @@ function monitor(d: Descriptors, o: Options, directory: number): Monitor {
     record: d.add(directory),
     oom: null,
     procs: null, kill: null,
-    hold: [],
+    hold: [], proxied: [],
     client_cleans: o.clientCleans ?? true,
     cleanup: o.cleanup ?? [],
     cleanup_env: [],

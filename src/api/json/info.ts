@@ -30,6 +30,7 @@ export function infoJson(facts: SystemFacts, version: string): Record<string, un
     HttpProxy: proxy("HTTP_PROXY"), HttpsProxy: proxy("HTTPS_PROXY"), NoProxy: proxy("NO_PROXY"), Name: facts.hostname, Labels: [], ExperimentalBuild: false,
     ServerVersion: version, Runtimes: { runc: { path: "mdk-shim" } }, DefaultRuntime: "runc",
     Swarm: { NodeID: "", NodeAddr: "", LocalNodeState: "inactive", ControlAvailable: false, Error: "", RemoteManagers: null },
+    FirewallBackend: facts.way === "nf_tables" ? { Driver: "nftables" } : { Driver: "none", Info: [["Published Ports", "userland proxy (the kernel has no nf_tables with NAT)"]] },
     LiveRestoreEnabled: true, Isolation: "", InitBinary: "docker-init", ContainerdCommit: { ID: "" }, RuncCommit: { ID: "" }, InitCommit: { ID: "" },
     SecurityOptions: ["name=seccomp,profile=builtin", "name=cgroupns"], CDISpecDirs: null, Warnings: warnings.length === 0 ? null : warnings,
   };

@@ -26,7 +26,11 @@ const LINES: readonly (readonly [label: string, text: (info: Info) => unknown])[
   [" ID", ({ ID }) => ID], [" Docker Root Dir", ({ DockerRootDir }) => DockerRootDir], [" Run Root", ({ RunRoot }) => RunRoot], [" Debug Mode", () => false],
   [" Experimental", () => false], [" Insecure Registries", () => ""], ["", ({ RegistryConfig }) => ((RegistryConfig as Info).InsecureRegistryCIDRs as string[]).map((range) => `  ${range}`).join("\n")],
   [" Live Restore Enabled", ({ LiveRestoreEnabled }) => LiveRestoreEnabled],
+  [" Firewall Backend", ({ FirewallBackend }) => (FirewallBackend as Info).Driver],
 ];
+
+/** What is said of it: lines below it. */
+const firewallLines = ({ FirewallBackend }: Info): typeof LINES => (((FirewallBackend as Info).Info ?? []) as [string, string][]).map(([name, value]) => [`  ${name}`, () => value]);
 
 const words = (list: unknown): string => (list as readonly string[]).join(" ");
 
@@ -51,7 +55,7 @@ export const command: Command = {
     if (template !== null) print(template.document(info, INFO_SHAPE));
     else if (format === "json") print(json(info));
     else {
-      const server = LINES.map(([label, text]) => (label === "" ? String(text(info)) : `${label}: ${text(info)}`.trimEnd()));
+      const server = [...LINES, ...firewallLines(info)].map(([label, text]) => (label === "" ? String(text(info)) : `${label}: ${text(info)}`.trimEnd()));
       print(printable(["Client: mdk", ` Version:    ${version.version}`, " Context:    default", " Debug Mode: false", "", "Server:", ...server, ""].join("\n")));
       for (const warning of (info.Warnings as string[] | null) ?? []) printError(warning);
     }

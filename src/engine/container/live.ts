@@ -28,6 +28,7 @@ import { addressesOf, addressTexts, announce, withdraw } from "../network/names.
 import type { Seat } from "../network/network.ts";
 import { ensurePlace } from "../network/place.ts";
 import { closeRaised, raise, type Raised } from "../network/raise.ts";
+import { wayHere, type Way } from "../network/ways.ts";
 import { gatewaysOf, publishedBy } from "../network/routes.ts";
 import { renewResolver } from "../start/resolver.ts";
 
@@ -57,7 +58,8 @@ export function join(context: Context, running: Running, { network, settings, po
   const before = liveSeats(context, container.id);
   refuseElsewhere(before, namespace);
   const seat: Seat = { network, settings, place: driver.hasPlace ? ensurePlace(context, network) : null };
-  const raised = seat.place === null ? null : raise(context, namespace, [seat]);
+  const way = seat.place === null ? "nf_tables" : wayHere(seat.place.tag);
+  const raised = seat.place === null ? null : raise(context, namespace, [seat], way);
   try {
     const connection = transaction(context.database(), (database) => {
       addEndpoint(database, { container: container.id, network: network.id, position, settings });
@@ -69,7 +71,7 @@ export function join(context: Context, running: Running, { network, settings, po
     });
     try {
       const whole = { ...connection, interface: nextInterface(before, seat) };
-      attach(context, running, raised, { ...seat, connection: whole }, before);
+      attach(context, running, { raised, way, seat: { ...seat, connection: whole }, before });
       transaction(context.database(), (database) => connectEndpoint(database, container.id, network.id, whole));
     } catch (error) {
       leave(context, running, network);
@@ -87,6 +89,8 @@ export function leave(context: Context, running: Running, network: Network): voi
   const own = seats.find((seat) => seat.network.id === network.id);
   const others = seats.filter((seat) => seat !== own);
   if (own !== undefined) {
+    const way = own.place === null ? "nf_tables" : wayHere(own.place.tag);
+    if (way === "proxy") refuseServed(context, container, own);
     withdraw(context, container, network.id);
     redirectPorts(context, container, own, others);
     inside(context, running, [], (socket) => {
@@ -94,7 +98,7 @@ export function leave(context: Context, running: Running, network: Network): voi
       moveRoutes(socket, others);
     });
     removeLines(context, container, addressesOf(own.connection));
-    renewResolver(context, running.container, running.openNamespace, { seats: others, before: seats });
+    renewResolver(context, running.container, running.openNamespace, { way, seats: others, before: seats });
   }
   transaction(context.database(), (database) => {
     removeEndpoint(database, container.id, network.id);
@@ -102,7 +106,14 @@ export function leave(context: Context, running: Running, network: Network): voi
   });
 }
 
-function attach(context: Context, running: Running, raised: Raised | null, seat: LiveSeat, before: readonly LiveSeat[]): void {
+interface Attaching {
+  readonly raised: Raised | null;
+  readonly way: Way;
+  readonly seat: LiveSeat;
+  readonly before: readonly LiveSeat[];
+}
+
+function attach(context: Context, running: Running, { raised, way, seat, before }: Attaching): void {
   const { network, place, connection, settings } = seat;
   const after = [...before, seat];
   inside(context, running, connection.address6 === null ? [] : IPV6_SETTINGS, (socket, namespace) => {
@@ -111,7 +122,7 @@ function attach(context: Context, running: Running, raised: Raised | null, seat:
     moveRoutes(socket, after);
   });
   addLines(context, running.container, addressesOf(connection));
-  renewResolver(context, running.container, running.openNamespace, { seats: after, before });
+  renewResolver(context, running.container, running.openNamespace, { way, seats: after, before });
   announce(context, running.container, network, settings, connection);
 }
 
@@ -146,6 +157,7 @@ function redirectPorts(context: Context, { id }: Container, own: LiveSeat, other
   if (ports.length === 0 || tag === null) return;
   const next = publishedBy(gatewaysOf(others));
   const firewall = openFirewall();
+  if (firewall === null) return;
   try {
     removePublished(firewall, networkNames(tag), ports, addressTexts(own.connection));
     if (next === null || !driverOf(next.network).publishes) return;
@@ -154,6 +166,12 @@ function redirectPorts(context: Context, { id }: Container, own: LiveSeat, other
   } finally {
     firewall.close();
   }
+}
+
+/** Its monitor leads them to the address that the plan said. */
+function refuseServed(context: Context, { id, name }: Container, { network }: LiveSeat): void {
+  if (!listPorts(context.database(), id).some((port) => port.network === network.id)) return;
+  throw new MdkError("unsupported", "ports-served", `container ${name} publishes ports by network ${network.name}, and without nf_tables they cannot lead elsewhere while it runs`, { hint: "stop it first" });
 }
 
 /** Its networks, in the order in which it came to them. */

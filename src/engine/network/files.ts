@@ -1,5 +1,5 @@
 /** The files that tell a container of its network: hosts, hostname, resolv.conf. */
-import { chmodSync, closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { formatAddress } from "../../network/ipam.ts";
 import { generateHosts, generateResolvConf, hostNames, RESOLV_CONF, SYSTEMD_RESOLV_CONF, type ResolvConfText } from "../../network/resolv.ts";
 import { joinedContainer } from "../../spec/namespace-modes.ts";
@@ -10,9 +10,7 @@ import type { Context } from "../context.ts";
 import { isUserDefined } from "./endpoints.ts";
 import { addressesOf, linkedHosts } from "./names.ts";
 import type { Reservation, Seat } from "./network.ts";
-
-/** A mark below the run root. */
-export const NAME_SERVERS_TOLD = "name-servers-told";
+import { isToldAlready } from "./told.ts";
 
 /** What a start has of its networks. */
 interface Starting {
@@ -45,7 +43,7 @@ export function writeNetworkFiles(context: Context, { container, reservation, co
     // Whatever the caller's umask.
     chmodSync(path, 0o644);
   }
-  return { upstream: resolv.upstream, warnings: resolv.warning === null || isToldAlready(context) ? [] : [resolv.warning] };
+  return { upstream: resolv.upstream, warnings: resolv.warning === null || isToldAlready(context, "name-servers-told") ? [] : [resolv.warning] };
 }
 
 /** Its resolv.conf, and whom its monitor asks: nobody where no network leads out. */
@@ -78,17 +76,6 @@ function change(context: Context, id: string, edit: (text: string) => string): v
 /** Whether its monitor answers for its networks' names. */
 export function hasResolver(seats: readonly Pick<Seat, "network">[]): boolean {
   return seats.some(({ network }) => isUserDefined(network));
-}
-
-/** The host's missing name servers are told of once, not at every start: until the next boot, or `clean`. */
-function isToldAlready(context: Context): boolean {
-  try {
-    closeSync(openSync(`${context.runRoot}/${NAME_SERVERS_TOLD}`, "wx", 0o600));
-    return false;
-  } catch (error) {
-    if ((error as { code?: string }).code === "EEXIST") return true;
-    throw error;
-  }
 }
 
 function readText(path: string): string | null {

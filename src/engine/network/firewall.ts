@@ -1,5 +1,5 @@
 /** The store's table in this network namespace, with all of its networks, and the published ports of all that runs. */
-import { ensureFirewall, openFirewall } from "../../network/firewall.ts";
+import { ensureFirewall } from "../../network/firewall.ts";
 import { networkNames, type NetworkNames } from "../../network/names.ts";
 import { addElements } from "../../network/publish.ts";
 import type { BridgeNetwork } from "../../network/bridge.ts";
@@ -8,7 +8,7 @@ import { allConnected } from "../../store/endpoints.ts";
 import { rememberedSysctl, rememberSysctl } from "../../store/namespaces.ts";
 import { listPlaces, readNetwork, type Network, type Place } from "../../store/networks.ts";
 import { allPorts } from "../../store/ports.ts";
-import type { NetlinkSocket } from "../../sys/netlink.ts";
+import { NETLINK_NETFILTER, openNetlink, type NetlinkSocket } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
 import { addressTexts } from "./names.ts";
 import { bridgeShape } from "./shape.ts";
@@ -19,9 +19,9 @@ export interface RaisedFirewall {
   readonly warnings: readonly string[];
 }
 
-/** Makes what is missing for these networks; 0.05 ms each where all is there. */
+/** Makes what is missing for these networks; 0.05 ms each where all is there. Only where ways.ts says "nf_tables". */
 export function raiseFirewall(context: Context, namespace: string, tag: string, networks: readonly { readonly network: Network; readonly place: Place }[]): RaisedFirewall {
-  const socket = openFirewall();
+  const socket = openNetlink(NETLINK_NETFILTER);
   const names = networkNames(tag);
   try {
     const warnings = networks.flatMap(({ network, place }) => ensureOne(context, socket, namespace, names, bridgeShape(network, place)));

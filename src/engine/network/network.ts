@@ -3,7 +3,8 @@
  * namespace is there, given back when it ends. What each kind of network does is in drivers/.
  */
 import { closeSync } from "node:fs";
-import { openFirewall } from "../../network/firewall.ts";
+import { asFirewall, openFirewall } from "../../network/firewall.ts";
+import { hasIpv6 } from "../../network/forwarding.ts";
 import { isolateContainer } from "../../network/container.ts";
 import { networkNames } from "../../network/names.ts";
 import { publishPorts, removePublished, type HeldPorts } from "../../network/publish.ts";
@@ -25,9 +26,10 @@ import { IPV6_SETTINGS } from "./drivers/endpoint.ts";
 import type { Wish } from "./endpoints.ts";
 import { addressTexts } from "./names.ts";
 import { ensurePlace } from "./place.ts";
-import { holdRequests, leaseRequests, type Families, type HeldRequest } from "./ports.ts";
+import { holdRequests, leaseRequests, type HeldRequest, type Published } from "./ports.ts";
 import { raise, type Raised } from "./raise.ts";
 import { gatewaysOf, publishedBy, type Gateways } from "./routes.ts";
+import { wayHere, type Way } from "./ways.ts";
 
 /** A network that the container will be on. */
 export interface Seat {
@@ -40,6 +42,8 @@ export interface Seat {
 /** What a container will have, before it is leased. */
 export interface Reservation {
   readonly namespace: string;
+  /** How ports of the host lead to it. */
+  readonly way: Way;
   readonly seats: readonly Seat[];
   /** Whose default routes the container has. */
   readonly gateways: Gateways<Seat>;
@@ -61,29 +65,36 @@ export function reserveNetwork(context: Context, container: Pick<Container, "id"
   const leading = publishedBy(gateways);
   const target = leading !== null && driverOf(leading.network).publishes ? leading : null;
   const endpoint = `${container.name} (${container.id})`;
-  const ports = target === null ? [] : holdRequests(requests, familiesOf(target), endpoint);
-  return { namespace, seats, gateways, target, ports, endpoint, get holds() { return descriptorsOf(ports); } };
+  const placed = seats.find(({ place }) => place !== null)?.place;
+  const way = placed == null ? "nf_tables" : wayHere(placed.tag);
+  const ports = target === null ? [] : holdRequests(requests, publishedOn(target, way, endpoint));
+  return { namespace, way, seats, gateways, target, ports, endpoint, get holds() { return descriptorsOf(ports); } };
 }
 
 const descriptorsOf = (ports: readonly HeldRequest[]): number[] => ports.flatMap(({ held }) => held.flatMap(({ descriptors }) => descriptors));
 
-const familiesOf = ({ place }: Seat): Families => ({ v4: place !== null && place.v4 !== null, v6: place !== null && place.v6 !== null });
+/** A proxy leads from either family to the container, whichever it has; the kernel does not. */
+function publishedOn({ place }: Seat, way: Way, endpoint: string): Published {
+  const [v4, v6] = [place !== null && place.v4 !== null, place !== null && place.v6 !== null];
+  const served = way === "proxy";
+  return { endpoint, served, families: served ? { v4: v4 || v6, v6: v6 || (v4 && hasIpv6()) } : { v4, v6 } };
+}
 
 /** Inside the transaction that makes the row: addresses and ports become the container's. Throws MdkError "no-free-address", "address-taken", "port-taken". */
-export function leaseNetwork(context: Context, { id }: Pick<Container, "id">, { namespace, seats, target, ports, endpoint }: Reservation): Connection[] {
+export function leaseNetwork(context: Context, { id }: Pick<Container, "id">, { namespace, way, seats, target, ports, endpoint }: Reservation): Connection[] {
   const database = context.database();
   const connections = seats.map((seat, index): Connection => {
     const connection = { id: newId(), namespace, interface: seat.place === null ? "" : `${driverOf(seat.network).interfacePrefix(seat.network)}${index}`, ...leaseAddresses(database, seat) };
     connectEndpoint(database, id, seat.network.id, connection);
     return connection;
   });
-  if (target !== null) leaseRequests(database, ports, familiesOf(target), { namespace, container: id, network: target.network.id }, endpoint);
+  if (target !== null) leaseRequests(database, ports, publishedOn(target, way, endpoint), { namespace, container: id, network: target.network.id });
   return connections;
 }
 
 /** Makes what is missing on the host's side: while the shim makes the container. Null without a network. The caller closes it. */
-export function raiseNetwork(context: Context, { namespace, seats }: Reservation): Raised | null {
-  return seats.some(({ place }) => place !== null) ? raise(context, namespace, seats) : null;
+export function raiseNetwork(context: Context, { namespace, way, seats }: Reservation): Raised | null {
+  return seats.some(({ place }) => place !== null) ? raise(context, namespace, seats, way) : null;
 }
 
 /** Descriptors that init sent: its network namespace and a netlink socket of it. */
@@ -114,7 +125,7 @@ const LOOPBACK_DOWN = "the container's loopback interface stays down: bringing i
 
 /**
  * The ports lead nowhere any more, in the network namespace that they were published in; where that is gone, so are they. The
- * veths died with the container's namespace; the addresses are the row's. Returns the socket that the ports were taken away by, for
+ * veths died with the container's namespace; the addresses are the row's. Ports that its monitor served went with that. Returns the socket that the ports were taken away by, for
  * the caller to close, null without one: its last close waits until no packet looks at them (nft_rcv_nl_event), 10 ms.
  */
 export function detachNetwork(context: Context, { id, host }: Pick<Container, "id" | "host">): number | null {
@@ -143,7 +154,7 @@ function openFirewallIn(context: Context, identity: string): NetlinkSocket | nul
   if (namespace === null) return null;
   try {
     const socket = openNetfilterIn(context.runRoot, namespace);
-    return socket === null ? null : new NetlinkSocket(socket);
+    return socket === null ? null : asFirewall(new NetlinkSocket(socket));
   } finally {
     closeSync(namespace);
   }

@@ -176,13 +176,13 @@ export function removePlaces(context: Context, { driver }: Pick<Network, "driver
         removeMacvlanParent(route, bridge);
         continue;
       }
-      leaveNetwork(firewall, networkNames(tag), bridge);
-      if (parseBridgeName(bridge) === null) removeForeignRulesOf(firewall, bridge);
+      if (firewall !== null) leaveNetwork(firewall, networkNames(tag), bridge);
+      if (firewall !== null && parseBridgeName(bridge) === null) removeForeignRulesOf(firewall, bridge);
       removeOwnBridge(route, bridge, owner);
     }
   } finally {
     closeSync(route.fd);
-    closeSync(firewall.fd);
+    firewall?.close();
   }
 }
 

@@ -1,7 +1,7 @@
 /** Ports of the host for a container: bound before anything is started, leased with its row. */
 import { readFileSync } from "node:fs";
 import { MdkError } from "../../error.ts";
-import { HELD_MAX, holdPorts, portTaken, releasePorts, type HeldPorts } from "../../network/publish.ts";
+import { HELD_MAX, holdPorts, portTaken, releasePorts, type HeldPorts, type Holding } from "../../network/publish.ts";
 import type { PortRange } from "../../spec/network.ts";
 import type { PortRequest } from "../../spec/ports.ts";
 import type { Database } from "../../store/database.ts";
@@ -27,15 +27,18 @@ function refuseTooMany(requests: readonly PortRequest[]): void {
   });
 }
 
-/**
- * Binds the ports of all requests. `families`: of the container's address. `endpoint`: "NAME (ID)". Throws MdkError "port-taken" in Docker's words
- * and others, and then holds none.
- */
-export function holdRequests(requests: readonly PortRequest[], families: Families, endpoint: string): HeldRequest[] {
+/** For whom ports are held. */
+export interface Published extends Omit<Holding, "room"> {
+  /** Of which a port of the host can lead to the container. */
+  readonly families: { readonly v4: boolean; readonly v6: boolean };
+}
+
+/** Binds the ports of all requests. Throws MdkError "port-taken" in Docker's words and others, and then holds none. */
+export function holdRequests(requests: readonly PortRequest[], published: Published): HeldRequest[] {
   refuseTooMany(requests);
   const holding: HeldRequest[] = [];
   try {
-    for (const request of requests) holding.push({ request, held: holdFirst(request, request.host.first, families, holding, endpoint) });
+    for (const request of requests) holding.push({ request, held: holdFirst(request, request.host.first, published, holding) });
   } catch (error) {
     holding.flatMap(({ held }) => held).forEach(releasePorts);
     throw error;
@@ -43,15 +46,10 @@ export function holdRequests(requests: readonly PortRequest[], families: Familie
   return holding;
 }
 
-/** What the container has an address of. */
-export interface Families {
-  readonly v4: boolean;
-  readonly v6: boolean;
-}
-
 /** The first of the request's candidates, from `from` on, that can be bound. */
-function holdFirst(request: PortRequest, from: number, families: Families, others: readonly HeldRequest[], endpoint: string): HeldPorts[] {
+function holdFirst(request: PortRequest, from: number, published: Published, others: readonly HeldRequest[]): HeldPorts[] {
   const { host, hostAddresses, ...port } = request;
+  const { families, endpoint } = published;
   const addresses = hostAddresses.filter((address) => (address.includes(":") ? families.v6 : families.v4));
   if (addresses.length === 0) throw unreachable(hostAddresses[0] ?? "", endpoint);
   const held = others.flatMap((other) => other.held);
@@ -62,20 +60,20 @@ function holdFirst(request: PortRequest, from: number, families: Families, other
       && hostPort < range.hostPort + range.length && range.hostPort < hostPort + port.length);
     if (isOwn && hostPort < host.last) continue;
     try {
-      return holdAll({ ...port, hostPort }, addresses, room, endpoint);
+      return holdAll({ ...port, hostPort }, addresses, { ...published, room });
     } catch (error) {
       if (!(error instanceof MdkError) || error.code !== "port-taken" || hostPort >= host.last) throw error;
     }
   }
 }
 
-function holdAll(port: Omit<PortRange, "hostAddress">, addresses: readonly string[], room: number, endpoint: string): HeldPorts[] {
+function holdAll(port: Omit<PortRange, "hostAddress">, addresses: readonly string[], holding: Holding): HeldPorts[] {
   const held: HeldPorts[] = [];
   let { hostPort } = port;
   try {
     for (const hostAddress of addresses) {
-      const left = room - held.reduce((sum, { descriptors }) => sum + descriptors.length, 0);
-      held.push(holdPorts({ ...port, hostAddress, hostPort }, left, endpoint));
+      const room = holding.room - held.reduce((sum, { descriptors }) => sum + descriptors.length, 0);
+      held.push(holdPorts({ ...port, hostAddress, hostPort }, { ...holding, room }));
       // A port that the kernel has chosen is that of the other addresses, too.
       hostPort = held[0]!.range.hostPort;
     }
@@ -100,19 +98,19 @@ const CHOICES_OF_KERNEL = 20;
  * In the transaction that makes the row. Two that start at once can both bind a port, since neither listens yet: the row says whose it is, and the
  * other one takes the next of its candidates. Throws MdkError "port-taken".
  */
-export function leaseRequests(database: Database, holding: readonly HeldRequest[], families: Families, owner: Pick<PortLease, "namespace" | "container" | "network">, endpoint: string): void {
-  for (const one of holding) leaseRequest(database, one, families, holding, owner, endpoint);
+export function leaseRequests(database: Database, holding: readonly HeldRequest[], published: Published, owner: Pick<PortLease, "namespace" | "container" | "network">): void {
+  for (const one of holding) leaseRequest(database, one, published, holding, owner);
 }
 
-function leaseRequest(database: Database, one: HeldRequest, families: Families, holding: readonly HeldRequest[], owner: Pick<PortLease, "namespace" | "container" | "network">, endpoint: string): void {
+function leaseRequest(database: Database, one: HeldRequest, published: Published, holding: readonly HeldRequest[], owner: Pick<PortLease, "namespace" | "container" | "network">): void {
   const { request } = one;
   for (let tries = 1; ; tries++) {
     const taken = leaseAll(database, one.held, owner);
     if (taken === null) return;
     const { hostPort, hostAddress } = one.held[0]!.range;
     const isLast = request.host.first === 0 ? tries === CHOICES_OF_KERNEL : hostPort >= request.host.last;
-    if (isLast) throw portTaken({ hostAddress, hostPort: taken }, endpoint, null);
-    const next = holdFirst(request, request.host.first === 0 ? 0 : hostPort + 1, families, holding.filter((other) => other !== one), endpoint);
+    if (isLast) throw portTaken({ hostAddress, hostPort: taken }, published.endpoint, null);
+    const next = holdFirst(request, request.host.first === 0 ? 0 : hostPort + 1, published, holding.filter((other) => other !== one));
     one.held.forEach(releasePorts);
     one.held = next;
   }

@@ -5,11 +5,12 @@ import type { Context } from "../context.ts";
 import { driverOf } from "./drivers/driver.ts";
 import { raiseFirewall } from "./firewall.ts";
 import type { Seat } from "./network.ts";
+import { warningsOf, type Way } from "./ways.ts";
 
 /** The host's side, ready to be joined. */
 export interface Raised {
   readonly route: NetlinkSocket;
-  /** Null: no network needs it. */
+  /** Null: no network needs it, or the kernel cannot have it. */
   readonly firewall: NetlinkSocket | null;
   readonly tag: string;
   /** By a network's id: the link that containers are joined to. */
@@ -18,17 +19,17 @@ export interface Raised {
 }
 
 /** Throws what the drivers throw; what is left then is completed by the next start. */
-export function raise(context: Context, namespace: string, seats: readonly Seat[]): Raised {
+export function raise(context: Context, namespace: string, seats: readonly Seat[], way: Way): Raised {
   const placed = seats.flatMap(({ network, place }) => (place === null ? [] : [{ network, place }]));
   const { tag } = placed[0]!.place;
   const route = openNetlink(NETLINK_ROUTE);
   let firewall: NetlinkSocket | null = null;
   try {
     const walled = placed.filter(({ network }) => driverOf(network).publishes);
-    const raisedWall = walled.length === 0 ? null : raiseFirewall(context, namespace, tag, walled);
+    const raisedWall = walled.length === 0 || way === "proxy" ? null : raiseFirewall(context, namespace, tag, walled);
     firewall = raisedWall?.socket ?? null;
     const sides = new Map(placed.map(({ network, place }) => [network.id, driverOf(network).raise({ context, route, firewall }, network, place)]));
-    return { route, firewall, tag, sides, warnings: raisedWall?.warnings ?? [] };
+    return { route, firewall, tag, sides, warnings: raisedWall?.warnings ?? (walled.length === 0 ? [] : warningsOf(context, way)) };
   } catch (error) {
     closeSync(route.fd);
     if (firewall !== null) closeSync(firewall.fd);

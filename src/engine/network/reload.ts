@@ -7,6 +7,7 @@ import { openFirewall } from "../../network/firewall.ts";
 import type { Context } from "../context.ts";
 import { networkNamespace } from "../host/facts.ts";
 import { raiseFirewall } from "./firewall.ts";
+import { wayHere } from "./ways.ts";
 
 /** Returns warnings. Connections that stand go on; new ones may fail for the millisecond in between. */
 export function reloadNetworks(context: Context): string[] {
@@ -17,7 +18,8 @@ export function reloadNetworks(context: Context): string[] {
     return network === null ? [] : [{ network, place }];
   });
   if (tag === null || networks.length === 0) return [];
-  const old = openFirewall();
+  const old = wayHere(tag) === "proxy" ? null : openFirewall();
+  if (old === null) return [];
   try {
     const problems = removeFirewall(old, networkNames(tag));
     const { socket, warnings } = raiseFirewall(context, namespace, tag, networks);

@@ -41,7 +41,7 @@ export function planExecIn(context: Context, container: Container, input: ExecPl
   const group = describe(cgroups, container.cgroup);
   const open = (path: string, flags: number): number => descriptors.add(keep(openSync(path, flags)));
   const monitor = planMonitor({
-    descriptors, keep, streaming: input.streaming, monitorGroup: monitorGroup(cgroups, monitorParent(context, container)), listener: null, record: input.record, oomFile: null, guarded: null, holds: [],
+    descriptors, keep, streaming: input.streaming, monitorGroup: monitorGroup(cgroups, monitorParent(context, container)), listener: null, record: input.record, oomFile: null, guarded: null, holds: [], served: [],
     log: null, cleanup: [], tellAfterCleanup: false, health: null,
   });
   return planExec({

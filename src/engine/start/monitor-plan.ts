@@ -7,6 +7,7 @@ import type { Container } from "../../store/containers.ts";
 import { healthTimes, probeOf } from "../../spec/health.ts";
 import { rotationOf } from "../../spec/log-options.ts";
 import { logName } from "../end/log-file.ts";
+import type { ServedPort } from "../network/proxy.ts";
 
 /** How a client's streams are joined to the process: served by the monitor itself, or by an attach client. */
 export interface Streaming {
@@ -47,6 +48,7 @@ export interface MonitorInput {
   /** Files of the container's group where it has no pid namespace of its own; else null. */
   readonly guarded: { readonly procs: string; readonly kill: string | null } | null;
   readonly holds: readonly number[];
+  readonly served: readonly ServedPort[];
   readonly log: Log | null;
   readonly cleanup: readonly string[];
   readonly tellAfterCleanup: boolean;
@@ -71,6 +73,7 @@ export function planMonitor(input: MonitorInput): Monitor {
     procs: input.guarded === null ? null : open(input.guarded.procs, constants.O_RDONLY),
     kill: input.guarded?.kill == null ? null : open(input.guarded.kill, constants.O_WRONLY),
     hold: input.holds.map((socket) => descriptors.add(socket)),
+    proxied: input.served.map(({ socket, ...port }) => ({ ...port, socket: descriptors.add(socket) })),
     client_cleans: streaming.clientCleans,
     cleanup: input.cleanup,
     cleanup_env: [],

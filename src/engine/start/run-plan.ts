@@ -20,7 +20,9 @@ import type { Begun } from "./begin.ts";
 import type { Context } from "../context.ts";
 import { monitorParent } from "../host/identity.ts";
 import { cgroupLayout, machine, readPathKinds } from "../host/facts.ts";
-import { planHealthTimes, planLog, planMonitor, type Streaming } from "./monitor-plan.ts";
+import { servedPorts } from "../network/proxy.ts";
+import { resolverPort } from "../network/ways.ts";
+import { planHealthTimes, planLog, planMonitor, type MonitorInput, type Streaming } from "./monitor-plan.ts";
 import type { Donor, Joined, PreparedRoot } from "./prepare.ts";
 
 export interface RunPlanInput {
@@ -57,7 +59,7 @@ export async function makeRunPlan(context: Context, begun: Begun, input: RunPlan
   const monitor = planMonitor({
     descriptors, keep, streaming: input.streaming, monitorGroup: monitorGroup(cgroups, parent),
     listener: keep(listenUnix(runDirectory, "attach")), record: runDirectory, oomFile: group.oomFile,
-    guarded: container.host.PidMode === "" || group.procs === null ? null : { procs: group.procs, kill: group.kill !== null && existsSync(group.kill) ? group.kill : null }, holds: begun.reservation.holds,
+    guarded: container.host.PidMode === "" || group.procs === null ? null : { procs: group.procs, kill: group.kill !== null && existsSync(group.kill) ? group.kill : null }, ...heldBy(begun),
     log: planLog(container, directory(input.store)),
     cleanup: [...words, "container", "cleanup", container.id], tellAfterCleanup: container.host.AutoRemove,
     health: planHealthTimes(container, words, () => {
@@ -71,10 +73,16 @@ export async function makeRunPlan(context: Context, begun: Begun, input: RunPlan
     runLock: descriptors.add(keep(openLock(runLockPath(run)))), opLock: descriptors.add(opLock), report: descriptors.add(input.report),
     holdMounts: !container.host.AutoRemove, root: rootIndex, inChroot: !isMountPoint("/"),
     cgroup: { v2: group.v2 === null ? null : directory(group.v2), tasks: group.tasks.map((path) => descriptors.add(keep(openSync(path, constants.O_WRONLY)))) },
-    namespaces: namespacesOf(input), shm: input.joined.ipc === null ? null : descriptors.add(input.joined.ipc.fd), resolverPort: input.hasResolver ? 0 : null, filter: await seccompFilter(root.spec, machine()), window: input.window,
+    namespaces: namespacesOf(input), shm: input.joined.ipc === null ? null : descriptors.add(input.joined.ipc.fd), resolverPort: input.hasResolver ? resolverPort(begun.reservation.way) : null, filter: await seccompFilter(root.spec, machine()), window: input.window,
     binds: new Map([...root.binds].map(([destination, { fd, kind }]) => [destination, { fd: descriptors.add(fd), kind }])),
     kinds: readPathKinds(root.spec.linux), cgroups: cgroupLayout(cgroups), groups,
   });
+}
+
+/** Sockets that only hold their ports, and those that the monitor serves. */
+function heldBy(begun: Begun): Pick<MonitorInput, "holds" | "served"> {
+  const served = servedPorts(begun);
+  return { holds: served.length === 0 ? begun.reservation.holds : [], served };
 }
 
 async function groupMounts(cgroups: Cgroups, path: string, { root, descriptors, keep }: RunPlanInput): Promise<Map<string, number>> {

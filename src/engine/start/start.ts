@@ -32,6 +32,7 @@ import type { SendHealth } from "./health.ts";
 import type { Streaming } from "./monitor-plan.ts";
 import { hasResolver, writeNetworkFiles } from "../network/files.ts";
 import { attachNetwork, raiseNetwork } from "../network/network.ts";
+import { beginServing } from "../network/proxy.ts";
 import { closeRaised } from "../network/raise.ts";
 import { ALONE, prepareRoot } from "./prepare.ts";
 import type { ResolverDescriptors } from "./resolver.ts";
@@ -199,7 +200,10 @@ function join(context: Context, begun: Begun, talk: Conversation): CreatedInit {
     const created = awaitCreated(talk.report, talk.launcher);
     try {
       const [namespace, netlink, udp, tcp, firewall] = created.descriptors;
-      if (namespace !== undefined && netlink !== undefined) attachNetwork(context, begun, raised, { namespace, netlink }).forEach((text) => talk.warn(text));
+      if (namespace !== undefined && netlink !== undefined) {
+        attachNetwork(context, begun, raised, { namespace, netlink }).forEach((text) => talk.warn(text));
+        beginServing(context, begun, { namespace, netlink }, talk.launcher.channel);
+      }
       if (udp !== undefined && tcp !== undefined) talk.giveResolver?.({ udp, tcp, firewall });
     } finally {
       for (const descriptor of created.descriptors) closeSync(descriptor);

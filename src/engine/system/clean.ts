@@ -21,7 +21,7 @@ import { giveBackSpace } from "../host/backing.ts";
 import { cgroupParent } from "../host/identity.ts";
 import { takeRootStoreAway } from "../host/root-store.ts";
 import { NAMES } from "../../runtime/names.ts";
-import { NAME_SERVERS_TOLD } from "../network/files.ts";
+import { TOLD } from "../network/told.ts";
 import { pruneNetworks } from "../network/networks.ts";
 import { ownerOf } from "../network/place.ts";
 import { removeContainer } from "../container/remove.ts";
@@ -98,7 +98,7 @@ function cleanNetwork(context: Context): string[] {
     return problems;
   } finally {
     closeSync(route.fd);
-    closeSync(firewall.fd);
+    firewall?.close();
   }
 }
 
@@ -125,7 +125,7 @@ function cleanRunRoot(context: Context): void {
   if (!existsSync(context.runRoot)) return;
   for (const name of readdirSync(context.runRoot)) {
     if (name === NAMES) rmSync(`${context.runRoot}/${name}`, { recursive: true, force: true });
-    if (name === NAME_SERVERS_TOLD || /^shim-[0-9a-f]{64}(\.\d+)?$/.test(name)) rmSync(`${context.runRoot}/${name}`, { force: true });
+    if ((TOLD as readonly string[]).includes(name) || /^shim-[0-9a-f]{64}(\.\d+)?$/.test(name)) rmSync(`${context.runRoot}/${name}`, { force: true });
   }
   if (readdirSync(context.runRoot).length === 0) {
     try {

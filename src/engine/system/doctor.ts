@@ -23,6 +23,7 @@ import { NETLINK_ROUTE, openNetlink } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
 import { readCapabilities } from "../host/facts.ts";
 import { backingWarning } from "../host/backing.ts";
+import { wayHere } from "../network/ways.ts";
 import { cgroupParent } from "../host/identity.ts";
 import { explainUnusable, strandedHint } from "../host/stranded.ts";
 import { holdsAnything } from "../../store/database.ts";
@@ -242,7 +243,9 @@ function forwarding(): Finding {
 }
 
 function firewall(): Finding {
-  const socket = openFirewall();
+  const mend = "modprobe nf_tables nft_chain_nat nft_fib_inet nft_masq nft_ct";
+  const socket = wayHere(null) === "proxy" ? null : openFirewall();
+  if (socket === null) return warning("firewall", "no nf_tables with NAT", mend, "containers reach this host and each other only; a proxy serves published ports");
   try {
     const closed = listRefusing(socket);
     if (legacyForwardDrops()) {
@@ -252,8 +255,7 @@ function firewall(): Finding {
     return ok("firewall", foreign.length === 0 ? "nf_tables" : `nf_tables; ${foreign.join(", ")} drops`, foreign.length === 0 ? "a table of mdk's own" : "a table of mdk's own, and rules that let its bridge pass there");
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    const mend = error.errno === E.EPERM ? "run the container that mdk is in with --privileged" : "modprobe nf_tables nft_chain_nat nft_fib_inet nft_masq nft_ct";
-    return missing("firewall", error.message, `${mend}; ${WITHOUT_BRIDGE}`);
+    return missing("firewall", error.message, `${error.errno === E.EPERM ? "run the container that mdk is in with --privileged" : mend}; ${WITHOUT_BRIDGE}`);
   } finally {
     closeSync(socket.fd);
   }

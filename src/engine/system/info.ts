@@ -4,10 +4,13 @@ import { findController } from "../../cgroup/detect.ts";
 import { kernelRelease } from "../../sys/kernel.ts";
 import { listImages } from "../../store/images.ts";
 import type { Context } from "../context.ts";
+import { networkNamespace } from "../host/facts.ts";
 import { cgroupParent } from "../host/identity.ts";
 import { readRootStore } from "../host/root-store.ts";
 import { mountOf } from "../../sys/mountinfo.ts";
 import { summarizeContainers } from "../container/list.ts";
+import { wayHere, type Way } from "../network/ways.ts";
+import { readTag } from "../../store/namespaces.ts";
 import type { Word } from "../end/words.ts";
 
 export interface SystemFacts {
@@ -27,6 +30,8 @@ export interface SystemFacts {
   /** Limits of swap can be set. */
   readonly swapLimit: boolean;
   readonly forwarding: boolean;
+  /** How ports of the host reach containers. */
+  readonly way: Way;
   readonly descriptors: number;
   readonly cpus: number;
   /** Bytes. */
@@ -51,7 +56,7 @@ export async function readSystem(context: Context): Promise<SystemFacts> {
     images: listImages(context.database()).length, root: context.root, runRoot: context.runRoot, ...storageOf(context),
     cgroups: { mode: cgroups.mode, parent: cgroupParent(context), controllers: { memory: has("memory"), cpu: has("cpu"), pids: has("pids"), cpuset: has("cpuset") } },
     swapLimit: memory !== null && (memory.kind === "v2" || existsSync(`${memory.mountpoint}/memory.memsw.limit_in_bytes`)),
-    forwarding: text("/proc/sys/net/ipv4/ip_forward") === "1", descriptors: readdirSync("/proc/self/fd").length,
+    forwarding: text("/proc/sys/net/ipv4/ip_forward") === "1", way: wayHere(readTag(context.database(), networkNamespace(context))), descriptors: readdirSync("/proc/self/fd").length,
     cpus: navigator.hardwareConcurrency, memory: Number(/^MemTotal:\s+(\d+) kB/m.exec(text("/proc/meminfo"))?.[1] ?? 0) * 1024,
     kernel: kernelRelease(), machine: process.arch === "x64" ? "x86_64" : "aarch64", system: operatingSystem(),
     hostname: text("/proc/sys/kernel/hostname"), now: context.now(), environment: context.environment,

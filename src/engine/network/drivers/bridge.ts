@@ -1,5 +1,5 @@
 /** `bridge`: a bridge of the host, a veth pair for each container, addresses that the host translates. */
-import { ensureBridge, mustIsolate } from "../../../network/bridge.ts";
+import { ensureBridge, letLoopbackIn, mustIsolate } from "../../../network/bridge.ts";
 import { attachContainer } from "../../../network/container.ts";
 import { networkNames, vethName } from "../../../network/names.ts";
 import { bridgeOptions } from "../../../spec/network-options.ts";
@@ -12,7 +12,12 @@ export const BRIDGE_DRIVER: Driver = {
   hasPlace: true,
   publishes: true,
   interfacePrefix: (network) => bridgeOptions(network).interfacePrefix,
-  raise: ({ context, route }, network, place) => ensureBridge(route, bridgeShape(network, place), () => ownerOf(context)),
+  raise: ({ context, route, firewall }, network, place) => {
+    const shape = bridgeShape(network, place);
+    const index = ensureBridge(route, shape, () => ownerOf(context));
+    if (firewall !== null) letLoopbackIn(shape);
+    return index;
+  },
   attach: (attaching) => {
     const { route, inside, network, place, side } = attaching;
     const shape = bridgeShape(network, place);

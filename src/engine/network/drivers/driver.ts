@@ -12,7 +12,7 @@ import { NOWHERE_DRIVER } from "./nowhere.ts";
 export interface Raising {
   readonly context: Context;
   readonly route: NetlinkSocket;
-  /** Of the store's table in this namespace; null where no network needs it. */
+  /** Of the store's table in this namespace; null where no network needs it, or the kernel cannot have one. */
   readonly firewall: NetlinkSocket | null;
 }
 
@@ -36,7 +36,7 @@ export interface Attaching {
 export interface Driver {
   /** Whether its networks have addresses, and something on the host. */
   readonly hasPlace: boolean;
-  /** Whether ports of the host can lead to it, by the store's table. */
+  /** Whether ports of the host can lead to it. */
   readonly publishes: boolean;
   /** Of the names that interfaces have in containers: "eth". */
   readonly interfacePrefix: (network: Network) => string;
