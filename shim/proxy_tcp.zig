@@ -128,10 +128,13 @@ pub fn proceed(m: *Monitor, p: *Proxy, index: u32, events: u32) void {
     const all = &p.connections;
     const c = &all.list.?[index];
     if (!c.taken) return;
-    pass(all, c) catch return close(all, c, true);
-    if (c.forth.isOver() and c.back.isOver()) return close(all, c, false);
-    if (events & watch.failed != 0) return close(all, c, true);
-    express(m, c);
+    const state: enum { goes_on, over, broken } = if (pass(all, c))
+        if (c.forth.isOver() and c.back.isOver()) .over else if (events & watch.failed != 0) .broken else .goes_on
+    else |_|
+        .broken;
+    if (state == .goes_on) return express(m, c);
+    close(all, c, state == .broken);
+    if (all.count == 0) m.useBuffers(); // which are then given back
 }
 
 /// Whatever can go on, in both directions.

@@ -233,6 +233,7 @@ const IP_FORWARD = "/proc/sys/net/ipv4/ip_forward";
 
 function forwarding(): Finding {
   if (text(IP_FORWARD).trim() === "1") return ok("forwarding", "net.ipv4.ip_forward is 1");
+  if (wayHere(null) === "proxy") return ok("forwarding", "net.ipv4.ip_forward is 0", "it is left so: there is no firewall to go with it");
   try {
     accessSync(IP_FORWARD, constants.W_OK);
     return ok("forwarding", "net.ipv4.ip_forward is 0", "it is set to 1 with the first container; mdk clean puts it back");
