@@ -64,8 +64,17 @@ const IP_PKTINFO = 8;
 const IPV6_RECVPKTINFO = 49;
 const IPV6_PKTINFO = 50;
 
+/// What a burst may fill of a socket: as much as this of datagrams waits for us.
+const receive_bytes: i32 = 1 << 20;
+
+fn widen(fd: i32) void {
+    const SO_RCVBUFFORCE = 33;
+    _ = sys.setsockopt(fd, sys.SOL.SOCKET, SO_RCVBUFFORCE, @ptrCast(&receive_bytes), @sizeOf(i32)); // less will do
+}
+
 /// It says to which address a datagram came (ip(7), ipv6(7)).
 pub fn prepare(port: *const Port) void {
+    widen(port.watch.fd);
     const on: i32 = 1;
     _ = sys.setsockopt(port.watch.fd, SOL_IP, IP_PKTINFO, @ptrCast(&on), @sizeOf(i32));
     _ = sys.setsockopt(port.watch.fd, SOL_IPV6, IPV6_RECVPKTINFO, @ptrCast(&on), @sizeOf(i32));
@@ -146,6 +155,7 @@ fn open(m: *Monitor, p: *Proxy, port: *const Port, key: *const Key) ?*Flow {
         linux.close(fd);
         return null;
     }
+    widen(fd);
     const memory = all.memory.?;
     const index = if (all.free > 0) all.free - 1 else all.fresh;
     if (all.free > 0) all.free = memory.list[index].chain else all.fresh += 1;

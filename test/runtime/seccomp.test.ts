@@ -9,7 +9,7 @@ import { machineOf, seccompFilter, withSeccompProfile } from "../../src/runtime/
 import { syscallNumbers, type Abi } from "../../src/runtime/syscalls.ts";
 import { CAPABILITIES, DEFAULT_CAPABILITIES } from "../../src/spec/capabilities.ts";
 import type { LinuxSeccomp } from "../../src/spec/types.ts";
-import { buildSeccompProbe } from "../helpers/seccomp-probe.ts";
+import { buildStatic } from "../helpers/static-program.ts";
 import { ALLOW, ARCH, ENOSYS, EPERM, KILL_PROCESS, runFilter } from "./bpf.ts";
 import { goldenSpec } from "./golden.ts";
 import { libseccompFilter } from "./libseccomp.ts";
@@ -136,7 +136,7 @@ describe("the filter", () => {
     try {
       const filter = filterOf(machine).slice();
       writeFileSync(join(folder, "filter"), withoutEffect(filter));
-      const output = Bun.spawnSync([buildSeccompProbe(), join(folder, "filter"), "600"]).stdout.toString();
+      const output = Bun.spawnSync([buildStatic("test/probe/seccomp.c"), join(folder, "filter"), "600"]).stdout.toString();
       const lines = output.trim().split("\n").map((line) => line.split(" "));
       expect(lines.length).toBe(machine === "x86_64" ? 3 * 601 : 601);
       const wrong = lines.filter(([abi, number, errno]) => {
