@@ -148,6 +148,7 @@ fn acceptWaiting(m: *Monitor) bool {
 }
 
 fn leave(m: *Monitor) void {
+    if (!proxy.isThrough(m)) return;
     for (&m.clients) |*client| {
         if (!client.queue.empty()) return;
     }

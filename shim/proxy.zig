@@ -34,6 +34,8 @@ pub const Proxy = struct {
     serving: bool,
     /// What the set holds of the TCP ports.
     accepting: bool,
+    /// How often was looked since the container's end.
+    looks: u32,
     connections: proxy_tcp.Connections,
     flows: proxy_udp.Flows,
 
@@ -92,18 +94,40 @@ fn descriptorRoom() usize {
     return if (sys.errno(rc) == .SUCCESS) @intCast(limit.cur -| descriptors_own) else 0;
 }
 
-/// The container has ended: what it has said still goes out, as far as it is taken at once.
+/// After the container's end: how often its connections are looked at, and how often in all.
+const leaving_ms = 500;
+const leaving_looks = 20;
+
+/// The container has ended: nothing is held of it but connections over which it has said more than was taken yet.
 pub fn end(m: *Monitor) void {
     const p = m.proxy orelse return;
     m.timers.stop(.flows);
     m.timers.stop(.shortage);
-    proxy_tcp.end(&p.connections);
-    proxy_udp.end(&p.flows);
     for (p.all()) |*port| port.watch.close();
     linux.close(p.inside);
     linux.close(p.outside);
+    p.count = 0;
+    p.serving = false;
+    proxy_udp.end(&p.flows);
+    proxy_tcp.leave(m, &p.connections);
+    m.timers.start(.leaving, leaving_ms);
+    _ = isThrough(m);
+}
+
+/// After the end: nobody waits for anything of the container's any more, or has done so for too long.
+pub fn isThrough(m: *Monitor) bool {
+    const p = m.proxy orelse return true;
+    if (p.connections.count > 0 and !m.timers.isSet(.leaving)) {
+        p.looks += 1;
+        proxy_tcp.dropSilent(&p.connections);
+        if (p.looks < leaving_looks) m.timers.start(.leaving, leaving_ms);
+    }
+    if (p.connections.count > 0 and m.timers.isSet(.leaving)) return false;
+    m.timers.stop(.leaving);
+    proxy_tcp.end(&p.connections);
     m.proxy = null;
     linux.unmapMemory(@as([*]const u8, @ptrCast(p))[0..std.mem.alignForward(usize, @sizeOf(Proxy), 4096)]);
+    return true;
 }
 
 pub fn express(m: *Monitor, p: *Proxy) void {
@@ -119,9 +143,9 @@ pub fn express(m: *Monitor, p: *Proxy) void {
 
 pub fn dispatch(m: *Monitor, p: *Proxy, source: watch.Source, index: u32, events: u32) void {
     switch (source) {
-        .proxy_tcp => proxy_tcp.accept(m, p, &p.ports[index]),
+        .proxy_tcp => if (p.serving) proxy_tcp.accept(m, p, &p.ports[index]),
         .proxy_client, .proxy_server => proxy_tcp.proceed(m, p, index, events),
-        .proxy_udp => proxy_udp.readClients(m, p, &p.ports[index]),
+        .proxy_udp => if (p.serving) proxy_udp.readClients(m, p, &p.ports[index]),
         else => proxy_udp.readContainer(m, p, index),
     }
 }

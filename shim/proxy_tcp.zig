@@ -46,6 +46,8 @@ pub const Connections = struct {
     free: u32,
     /// Plus one, so that zeroes are none.
     spare: [2]i32,
+    /// The container has ended: what clients say is for nobody.
+    leaving: bool,
 
     pub fn hasRoom(c: *const Connections) bool {
         return c.count < c.room;
@@ -97,7 +99,7 @@ pub fn accept(m: *Monitor, p: *Proxy, port: *const Port) void {
         set(server, sys.IPPROTO.TCP, TCP_NODELAY, 1);
         c.client.fd = client;
         c.server.fd = server;
-        express(m, c);
+        express(m, all, c);
     }
 }
 
@@ -125,14 +127,17 @@ fn take(all: *Connections) linux.Error!*Connection {
 
 /// Either side is ready for something, or gone. An event may be older than the connection: then there is nothing to do.
 pub fn proceed(m: *Monitor, p: *Proxy, index: u32, events: u32) void {
-    const all = &p.connections;
+    if (p.connections.list != null) proceedWith(m, &p.connections, index, events);
+}
+
+fn proceedWith(m: *Monitor, all: *Connections, index: u32, events: u32) void {
     const c = &all.list.?[index];
     if (!c.taken) return;
     const state: enum { goes_on, over, broken } = if (pass(all, c))
-        if (c.forth.isOver() and c.back.isOver()) .over else if (events & watch.failed != 0) .broken else .goes_on
+        if (c.back.isOver() and (c.forth.isOver() or all.leaving)) .over else if (events & watch.failed != 0) .broken else .goes_on
     else |_|
         .broken;
-    if (state == .goes_on) return express(m, c);
+    if (state == .goes_on) return express(m, all, c);
     close(all, c, state == .broken);
     if (all.count == 0) m.useBuffers(); // which are then given back
 }
@@ -148,7 +153,7 @@ fn pass(all: *Connections, c: *Connection) linux.Error!void {
     }
     var spare = spareOf(all);
     defer all.spare = .{ spare[0] + 1, spare[1] + 1 };
-    try c.forth.move(c.client.fd, c.server.fd, &spare);
+    if (!all.leaving) try c.forth.move(c.client.fd, c.server.fd, &spare);
     try c.back.move(c.server.fd, c.client.fd, &spare);
 }
 
@@ -156,11 +161,11 @@ fn spareOf(all: *const Connections) relay.Pipe {
     return .{ all.spare[0] - 1, all.spare[1] - 1 };
 }
 
-fn express(m: *Monitor, c: *Connection) void {
-    const read: u32 = if (c.connected and c.forth.wantsSource()) watch.in else 0;
+fn express(m: *Monitor, all: *const Connections, c: *Connection) void {
+    const read: u32 = if (c.connected and c.forth.wantsSource() and !all.leaving) watch.in else 0;
     const answer: u32 = if (c.connected and c.back.wantsSource()) watch.in else 0;
     const heard: u32 = if (c.back.wantsTarget()) watch.out else 0;
-    const told: u32 = if (!c.connected or c.forth.wantsTarget()) watch.out else 0;
+    const told: u32 = if (!c.connected or (c.forth.wantsTarget() and !all.leaving)) watch.out else 0;
     c.client.want(m.epoll, if (read | heard == 0) watch.once else read | heard);
     c.server.want(m.epoll, if (answer | told == 0) watch.once else answer | told);
 }
@@ -189,20 +194,25 @@ fn reset(fd: i32) void {
     linux.close(fd);
 }
 
-/// So much of what a container has said before its end still goes out: more than a socket's buffer holds.
-const last_rounds = 64;
+/// What the container has said before its end is still in the kernel's sockets: connections are over when it was taken.
+pub fn leave(m: *Monitor, all: *Connections) void {
+    const list = all.list orelse return;
+    all.leaving = true;
+    for (list[0..all.fresh], 0..) |*c, index| {
+        if (!c.taken) continue;
+        if (c.connected) proceedWith(m, all, @intCast(index), 0) else close(all, c, true);
+    }
+}
 
-/// What the container has said before its end is in our sockets: it goes out as far as the clients' sockets take it.
+/// Those of which nothing waits for the client and nothing came, but that have not ended: who was talked to lives on, and is not the container's.
+pub fn dropSilent(all: *Connections) void {
+    const list = all.list orelse return;
+    for (list[0..all.fresh]) |*c| if (c.taken and !c.back.wantsTarget()) close(all, c, true);
+}
+
 pub fn end(all: *Connections) void {
     const list = all.list orelse return;
-    for (list[0..all.fresh]) |*c| {
-        if (!c.taken) continue;
-        const heard = for (0..last_rounds) |_| {
-            pass(all, c) catch break false;
-            if (c.back.isOver()) break true;
-        } else false;
-        close(all, c, !heard);
-    }
+    for (list[0..all.fresh]) |*c| if (c.taken) close(all, c, true);
     relay.closePipe(spareOf(all));
     linux.unmapMemory(std.mem.asBytes(list));
     all.list = null;

@@ -108,7 +108,7 @@ fn expired(m: *Monitor, timer: Timer) void {
         .probe => health.overdue(m),
         .names => if (m.resolver) |r| resolver.lookAround(m, r),
         .flows => if (m.proxy) |p| proxy.lookAround(m, p),
-        .terminal, .mounts, .cleanup, .again, .servers, .shortage => {}, // that they are over is looked at where it matters
+        .terminal, .mounts, .cleanup, .again, .servers, .shortage, .leaving => {}, // that they are over is looked at where it matters
     }
 }
 

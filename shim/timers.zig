@@ -28,6 +28,8 @@ pub const Timer = enum {
     servers,
     /// Until then no connection to a published port is accepted: the kernel was short of something.
     shortage,
+    /// After the container's end: connections whose clients take what it has said are looked at.
+    leaving,
     /// Clients of published UDP ports that say nothing any more are forgotten.
     flows,
 };

@@ -47,7 +47,17 @@ function start(command: readonly string[]): { child: Bun.Subprocess<"ignore", "p
   const child = Bun.spawn([...command], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
   children.push(child);
   const reader = child.stdout.getReader();
-  const line = async (): Promise<string> => new TextDecoder().decode((await reader.read()).value).trim();
+  let text = "";
+  const line = async (): Promise<string> => {
+    for (let done = false; !done && !text.includes("\n"); ) {
+      const next = await reader.read();
+      text += new TextDecoder().decode(next.value);
+      done = next.done;
+    }
+    const [first = ""] = text.split("\n", 1);
+    text = text.slice(first.length + 1);
+    return first;
+  };
   return { child, line };
 }
 
@@ -221,10 +231,11 @@ print(n)'`], out);
       const { child, line } = start(["nsenter", `--net=/run/netns/${out}`, PYTHON, PEER, "hang", HOST, "8083"]);
       expect(await line()).toBe(OUT);
       const monitor = await monitorOf("brief");
+      const last = line();
       if (end === "stop") await ok("stop", "-t", "0", "brief");
       else process.kill(monitor, "SIGKILL");
+      expect(await last).toMatch(/end|ConnectionResetError/);
       await child.exited;
-      expect(await line()).toMatch(/end|ConnectionResetError/);
       await until(() => !alive(monitor), "the monitor's end");
       expect((await stage.inside(["ss", "-lntuH"])).out).not.toContain(":8083");
       await ok("rm", "-f", "brief");
