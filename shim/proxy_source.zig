@@ -31,27 +31,24 @@ pub const Name = extern union {
 
 /// A socket that is being connected to where the port leads. Null: it cannot be; the client is to be refused.
 pub fn connect(p: *const Proxy, port: *const Port, client: *const Name) ?i32 {
-    if (p.inside < 0) return connectPlain(port);
-    const source = sourceOf(port, client);
-    const fd = openInside(p, port.target.family()) orelse return null;
-    if (source) |*from| dress(fd, from) catch {
-        linux.close(fd);
-        return null;
+    if (p.inside < 0) return begin(open(port.target.family()), port, null) catch null;
+    var source = sourceOf(port, client) orelse return begin(openInside(p, port.target.family()), port, null) catch null;
+    // From the client's own port as a rule, which is no other connection's: looking for a free one takes long where many were used lately.
+    return begin(openInside(p, port.target.family()), port, &source) catch {
+        switch (source) {
+            inline else => |*address| address.port = 0,
+        }
+        return begin(openInside(p, port.target.family()), port, &source) catch null;
     };
-    return begin(fd, port);
 }
 
-fn connectPlain(port: *const Port) ?i32 {
-    return begin(open(port.target.family()) orelse return null, port);
-}
-
-fn begin(fd: i32, port: *const Port) ?i32 {
-    switch (sys.errno(port.target.connect(fd))) {
-        .SUCCESS, .INPROGRESS => return fd,
-        else => {},
-    }
-    linux.close(fd);
-    return null;
+fn begin(socket: ?i32, port: *const Port, source: ?*const Server) linux.Error!i32 {
+    const fd = socket orelse return error.Failed;
+    errdefer linux.close(fd);
+    if (source) |from| try dress(fd, from);
+    const rc = port.target.connect(fd);
+    if (sys.errno(rc) != .INPROGRESS) _ = try linux.check(rc, "connect", "container");
+    return fd;
 }
 
 fn open(family: u32) ?i32 {
@@ -66,10 +63,11 @@ fn openInside(p: *const Proxy, family: u32) ?i32 {
     return open(family);
 }
 
-/// The port is chosen when it connects: one that is in use with another peer will do.
+/// Port 0 becomes one when it connects: it may be in use with another peer.
 fn dress(fd: i32, from: *const Server) linux.Error!void {
     const on: i32 = 1;
     try set(fd, sys.SOL.SOCKET, sys.SO.MARK, mark);
+    try set(fd, sys.SOL.SOCKET, sys.SO.REUSEADDR, on);
     try set(fd, sys.SOL.IP, IP_BIND_ADDRESS_NO_PORT, on);
     switch (from.*) {
         .four => |*address| {
@@ -87,18 +85,27 @@ fn set(fd: i32, level: i32, option: u32, value: i32) linux.Error!void {
     _ = try linux.check(sys.setsockopt(fd, level, option, @ptrCast(&value), @sizeOf(i32)), "setsockopt", "client");
 }
 
-/// The client's address without its port, or the gateway's: for who comes from the host's loopback device, which in the container would be the
+/// The client's address, or the gateway's, with the client's port. The gateway's for who comes from the host's loopback device, which in the container would be the
 /// container itself, from an address that is of a link only, or by the other family.
 fn sourceOf(port: *const Port, client: *const Name) ?Server {
-    if (client.family != port.target.family()) return port.gateway;
+    const client_port = if (client.family == sys.AF.INET) client.four.port else client.six.port;
+    if (client.family != port.target.family()) return gatewayOf(port, client_port);
     if (client.family == sys.AF.INET) {
         const bytes: [4]u8 = @bitCast(client.four.addr);
-        return if (bytes[0] == 127 or bytes[0] == 0) port.gateway else .{ .four = .{ .port = 0, .addr = client.four.addr } };
+        return if (bytes[0] == 127 or bytes[0] == 0) gatewayOf(port, client_port) else .{ .four = .{ .port = client_port, .addr = client.four.addr } };
     }
     const bytes = &client.six.addr;
     const link_only = bytes[0] == 0xfe and bytes[1] & 0xc0 == 0x80;
     const special = std.mem.allEqual(u8, bytes[0..10], 0); // ::, ::1, ::ffff:0:0/96
-    return if (link_only or special) port.gateway else .{ .six = .{ .port = 0, .flowinfo = 0, .addr = bytes.*, .scope_id = 0 } };
+    return if (link_only or special) gatewayOf(port, client_port) else .{ .six = .{ .port = client_port, .flowinfo = 0, .addr = bytes.*, .scope_id = 0 } };
+}
+
+fn gatewayOf(port: *const Port, client_port: u16) ?Server {
+    var gateway = port.gateway orelse return null;
+    switch (gateway) {
+        inline else => |*address| address.port = client_port,
+    }
+    return gateway;
 }
 
 test "clients come as themselves, but for those of the host, of a link, or of the other family" {
@@ -120,6 +127,6 @@ test "clients come as themselves, but for those of the host, of a link, or of th
             .four => |address| .{ .four = address },
             .six => |address| .{ .six = address },
         };
-        try t.expectEqual(at(sample[2], 0).?, sourceOf(sample[0], &name).?);
+        try t.expectEqual(at(sample[2], 4711).?, sourceOf(sample[0], &name).?);
     }
 }
