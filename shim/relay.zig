@@ -7,10 +7,10 @@ const sys = linux.sys;
 pub const Pipe = [2]i32;
 pub const no_pipe: Pipe = .{ -1, -1 };
 
-/// What a pipe is made to hold: a page of it holds one piece of a packet, which may be a small one.
-const pipe_bytes = 256 * 1024;
-/// So much is read at once.
-const chunk = 1 << 20;
+/// What a pipe is made to hold, in pages: each holds one piece of a packet, which may be small or several pages long.
+const pipe_bytes = 128 * 1024;
+/// So much is read at once, and held at most.
+const chunk = 128 * 1024;
 /// How often, before others get their turn.
 const rounds = 4;
 

@@ -248,11 +248,10 @@ function firewall(): Finding {
   const socket = wayHere(null) === "proxy" ? null : openFirewall();
   if (socket === null) return warning("firewall", "no nf_tables with NAT", mend, "containers reach this host and each other only; a proxy serves published ports");
   try {
-    const closed = listRefusing(socket);
     if (legacyForwardDrops()) {
       return warning("firewall", "iptables-legacy drops forwarded packets", "iptables-legacy -P FORWARD ACCEPT, or rules that let mdk's bridge pass", "nf_tables, a table of mdk's own");
     }
-    const foreign = closed.map(({ family, table, chain }) => `${family} ${table} ${chain}`);
+    const foreign = listRefusing(socket).map(({ family, table, chain }) => `${family} ${table} ${chain}`);
     return ok("firewall", foreign.length === 0 ? "nf_tables" : `nf_tables; ${foreign.join(", ")} drops`, foreign.length === 0 ? "a table of mdk's own" : "a table of mdk's own, and rules that let its bridge pass there");
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
