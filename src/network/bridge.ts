@@ -100,6 +100,11 @@ export function removeNetworks(route: NetlinkSocket, firewall: NetlinkSocket | n
   return problems;
 }
 
+/** Whether there is any, whosever: another engine's, another store's. */
+export function hasBridges(route: NetlinkSocket): boolean {
+  return listLinks(route).some(({ kind }) => kind === "bridge");
+}
+
 /** The table of the store whose bridge it is by its name. */
 function networksOf(bridge: string): string | null {
   const tag = parseBridgeName(bridge);

@@ -13,7 +13,7 @@ import { FORWARDING, isForwarding, requireIpv6, switchOn, type Remember } from "
 import { getGuard, guard } from "./guard.ts";
 import { addMember, getMember, isMember, joinNetwork, listBridges } from "./membership.ts";
 import type { NetworkNames } from "./names.ts";
-import { commit, deleteTable, getGeneration, readTable, rehearse } from "./nftables.ts";
+import { commit, deleteTable, getGeneration, newTable, readTable, rehearse } from "./nftables.ts";
 import { ruleset } from "./ruleset.ts";
 
 export interface FirewallOptions {
@@ -111,6 +111,11 @@ export function removeFirewall(firewall: NetlinkSocket, names: NetworkNames): st
   attempt(() => problems.push(...removeForeignRules(firewall, names, listBridges(firewall, names))));
   attempt(() => commit(firewall, [deleteTable({ family: "inet", table: names.table })]));
   return problems;
+}
+
+/** In place of the whole table, for who leaves forwarding on: the host is no router by that. The next network comes in its place. */
+export function leaveGuards(firewall: NetlinkSocket, names: NetworkNames, families: readonly IpFamily[]): void {
+  commit(firewall, [newTable({ family: "inet", table: names.table }), ...families.flatMap((family) => guard(names, family))]);
 }
 
 /** Others make the table, or take it away, at the same time: fewer than this many times. */

@@ -21,10 +21,13 @@ export interface Dockerd {
   readonly stop: () => void;
 }
 
-/** Starts it, in two or three seconds; throws with its log if it does not come up. Containers of it are removed by stop(). */
-export function startDockerd(): Dockerd {
+/**
+ * Starts it, in two or three seconds; throws with its log if it does not come up. Containers of it are removed by stop(). It has a network
+ * namespace of its own, or the one of this name.
+ */
+export function startDockerd(namespace: string | null = null): Dockerd {
   const folder = mkdtempSync(join(tmpdir(), "mdk-dockerd."));
-  const started = Bun.spawnSync(["sh", SCRIPT, "start", folder]);
+  const started = Bun.spawnSync(namespace === null ? ["sh", SCRIPT, "start", folder] : ["nsenter", `--net=/run/netns/${namespace}`, "env", "MDK_DOCKERD_NET=", "sh", SCRIPT, "start", folder]);
   if (started.exitCode !== 0) throw new Error(`dockerd: ${started.stderr.toString()}`);
   const env = { ...process.env, DOCKER_HOST: started.stdout.toString().trim() };
   const call: Dockerd["call"] = (args, stdin) => {

@@ -7,13 +7,13 @@ import { MdkError, messageOf } from "../../error.ts";
 import { listGroups, removeGroup } from "../../cgroup/group.ts";
 import { killGroup, killMonitors } from "../../cgroup/kill.ts";
 import { removeParent } from "../../cgroup/parent.ts";
-import { removeNetworks } from "../../network/bridge.ts";
-import { openFirewall } from "../../network/firewall.ts";
-import { restoreSysctl } from "../../network/forwarding.ts";
+import { hasBridges, removeNetworks } from "../../network/bridge.ts";
+import { leaveGuards, openFirewall } from "../../network/firewall.ts";
+import { FORWARDING, restoreSysctl } from "../../network/forwarding.ts";
 import { networkNames } from "../../network/names.ts";
 import { listContainers, type Container } from "../../store/containers.ts";
 import { checkpoint, transaction } from "../../store/database.ts";
-import { readTag, takeSysctls } from "../../store/namespaces.ts";
+import { readTag, rememberedSysctl, takeSysctls } from "../../store/namespaces.ts";
 import { NETLINK_ROUTE, openNetlink } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
 import { networkNamespace } from "../host/facts.ts";
@@ -93,7 +93,14 @@ function cleanNetwork(context: Context): string[] {
   try {
     const namespace = networkNamespace(context);
     const tag = readTag(context.database(), namespace);
-    const problems = tag === null ? [] : removeNetworks(route, firewall, networkNames(tag), ownerOf(context));
+    const names = tag === null ? null : networkNames(tag);
+    const problems = names === null ? [] : removeNetworks(route, firewall, names, ownerOf(context));
+    const forwarding = (["ipv4", "ipv6"] as const).filter((family) => rememberedSysctl(context.database(), namespace, FORWARDING[family]) !== null);
+    if (names !== null && forwarding.length > 0 && hasBridges(route)) {
+      // Another engine's containers, or another store's, have come to rely on it: it stays, with its guard, and is put back by a later `clean`.
+      if (firewall !== null) leaveGuards(firewall, names, forwarding);
+      return problems;
+    }
     for (const { name, value } of transaction(context.database(), (database) => takeSysctls(database, namespace))) restoreSysctl({ name, old: value });
     return problems;
   } finally {
