@@ -3,7 +3,7 @@ import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { mustDo, problemsOf, runScenario, type Scenario } from "./scenarios.ts";
 import type { Trace } from "./trace.ts";
-import { execute, leftovers, tags, type World } from "./world.ts";
+import { execute, leftovers, openReading, tags, type World } from "./world.ts";
 
 const plainRun = runScenario("run --rm", ["--rm"]);
 
@@ -24,7 +24,7 @@ function settleEvents(world: World): void {
 
 /** Bridges and places of networks that are not, on the host, in the firewall and in the store. */
 function strayNetworks(world: World): string[] {
-  const database = new Database(join(world.root, "mdk.db"), { readonly: true });
+  const database = openReading(join(world.root, "mdk.db"));
   const column = (sql: string): string[] => database.query(sql).values().map(([value]) => String(value));
   try {
     const [known, bridges] = [column("SELECT id FROM networks"), column("SELECT bridge FROM places WHERE bridge <> ''")];
@@ -105,7 +105,7 @@ export const NETWORK_SCENARIOS: readonly Scenario[] = [
       const address = world.mdk("inspect", "-f", "{{.NetworkSettings.Networks.own.IPAddress}}", "live").out.trim();
       const inside = world.mdk("exec", "live", "ip", "-o", "-4", "addr").out.split("\n").filter((line) => line.includes(` ${address}/`));
       if (inside.length !== 1) problems.push(`it has ${address} ${inside.length} times`);
-      const asked = world.mdk("run", "--rm", "--network", "own", world.image, "ping", "-c", "1", "-W", "1", "live");
+      const asked = world.mdk("run", "--rm", "--network", "own", world.image, "ping", "-c", "3", "-W", "1", "live");
       if (!asked.out.includes(`(${address})`) || asked.code !== 0) problems.push(`asked for its name: ${JSON.stringify(asked)}`);
       problems.push(...problemsOf("rm", world.mdk("rm", "-f", "live")));
       return close(world, done, problems);

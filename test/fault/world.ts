@@ -123,11 +123,18 @@ function elements(world: World): string[] {
   });
 }
 
+/** Others may be at work on it, a monitor's last command for one. */
+export function openReading(path: string): Database {
+  const database = new Database(path, { readonly: true });
+  database.run("PRAGMA busy_timeout = 5000");
+  return database;
+}
+
 /** What names the bridges and the table of the world's store. */
 export function tags(world: World): string[] {
   const path = join(world.root, "mdk.db");
   if (!existsSync(path)) return [];
-  const database = new Database(path, { readonly: true });
+  const database = openReading(path);
   try {
     if (database.query("SELECT 1 FROM sqlite_master WHERE name = 'namespaces'").get() === null) return [];
     return (database.query("SELECT tag FROM namespaces").all() as { tag: string }[]).map(({ tag }) => tag);
@@ -139,7 +146,7 @@ export function tags(world: World): string[] {
 function rows(world: World): string[] {
   const path = join(world.root, "mdk.db");
   if (!existsSync(path)) return [];
-  const database = new Database(path, { readonly: true });
+  const database = openReading(path);
   try {
     return ["containers", "endpoints", "ports"].flatMap((table) => {
       if (database.query("SELECT 1 FROM sqlite_master WHERE name = ?").get(table) === null) return [];
@@ -173,7 +180,7 @@ function commandOf(pid: number): string {
 
 /** Layers on disk without a row, and rows without a layer. */
 export function strayLayers(world: World): string[] {
-  const database = new Database(join(world.root, "mdk.db"), { readonly: true });
+  const database = openReading(join(world.root, "mdk.db"));
   try {
     const known = (database.query("SELECT id FROM layers").all() as { id: string }[]).map(({ id }) => id);
     // The one that is no image's is made once.
