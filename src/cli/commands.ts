@@ -14,6 +14,8 @@ const inspect: Entry = { summary: "Return low-level information on containers, i
 const containerInspect: Entry = { summary: "Display detailed information on one or more containers", load: () => import("./container/inspect.ts") };
 const kill: Entry = { summary: "Kill one or more running containers", load: () => import("./container/kill.ts") };
 const events: Entry = { summary: "Get real time events from the server", load: () => import("./system/events.ts") };
+const login: Entry = { summary: "Authenticate to a registry", load: () => import("./registry/login.ts") };
+const logout: Entry = { summary: "Log out from a registry", load: () => import("./registry/logout.ts") };
 const logs: Entry = { summary: "Fetch the logs of a container", load: () => import("./container/logs.ts") };
 const pause: Entry = { summary: "Pause all processes within one or more containers", load: () => import("./container/pause.ts") };
 const port: Entry = { summary: "List port mappings or a specific mapping for the container", load: () => import("./container/port.ts") };
@@ -59,7 +61,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   version: { summary: "Show the mdk version information", load: () => import("./system/version.ts") },
   info: { summary: "Display system-wide information", load: () => import("./system/info.ts") },
   doctor: { summary: "Show what this host has for containers, and what is missing", load: () => import("./system/doctor.ts") },
-  attach, commit, cp, create, diff, events, export: exportContainer, inspect, kill, logs, pause, port, rename, restart, rm, rmi, start, stats, stop, top, unpause, update, wait,
+  attach, commit, cp, create, diff, events, export: exportContainer, inspect, kill, login, logout, logs, pause, port, rename, restart, rm, rmi, start, stats, stop, top, unpause, update, wait,
   clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./system/clean.ts") },
   completion: { summary: "Generate the autocompletion script for the specified shell", load: async () => ({ command: (await import("./system/completion.ts")).completionCommand({ commands: COMMANDS, groups: GROUPS }) }) },
 };
@@ -91,7 +93,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
 export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
     "build", "builder", "buildx", "checkpoint", "compose", "history", "import", "load",
-    "login", "logout", "manifest", "push", "save", "search",
+    "manifest", "push", "save", "search",
     "tag",
   ],
   container: [],

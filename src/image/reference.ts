@@ -30,6 +30,11 @@ function invalid(detail: string): MdkError {
   return new MdkError("invalid", "reference-invalid", detail);
 }
 
+/** Whether it can be the name of a registry: a host with or without a port. */
+export function isDomain(text: string): boolean {
+  return DOMAIN.test(text);
+}
+
 /** Parses what a user typed; a missing tag stays null (withDefaultTag). Throws "reference-invalid", "digest-invalid". */
 export function parseReference(text: string): Reference {
   if (IDENTIFIER.test(text)) {

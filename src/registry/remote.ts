@@ -7,14 +7,14 @@ import { algorithmOf, digestOf, isDigest, type Digest } from "../image/digest.ts
 import { ACCEPT, MANIFEST_BYTES_MAX, type Descriptor } from "../image/manifest.ts";
 import { canonicalName, familiarName, familiarRepository, repositoryOf, type Reference } from "../image/reference.ts";
 import { parseChallenges } from "./challenge.ts";
-import { basicHeader, type Credentials } from "./credentials.ts";
+import { basicHeader, type AskCredentials, type Credentials } from "./credentials.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { fetchToken } from "./token.ts";
 import { bodyChunks, cancelled, readBody, Transport, type Reading, type TransportOptions } from "./transport.ts";
 
 export interface RemoteOptions extends Omit<TransportOptions, "tls"> {
   readonly endpoint: Endpoint;
-  readonly credentials: Credentials | null;
+  readonly credentials: AskCredentials;
 }
 
 export interface FetchedManifest {
@@ -35,6 +35,8 @@ export class Remote {
   #authorization: string | null = null;
   /** Requests that meet a 401 together ask for one token. */
   #renewal: Promise<boolean> | null = null;
+  /** Why it is not known who the user is; a hint where that turns out to matter. */
+  #unasked: string | null = null;
 
   constructor(reference: Reference, options: RemoteOptions) {
     this.#reference = reference;
@@ -164,12 +166,12 @@ export class Remote {
     const origin = this.#origin as string;
     if (new URL(response.url).origin !== new URL(origin).origin) return false;
     const challenges = parseChallenges(response.headers.get("www-authenticate") ?? "");
-    const { credentials } = this.#options;
+    const credentials = await this.#who();
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
     if (bearer !== undefined) {
       const scope = `repository:${this.#reference.path}:pull`;
       const token = await fetchToken({ transport: this.#transport, challenge: bearer, scope, credentials, origin });
-      if (token === null) throw new MdkError("denied", "pull-denied", denied(this.#reference));
+      if (token === null) throw this.#denied();
       this.#authorization = `Bearer ${token}`;
       return true;
     }
@@ -180,12 +182,28 @@ export class Remote {
     return true;
   }
 
+  /** Whose helper does not answer comes as nobody, as with Docker: what is public needs no credentials. */
+  async #who(): Promise<Credentials | null> {
+    try {
+      return await this.#options.credentials();
+    } catch (error) {
+      if (!(error instanceof MdkError) || error.code !== "credential-helper") throw error;
+      this.#unasked = error.message;
+      return null;
+    }
+  }
+
+  #denied(): MdkError {
+    const why = this.#unasked === null ? {} : { hint: `the credentials are not known: ${this.#unasked}` };
+    return new MdkError("denied", "pull-denied", denied(this.#reference), why);
+  }
+
   /** What an answer other than 200 means, in Docker's words. */
   async #refusal(response: Response, name: string, blob: string | null = null): Promise<MdkError> {
     const codes = await errorCodes(response, this.#options);
     const { status } = response;
     if (status === 401 || status === 403 || codes.includes("DENIED") || codes.includes("UNAUTHORIZED")) {
-      return new MdkError("denied", "pull-denied", denied(this.#reference));
+      return this.#denied();
     }
     if (status === 404 && blob !== null) return new MdkError("corrupt", "registry-answer", `${name}: the registry does not have ${blob}`);
     if (status === 404 && codes.includes("NAME_UNKNOWN")) {

@@ -2,6 +2,7 @@
 import { MdkError } from "../error.ts";
 import type { Challenge } from "./challenge.ts";
 import { basicHeader, type Credentials } from "./credentials.ts";
+import { isLoopback } from "./endpoint.ts";
 import { readBody, type Transport } from "./transport.ts";
 
 const TOKEN_BYTES_MAX = 1 << 20;
@@ -36,10 +37,17 @@ export async function fetchToken({ transport, challenge, scope, credentials, ori
   return tokenIn(body, realm.origin);
 }
 
-function realmOf(challenge: Challenge, origin: string): URL {
+/**
+ * Where the challenge says that tokens are had. A registry may name another host (docker.io names auth.docker.io), as it would be told the
+ * password itself; but not one on plain HTTP that is neither itself nor this machine, nor when itself is reached by TLS. Throws
+ * "registry-answer".
+ */
+export function realmOf(challenge: Challenge, origin: string): URL {
   const text = challenge.parameters.get("realm") ?? "";
   const realm = URL.canParse(text) ? new URL(text) : null;
-  const plain = realm?.protocol === "http:" && origin.startsWith("http:");
+  const registry = new URL(origin);
+  const near = realm !== null && (realm.hostname === registry.hostname || isLoopback(realm.hostname));
+  const plain = realm?.protocol === "http:" && registry.protocol === "http:" && near;
   if (realm === null || (realm.protocol !== "https:" && !plain)) {
     throw new MdkError("corrupt", "registry-answer", `${origin} names an unusable token service: ${JSON.stringify(text.slice(0, 200))}`);
   }
@@ -54,7 +62,8 @@ function withQuery(realm: URL, service: string, scope: string, account: string |
   return url.href;
 }
 
-function tokenIn(body: Uint8Array, origin: string): string {
+/** The token in a service's answer. Throws "registry-answer". */
+export function tokenIn(body: Uint8Array, origin: string): string {
   try {
     const { token, access_token } = JSON.parse(new TextDecoder().decode(body)) as Record<string, unknown>;
     for (const found of [token, access_token]) {

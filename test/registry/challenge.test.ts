@@ -1,10 +1,6 @@
 /** Challenges, credentials and endpoints: what is believed of a registry, and what it is told. */
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseChallenges } from "../../src/registry/challenge.ts";
-import { readCredentials } from "../../src/registry/credentials.ts";
 import { isLoopback, hostName, resolveEndpoint } from "../../src/registry/endpoint.ts";
 
 test("a Bearer challenge is read with quoted commas and escapes", () => {
@@ -21,24 +17,6 @@ test("garbage and endless headers end the list and nothing else", () => {
   expect(parseChallenges("")).toEqual([]);
   expect(parseChallenges('realm="x"')).toEqual([]);
   expect(parseChallenges(`Bearer realm="${"\\".repeat(100_000)}`)[0]?.parameters.size).toBe(0);
-});
-
-test("credentials are those of docker login", () => {
-  const folder = mkdtempSync(join(tmpdir(), "mdk-credentials-"));
-  const path = join(folder, "config.json");
-  try {
-    const auth = Buffer.from("user:pass:word").toString("base64");
-    writeFileSync(path, JSON.stringify({ auths: { "https://index.docker.io/v1/": { auth }, "host:5000": { identitytoken: "T" }, bad: { auth: "!!" } } }));
-    expect(readCredentials(path, "docker.io")).toEqual({ kind: "password", username: "user", password: "pass:word" });
-    expect(readCredentials(path, "host:5000")).toEqual({ kind: "identity", token: "T" });
-    expect(readCredentials(path, "bad")).toBeNull();
-    expect(readCredentials(path, "constructor")).toBeNull();
-    expect(readCredentials(join(folder, "none"), "docker.io")).toBeNull();
-    writeFileSync(path, "{");
-    expect(() => readCredentials(path, "docker.io")).toThrow("not valid JSON");
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 });
 
 test("plain HTTP is for this machine and for registries named insecure only", () => {

@@ -18,7 +18,7 @@ function serve(...answer: Parameters<typeof fakeRegistry>): FakeRegistry {
 function remote(host: string, credentials: Credentials): Remote {
   const reference = parseReference(`${host}/app:1`);
   const endpoint = resolveEndpoint(host, { insecure: [], environment: {}, certificates: "/nonexistent" });
-  return new Remote(reference, { endpoint, credentials, userAgent: "test", signal: null, backOffMs: 1 });
+  return new Remote(reference, { endpoint, credentials: async () => credentials, userAgent: "test", signal: null, backOffMs: 1 });
 }
 
 const challenge = (realm: string): Response => new Response("{}", { status: 401, headers: { "www-authenticate": `Bearer realm="${realm}",service="s"` } });

@@ -1,5 +1,4 @@
 /** Brings an image from its registry into the store and names it. A name appears last, when everything it needs is on disk. */
-import { join } from "node:path";
 import { MdkError } from "../../error.ts";
 import { parseConfig, type ImageConfig } from "../../image/config.ts";
 import { digestOf } from "../../image/digest.ts";
@@ -9,7 +8,8 @@ import { canonicalName, DEFAULT_TAG, familiarName, parseReference, repositoryOf,
 import { backingWarning } from "../host/backing.ts";
 import { explainUnusable } from "../host/stranded.ts";
 import { probeOverlay } from "../../layer/overlay.ts";
-import { readCredentials } from "../../registry/credentials.ts";
+import { configPath } from "../../registry/config-file.ts";
+import { askCredentials } from "../../registry/credentials.ts";
 import { resolveEndpoint } from "../../registry/endpoint.ts";
 import { Remote, type FetchedManifest } from "../../registry/remote.ts";
 import { cancelled } from "../../registry/transport.ts";
@@ -112,12 +112,11 @@ function tidyUp(paths: StorePaths, database: Database, told: boolean): void {
 
 function openRemote(context: Context, reference: Reference, options: PullOptions, signal: AbortSignal): Remote {
   const { environment } = context;
-  const configFile = options.configFile ?? join(environment.DOCKER_CONFIG ?? join(environment.HOME ?? "/root", ".docker"), "config.json");
   return new Remote(reference, {
     endpoint: resolveEndpoint(reference.domain, {
       insecure: options.insecureRegistries ?? [], environment, certificates: options.certificates ?? "/etc/docker/certs.d",
     }),
-    credentials: readCredentials(configFile, reference.domain),
+    credentials: askCredentials({ path: options.configFile ?? configPath(environment), environment }, reference.domain),
     userAgent: "mdk",
     signal,
     ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
