@@ -8,6 +8,7 @@ const create: Entry = { summary: "Create a new container", load: () => import(".
 const diff: Entry = { summary: "Inspect changes to files or directories on a container's filesystem", load: () => import("./container/diff.ts") };
 const exec: Entry = { summary: "Execute a command in a running container", load: () => import("./container/exec.ts") };
 const exportContainer: Entry = { summary: "Export a container's filesystem as a tar archive", load: () => import("./container/export.ts") };
+const history: Entry = { summary: "Show the history of an image", load: () => import("./image/history.ts") };
 const images: Entry = { summary: "List images", load: () => import("./image/images.ts") };
 const imageInspect: Entry = { summary: "Display detailed information on one or more images", load: () => import("./image/inspect.ts") };
 const inspect: Entry = { summary: "Return low-level information on containers, images and networks", load: () => import("./system/inspect.ts") };
@@ -28,6 +29,7 @@ const run: Entry = { summary: "Create and run a new container from an image", lo
 const start: Entry = { summary: "Start one or more stopped containers", load: () => import("./container/start.ts") };
 const stats: Entry = { summary: "Display a live stream of container(s) resource usage statistics", load: () => import("./container/stats.ts") };
 const stop: Entry = { summary: "Stop one or more running containers", load: () => import("./container/stop.ts") };
+const tag: Entry = { summary: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE", load: () => import("./image/tag.ts") };
 const top: Entry = { summary: "Display the running processes of a container", load: () => import("./container/top.ts") };
 const unpause: Entry = { summary: "Unpause all processes within one or more containers", load: () => import("./container/unpause.ts") };
 const update: Entry = { summary: "Update configuration of one or more containers", load: () => import("./container/update.ts") };
@@ -59,7 +61,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   version: { summary: "Show the mdk version information", load: () => import("./system/version.ts") },
   info: { summary: "Display system-wide information", load: () => import("./system/info.ts") },
   doctor: { summary: "Show what this host has for containers, and what is missing", load: () => import("./system/doctor.ts") },
-  attach, commit, cp, create, diff, events, export: exportContainer, inspect, kill, logs, pause, port, rename, restart, rm, rmi, start, stats, stop, top, unpause, update, wait,
+  attach, commit, cp, create, diff, events, export: exportContainer, history, inspect, kill, logs, pause, port, rename, restart, rm, rmi, start, stats, stop, tag, top, unpause, update, wait,
   clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./system/clean.ts") },
   completion: { summary: "Generate the autocompletion script for the specified shell", load: async () => ({ command: (await import("./system/completion.ts")).completionCommand({ commands: COMMANDS, groups: GROUPS }) }) },
 };
@@ -80,7 +82,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       rm: networkRm, remove: networkRm,
     },
   },
-  image: { summary: "Manage images", commands: { inspect: imageInspect, ls: images, list: images, prune: imagePrune, pull, rm: rmi, remove: rmi } },
+  image: { summary: "Manage images", commands: { history, inspect: imageInspect, ls: images, list: images, prune: imagePrune, pull, rm: rmi, remove: rmi, tag } },
   system: { summary: "Manage mdk", commands: { boot, df, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install, prune: systemPrune } },
 };
 
@@ -90,12 +92,11 @@ export const GROUPS: Readonly<Record<string, Group>> = {
  */
 export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
-    "build", "builder", "buildx", "checkpoint", "compose", "history", "import", "load",
+    "build", "builder", "buildx", "checkpoint", "compose", "import", "load",
     "login", "logout", "manifest", "push", "save", "search",
-    "tag",
   ],
   container: [],
-  image: ["build", "history", "import", "load", "push", "save", "tag"],
+  image: ["build", "import", "load", "push", "save"],
   system: ["dial-stdio"],
 };
 

@@ -1,10 +1,11 @@
 /**
- * One repository of one registry (distribution-spec, "Pull"): its manifests and blobs, each checked against its digest
- * and size. Speaks Docker's error sentences.
+ * One repository of one registry (distribution-spec, "Pull"): its manifests, checked against their digests, and its blobs. Speaks
+ * Docker's error sentences.
  */
 import { MdkError } from "../error.ts";
-import { algorithmOf, digestOf, isDigest, type Digest } from "../image/digest.ts";
+import { algorithmOf, digestOf, isDigest } from "../image/digest.ts";
 import { ACCEPT, MANIFEST_BYTES_MAX, type Descriptor } from "../image/manifest.ts";
+import type { FetchedManifest, Source } from "../image/transfer.ts";
 import { canonicalName, familiarName, familiarRepository, repositoryOf, type Reference } from "../image/reference.ts";
 import { parseChallenges } from "./challenge.ts";
 import { basicHeader, type Credentials } from "./credentials.ts";
@@ -17,16 +18,10 @@ export interface RemoteOptions extends Omit<TransportOptions, "tls"> {
   readonly credentials: Credentials | null;
 }
 
-export interface FetchedManifest {
-  readonly bytes: Uint8Array;
-  readonly contentType: string;
-  readonly digest: Digest;
-}
-
 /** A connection that broke within a blob is taken up again this many times, as long as each brought something. */
 const RESUMES_MAX = 10;
 
-export class Remote {
+export class Remote implements Source {
   readonly #reference: Reference;
   readonly #options: RemoteOptions;
   readonly #transport: Transport;
@@ -60,27 +55,15 @@ export class Remote {
     return { bytes, contentType: response.headers.get("content-type") ?? "", digest };
   }
 
-  /** A small blob as a whole, checked. `limit` bytes at most. */
-  async blobBytes(descriptor: Descriptor, limit: number): Promise<Uint8Array> {
-    if (descriptor.size > limit) throw new MdkError("corrupt", "registry-answer", `the blob ${descriptor.digest} is larger than ${limit} bytes`);
-    const parts: Uint8Array[] = [];
-    for await (const chunk of this.blob(descriptor)) parts.push(chunk);
-    return Buffer.concat(parts);
-  }
-
-  /**
-   * The bytes of a blob as they arrive. The stream ends without an error only when size and digest were right; whoever
-   * reads it must not use what came before an error. A connection that breaks is taken up where it broke.
-   */
-  async *blob(descriptor: Descriptor): AsyncGenerator<Uint8Array, void> {
-    const hash = new Bun.CryptoHasher(algorithmOf(descriptor.digest));
-    let received = 0;
+  /** The bytes of a blob as they arrive. A connection that breaks is taken up where it broke. Throws "blob-size" when it ends too early. */
+  async *blob(descriptor: Descriptor, from: number): AsyncGenerator<Uint8Array, void> {
+    let received = from;
     let before = -1;
     /** Why the last connection brought no more. */
     let broken: unknown = null;
     for (let attempt = 1; received < descriptor.size || attempt === 1; attempt++) {
       if (attempt > 1) {
-        if (attempt > RESUMES_MAX || received === before) throw broken instanceof MdkError ? broken : shortBlob(descriptor, received);
+        if (attempt > RESUMES_MAX || received === before) throw broken instanceof MdkError ? broken : shortBlob(descriptor, { received, broken });
         await this.#transport.wait(1, 0);
       }
       before = received;
@@ -92,10 +75,6 @@ export class Remote {
           skip -= chunk.length - fresh.length;
           if (fresh.length === 0) continue;
           received += fresh.length;
-          if (received > descriptor.size) {
-            throw new MdkError("corrupt", "blob-size", `the blob ${descriptor.digest} is longer than the ${descriptor.size} bytes its manifest says`);
-          }
-          hash.update(fresh);
           yield fresh;
         }
       } catch (error) {
@@ -103,10 +82,6 @@ export class Remote {
         if (error instanceof MdkError && error.code !== "registry-slow") throw error;
         broken = error;
       }
-    }
-    const found = `${algorithmOf(descriptor.digest)}:${hash.digest("hex")}`;
-    if (found !== descriptor.digest) {
-      throw new MdkError("corrupt", "digest-mismatch", `filesystem layer verification failed for digest ${descriptor.digest}: the registry served ${found}`);
     }
   }
 
@@ -207,8 +182,9 @@ function familiarOf(reference: Reference, target: string): string {
   return familiarName(isDigest(target) ? { ...reference, digest: target } : { ...reference, tag: target, digest: null });
 }
 
-function shortBlob(descriptor: Descriptor, received: number): MdkError {
-  return new MdkError("corrupt", "blob-size", `the blob ${descriptor.digest} ends after ${received} of ${descriptor.size} bytes: unexpected EOF`);
+/** A connection that breaks may hold another time; an answer that is whole, and too short, is a lie. */
+function shortBlob({ digest, size }: Descriptor, { received, broken }: { readonly received: number; readonly broken: unknown }): MdkError {
+  return new MdkError(broken === null ? "corrupt" : "unavailable", "blob-size", `the blob ${digest} ends after ${received} of ${size} bytes: unexpected EOF`, { cause: broken });
 }
 
 /** The codes in an error document (distribution-spec, "Error Codes"); none when it is something else. */

@@ -1,5 +1,5 @@
 /** The lines of a pull, as Docker draws them. Text out; who calls decides where to. */
-import type { LayerStatus } from "../../engine/image/pull-layers.ts";
+import type { LayerStatus } from "../../engine/image/copy.ts";
 import type { PullProgress } from "../../engine/image/pull.ts";
 import { humanSize } from "./size.ts";
 

@@ -1,25 +1,25 @@
 /** Brings an image from its registry into the store and names it. A name appears last, when everything it needs is on disk. */
 import { join } from "node:path";
 import { MdkError } from "../../error.ts";
-import { parseConfig, type ImageConfig } from "../../image/config.ts";
-import { digestOf } from "../../image/digest.ts";
-import { CONFIG_BYTES_MAX, parseManifest, type Manifest } from "../../image/manifest.ts";
-import { choosePlatform, hostPlatform, parsePlatform, platformName, type Platform } from "../../image/platform.ts";
+import { algorithmOf, digestOf } from "../../image/digest.ts";
+import { hostPlatform, parsePlatform, type Platform } from "../../image/platform.ts";
 import { canonicalName, DEFAULT_TAG, familiarName, parseReference, repositoryOf, withDefaultTag, type Reference } from "../../image/reference.ts";
 import { backingWarning } from "../host/backing.ts";
 import { explainUnusable } from "../host/stranded.ts";
 import { probeOverlay } from "../../layer/overlay.ts";
 import { readCredentials } from "../../registry/credentials.ts";
 import { resolveEndpoint } from "../../registry/endpoint.ts";
-import { Remote, type FetchedManifest } from "../../registry/remote.ts";
+import { Remote } from "../../registry/remote.ts";
 import { cancelled } from "../../registry/transport.ts";
-import { writeBlob } from "../../store/blobs.ts";
 import { checkpoint, type Database } from "../../store/database.ts";
-import { addImage, findByManifest, findByReference, type NewImage } from "../../store/images.ts";
+import { findByManifest, findByReference } from "../../store/images.ts";
+import { isKept } from "../../store/layers.ts";
 import { ensureStore, type StorePaths } from "../../store/paths.ts";
-import { holdPull, prune } from "../../store/prune.ts";
+import { holdContent, prune } from "../../store/prune.ts";
 import type { Context } from "../context.ts";
-import { pullLayers, type LayerProgress } from "./pull-layers.ts";
+import { copyImage, type LayerProgress } from "./copy.ts";
+import { readImage, selectManifest, type SelectedManifest } from "./select.ts";
+import { StoreSink } from "./store-sink.ts";
 
 export interface PullProgress extends LayerProgress {
   /** The manifest is there and layers follow: Docker's "latest: Pulling from library/ubuntu". */
@@ -32,7 +32,7 @@ export interface PullOptions {
   /** "host" or "host:port". */
   readonly insecureRegistries?: readonly string[];
   readonly progress?: PullProgress | null;
-  /** Ctrl-C: the pull ends with "pull-cancelled" and leaves nothing. */
+  /** Ctrl-C: the pull ends with "pull-cancelled" and leaves only what the next one goes on from. */
   readonly signal?: AbortSignal | null;
   /** The user's config.json; default: of DOCKER_CONFIG, or ~/.docker. */
   readonly configFile?: string | null;
@@ -55,12 +55,9 @@ export interface Pulled {
 }
 
 const SILENT: PullProgress = { start() {}, layer() {} };
-/** Layers may be pruned between two looks at them; this often is more than chance. */
-const TRIES = 3;
-
 /**
  * Pulls what `text` names. Errors: those of the reference ("reference-invalid"), of the registry, of the archives, of the
- * disk; nothing of the image is left then, except layers that other images use.
+ * disk; nothing of the image is left then, except layers that other images use and, where only the way was bad, what the next pull goes on from.
  */
 export async function pull(context: Context, text: string, options: PullOptions = {}): Promise<Pulled> {
   try {
@@ -82,7 +79,7 @@ async function pullHere(context: Context, text: string, options: PullOptions): P
   const giveUp = (): void => abort.abort(cancelled());
   options.signal?.addEventListener("abort", giveUp);
   if (options.signal?.aborted === true) giveUp();
-  const release = await holdPull(paths);
+  const release = await holdContent(paths);
   let pulled: Pulled | null = null;
   try {
     const unusable = probeOverlay(paths.temporary);
@@ -136,69 +133,29 @@ interface Job {
 }
 
 async function pullFrom(job: Job): Promise<Pulled> {
-  const { paths, database, reference, remote, progress } = job;
-  const top = await remote.manifest(reference.digest ?? reference.tag ?? DEFAULT_TAG);
-  const { manifest, fetched } = await selectManifest(job, top);
-  progress.start(reference.digest ?? reference.tag ?? DEFAULT_TAG, reference.path);
-  const result = { digest: top.digest, name: canonicalName(reference) };
-  const before = findByReference(database, reference);
-  const known = findByManifest(database, { repository: repositoryOf(reference), digest: top.digest, manifest: digestOf(fetched.bytes) });
-  // An image whose row is there has all its layers and blobs: the rows refer to one another.
-  if (before !== null && before.id === known) return { ...result, id: known, upToDate: true };
-  const configBytes = await remote.blobBytes(manifest.config, CONFIG_BYTES_MAX);
-  const config = parseConfig(configBytes, familiarName(reference));
-  checkConfig(config, manifest, reference);
-  for (let attempt = 1; ; attempt++) {
-    const id = writeBlob(paths, configBytes);
-    const manifestDigest = writeBlob(paths, fetched.bytes);
-    const layers = await pullLayers({ ...job, descriptors: manifest.layers, diffIds: config.diffIds });
-    const size = layers.reduce((sum, layer) => sum + layer.size, 0);
-    const image = row(job, { id, config, layers: layers.map((layer) => layer.id), size, origin: { kind: "pulled", digest: top.digest, manifest: manifestDigest } });
-    // Another index or manifest of the same image is nothing new to who runs it.
-    if (addImage(database, image)) return { ...result, id, upToDate: before?.id === id };
-    if (attempt === TRIES) throw new MdkError("conflict", "pull-raced", `the layers of ${familiarName(reference)} were removed while it was pulled`);
-  }
-}
-
-function row(
-  { context, reference }: Job,
-  image: Pick<NewImage, "id" | "layers" | "size" | "origin"> & { readonly config: ImageConfig },
-): NewImage {
-  const { config, ...rest } = image;
-  const { created, architecture, os, variant } = config;
-  return {
-    ...rest, created, architecture, os, variant, pulled: context.now().toISOString(),
-    repository: repositoryOf(reference), tag: reference.digest === null ? reference.tag : null,
-  };
-}
-
-/** Through an index to the manifest that suits the platform; an index in an index is followed once. */
-async function selectManifest(job: Job, top: FetchedManifest): Promise<{ manifest: Manifest; fetched: FetchedManifest }> {
-  const name = familiarName(job.reference);
-  let fetched = top;
-  for (let depth = 0; depth < 3; depth++) {
-    const document = parseManifest(fetched.bytes, fetched.contentType, name);
-    if (document.kind === "manifest") return { manifest: document, fetched };
-    const entry = choosePlatform(document.manifests, job.platform);
-    if (entry === null) {
-      throw new MdkError("invalid", "no-matching-platform", `no matching manifest for ${platformName(job.platform)} in the manifest list entries`, {
-        hint: `${name} has: ${[...new Set(document.manifests.flatMap(({ platform }) => (platform === null ? [] : platformName(platform))))].join(", ") || "none"}`,
-      });
-    }
-    fetched = await job.remote.manifest(entry.digest);
-    if (fetched.bytes.length !== entry.size) {
-      throw new MdkError("corrupt", "digest-mismatch", `the manifest ${entry.digest} has ${fetched.bytes.length} bytes, not the ${entry.size} its index says`);
-    }
-  }
-  throw new MdkError("corrupt", "manifest-invalid", `the index of ${name} leads to indexes only`);
-}
-
-function checkConfig(config: ImageConfig, manifest: Manifest, reference: Reference): void {
+  const { context, paths, database, reference, platform, remote, abort, progress } = job;
   const name = familiarName(reference);
-  if (config.diffIds.length !== manifest.layers.length) {
-    throw new MdkError("invalid", "config-invalid", `the config of ${name} names ${config.diffIds.length} layers, its manifest ${manifest.layers.length}`);
-  }
-  if (config.os !== "" && config.os !== "linux") {
-    throw new MdkError("invalid", "no-matching-platform", `image operating system "${config.os}" cannot be used on this platform`);
-  }
+  const target = reference.digest ?? reference.tag ?? DEFAULT_TAG;
+  const selected = await selectManifest(remote, await remote.manifest(target), { name, platform });
+  const { top, fetched } = selected;
+  progress.start(target, reference.path);
+  const repository = repositoryOf(reference);
+  const before = findByReference(database, reference);
+  const known = findByManifest(database, { repository, digest: top.digest, manifest: digestOf(fetched.bytes) });
+  const result = { digest: top.digest, name: canonicalName(reference) };
+  // An image whose row is there has all its layers: the rows refer to one another. Blobs it has if it came with an mdk that keeps them.
+  if (before !== null && before.id === known && isWhole(database, selected)) return { ...result, id: known, upToDate: true };
+  const image = await readImage(remote, selected, name);
+  const sink = new StoreSink({
+    paths, database, diffIds: image.config.diffIds, pulled: context.now().toISOString(), repository, tag: reference.digest === null ? reference.tag : null,
+    origin: (stored) => ({ kind: "pulled", digest: stored.top, manifest: stored.manifest }), keepManifest: true,
+  });
+  await copyImage({ source: remote, sink, image, progress, abort });
+  const id = digestOf(image.configBytes);
+  // Another index or manifest of the same image is nothing new to who runs it.
+  return { ...result, id, upToDate: before?.id === id };
+}
+
+function isWhole(database: Database, { manifest }: SelectedManifest): boolean {
+  return manifest.layers.every(({ digest }) => algorithmOf(digest) !== "sha256" || isKept(database, digest));
 }
