@@ -15,6 +15,7 @@ const inspect: Entry = { summary: "Return low-level information on containers, i
 const containerInspect: Entry = { summary: "Display detailed information on one or more containers", load: () => import("./container/inspect.ts") };
 const kill: Entry = { summary: "Kill one or more running containers", load: () => import("./container/kill.ts") };
 const events: Entry = { summary: "Get real time events from the server", load: () => import("./system/events.ts") };
+const load: Entry = { summary: "Load an image from a tar archive or STDIN", load: () => import("./image/load.ts") };
 const logs: Entry = { summary: "Fetch the logs of a container", load: () => import("./container/logs.ts") };
 const pause: Entry = { summary: "Pause all processes within one or more containers", load: () => import("./container/pause.ts") };
 const port: Entry = { summary: "List port mappings or a specific mapping for the container", load: () => import("./container/port.ts") };
@@ -26,6 +27,7 @@ const restart: Entry = { summary: "Restart one or more containers", load: () => 
 const rm: Entry = { summary: "Remove one or more containers", load: () => import("./container/rm.ts") };
 const rmi: Entry = { summary: "Remove one or more images", load: () => import("./image/rmi.ts") };
 const run: Entry = { summary: "Create and run a new container from an image", load: () => import("./container/run.ts") };
+const save: Entry = { summary: "Save one or more images to a tar archive (streamed to STDOUT by default)", load: () => import("./image/save.ts") };
 const start: Entry = { summary: "Start one or more stopped containers", load: () => import("./container/start.ts") };
 const stats: Entry = { summary: "Display a live stream of container(s) resource usage statistics", load: () => import("./container/stats.ts") };
 const stop: Entry = { summary: "Stop one or more running containers", load: () => import("./container/stop.ts") };
@@ -61,7 +63,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   version: { summary: "Show the mdk version information", load: () => import("./system/version.ts") },
   info: { summary: "Display system-wide information", load: () => import("./system/info.ts") },
   doctor: { summary: "Show what this host has for containers, and what is missing", load: () => import("./system/doctor.ts") },
-  attach, commit, cp, create, diff, events, export: exportContainer, history, inspect, kill, logs, pause, port, rename, restart, rm, rmi, start, stats, stop, tag, top, unpause, update, wait,
+  attach, commit, cp, create, diff, events, export: exportContainer, history, inspect, kill, load, logs, pause, port, rename, restart, rm, rmi, save, start, stats, stop, tag, top, unpause, update, wait,
   clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./system/clean.ts") },
   completion: { summary: "Generate the autocompletion script for the specified shell", load: async () => ({ command: (await import("./system/completion.ts")).completionCommand({ commands: COMMANDS, groups: GROUPS }) }) },
 };
@@ -82,7 +84,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       rm: networkRm, remove: networkRm,
     },
   },
-  image: { summary: "Manage images", commands: { history, inspect: imageInspect, ls: images, list: images, prune: imagePrune, pull, rm: rmi, remove: rmi, tag } },
+  image: { summary: "Manage images", commands: { history, inspect: imageInspect, ls: images, list: images, load, prune: imagePrune, pull, rm: rmi, remove: rmi, save, tag } },
   system: { summary: "Manage mdk", commands: { boot, df, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install, prune: systemPrune } },
 };
 
@@ -92,11 +94,11 @@ export const GROUPS: Readonly<Record<string, Group>> = {
  */
 export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
-    "build", "builder", "buildx", "checkpoint", "compose", "import", "load",
-    "login", "logout", "manifest", "push", "save", "search",
+    "build", "builder", "buildx", "checkpoint", "compose", "import",
+    "login", "logout", "manifest", "push", "search",
   ],
   container: [],
-  image: ["build", "import", "load", "push", "save"],
+  image: ["build", "import", "push"],
   system: ["dial-stdio"],
 };
 

@@ -24,6 +24,7 @@ export interface Manifest {
 
 export interface IndexEntry extends Descriptor {
   readonly platform: Platform | null;
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 export interface Index {
@@ -112,10 +113,17 @@ function readIndex(document: JsonObject, what: string): Index {
   if (list.length > INDEX_ENTRIES_MAX) throw new MdkError("corrupt", "manifest-invalid", `${what} has more than ${INDEX_ENTRIES_MAX} entries`);
   const manifests = list.map((value, index): IndexEntry => {
     const at = `${what}: manifests[${index}]`;
-    const { platform } = objectOf(value, at);
-    return { ...readDescriptor(value, at), platform: optional(platform, (given) => readPlatform(given, `${at}: platform`), null) };
+    const { platform, annotations } = objectOf(value, at);
+    return {
+      ...readDescriptor(value, at), platform: optional(platform, (given) => readPlatform(given, `${at}: platform`), null),
+      annotations: optional(annotations, (given) => readAnnotations(given, `${at}: annotations`), {}),
+    };
   });
   return { kind: "index", manifests };
+}
+
+function readAnnotations(value: unknown, what: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(objectOf(value, what)).map(([key, text]) => [key, stringOf(text, `${what}.${key}`)]));
 }
 
 function readPlatform(value: unknown, what: string): Platform {

@@ -73,13 +73,18 @@ export class BlobDraft {
 export function draftBlob(paths: StorePaths, { digest, size }: Descriptor): BlobDraft {
   const path = join(paths.temporary, `part-${hexOf(digest)}`);
   const fd = tryLockFile(path);
-  if (fd === null) {
-    const own = join(paths.temporary, `blob-${crypto.randomUUID()}`);
-    return new BlobDraft(own, openSync(own, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600), 0);
-  }
+  if (fd === null) return draftNewBlob(paths);
   const there = fstatSync(fd).size;
   if (there > size) ftruncateSync(fd, 0);
   return new BlobDraft(path, fd, there > size ? 0 : there);
+}
+
+/** For a blob whose digest is known when it is there: nobody goes on with it. Throws node's errors. */
+export function draftNewBlob(paths: StorePaths): BlobDraft {
+  const path = join(paths.temporary, `blob-${crypto.randomUUID()}`);
+  const draft = new BlobDraft(path, openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600), 0);
+  draft.forget();
+  return draft;
 }
 
 /** Removes what interrupted pulls left, all of it or what is not worth keeping. Nobody may be fetching. */

@@ -87,6 +87,11 @@ function noteManifest(database: Database, imageId: string, manifest: Digest): vo
   database.run("INSERT OR IGNORE INTO image_manifests (image_id, manifest) VALUES (?, ?)", [imageId, manifest]);
 }
 
+/** The image has this manifest too, which is in blobs/. */
+export function addManifest(database: Database, imageId: string, manifest: Digest): void {
+  transaction(database, () => noteManifest(database, imageId, manifest));
+}
+
 /** The manifests of an image, those by which a repository has it first. */
 export function listManifests(database: Database, imageId: string, repository: string | null): Digest[] {
   const rows = database

@@ -1,22 +1,16 @@
 /** Brings an image from its registry into the store and names it. A name appears last, when everything it needs is on disk. */
 import { join } from "node:path";
-import { MdkError } from "../../error.ts";
 import { algorithmOf, digestOf } from "../../image/digest.ts";
 import { hostPlatform, parsePlatform, type Platform } from "../../image/platform.ts";
 import { canonicalName, DEFAULT_TAG, familiarName, parseReference, repositoryOf, withDefaultTag, type Reference } from "../../image/reference.ts";
-import { backingWarning } from "../host/backing.ts";
-import { explainUnusable } from "../host/stranded.ts";
-import { probeOverlay } from "../../layer/overlay.ts";
 import { readCredentials } from "../../registry/credentials.ts";
 import { resolveEndpoint } from "../../registry/endpoint.ts";
 import { Remote } from "../../registry/remote.ts";
-import { cancelled } from "../../registry/transport.ts";
-import { checkpoint, type Database } from "../../store/database.ts";
+import type { Database } from "../../store/database.ts";
 import { findByManifest, findByReference } from "../../store/images.ts";
 import { isKept } from "../../store/layers.ts";
-import { ensureStore, type StorePaths } from "../../store/paths.ts";
-import { holdContent, prune } from "../../store/prune.ts";
 import type { Context } from "../context.ts";
+import { writeContent, type ContentScope } from "./content.ts";
 import { copyImage, type LayerProgress } from "./copy.ts";
 import { readImage, selectManifest, type SelectedManifest } from "./select.ts";
 import { StoreSink } from "./store-sink.ts";
@@ -60,51 +54,13 @@ const SILENT: PullProgress = { start() {}, layer() {} };
  * disk; nothing of the image is left then, except layers that other images use and, where only the way was bad, what the next pull goes on from.
  */
 export async function pull(context: Context, text: string, options: PullOptions = {}): Promise<Pulled> {
-  try {
-    return await pullHere(context, text, options);
-  } catch (error) {
-    // What does not fit below a loop store is no ENOSPC, but an I/O error that makes the file system in it read-only.
-    const full = /^(EIO|EROFS|store-unreadable)$/.test(String((error as { code?: unknown }).code)) ? backingWarning(context.root) : null;
-    throw full === null ? error : new MdkError("exhausted", "store-backing-full", `no space left on device: ${full}`, { cause: error });
-  }
-}
-
-async function pullHere(context: Context, text: string, options: PullOptions): Promise<Pulled> {
   const reference = withDefaultTag(parseReference(text));
   const host = hostPlatform(options.architecture ?? process.arch);
   const platform = options.platform ? parsePlatform(options.platform, host) : host;
-  const database = context.database();
-  const paths = ensureStore(context.root);
-  const abort = new AbortController();
-  const giveUp = (): void => abort.abort(cancelled());
-  options.signal?.addEventListener("abort", giveUp);
-  if (options.signal?.aborted === true) giveUp();
-  const release = await holdContent(paths);
-  let pulled: Pulled | null = null;
-  try {
-    const unusable = probeOverlay(paths.temporary);
-    if (unusable !== null) throw explainUnusable(context.root, unusable);
-    const remote = openRemote(context, reference, options, abort.signal);
-    pulled = await pullFrom({ context, paths, database, reference, platform, remote, abort, progress: options.progress ?? SILENT });
-    return pulled;
-  } catch (error) {
-    throw abort.signal.aborted && !(error instanceof MdkError) ? abort.signal.reason : error;
-  } finally {
-    abort.abort(cancelled());
-    options.signal?.removeEventListener("abort", giveUp);
-    release();
-    tidyUp(paths, database, pulled !== null);
-  }
-}
-
-/** What fails here is told unless the pull itself failed: then its error is the one that matters (a full disk fails twice). */
-function tidyUp(paths: StorePaths, database: Database, told: boolean): void {
-  try {
-    prune(paths, database);
-    checkpoint(database);
-  } catch (error) {
-    if (told) throw error;
-  }
+  return await writeContent(context, options.signal ?? null, async (scope) => {
+    const remote = openRemote(context, reference, options, scope.abort.signal);
+    return await pullFrom({ ...scope, context, reference, platform, remote, progress: options.progress ?? SILENT });
+  });
 }
 
 function openRemote(context: Context, reference: Reference, options: PullOptions, signal: AbortSignal): Remote {
@@ -121,14 +77,11 @@ function openRemote(context: Context, reference: Reference, options: PullOptions
   });
 }
 
-interface Job {
+interface Job extends ContentScope {
   readonly context: Context;
-  readonly paths: StorePaths;
-  readonly database: Database;
   readonly reference: Reference;
   readonly platform: Platform;
   readonly remote: Remote;
-  readonly abort: AbortController;
   readonly progress: PullProgress;
 }
 

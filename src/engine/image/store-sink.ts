@@ -2,12 +2,10 @@
  * The store as a sink of images. Layers are fetched and unpacked in one pass, and their blobs kept beside. Each is made by one process
  * however many want it; a layer that depends on those below it is finished when they are there. The image's row, with its name, is last.
  */
-import { closeSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { algorithmOf, chainIds, type Digest } from "../../image/digest.ts";
 import type { Descriptor } from "../../image/manifest.ts";
-import { mountLayers } from "../../layer/overlay.ts";
 import { dependsOnLower, finishLayer, unpackLayer } from "../../layer/unpack.ts";
 import { BlobDraft, draftBlob } from "../../store/blob-draft.ts";
 import { streamBlob, writeBlob } from "../../store/blobs.ts";
@@ -15,8 +13,8 @@ import type { Database } from "../../store/database.ts";
 import { addImage, type ImageOrigin } from "../../store/images.ts";
 import { draftLayer, findLayer, isKept, keepBlob, type LayerDraft, type LayerRow } from "../../store/layers.ts";
 import type { StorePaths } from "../../store/paths.ts";
-import { SysError } from "../../sys/ffi.ts";
 import type { Kept, LayerTransfer, Sink } from "./copy.ts";
+import { openLayerView } from "./layer-view.ts";
 import type { SourceImage } from "./select.ts";
 
 export interface StoreSinkOptions {
@@ -136,7 +134,7 @@ export class StoreSink implements Sink {
       transfer.report("Extracting", descriptor.size);
       const depends = dependsOnLower(writer);
       if (depends && below.length > 0) {
-        const lower = openView(paths, await Promise.all(below));
+        const lower = openLayerView(paths, (await Promise.all(below)).map((row) => row.id));
         try {
           finishLayer(writer, lower);
         } finally {
@@ -193,19 +191,5 @@ async function* kept(transfer: LayerTransfer, blob: BlobDraft | StoredBlob | nul
     if (blob instanceof BlobDraft && at >= blob.kept) blob.write(chunk);
     at += chunk.length;
     yield chunk;
-  }
-}
-
-/** The merged view of finished layers (bottom first) as a detached read-only mount. */
-function openView(paths: StorePaths, rows: readonly LayerRow[]): number {
-  const empty = join(paths.temporary, "empty");
-  mkdirSync(empty, { recursive: true, mode: 0o700 });
-  try {
-    return mountLayers(rows.map(({ id }) => paths.layerTree(id)).reverse(), empty);
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-    throw new MdkError("unsupported", "overlay-unavailable", `the image's layers cannot be laid over one another: ${error.message}`, {
-      cause: error, hint: "mdk needs root and the kernel's overlay file system (modprobe overlay)",
-    });
   }
 }
