@@ -22,6 +22,7 @@ const port: Entry = { summary: "List port mappings or a specific mapping for the
 const prune: Entry = { summary: "Remove all stopped containers", load: () => import("./container/prune.ts") };
 const ps: Entry = { summary: "List containers", load: () => import("./container/ps.ts") };
 const pull: Entry = { summary: "Download an image from a registry", load: () => import("./image/pull.ts") };
+const push: Entry = { summary: "Upload an image to a registry", load: () => import("./image/push.ts") };
 const rename: Entry = { summary: "Rename a container", load: () => import("./container/rename.ts") };
 const restart: Entry = { summary: "Restart one or more containers", load: () => import("./container/restart.ts") };
 const rm: Entry = { summary: "Remove one or more containers", load: () => import("./container/rm.ts") };
@@ -59,7 +60,7 @@ const cleanup: Entry = { summary: "Finish what an ended container left", load: (
 
 /** Commands of the top level, in the order of the help. */
 export const COMMANDS: Readonly<Record<string, Entry>> = {
-  run, exec, ps, pull, images,
+  run, exec, ps, pull, push, images,
   version: { summary: "Show the mdk version information", load: () => import("./system/version.ts") },
   info: { summary: "Display system-wide information", load: () => import("./system/info.ts") },
   doctor: { summary: "Show what this host has for containers, and what is missing", load: () => import("./system/doctor.ts") },
@@ -84,7 +85,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       rm: networkRm, remove: networkRm,
     },
   },
-  image: { summary: "Manage images", commands: { history, inspect: imageInspect, ls: images, list: images, load, prune: imagePrune, pull, rm: rmi, remove: rmi, save, tag } },
+  image: { summary: "Manage images", commands: { history, inspect: imageInspect, ls: images, list: images, load, prune: imagePrune, pull, push, rm: rmi, remove: rmi, save, tag } },
   system: { summary: "Manage mdk", commands: { boot, df, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install, prune: systemPrune } },
 };
 
@@ -95,10 +96,10 @@ export const GROUPS: Readonly<Record<string, Group>> = {
 export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
     "build", "builder", "buildx", "checkpoint", "compose", "import",
-    "login", "logout", "manifest", "push", "search",
+    "login", "logout", "manifest", "search",
   ],
   container: [],
-  image: ["build", "import", "push"],
+  image: ["build", "import"],
   system: ["dial-stdio"],
 };
 

@@ -5,6 +5,7 @@
 import { MdkError } from "../error.ts";
 import { parseDigest, type Digest } from "./digest.ts";
 import { listOf, naturalOf, objectOf, optional, parseObject, stringOf, type JsonObject } from "./json.ts";
+import { OCI_MANIFEST } from "./media-types.ts";
 import type { Platform } from "./platform.ts";
 
 /** image-spec descriptor.md; what a manifest says of a blob before it is fetched. */
@@ -50,6 +51,13 @@ const CONFIG_TYPES: ReadonlySet<string> = new Set([
 /** Compression is told by the bytes themselves; the type only says that it is a layer. */
 const LAYER_TYPE = /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1\.tar(?:\+gzip|\+zstd)?|docker\.image\.rootfs\.(?:foreign\.)?diff\.tar(?:\.gzip|\.zstd)?)$/;
 const SCHEMA_1 = /^application\/vnd\.docker\.distribution\.manifest\.v1\+/;
+
+/** Of a manifest that was parsed: its own word, else its source's, else OCI's, whose manifests need not say it. */
+export function mediaTypeOf({ bytes, contentType }: { readonly bytes: Uint8Array; readonly contentType: string }): string {
+  const { mediaType } = parseObject(bytes, "the manifest");
+  const said = contentType.split(";")[0]!.trim().toLowerCase();
+  return typeof mediaType === "string" ? mediaType : known(said) ? said : OCI_MANIFEST;
+}
 
 /** The Accept header of a manifest request. */
 export const ACCEPT = [...MANIFEST_TYPES, ...INDEX_TYPES].join(", ");

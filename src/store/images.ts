@@ -119,6 +119,22 @@ function setTag(database: Database, imageId: string, { repository, tag }: { read
   );
 }
 
+/** The image has this digest in the repository: it was pushed there. */
+export function addDigest(database: Database, imageId: Digest, { repository, digest }: { readonly repository: string; readonly digest: Digest }): void {
+  transaction(database, () => {
+    database.run("INSERT INTO image_digests (repository, digest, manifest, image_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", [repository, digest, digest, imageId]);
+    noteImage(database, imageId, "push", { name: familiarRepository(repository) });
+  });
+}
+
+/** Repositories by which an image that has this blob of a layer was pulled or pushed: there it is, too. */
+export function repositoriesWith(database: Database, blob: Digest): string[] {
+  const rows = database
+    .query("SELECT DISTINCT d.repository AS repository FROM layer_blobs b JOIN image_layers i ON i.layer_id = b.layer_id JOIN image_digests d ON d.image_id = i.image_id WHERE b.blob = ? ORDER BY 1")
+    .all(blob) as { repository: string }[];
+  return rows.map(({ repository }) => repository);
+}
+
 function noteCommit(database: Database, { id, repository, tag }: NewImage, { container, comment }: Extract<ImageOrigin, { readonly kind: "committed" }>): void {
   noteContainer(database, container, "commit", { comment, imageID: id, imageRef: repository === null ? "" : `${repository}:${tag}` });
 }

@@ -1,10 +1,7 @@
 /** Brings an image from its registry into the store and names it. A name appears last, when everything it needs is on disk. */
-import { join } from "node:path";
 import { algorithmOf, digestOf } from "../../image/digest.ts";
 import { hostPlatform, parsePlatform, type Platform } from "../../image/platform.ts";
 import { canonicalName, DEFAULT_TAG, familiarName, parseReference, repositoryOf, withDefaultTag, type Reference } from "../../image/reference.ts";
-import { readCredentials } from "../../registry/credentials.ts";
-import { resolveEndpoint } from "../../registry/endpoint.ts";
 import { Remote } from "../../registry/remote.ts";
 import type { Database } from "../../store/database.ts";
 import { findByManifest, findByReference } from "../../store/images.ts";
@@ -12,6 +9,7 @@ import { isKept } from "../../store/layers.ts";
 import type { Context } from "../context.ts";
 import { writeContent, type ContentScope } from "./content.ts";
 import { copyImage, type LayerProgress } from "./copy.ts";
+import { remoteOptions, type RegistryOptions } from "./registry-options.ts";
 import { readImage, selectManifest, type SelectedManifest } from "./select.ts";
 import { StoreSink } from "./store-sink.ts";
 
@@ -20,22 +18,14 @@ export interface PullProgress extends LayerProgress {
   start(tag: string, repositoryPath: string): void;
 }
 
-export interface PullOptions {
+export interface PullOptions extends RegistryOptions {
   /** `--platform`; null: the host's. */
   readonly platform?: string | null;
-  /** "host" or "host:port". */
-  readonly insecureRegistries?: readonly string[];
   readonly progress?: PullProgress | null;
   /** Ctrl-C: the pull ends with "pull-cancelled" and leaves only what the next one goes on from. */
   readonly signal?: AbortSignal | null;
-  /** The user's config.json; default: of DOCKER_CONFIG, or ~/.docker. */
-  readonly configFile?: string | null;
-  /** /etc/docker/certs.d */
-  readonly certificates?: string;
   /** process.arch */
   readonly architecture?: string;
-  /** As the transport has it: tests make it short. */
-  readonly patienceMs?: number;
 }
 
 export interface Pulled {
@@ -58,22 +48,8 @@ export async function pull(context: Context, text: string, options: PullOptions 
   const host = hostPlatform(options.architecture ?? process.arch);
   const platform = options.platform ? parsePlatform(options.platform, host) : host;
   return await writeContent(context, options.signal ?? null, async (scope) => {
-    const remote = openRemote(context, reference, options, scope.abort.signal);
+    const remote = new Remote(reference, remoteOptions(context, reference, options, scope.abort.signal));
     return await pullFrom({ ...scope, context, reference, platform, remote, progress: options.progress ?? SILENT });
-  });
-}
-
-function openRemote(context: Context, reference: Reference, options: PullOptions, signal: AbortSignal): Remote {
-  const { environment } = context;
-  const configFile = options.configFile ?? join(environment.DOCKER_CONFIG ?? join(environment.HOME ?? "/root", ".docker"), "config.json");
-  return new Remote(reference, {
-    endpoint: resolveEndpoint(reference.domain, {
-      insecure: options.insecureRegistries ?? [], environment, certificates: options.certificates ?? "/etc/docker/certs.d",
-    }),
-    credentials: readCredentials(configFile, reference.domain),
-    userAgent: "mdk",
-    signal,
-    ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
   });
 }
 

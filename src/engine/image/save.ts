@@ -3,8 +3,8 @@
  * bytes.
  */
 import { digestOf, hexOf, type Digest } from "../../image/digest.ts";
-import type { Descriptor } from "../../image/manifest.ts";
-import { OCI_INDEX, OCI_MANIFEST } from "../../image/media-types.ts";
+import { mediaTypeOf, type Descriptor } from "../../image/manifest.ts";
+import { OCI_INDEX } from "../../image/media-types.ts";
 import { DEFAULT_TAG, familiarName, parseReference, repositoryOf, type Reference } from "../../image/reference.ts";
 import { TarWriter } from "../../layer/tar-write.ts";
 import type { Database } from "../../store/database.ts";
@@ -111,7 +111,7 @@ class ArchiveSink implements Sink {
 
   async finish({ fetched, manifest, configBytes }: SourceImage): Promise<void> {
     this.#small(configBytes);
-    const descriptor = { mediaType: mediaTypeOf(fetched.bytes), digest: this.#small(fetched.bytes), size: fetched.bytes.length };
+    const descriptor = { mediaType: mediaTypeOf(fetched), digest: this.#small(fetched.bytes), size: fetched.bytes.length };
     const names = this.#references.map((reference) => ({ ...reference, tag: reference.tag ?? DEFAULT_TAG }));
     if (names.length === 0) this.#index.push(descriptor);
     for (const name of names) {
@@ -157,10 +157,4 @@ class ArchiveSink implements Sink {
 
 function json(value: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(value));
-}
-
-/** Of a manifest that does not say what it is: its kind is known, and Docker's always says it. */
-function mediaTypeOf(manifest: Uint8Array): string {
-  const { mediaType } = JSON.parse(Buffer.from(manifest).toString()) as { mediaType?: string };
-  return mediaType ?? OCI_MANIFEST;
 }

@@ -1,6 +1,7 @@
 /** Archives that Debian's docker and podman take from mdk, and mdk from them; images that were pulled, and that commit made. */
 import { afterAll, beforeAll, expect } from "bun:test";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { startDockerd, type Dockerd } from "../../helpers/dockerd.ts";
 import { busybox, useBusyboxWorld, world } from "../../helpers/busybox-world.ts";
 import { run } from "../../helpers/registry.ts";
@@ -46,7 +47,7 @@ rootTest("through a pipe, packed or not, and with the words of docker", () => {
   const saved = Bun.spawnSync(world.words("save", busybox)).stdout;
   const name = `${busybox}:latest`;
   expect(world.mdk(["load"], { stdin: saved })).toEqual({ status: 0, stdout: `Loaded image: ${name}\n`, stderr: "" });
-  expect(world.mdk(["load", "-q"], { stdin: Bun.gzipSync(saved) })).toEqual({ status: 0, stdout: `Loaded image: ${name}\n`, stderr: "" });
+  expect(world.mdk(["load", "-q"], { stdin: gzipSync(saved) })).toEqual({ status: 0, stdout: `Loaded image: ${name}\n`, stderr: "" });
   expect(world.mdk(["save", "nothing"])).toMatchObject({ status: 1, stderr: "mdk: No such image: nothing:latest\n" });
   expect(world.mdk(["load", "-i", "/nonexistent"])).toMatchObject({ status: 1, stderr: "mdk: open /nonexistent: no such file or directory\n" });
 });
