@@ -11,6 +11,7 @@ const exportContainer: Entry = { summary: "Export a container's filesystem as a 
 const history: Entry = { summary: "Show the history of an image", load: () => import("./image/history.ts") };
 const images: Entry = { summary: "List images", load: () => import("./image/images.ts") };
 const imageInspect: Entry = { summary: "Display detailed information on one or more images", load: () => import("./image/inspect.ts") };
+const importImage: Entry = { summary: "Import the contents from a tarball to create a filesystem image", load: () => import("./image/import.ts") };
 const inspect: Entry = { summary: "Return low-level information on containers, images and networks", load: () => import("./system/inspect.ts") };
 const containerInspect: Entry = { summary: "Display detailed information on one or more containers", load: () => import("./container/inspect.ts") };
 const kill: Entry = { summary: "Kill one or more running containers", load: () => import("./container/kill.ts") };
@@ -64,7 +65,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   version: { summary: "Show the mdk version information", load: () => import("./system/version.ts") },
   info: { summary: "Display system-wide information", load: () => import("./system/info.ts") },
   doctor: { summary: "Show what this host has for containers, and what is missing", load: () => import("./system/doctor.ts") },
-  attach, commit, cp, create, diff, events, export: exportContainer, history, inspect, kill, load, logs, pause, port, rename, restart, rm, rmi, save, start, stats, stop, tag, top, unpause, update, wait,
+  attach, commit, cp, create, diff, events, export: exportContainer, history, import: importImage, inspect, kill, load, logs, pause, port, rename, restart, rm, rmi, save, start, stats, stop, tag, top, unpause, update, wait,
   clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./system/clean.ts") },
   completion: { summary: "Generate the autocompletion script for the specified shell", load: async () => ({ command: (await import("./system/completion.ts")).completionCommand({ commands: COMMANDS, groups: GROUPS }) }) },
 };
@@ -85,7 +86,8 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       rm: networkRm, remove: networkRm,
     },
   },
-  image: { summary: "Manage images", commands: { history, inspect: imageInspect, ls: images, list: images, load, prune: imagePrune, pull, push, rm: rmi, remove: rmi, save, tag } },
+  image: { summary: "Manage images", commands: { history, import: importImage, inspect: imageInspect, ls: images, list: images, load, prune: imagePrune, pull, push, rm: rmi, remove: rmi, save, tag } },
+  manifest: { summary: "Look at image manifests and manifest lists", commands: { inspect: { summary: "Display an image manifest, or manifest list", load: () => import("./image/manifest-inspect.ts") } } },
   system: { summary: "Manage mdk", commands: { boot, df, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install, prune: systemPrune } },
 };
 
@@ -95,11 +97,12 @@ export const GROUPS: Readonly<Record<string, Group>> = {
  */
 export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
-    "build", "builder", "buildx", "checkpoint", "compose", "import",
-    "login", "logout", "manifest", "search",
+    "build", "builder", "buildx", "checkpoint", "compose",
+    "login", "logout", "search",
   ],
   container: [],
-  image: ["build", "import"],
+  image: ["build"],
+  manifest: ["annotate", "create", "push", "rm"],
   system: ["dial-stdio"],
 };
 

@@ -4,7 +4,7 @@
  */
 import { MdkError } from "../error.ts";
 import { parseDigest, type Digest } from "./digest.ts";
-import { listOf, naturalOf, objectOf, optional, parseObject, stringOf, type JsonObject } from "./json.ts";
+import { listOf, naturalOf, objectOf, optional, parseObject, parseUnique, stringOf, type JsonObject } from "./json.ts";
 import { OCI_MANIFEST } from "./media-types.ts";
 import type { Platform } from "./platform.ts";
 
@@ -68,7 +68,7 @@ export const ACCEPT = [...MANIFEST_TYPES, ...INDEX_TYPES].join(", ");
  */
 export function parseManifest(bytes: Uint8Array, contentType: string, name: string): Manifest | Index {
   const what = `the manifest of ${name}`;
-  const document = parseObject(bytes, what);
+  const document = parseUnique(bytes, what);
   const said = contentType.split(";")[0]!.trim().toLowerCase();
   const own = optional(document.mediaType, (value) => stringOf(value, `${what}: mediaType`), "");
   if (SCHEMA_1.test(said) || SCHEMA_1.test(own) || document.schemaVersion === 1) {

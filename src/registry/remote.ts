@@ -4,6 +4,7 @@
  */
 import { MdkError } from "../error.ts";
 import { algorithmOf, digestOf, isDigest } from "../image/digest.ts";
+import { optional, parseObject, stringsOf } from "../image/json.ts";
 import { ACCEPT, MANIFEST_BYTES_MAX, type Descriptor } from "../image/manifest.ts";
 import { canonicalName, familiarName, type Reference } from "../image/reference.ts";
 import type { FetchedManifest, Source } from "../image/transfer.ts";
@@ -12,6 +13,8 @@ import { bodyChunks, cancelled, readBody } from "./transport.ts";
 
 /** A connection that broke within a blob is taken up again this many times, as long as each brought something. */
 const RESUMES_MAX = 10;
+/** Of a list of tags, each of 100 or more. */
+const TAG_PAGES_MAX = 1000;
 
 export class Remote implements Source {
   readonly #reference: Reference;
@@ -70,6 +73,25 @@ export class Remote implements Source {
         broken = error;
       }
     }
+  }
+
+  /** All tags of the repository, page by page. Errors as of manifest(). */
+  async tags(): Promise<string[]> {
+    const tags = new Set<string>();
+    let path = "tags/list";
+    for (let page = 0; page < TAG_PAGES_MAX; page++) {
+      const response = await this.#session.send(path);
+      if (response.status !== 200) throw await this.#refusal(response, familiarName({ ...this.#reference, tag: null, digest: null }));
+      const what = `the list of tags of ${this.#reference.path}`;
+      const document = parseObject(await readBody(response, MANIFEST_BYTES_MAX, what, this.#options), what);
+      for (const tag of optional(document.tags, (value) => stringsOf(value, `${what}: tags`), [])) tags.add(tag);
+      const next = /<([^>]*)>\s*;\s*rel="?next"?/.exec(response.headers.get("link") ?? "")?.[1];
+      if (next === undefined) return [...tags];
+      const url = URL.canParse(next, response.url) ? new URL(next, response.url) : null;
+      if (url === null || url.origin !== new URL(response.url).origin) break;
+      path = `tags/list${url.search}`;
+    }
+    throw new MdkError("corrupt", "registry-answer", `${this.#reference.domain} does not come to an end with the tags of ${this.#reference.path}`);
   }
 
   async #open(descriptor: Descriptor, from: number): Promise<Response> {

@@ -62,6 +62,7 @@ export function addImage(database: Database, image: NewImage): boolean {
       }
       if (image.manifest !== null) noteManifest(database, image.id, image.manifest);
       nameImage(database, image);
+      if (image.origin.kind === "loaded" || image.origin.kind === "imported") noteImage(database, image.id, image.origin.kind === "loaded" ? "load" : "import", { name: image.id });
       if (image.origin.kind === "committed") noteCommit(database, image, image.origin);
     });
     return true;

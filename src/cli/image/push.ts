@@ -4,7 +4,7 @@ import { DEFAULT_TAG, parseReference, repositoryOf } from "../../image/reference
 import { isTerminal, windowSize } from "../../sys/terminal.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { PlainProgress, TerminalProgress } from "../output/progress.ts";
-import { print, writeAll } from "../output/text.ts";
+import { print, printError, writeAll } from "../output/text.ts";
 import { givenUp } from "./given-up.ts";
 
 export const command: Command = {
@@ -24,7 +24,7 @@ async function run({ context, flags, operands: [word = ""] }: Invocation): Promi
   const [all, quiet] = [flags.bool("all-tags"), flags.bool("quiet")];
   const reference = parseReference(word);
   if (reference.tag === null && reference.digest === null && !all && !quiet) print("Using default tag: latest");
-  await givenUp((signal) => push(context, word, { all, insecureRegistries: flags.list("insecure-registry"), progress: quiet ? null : shown(), signal }));
+  await givenUp((signal) => push(context, word, { all, insecureRegistries: flags.list("insecure-registry"), progress: quiet ? null : shown(), signal, warn: (text) => printError(`WARNING: ${text}`) }));
   if (quiet) print(`${repositoryOf(reference)}${all ? "" : `:${reference.tag ?? DEFAULT_TAG}`}`);
   return 0;
 }

@@ -3,6 +3,7 @@ import { closeSync } from "node:fs";
 import { freezeGroup, isFrozen, thawGroup, thawing } from "../../cgroup/freeze.ts";
 import { MdkError } from "../../error.ts";
 import { parseConfig, type ContainerDefaults, type ImageConfig } from "../../image/config.ts";
+import { configDocument } from "../../image/config-document.ts";
 import type { Digest } from "../../image/digest.ts";
 import { LAYERS_MAX } from "../../image/manifest.ts";
 import { parseReference, repositoryOf, withDefaultTag } from "../../image/reference.ts";
@@ -169,18 +170,11 @@ function documentOf({ parent, container, request: { author, message }, config, c
   const kept = Object.fromEntries(["architecture", "variant", "os", "os.version", "os.features"].filter((key) => document[key] !== undefined).map((key) => [key, document[key]]));
   const said = { ...(author === "" ? {} : { author }) };
   return {
-    ...kept, ...said, config: imageConfig(config), container: container.id, created,
+    ...kept, ...said, config: configDocument(config), container: container.id, created,
     history: [
       ...(Array.isArray(document.history) ? document.history : []),
       { created, ...said, created_by: (container.config.Cmd ?? []).join(" "), ...(message === "" ? {} : { comment: message }), ...(layer === null ? { empty_layer: true } : {}) },
     ],
     rootfs: { type: "layers", diff_ids: [...parent.diffIds, ...(layer === null ? [] : [layer.diffId])] },
   };
-}
-
-/** As the image spec has it: sets are objects, what is empty is left out. */
-function imageConfig(config: ContainerDefaults): Record<string, unknown> {
-  const set = (keys: readonly string[]): Record<string, object> => Object.fromEntries(keys.map((key) => [key, {}]));
-  const all = { ...config, ExposedPorts: set(config.ExposedPorts), Volumes: set(config.Volumes) };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null && value !== "" && (typeof value !== "object" || Object.keys(value).length > 0)));
 }

@@ -10,7 +10,9 @@ import { decompress } from "../../layer/decompress.ts";
 import { openDirectoryFiles, openTarFiles, type ImageFiles } from "../../layer/image-files.ts";
 import { tagImage } from "../../store/images.ts";
 import type { StorePaths } from "../../store/paths.ts";
+import { roomGuard } from "../../store/room.ts";
 import { appendTo, openSpool } from "../../store/spool.ts";
+import { readStream } from "../../sys/read-stream.ts";
 import type { Context } from "../context.ts";
 import { ArchiveSource, type ArchivedImage } from "./archive-source.ts";
 import { writeContent, type ContentScope } from "./content.ts";
@@ -81,10 +83,6 @@ async function loadOne({ context, source, platform, progress, paths, database, a
   return { id, names: references.map((reference) => familiarName({ ...reference, tag: reference.tag ?? DEFAULT_TAG })), moved };
 }
 
-const CHUNK = 1 << 20;
-/** A pipe that is not ready is looked at again. */
-const POLL_MS = 1;
-
 /** What can be read at random is read where it is; a pipe, and what is compressed, from a file without a name in tmp/. */
 async function openFiles(path: string, paths: StorePaths): Promise<ImageFiles> {
   const fd = openSync(path, constants.O_RDONLY);
@@ -103,26 +101,14 @@ async function openFiles(path: string, paths: StorePaths): Promise<ImageFiles> {
 async function spool(fd: number, paths: StorePaths): Promise<number> {
   const file = openSpool(paths);
   try {
-    await decompress(readAll(fd), (bytes) => appendTo(file, bytes), "the archive");
+    const guard = roomGuard(paths);
+    await decompress(readStream(fd), (bytes) => {
+      guard(bytes.length);
+      appendTo(file, bytes);
+    }, "the archive");
     return file;
   } catch (error) {
     closeSync(file);
     throw told(error, "the archive");
-  }
-}
-
-async function* readAll(fd: number): AsyncGenerator<Uint8Array, void> {
-  for (;;) {
-    const chunk = Buffer.allocUnsafe(CHUNK);
-    let count: number;
-    try {
-      count = readSync(fd, chunk);
-    } catch (error) {
-      if ((error as { code?: string }).code !== "EAGAIN") throw error;
-      await Bun.sleep(POLL_MS);
-      continue;
-    }
-    if (count === 0) return;
-    yield chunk.subarray(0, count);
   }
 }

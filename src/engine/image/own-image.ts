@@ -38,16 +38,26 @@ interface Layer {
   readonly diffId: string;
 }
 
+export interface OwnOptions {
+  /** The manifest that the image has there is preferred. */
+  readonly repository: string | null;
+  /** For errors. */
+  readonly name: string;
+  /** Told when an image that was pulled gets another digest. */
+  readonly warn: (text: string) => void;
+}
+
 /**
- * `repository`: the manifest that the image has there is preferred. `name` is for errors. Throws "layer-not-kept" for a layer that came with
+ * Throws "layer-not-kept" for a layer that came with
  * an mdk that kept no blobs, and that cannot be packed as it was. Call it within writeContent.
  */
-export async function ownImage(scope: ContentScope, row: ImageRow, { repository, name }: { readonly repository: string | null; readonly name: string }): Promise<SourceImage> {
+export async function ownImage(scope: ContentScope, row: ImageRow, { repository, name, warn }: OwnOptions): Promise<SourceImage> {
   const { paths, database } = scope;
   const configBytes = readBlob(paths, row.id);
   const config = parseConfig(configBytes, name);
   const layers = layersOf(database, row.id);
-  for (const digest of listManifests(database, row.id, repository)) {
+  const manifests = listManifests(database, row.id, repository);
+  for (const digest of manifests) {
     const bytes = readBlob(paths, digest);
     const manifest = parseManifest(bytes, "", name) as Manifest;
     const whole = manifest.layers.every((descriptor, at) => keptBlobs(database, layers[at]?.id ?? "").some((kept) => kept.digest === descriptor.digest));
@@ -56,6 +66,7 @@ export async function ownImage(scope: ContentScope, row: ImageRow, { repository,
   const descriptors: Descriptor[] = [];
   for (const at of layers.keys()) descriptors.push(await ensureBlob(scope, layers.slice(0, at + 1), name));
   const document = { schemaVersion: 2, mediaType: OCI_MANIFEST, config: { mediaType: OCI_CONFIG, digest: row.id, size: configBytes.length }, layers: descriptors };
+  if (manifests.length > 0) warn(`the layers of ${name} came with an mdk that kept no blobs: they are packed anew, and its digest is another one now`);
   const bytes = Buffer.from(JSON.stringify(document));
   const digest = writeBlob(paths, bytes);
   addManifest(database, row.id, digest);

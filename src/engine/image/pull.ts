@@ -1,4 +1,5 @@
 /** Brings an image from its registry into the store and names it. A name appears last, when everything it needs is on disk. */
+import { MdkError } from "../../error.ts";
 import { algorithmOf, digestOf } from "../../image/digest.ts";
 import { hostPlatform, parsePlatform, type Platform } from "../../image/platform.ts";
 import { canonicalName, DEFAULT_TAG, familiarName, parseReference, repositoryOf, withDefaultTag, type Reference } from "../../image/reference.ts";
@@ -51,6 +52,13 @@ export async function pull(context: Context, text: string, options: PullOptions 
     const remote = new Remote(reference, remoteOptions(context, reference, options, scope.abort.signal));
     return await pullFrom({ ...scope, context, reference, platform, remote, progress: options.progress ?? SILENT });
   });
+}
+
+/** Tags that the repository of a name has in its registry. Throws "reference-invalid" for a name with a tag, and the errors of the registry. */
+export async function listRemoteTags(context: Context, text: string, options: PullOptions = {}): Promise<string[]> {
+  const reference = parseReference(text);
+  if (reference.tag !== null || reference.digest !== null) throw new MdkError("invalid", "reference-invalid", "tag can't be used with --all-tags/-a");
+  return await new Remote(reference, remoteOptions(context, reference, options, options.signal ?? null)).tags();
 }
 
 interface Job extends ContentScope {

@@ -23,6 +23,7 @@ export interface PushProgress extends LayerProgress {
 export interface PushOptions extends RegistryOptions {
   /** `--all-tags` */
   readonly all?: boolean;
+  readonly warn?: (text: string) => void;
   readonly progress?: PushProgress | null;
   readonly signal?: AbortSignal | null;
 }
@@ -63,7 +64,7 @@ interface Job extends ContentScope {
 
 async function pushOne({ context, options, progress, paths, database, abort, ...scope }: Job, row: ImageRow, reference: Reference & { readonly tag: string }): Promise<void> {
   const repository = repositoryOf(reference);
-  const image = await ownImage({ ...scope, paths, database, abort }, row, { repository, name: familiarName(reference) });
+  const image = await ownImage({ ...scope, paths, database, abort }, row, { repository, name: familiarName(reference), warn: options.warn ?? (() => {}) });
   const mounts = new Map(image.manifest.layers.flatMap(({ digest }) => {
     const there = repositoriesWith(database, digest).filter((other) => other.startsWith(`${reference.domain}/`));
     const from = there.includes(repository) ? undefined : there[0];

@@ -16,6 +16,7 @@ import { ownImage, storeSource } from "./own-image.ts";
 import type { SourceImage } from "./select.ts";
 
 export interface SaveOptions {
+  readonly warn?: (text: string) => void;
   readonly progress?: LayerProgress | null;
   readonly signal?: AbortSignal | null;
 }
@@ -31,7 +32,8 @@ export async function saveImages(context: Context, words: readonly string[], wri
     const source = storeSource(scope.paths);
     for (const { image, references } of chosen.values()) {
       const [first] = references;
-      const own = await ownImage(scope, image, { repository: first === undefined ? null : repositoryOf(first), name: first === undefined ? image.id : familiarName(first) });
+      const called = first === undefined ? { repository: null, name: image.id } : { repository: repositoryOf(first), name: familiarName(first) };
+      const own = await ownImage(scope, image, { ...called, warn: options.warn ?? (() => {}) });
       sink.begin(references);
       await copyImage({ source, sink, image: own, progress: options.progress ?? { layer() {} }, abort: scope.abort });
     }

@@ -13,6 +13,7 @@ import type { Database } from "../../store/database.ts";
 import { addImage, type ImageOrigin } from "../../store/images.ts";
 import { draftLayer, findLayer, isKept, keepBlob, type LayerDraft, type LayerRow } from "../../store/layers.ts";
 import type { StorePaths } from "../../store/paths.ts";
+import { roomGuard } from "../../store/room.ts";
 import type { Kept, LayerTransfer, Sink } from "./copy.ts";
 import { openLayerView } from "./layer-view.ts";
 import type { SourceImage } from "./select.ts";
@@ -126,7 +127,7 @@ export class StoreSink implements Sink {
     let writer;
     try {
       signal.throwIfAborted();
-      writer = await unpackLayer({ directory: draft.tree, diffId, source: kept(transfer, blob) });
+      writer = await unpackLayer({ directory: draft.tree, diffId, source: kept(transfer, blob), guard: roomGuard(paths) });
     } finally {
       slots.give();
     }

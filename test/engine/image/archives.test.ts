@@ -181,6 +181,23 @@ describe("save", () => {
   });
 });
 
+rootTest("an image that would leave less than a twentieth of the disk is refused, and nothing stays", async () => {
+  const disk = join(folder, "disk");
+  mkdirSync(disk);
+  run("mount", "-t", "tmpfs", "-o", "size=40m", "none", disk);
+  try {
+    const filling = archive([file("f", Buffer.alloc(35 << 20))]);
+    const { config } = fakeImage([filling]);
+    const path = written(archive([file("c", config.toString("latin1")), file("l", gzipSync(filling)), file("manifest.json", JSON.stringify([{ Config: "c", RepoTags: ["x"], Layers: ["l"] }]))]));
+    const into = make("disk/root");
+    writeFileSync(join(disk, "other"), Buffer.alloc(23 << 20));
+    await expect(load(path, into)).rejects.toThrow("would leave less than 5 % of it free");
+    expect([summarizeImages(into), readdirSync(join(into.root, "layers")), readdirSync(join(into.root, "blobs/sha256"))]).toEqual([[], [], []]);
+  } finally {
+    run("umount", "--lazy", disk);
+  }
+});
+
 describe("others and mdk", () => {
   peerTest("skopeo and umoci read what mdk saves, and mdk loads what they write: one tree, one config", async () => {
     const made = makeImage(join(folder, "made"), [lower, upper]);
