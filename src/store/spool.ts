@@ -18,9 +18,9 @@ export function appendTo(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
-/** From the beginning to the end. */
-export async function* readSpool(fd: number): AsyncGenerator<Uint8Array, void> {
-  for (let at = 0; ; ) {
+/** From an offset to the end. */
+export async function* readSpool(fd: number, from: number): AsyncGenerator<Uint8Array, void> {
+  for (let at = from; ; ) {
     const chunk = Buffer.allocUnsafe(CHUNK);
     const count = readSync(fd, chunk, 0, CHUNK, at);
     if (count === 0) return;

@@ -9,7 +9,7 @@ import { addDigest, findByReference, listTags, repositoriesWith, type ImageRow }
 import type { Context } from "../context.ts";
 import { writeContent, type ContentScope } from "./content.ts";
 import { copyImage, type LayerProgress, type LayerTransfer, type Sink } from "./copy.ts";
-import { ownImage, storeSource } from "./own-image.ts";
+import { ownImage } from "./own-image.ts";
 import { remoteOptions, type RegistryOptions } from "./registry-options.ts";
 import type { SourceImage } from "./select.ts";
 
@@ -64,16 +64,26 @@ interface Job extends ContentScope {
 
 async function pushOne({ context, options, progress, paths, database, abort, ...scope }: Job, row: ImageRow, reference: Reference & { readonly tag: string }): Promise<void> {
   const repository = repositoryOf(reference);
-  const image = await ownImage({ ...scope, paths, database, abort }, row, { repository, name: familiarName(reference), warn: options.warn ?? (() => {}) });
-  const mounts = new Map(image.manifest.layers.flatMap(({ digest }) => {
+  const own = await ownImage({ ...scope, paths, database, abort }, row, { repository, name: familiarName(reference), warn: options.warn ?? (() => {}) });
+  const { image, source } = own;
+  try {
+    const mounts = mountsOf(database, image, reference);
+    const target = new PushTarget(reference, [...new Set(mounts.values())], remoteOptions(context, reference, options, abort.signal));
+    await copyImage({ source, sink: new RegistrySink(target, { mounts, tag: reference.tag }), image, progress, abort });
+  } finally {
+    own.close();
+  }
+  if (!own.anew) addDigest(database, row.id, { repository, digest: image.fetched.digest });
+  progress.done(reference.tag, image.fetched.digest, image.fetched.bytes.length);
+}
+
+/** Paths of repositories of the same registry that have layers of the image, by the layers' digests. */
+function mountsOf(database: Database, { manifest }: SourceImage, reference: Reference): Map<Digest, string> {
+  return new Map(manifest.layers.flatMap(({ digest }) => {
     const there = repositoriesWith(database, digest).filter((other) => other.startsWith(`${reference.domain}/`));
-    const from = there.includes(repository) ? undefined : there[0];
+    const from = there.includes(repositoryOf(reference)) ? undefined : there[0];
     return from === undefined ? [] : [[digest, from.slice(reference.domain.length + 1)] as const];
   }));
-  const target = new PushTarget(reference, [...new Set(mounts.values())], remoteOptions(context, reference, options, abort.signal));
-  await copyImage({ source: storeSource(paths), sink: new RegistrySink(target, { mounts, tag: reference.tag }), image, progress, abort });
-  addDigest(database, row.id, { repository, digest: image.fetched.digest });
-  progress.done(reference.tag, image.fetched.digest, image.fetched.bytes.length);
 }
 
 class RegistrySink implements Sink {

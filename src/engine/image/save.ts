@@ -12,7 +12,7 @@ import { findImage, listTags, noSuchImage, type ImageRow } from "../../store/ima
 import type { Context } from "../context.ts";
 import { writeContent } from "./content.ts";
 import { copyImage, type LayerProgress, type LayerTransfer, type Sink } from "./copy.ts";
-import { ownImage, storeSource } from "./own-image.ts";
+import { ownImage } from "./own-image.ts";
 import type { SourceImage } from "./select.ts";
 
 export interface SaveOptions {
@@ -29,13 +29,16 @@ export async function saveImages(context: Context, words: readonly string[], wri
   const chosen = chooseImages(context.database(), words);
   await writeContent(context, options.signal ?? null, async (scope) => {
     const sink = new ArchiveSink(write);
-    const source = storeSource(scope.paths);
     for (const { image, references } of chosen.values()) {
       const [first] = references;
       const called = first === undefined ? { repository: null, name: image.id } : { repository: repositoryOf(first), name: familiarName(first) };
       const own = await ownImage(scope, image, { ...called, warn: options.warn ?? (() => {}) });
-      sink.begin(references);
-      await copyImage({ source, sink, image: own, progress: options.progress ?? { layer() {} }, abort: scope.abort });
+      try {
+        sink.begin(references);
+        await copyImage({ source: own.source, sink, image: own.image, progress: options.progress ?? { layer() {} }, abort: scope.abort });
+      } finally {
+        own.close();
+      }
     }
     sink.end();
   });
