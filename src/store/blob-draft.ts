@@ -2,7 +2,7 @@
  * A layer's blob on its way into the store. It grows in tmp/part-<hex>, locked by who fetches it; what an interrupted pull got of it
  * stays there, and the next one goes on from its end.
  */
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, ftruncateSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { hexOf } from "../image/digest.ts";
 import type { Descriptor } from "../image/manifest.ts";
@@ -87,10 +87,10 @@ export function draftNewBlob(paths: StorePaths): BlobDraft {
   return draft;
 }
 
-/** Removes what interrupted pulls left, all of it or what is not worth keeping. Nobody may be fetching. */
+/** Removes what interrupted pulls left: all of it, or what is not worth keeping and what has come since. Nobody may be fetching. */
 export function pruneDrafts(paths: StorePaths, all: boolean): void {
   for (const name of readdirSync(paths.temporary).filter((each) => NAME.test(each))) {
     const path = join(paths.temporary, name);
-    if (all || statSync(path).size < WORTH_BYTES) rmSync(path, { force: true });
+    if (all || statSync(path).size < WORTH_BYTES || existsSync(paths.blob(name.slice("part-".length)))) rmSync(path, { force: true });
   }
 }

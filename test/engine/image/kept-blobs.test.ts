@@ -92,6 +92,35 @@ rootTest("what was kept and has changed since is fetched again, from the beginni
   expect(drafts()).toEqual([]);
 });
 
+const PULLER = `
+import { createContext } from "./src/engine/context.ts";
+import { pull } from "./src/engine/image/pull.ts";
+const context = createContext({ root: process.argv[1], runRoot: process.argv[1], environment: {}, now: () => new Date() });
+await pull(context, process.argv[2]);
+`;
+const puller = (): Bun.Subprocess<"ignore", "ignore", "pipe"> => Bun.spawn([process.execPath, "-e", PULLER, context.root, `${server.host}/x`], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+
+rootTest("eight pulls of one image at once fetch each layer once, and all succeed", async () => {
+  const all = Array.from({ length: 8 }, puller);
+  expect(await Promise.all(all.map(async (child) => [await child.exited, await new Response(child.stderr).text()]))).toEqual(all.map(() => [0, ""]));
+  for (const bytes of [small, large]) expect(server.seen.filter(({ path }) => path.endsWith(digestOf(bytes)))).toHaveLength(1);
+  expect(drafts()).toEqual([]);
+});
+
+rootTest("pulls that are killed cost no more than what was not on the disk yet", async () => {
+  for (const delayMs of [150, 200, 250, 300]) {
+    const child = puller();
+    await Bun.sleep(delayMs);
+    child.kill("SIGKILL");
+    await child.exited;
+    if (existsSync(part())) expect(statSync(part()).size).toBeLessThanOrEqual(large.length);
+  }
+  await pull(context, `${server.host}/x`);
+  const starts = rangesOf().map((range) => Number(/\d+/.exec(range ?? "0")![0]));
+  expect(starts).toEqual(starts.toSorted((a, b) => a - b));
+  expect(drafts()).toEqual([]);
+});
+
 rootTest("prune removes what interrupted pulls left, and rmi does not", async () => {
   await pull(context, `${server.host}/x`);
   removeImage(context, `${server.host}/x`, { force: false });
