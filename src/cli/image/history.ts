@@ -34,7 +34,7 @@ async function run({ context, flags, operands: [word = ""] }: Invocation): Promi
   const rows = readHistory(context, word).map((step) => rowOf(step, shown));
   const format = flags.string("format");
   if (flags.bool("quiet") && (format === null || format === "table")) print(rows.map(({ ID }) => ID).join("\n"));
-  else await printRows({ command: "history", type: "*formatter.historyContext", heads: HEADS, usual: USUAL, rows, raw: [] }, format);
+  else await printRows({ command: "history", type: "*image.historyContext", heads: HEADS, usual: USUAL, rows, raw: [] }, format);
   return 0;
 }
 

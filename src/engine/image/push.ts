@@ -14,7 +14,7 @@ import { remoteOptions, type RegistryOptions } from "./registry-options.ts";
 import type { SourceImage } from "./select.ts";
 
 export interface PushProgress extends LayerProgress {
-  /** "127.0.0.1:5000/name" */
+  /** "docker.io/library/name" */
   start(repository: string): void;
   /** One tag is there. `size`: bytes of the manifest. */
   done(tag: string, digest: Digest, size: number): void;
@@ -36,24 +36,25 @@ export async function push(context: Context, text: string, options: PushOptions 
   const reference = parseReference(text);
   if (reference.digest !== null) throw new MdkError("invalid", "reference-invalid", "cannot push a digest reference");
   if (options.all === true && reference.tag !== null) throw new MdkError("invalid", "reference-invalid", "tag can't be used with --all-tags/-a");
-  const images = chooseImages(context.database(), reference, options.all === true);
   const progress = options.progress ?? { start() {}, layer() {}, done() {} };
+  progress.start(repositoryOf(reference));
+  const images = chooseImages(context.database(), reference, options.all === true);
   await writeContent(context, options.signal ?? null, async (scope) => {
-    progress.start(familiarRepository(repositoryOf(reference)));
     for (const { tag, image } of images) await pushOne({ ...scope, context, options, progress }, image, { ...reference, tag });
   });
 }
 
 function chooseImages(database: Database, reference: Reference, all: boolean): { readonly tag: string; readonly image: ImageRow }[] {
   const repository = repositoryOf(reference);
-  const tags = all ? listTags(database).flatMap((name) => (name.repository === repository && name.tag !== null ? [name.tag] : [])) : [reference.tag ?? DEFAULT_TAG];
+  const there = listTags(database).flatMap((name) => (name.repository === repository && name.tag !== null ? [name.tag] : []));
+  const tags = all ? there : [reference.tag ?? DEFAULT_TAG];
   const images = tags.flatMap((tag) => {
     const image = findByReference(database, { ...reference, tag });
     return image === null ? [] : [{ tag, image }];
   });
   if (images.length > 0) return images;
   const familiar = familiarRepository(repository);
-  throw new MdkError("not-found", "no-such-image", all ? `An image does not exist locally with the tag: ${familiar}` : `tag does not exist: ${familiar}:${tags[0]}`);
+  throw new MdkError("not-found", "no-such-image", there.length === 0 ? `An image does not exist locally with the tag: ${familiar}` : `tag does not exist: ${familiar}:${tags[0]}`);
 }
 
 interface Job extends ContentScope {

@@ -2,13 +2,14 @@
  * `docker save`: an archive that is an OCI layout and Docker's own at once, as Docker 25 and later write it. The same images give the same
  * bytes.
  */
+import { MdkError } from "../../error.ts";
 import { digestOf, hexOf, type Digest } from "../../image/digest.ts";
 import { mediaTypeOf, type Descriptor } from "../../image/manifest.ts";
 import { OCI_INDEX } from "../../image/media-types.ts";
 import { DEFAULT_TAG, familiarName, parseReference, repositoryOf, type Reference } from "../../image/reference.ts";
 import { TarWriter } from "../../layer/tar-write.ts";
 import type { Database } from "../../store/database.ts";
-import { findImage, listTags, noSuchImage, type ImageRow } from "../../store/images.ts";
+import { findImage, listTags, type ImageRow } from "../../store/images.ts";
 import type { Context } from "../context.ts";
 import { writeContent } from "./content.ts";
 import { copyImage, type LayerProgress, type LayerTransfer, type Sink } from "./copy.ts";
@@ -63,7 +64,7 @@ function chooseImages(database: Database, words: readonly string[]): Map<Digest,
     for (const reference of all) add(findImage(database, familiarName(reference))!.image, reference);
     if (all.length > 0) continue;
     const found = findImage(database, word);
-    if (found === null) throw noSuchImage(word);
+    if (found === null) throw new MdkError("not-found", "no-such-image", `No such image: ${word}`);
     add(found.image, found.reference?.tag == null ? null : found.reference);
   }
   return chosen;

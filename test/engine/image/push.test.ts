@@ -80,9 +80,11 @@ describe("to a real registry", () => {
   });
 
   peerTest("what is not here is refused in docker's words", async () => {
-    await expect(push(context, `${two.host}/nothing`)).rejects.toThrow(`tag does not exist: ${two.host}/nothing:latest`);
+    await expect(push(context, `${two.host}/nothing`)).rejects.toThrow(`An image does not exist locally with the tag: ${two.host}/nothing`);
     await expect(push(context, `${two.host}/nothing`, { all: true })).rejects.toThrow(`An image does not exist locally with the tag: ${two.host}/nothing`);
     await expect(push(context, `${two.host}/nothing:1`, { all: true })).rejects.toThrow("tag can't be used with --all-tags/-a");
+    await pull(context, `${one.host}/oci:1`);
+    await expect(push(context, `${one.host}/oci:2`)).rejects.toThrow(`tag does not exist: ${one.host}/oci:2`);
     await expect(push(context, `x@sha256:${"1".repeat(64)}`)).rejects.toThrow("cannot push a digest reference");
   });
 });

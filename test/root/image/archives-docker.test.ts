@@ -48,7 +48,7 @@ rootTest("through a pipe, packed or not, and with the words of docker", () => {
   const name = `${busybox}:latest`;
   expect(world.mdk(["load"], { stdin: saved })).toEqual({ status: 0, stdout: `Loaded image: ${name}\n`, stderr: "" });
   expect(world.mdk(["load", "-q"], { stdin: gzipSync(saved) })).toEqual({ status: 0, stdout: `Loaded image: ${name}\n`, stderr: "" });
-  expect(world.mdk(["save", "nothing"])).toMatchObject({ status: 1, stderr: "mdk: No such image: nothing:latest\n" });
+  expect(world.mdk(["save", "nothing"])).toMatchObject({ status: 1, stderr: "mdk: No such image: nothing\n" });
   expect(world.mdk(["load", "-i", "/nonexistent"])).toMatchObject({ status: 1, stderr: "mdk: open /nonexistent: no such file or directory\n" });
 });
 

@@ -36,7 +36,7 @@ rootTest("tag, push, rmi, pull: the same digest and id; the catalog and the tags
   expect(JSON.parse(world.ok("manifest", "inspect", `${name}:1`))).toEqual(JSON.parse(run("skopeo", "inspect", "--raw", "--tls-verify=false", `docker://${name}:1`)));
   expect(JSON.parse(world.ok("manifest", "inspect", "-v", `${name}:1`))).toMatchObject({ Ref: `${name}:1`, Descriptor: { digest } });
   expect(world.mdk(["pull", "-a", `${name}:1`])).toMatchObject({ status: 1, stderr: "mdk: tag can't be used with --all-tags/-a\n" });
-  expect(world.mdk(["push", `${registry.host}/nothing`])).toMatchObject({ status: 1, stderr: `mdk: tag does not exist: ${registry.host}/nothing:latest\n` });
+  expect(world.mdk(["push", `${registry.host}/nothing`])).toMatchObject({ status: 1, stderr: `mdk: An image does not exist locally with the tag: ${registry.host}/nothing\n` });
   world.ok("rmi", `${name}:1`, `${name}:2`);
 });
 
