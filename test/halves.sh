@@ -12,8 +12,8 @@ half() {
   node_modules/.bin/bun test --timeout 120000 --reporter=junit --reporter-outfile="$results/bun-$name.xml" "$@" </dev/null >"$results/bun-$name.out" 2>&1
 }
 
-containers=$(find test/root/container test/root/store -name '*.test.ts' | sort)
-others=$(find test -name '*.test.ts' ! -path 'test/root/container/*' ! -path 'test/root/store/*' | sort)
+containers=$(find test/root/container test/root/store test/root/network -name '*.test.ts' | sort)
+others=$(find test -name '*.test.ts' ! -path 'test/root/container/*' ! -path 'test/root/store/*' ! -path 'test/root/network/*' | sort)
 half containers $containers &
 first=$!
 half others $others

@@ -8,12 +8,15 @@ const create: Entry = { summary: "Create a new container", load: () => import(".
 const diff: Entry = { summary: "Inspect changes to files or directories on a container's filesystem", load: () => import("./container/diff.ts") };
 const exec: Entry = { summary: "Execute a command in a running container", load: () => import("./container/exec.ts") };
 const exportContainer: Entry = { summary: "Export a container's filesystem as a tar archive", load: () => import("./container/export.ts") };
+const history: Entry = { summary: "Show the history of an image", load: () => import("./image/history.ts") };
 const images: Entry = { summary: "List images", load: () => import("./image/images.ts") };
 const imageInspect: Entry = { summary: "Display detailed information on one or more images", load: () => import("./image/inspect.ts") };
+const importImage: Entry = { summary: "Import the contents from a tarball to create a filesystem image", load: () => import("./image/import.ts") };
 const inspect: Entry = { summary: "Return low-level information on containers, images and networks", load: () => import("./system/inspect.ts") };
 const containerInspect: Entry = { summary: "Display detailed information on one or more containers", load: () => import("./container/inspect.ts") };
 const kill: Entry = { summary: "Kill one or more running containers", load: () => import("./container/kill.ts") };
 const events: Entry = { summary: "Get real time events from the server", load: () => import("./system/events.ts") };
+const load: Entry = { summary: "Load an image from a tar archive or STDIN", load: () => import("./image/load.ts") };
 const login: Entry = { summary: "Authenticate to a registry", load: () => import("./registry/login.ts") };
 const logout: Entry = { summary: "Log out from a registry", load: () => import("./registry/logout.ts") };
 const logs: Entry = { summary: "Fetch the logs of a container", load: () => import("./container/logs.ts") };
@@ -22,14 +25,17 @@ const port: Entry = { summary: "List port mappings or a specific mapping for the
 const prune: Entry = { summary: "Remove all stopped containers", load: () => import("./container/prune.ts") };
 const ps: Entry = { summary: "List containers", load: () => import("./container/ps.ts") };
 const pull: Entry = { summary: "Download an image from a registry", load: () => import("./image/pull.ts") };
+const push: Entry = { summary: "Upload an image to a registry", load: () => import("./image/push.ts") };
 const rename: Entry = { summary: "Rename a container", load: () => import("./container/rename.ts") };
 const restart: Entry = { summary: "Restart one or more containers", load: () => import("./container/restart.ts") };
 const rm: Entry = { summary: "Remove one or more containers", load: () => import("./container/rm.ts") };
 const rmi: Entry = { summary: "Remove one or more images", load: () => import("./image/rmi.ts") };
 const run: Entry = { summary: "Create and run a new container from an image", load: () => import("./container/run.ts") };
+const save: Entry = { summary: "Save one or more images to a tar archive (streamed to STDOUT by default)", load: () => import("./image/save.ts") };
 const start: Entry = { summary: "Start one or more stopped containers", load: () => import("./container/start.ts") };
 const stats: Entry = { summary: "Display a live stream of container(s) resource usage statistics", load: () => import("./container/stats.ts") };
 const stop: Entry = { summary: "Stop one or more running containers", load: () => import("./container/stop.ts") };
+const tag: Entry = { summary: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE", load: () => import("./image/tag.ts") };
 const top: Entry = { summary: "Display the running processes of a container", load: () => import("./container/top.ts") };
 const unpause: Entry = { summary: "Unpause all processes within one or more containers", load: () => import("./container/unpause.ts") };
 const update: Entry = { summary: "Update configuration of one or more containers", load: () => import("./container/update.ts") };
@@ -57,11 +63,11 @@ const cleanup: Entry = { summary: "Finish what an ended container left", load: (
 
 /** Commands of the top level, in the order of the help. */
 export const COMMANDS: Readonly<Record<string, Entry>> = {
-  run, exec, ps, pull, images,
+  run, exec, ps, pull, push, images,
   version: { summary: "Show the mdk version information", load: () => import("./system/version.ts") },
   info: { summary: "Display system-wide information", load: () => import("./system/info.ts") },
   doctor: { summary: "Show what this host has for containers, and what is missing", load: () => import("./system/doctor.ts") },
-  attach, commit, cp, create, diff, events, export: exportContainer, inspect, kill, login, logout, logs, pause, port, rename, restart, rm, rmi, start, stats, stop, top, unpause, update, wait,
+  attach, commit, cp, create, diff, events, export: exportContainer, history, import: importImage, inspect, kill, load, login, logout, logs, pause, port, rename, restart, rm, rmi, save, start, stats, stop, tag, top, unpause, update, wait,
   clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./system/clean.ts") },
   completion: { summary: "Generate the autocompletion script for the specified shell", load: async () => ({ command: (await import("./system/completion.ts")).completionCommand({ commands: COMMANDS, groups: GROUPS }) }) },
 };
@@ -82,7 +88,8 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       rm: networkRm, remove: networkRm,
     },
   },
-  image: { summary: "Manage images", commands: { inspect: imageInspect, ls: images, list: images, prune: imagePrune, pull, rm: rmi, remove: rmi } },
+  image: { summary: "Manage images", commands: { history, import: importImage, inspect: imageInspect, ls: images, list: images, load, prune: imagePrune, pull, push, rm: rmi, remove: rmi, save, tag } },
+  manifest: { summary: "Look at image manifests and manifest lists", commands: { inspect: { summary: "Display an image manifest, or manifest list", load: () => import("./image/manifest-inspect.ts") } } },
   system: { summary: "Manage mdk", commands: { boot, df, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install, prune: systemPrune } },
 };
 
@@ -92,12 +99,12 @@ export const GROUPS: Readonly<Record<string, Group>> = {
  */
 export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
-    "build", "builder", "buildx", "checkpoint", "compose", "history", "import", "load",
-    "manifest", "push", "save", "search",
-    "tag",
+    "build", "builder", "buildx", "checkpoint", "compose",
+    "search",
   ],
   container: [],
-  image: ["build", "history", "import", "load", "push", "save", "tag"],
+  image: ["build"],
+  manifest: ["annotate", "create", "push", "rm"],
   system: ["dial-stdio"],
 };
 

@@ -14,6 +14,34 @@ export function parseObject(bytes: Uint8Array, what: string): JsonObject {
   return objectOf(value, what);
 }
 
+/** The same, for a document that no two readers may take for two: one that has a name twice in an object is refused. */
+export function parseUnique(bytes: Uint8Array, what: string): JsonObject {
+  const document = parseObject(bytes, what);
+  const twice = findRepeatedName(new TextDecoder().decode(bytes));
+  if (twice !== null) throw new MdkError("invalid", "json-invalid", `${what} has the name ${twice.slice(0, 60)} twice in one object`);
+  return document;
+}
+
+/** In valid JSON: a name, as it is written, that one object has more than once. */
+function findRepeatedName(text: string): string | null {
+  const token = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}]/g;
+  const colon = /\s*:/y;
+  const open: Set<string>[] = [];
+  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+    const [word] = match;
+    if (word === "{") open.push(new Set());
+    else if (word === "}") open.pop();
+    else {
+      colon.lastIndex = token.lastIndex;
+      if (!colon.test(text)) continue;
+      const name = JSON.parse(word) as string;
+      if (open.at(-1)!.has(name)) return word;
+      open.at(-1)!.add(name);
+    }
+  }
+  return null;
+}
+
 export function objectOf(value: unknown, what: string): JsonObject {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong(what, "an object", value);
   return value as JsonObject;

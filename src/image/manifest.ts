@@ -4,7 +4,8 @@
  */
 import { MdkError } from "../error.ts";
 import { parseDigest, type Digest } from "./digest.ts";
-import { listOf, naturalOf, objectOf, optional, parseObject, stringOf, type JsonObject } from "./json.ts";
+import { listOf, naturalOf, objectOf, optional, parseObject, parseUnique, stringOf, type JsonObject } from "./json.ts";
+import { OCI_MANIFEST } from "./media-types.ts";
 import type { Platform } from "./platform.ts";
 
 /** image-spec descriptor.md; what a manifest says of a blob before it is fetched. */
@@ -24,6 +25,7 @@ export interface Manifest {
 
 export interface IndexEntry extends Descriptor {
   readonly platform: Platform | null;
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 export interface Index {
@@ -50,6 +52,13 @@ const CONFIG_TYPES: ReadonlySet<string> = new Set([
 const LAYER_TYPE = /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1\.tar(?:\+gzip|\+zstd)?|docker\.image\.rootfs\.(?:foreign\.)?diff\.tar(?:\.gzip|\.zstd)?)$/;
 const SCHEMA_1 = /^application\/vnd\.docker\.distribution\.manifest\.v1\+/;
 
+/** Of a manifest that was parsed: its own word, else its source's, else OCI's, whose manifests need not say it. */
+export function mediaTypeOf({ bytes, contentType }: { readonly bytes: Uint8Array; readonly contentType: string }): string {
+  const { mediaType } = parseObject(bytes, "the manifest");
+  const said = contentType.split(";")[0]!.trim().toLowerCase();
+  return typeof mediaType === "string" ? mediaType : known(said) ? said : OCI_MANIFEST;
+}
+
 /** The Accept header of a manifest request. */
 export const ACCEPT = [...MANIFEST_TYPES, ...INDEX_TYPES].join(", ");
 
@@ -59,7 +68,7 @@ export const ACCEPT = [...MANIFEST_TYPES, ...INDEX_TYPES].join(", ");
  */
 export function parseManifest(bytes: Uint8Array, contentType: string, name: string): Manifest | Index {
   const what = `the manifest of ${name}`;
-  const document = parseObject(bytes, what);
+  const document = parseUnique(bytes, what);
   const said = contentType.split(";")[0]!.trim().toLowerCase();
   const own = optional(document.mediaType, (value) => stringOf(value, `${what}: mediaType`), "");
   if (SCHEMA_1.test(said) || SCHEMA_1.test(own) || document.schemaVersion === 1) {
@@ -112,10 +121,17 @@ function readIndex(document: JsonObject, what: string): Index {
   if (list.length > INDEX_ENTRIES_MAX) throw new MdkError("corrupt", "manifest-invalid", `${what} has more than ${INDEX_ENTRIES_MAX} entries`);
   const manifests = list.map((value, index): IndexEntry => {
     const at = `${what}: manifests[${index}]`;
-    const { platform } = objectOf(value, at);
-    return { ...readDescriptor(value, at), platform: optional(platform, (given) => readPlatform(given, `${at}: platform`), null) };
+    const { platform, annotations } = objectOf(value, at);
+    return {
+      ...readDescriptor(value, at), platform: optional(platform, (given) => readPlatform(given, `${at}: platform`), null),
+      annotations: optional(annotations, (given) => readAnnotations(given, `${at}: annotations`), {}),
+    };
   });
   return { kind: "index", manifests };
+}
+
+function readAnnotations(value: unknown, what: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(objectOf(value, what)).map(([key, text]) => [key, stringOf(text, `${what}.${key}`)]));
 }
 
 function readPlatform(value: unknown, what: string): Platform {

@@ -5,38 +5,28 @@
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import type { Gunzip, ZstdDecompress } from "node:zlib";
 import { MdkError } from "../error.ts";
+import { detectCompression } from "../image/media-types.ts";
 
 const CHUNK = 1 << 20;
 /** Below this no bound is worth having; above it a layer that grows more than this many times is a bomb. */
-const BOMB_FLOOR_BYTES = 512 * 2 ** 20;
+const BOMB_FLOOR_BYTES = 2 ** 30;
 const BOMB_RATIO = 200;
-
-type Compression = "gzip" | "zstd" | "none";
-
-/** By the magic of RFC 1952 and of RFC 8878 (skippable frames included); needs 4 bytes. */
-function detectCompression(start: Uint8Array): Compression {
-  if (start[0] === 0x1f && start[1] === 0x8b) return "gzip";
-  const [a, b, c, d] = start;
-  if (b === 0xb5 && c === 0x2f && d === 0xfd && a === 0x28) return "zstd";
-  if (a !== undefined && (a & 0xf0) === 0x50 && b === 0x2a && c === 0x4d && d === 0x18) return "zstd";
-  return "none";
-}
 
 /**
  * Reads `source` to its end and hands the archive's bytes to `sink`, in order. A throw of the sink stops everything and
  * goes on to the caller. Errors: "layer-corrupt" for a broken stream, "layer-too-large" for one that inflates beyond
- * 200 times its size and 512 MiB.
+ * 200 times its size and 1 GiB, "compression-unsupported". `what` is that in errors.
  */
-export async function decompress(source: AsyncIterable<Uint8Array>, sink: (bytes: Uint8Array) => void): Promise<void> {
+export async function decompress(source: AsyncIterable<Uint8Array>, sink: (bytes: Uint8Array) => void, what = "a layer"): Promise<void> {
   const chunks = gather(source);
   const first = await chunks.next();
   if (first.done === true) return;
-  const compression = detectCompression(first.value);
+  const compression = detectCompression(first.value, what);
   const count = { in: 0, out: 0 };
   const guarded = (bytes: Uint8Array): void => {
     count.out += bytes.length;
-    if (compression !== "none" && count.out > BOMB_FLOOR_BYTES + BOMB_RATIO * count.in) {
-      throw new MdkError("corrupt", "layer-too-large", `a layer of ${count.in} compressed bytes inflates to more than ${count.out - bytes.length}: refused`);
+    if (compression !== "none" && count.out > BOMB_FLOOR_BYTES && count.out > BOMB_RATIO * count.in) {
+      throw new MdkError("corrupt", "layer-too-large", `${what} of ${count.in} compressed bytes inflates to more than ${count.out - bytes.length}: refused`);
     }
     sink(bytes);
   };

@@ -108,6 +108,15 @@ export class TarReader {
     }
   }
 
+  /** For who can seek: when a file's entry was told, its data does not come. Returns how many bytes to pass over, those that fill its last block included. */
+  passOver(): number {
+    if (this.#state !== "data") return 0;
+    const length = this.#remaining + this.#padding;
+    this.#remaining = this.#padding = 0;
+    this.#closeFile();
+    return length;
+  }
+
   /** The stream is over. An archive without its two blocks of zeros is taken, as by GNU tar; one cut within an entry is not. */
   end(): void {
     if (this.#state === "end") return;

@@ -15,6 +15,8 @@ export interface Unpack {
   readonly diffId: string;
   /** The blob's bytes; whoever makes them checks the blob's own digest and throws before the end if it is wrong. */
   readonly source: AsyncIterable<Uint8Array>;
+  /** Told of each part of the archive before it is written; a throw ends the unpacking. */
+  readonly guard?: (bytes: number) => void;
 }
 
 /**
@@ -23,13 +25,14 @@ export interface Unpack {
  * "archive-escape", "archive-unsupported", "archive-too-large", "layer-corrupt", "layer-too-large"), "diff-id-mismatch",
  * "disk-full", and what `source` throws. On an error the directory holds something unfinished and must be thrown away.
  */
-export async function unpackLayer({ directory, diffId, source }: Unpack): Promise<LayerWriter> {
+export async function unpackLayer({ directory, diffId, source, guard }: Unpack): Promise<LayerWriter> {
   const writer = new LayerWriter(openAt(AT_FDCWD, directory, O_DIRECTORY | O_NOFOLLOW));
   try {
     const [algorithm] = diffId.split(":") as ["sha256" | "sha512"];
     const hash = new Bun.CryptoHasher(algorithm);
     const reader = new TarReader(writer);
     await decompress(source, (bytes) => {
+      guard?.(bytes.length);
       hash.update(bytes);
       reader.push(bytes);
     });

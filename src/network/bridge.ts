@@ -68,7 +68,7 @@ export function hasBridge(bridge: string): boolean {
 }
 
 /** Takes the bridge away; one that is missing is fine. Takes 50 to 90 ms in the kernel. */
-export function removeBridge(route: NetlinkSocket, bridge: string): void {
+function removeBridge(route: NetlinkSocket, bridge: string): void {
   try {
     route.request([deleteLink(bridge)]);
   } catch (error) {

@@ -10,6 +10,7 @@ import { legacyForwardDrops } from "../sys/iptables.ts";
 import type { NetlinkMessage, NetlinkReply, NetlinkSocket } from "../sys/netlink.ts";
 import type { BridgeNetwork } from "./bridge.ts";
 import { parseBridgeName, type NetworkNames } from "./names.ts";
+import { noteNeighbours } from "./neighbours.ts";
 import { counter, linkBegins, linkIs, verdict, type Expression } from "./expressions.ts";
 import { commit, deleteRule, FORWARD, getChain, newRule, parseChain, readChains, readRules, type ChainInfo, type ChainName, type RuleInfo } from "./nftables.ts";
 
@@ -54,7 +55,7 @@ export function passForeignFirewalls(socket: NetlinkSocket, { names, network, an
   const pass = passOf(names, network);
   const chains = thorough ? readChains(socket) : answers.flatMap((answer) => (answer === null ? [] : [parseChain(answer.payload)]));
   const legacy = thorough ? (["ip", "ip6"] as const).filter((family) => (family === "ip" || network.ipv6 !== null) && legacyForwardDrops(family)) : [];
-  return [...legacy.map((family) => legacyWarning(family, pass)), ...chains.filter(isForeign).flatMap((chain) => openChain(socket, chain, pass))];
+  return [...legacy.map((family) => legacyWarning(family, pass)), ...chains.filter(isForeign).flatMap((chain) => openChain(socket, names, chain, pass))];
 }
 
 /** Forward chains, but for mdk's own and those of its other stores. */
@@ -95,8 +96,9 @@ function removeRules(socket: NetlinkSocket, comments: ReadonlySet<string>): stri
   });
 }
 
-function openChain(socket: NetlinkSocket, chain: ChainInfo, { comment, match, pattern }: Pass): string[] {
+function openChain(socket: NetlinkSocket, names: NetworkNames, chain: ChainInfo, { comment, match, pattern }: Pass): string[] {
   const rules = readRules(socket, chain);
+  noteNeighbours(socket, names, rules);
   if (rules.some((rule) => rule.comment === comment) || !refuses(chain, rules)) return [];
   // As iptables-nft writes its own rules: a table with an expression that it does not know makes it fail altogether.
   const pass = (key: "iifname" | "oifname"): NetlinkMessage => newRule(chain, [...match(key), counter(), verdict("accept")], { comment, first: true });

@@ -3,7 +3,7 @@
  * end. What rules are made of is in expressions.ts, what they look up in sets.ts.
  */
 import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
-import { type Expression } from "./expressions.ts";
+import { DATA_VALUE, type Expression } from "./expressions.ts";
 import { listAttributes, MessageWriter, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, parseAttributes, toText } from "./netlink.ts";
 
 export type Family = "inet" | "ip" | "ip6";
@@ -143,13 +143,32 @@ export interface RuleInfo {
   readonly comment: string;
   /** Drops or rejects whatever reaches it. */
   readonly refusesAll: boolean;
+  /** Links that packets leave by, where it asks for one. */
+  readonly to: readonly string[];
 }
 
 export function readRules(socket: NetlinkSocket, { family, table, chain }: ChainName): RuleInfo[] {
   const request = message("GETRULE", family, NLM_F_DUMP).string(1, table).string(2, chain).finish("NFT_MSG_GETRULE", chain);
   return socket.dump(request).map(({ payload }) => {
     const attributes = parseAttributes(payload, GENERIC_HEADER);
-    return { handle: bytesOf(attributes.get(3)), comment: parseUserData(attributes.get(7)), refusesAll: refusesAll(attributes.get(4)) };
+    return { handle: bytesOf(attributes.get(3)), comment: parseUserData(attributes.get(7)), refusesAll: refusesAll(attributes.get(4)), to: outgoing(attributes.get(4)) };
+  });
+}
+
+const META_OIFNAME = 7;
+
+/** `oifname == NAME`: the name is loaded, then compared. */
+function outgoing(list: DataView | undefined): string[] {
+  const expressions = list === undefined ? [] : listAttributes(list, 0).map(([, element]) => parseAttributes(element, 0));
+  const isLoad = (expression: ReadonlyMap<number, DataView> | undefined): boolean => {
+    const data = expression?.get(2);
+    return toText(expression?.get(1)) === "meta" && data !== undefined && parseAttributes(data, 0).get(2)?.getUint32(0) === META_OIFNAME;
+  };
+  return expressions.flatMap((expression, index) => {
+    const data = toText(expression.get(1)) === "cmp" && isLoad(expressions[index - 1]) ? expression.get(2) : undefined;
+    const compared = data === undefined ? undefined : parseAttributes(data, 0);
+    const value = compared?.get(2)?.getUint32(0) === 0 ? compared.get(3) : undefined;
+    return value === undefined ? [] : [toText(parseAttributes(value, 0).get(DATA_VALUE))];
   });
 }
 

@@ -16,6 +16,7 @@ import {
   type Expression, type Part,
 } from "./expressions.ts";
 import { MEMBER_SETS, type MemberSet } from "./membership.ts";
+import { NEIGHBOURS, NEIGHBOURS_SHAPE } from "./neighbours.ts";
 import type { NetworkNames } from "./names.ts";
 import { u32 } from "./netlink.ts";
 import { newChain, newRegularChain, newRule, newTable, type BaseChain } from "./nftables.ts";
@@ -42,12 +43,13 @@ type Chain = (typeof BASE_CHAINS)[number]["chain"] | (typeof REGULAR_CHAINS)[num
 export const STATE_IS_KNOWN: readonly Expression[] = [loadConnection("state"), mask(STATE_KNOWN), compare("!=", u32(0))];
 /** ::1 */
 const LOOPBACK_6 = Uint8Array.from({ length: IP.ipv6.bytes }, (_, index) => (index === IP.ipv6.bytes - 1 ? 1 : 0));
+const IS_NOT_PUBLISHED: readonly Expression[] = [loadConnection("status"), mask(STATUS_DNAT), compare("==", u32(0))];
 const IS_PUBLISHED: readonly Expression[] = [loadConnection("status"), mask(STATUS_DNAT), compare("!=", u32(0))];
 
 /** The whole table, to be committed at once, without the guard; EEXIST where somebody else was faster. */
 export function ruleset({ table }: NetworkNames): NetlinkMessage[] {
   const at = { family: "inet", table } as const;
-  const sets: readonly [set: string, shape: SetShape][] = [...Object.entries(MEMBER_SETS), ...PORT_MAPS.map(({ set, shape }): [string, SetShape] => [set, shape])];
+  const sets: readonly [set: string, shape: SetShape][] = [...Object.entries(MEMBER_SETS), [NEIGHBOURS, NEIGHBOURS_SHAPE], ...PORT_MAPS.map(({ set, shape }): [string, SetShape] => [set, shape])];
   return [
     newTable(at),
     ...sets.map(([set, shape], index) => newSet({ ...at, set }, shape, index + 1)),
@@ -78,6 +80,7 @@ function rules(): (readonly [chain: Chain, ...parts: (readonly Expression[])[]])
     ["forward", within("internal", PART.oifname), drop],
     ["forward", to, IS_PUBLISHED, accept],
     ["forward", to, drop],
+    ["forward", from, within(NEIGHBOURS, PART.oifname), IS_NOT_PUBLISHED, drop],
     ["forward", from, accept],
     // A container that reaches another of its network, or itself, by a port of the host: else the answer would take the short way back.
     // By source, since there is no incoming link where br_netfilter calls from within the bridge.
@@ -89,7 +92,7 @@ function rules(): (readonly [chain: Chain, ...parts: (readonly Expression[])[]])
   ];
 }
 
-function within(set: MemberSet, ...parts: readonly Part[]): Expression[] {
+function within(set: MemberSet | typeof NEIGHBOURS, ...parts: readonly Part[]): Expression[] {
   return [...concatenation(...parts), isIn(set)];
 }
 

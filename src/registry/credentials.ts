@@ -104,15 +104,18 @@ function fromEntry(entry: unknown): Credentials | null {
 }
 
 /**
- * Keeps what proved right, where config.json says. `username`: whose the credentials are. True: they are in the file as they are, a
+ * Keeps what proved right, where config.json says. `username`: whose the credentials are. True: they have come into the file as they are, a
  * password for whoever may read it. Throws what findCredentials throws, and what changeAuths does.
  */
 export async function storeCredentials(wallet: Wallet, domain: string, username: string, credentials: Credentials): Promise<boolean> {
   const server = serverOf(domain);
-  const helper = helperFor(readConfigFile(wallet.path), wallet, domain);
+  const file = readConfigFile(wallet.path);
+  const helper = helperFor(file, wallet, domain);
   if (helper !== null) await storeKept(helper, server, credentials.kind === "identity" ? { username: TOKEN_USER, secret: credentials.token } : { username, secret: credentials.password });
   // With a helper an empty entry tells that there is something.
-  changeAuths(wallet.path, (auths) => void auths.set(server, helper === null ? entryOf(username, credentials) : {}));
+  const entry = helper === null ? entryOf(username, credentials) : {};
+  if (Bun.deepEquals(file.auths.get(server), entry)) return false;
+  changeAuths(wallet.path, (auths) => void auths.set(server, entry));
   return helper === null && credentials.kind === "password";
 }
 

@@ -1,47 +1,30 @@
 /**
- * One repository of one registry (distribution-spec, "Pull"): its manifests and blobs, each checked against its digest
- * and size. Speaks Docker's error sentences.
+ * One repository of one registry (distribution-spec, "Pull"): its manifests, checked against their digests, and its blobs. Speaks
+ * Docker's error sentences.
  */
 import { MdkError } from "../error.ts";
-import { algorithmOf, digestOf, isDigest, type Digest } from "../image/digest.ts";
+import { algorithmOf, digestOf, isDigest } from "../image/digest.ts";
+import { optional, parseObject, stringsOf } from "../image/json.ts";
 import { ACCEPT, MANIFEST_BYTES_MAX, type Descriptor } from "../image/manifest.ts";
-import { canonicalName, familiarName, familiarRepository, repositoryOf, type Reference } from "../image/reference.ts";
-import { parseChallenges } from "./challenge.ts";
-import { basicHeader, type AskCredentials, type Credentials } from "./credentials.ts";
-import type { Endpoint } from "./endpoint.ts";
-import { fetchToken } from "./token.ts";
-import { bodyChunks, cancelled, readBody, Transport, type Reading, type TransportOptions } from "./transport.ts";
-
-export interface RemoteOptions extends Omit<TransportOptions, "tls"> {
-  readonly endpoint: Endpoint;
-  readonly credentials: AskCredentials;
-}
-
-export interface FetchedManifest {
-  readonly bytes: Uint8Array;
-  readonly contentType: string;
-  readonly digest: Digest;
-}
+import { canonicalName, familiarName, type Reference } from "../image/reference.ts";
+import type { FetchedManifest, Source } from "../image/transfer.ts";
+import { denied, errorCodes, Session, type RemoteOptions } from "./session.ts";
+import { bodyChunks, cancelled, readBody } from "./transport.ts";
 
 /** A connection that broke within a blob is taken up again this many times, as long as each brought something. */
 const RESUMES_MAX = 10;
+/** Of a list of tags, each of 100 or more. */
+const TAG_PAGES_MAX = 1000;
 
-export class Remote {
+export class Remote implements Source {
   readonly #reference: Reference;
   readonly #options: RemoteOptions;
-  readonly #transport: Transport;
-  /** Chosen by the first request that is answered at all. */
-  #origin: string | null = null;
-  #authorization: string | null = null;
-  /** Requests that meet a 401 together ask for one token. */
-  #renewal: Promise<boolean> | null = null;
-  /** Why it is not known who the user is; a hint where that turns out to matter. */
-  #unasked: string | null = null;
+  readonly #session: Session;
 
   constructor(reference: Reference, options: RemoteOptions) {
     this.#reference = reference;
     this.#options = options;
-    this.#transport = new Transport({ ...options, tls: options.endpoint.tls });
+    this.#session = new Session(reference, [`repository:${reference.path}:pull`], options);
   }
 
   /**
@@ -49,7 +32,7 @@ export class Remote {
    * the registry says. Errors: "image-not-found", "pull-denied", "digest-mismatch", "registry-answer".
    */
   async manifest(target: string): Promise<FetchedManifest> {
-    const response = await this.#get(`manifests/${target}`, { Accept: ACCEPT });
+    const response = await this.#session.send(`manifests/${target}`, { headers: { Accept: ACCEPT } });
     const name = canonicalName({ ...this.#reference, ...(isDigest(target) ? { tag: null, digest: target } : { tag: target, digest: null }) });
     if (response.status !== 200) throw await this.#refusal(response, familiarOf(this.#reference, target));
     const bytes = await readBody(response, MANIFEST_BYTES_MAX, `the manifest of ${name}`, this.#options);
@@ -62,28 +45,16 @@ export class Remote {
     return { bytes, contentType: response.headers.get("content-type") ?? "", digest };
   }
 
-  /** A small blob as a whole, checked. `limit` bytes at most. */
-  async blobBytes(descriptor: Descriptor, limit: number): Promise<Uint8Array> {
-    if (descriptor.size > limit) throw new MdkError("corrupt", "registry-answer", `the blob ${descriptor.digest} is larger than ${limit} bytes`);
-    const parts: Uint8Array[] = [];
-    for await (const chunk of this.blob(descriptor)) parts.push(chunk);
-    return Buffer.concat(parts);
-  }
-
-  /**
-   * The bytes of a blob as they arrive. The stream ends without an error only when size and digest were right; whoever
-   * reads it must not use what came before an error. A connection that breaks is taken up where it broke.
-   */
-  async *blob(descriptor: Descriptor): AsyncGenerator<Uint8Array, void> {
-    const hash = new Bun.CryptoHasher(algorithmOf(descriptor.digest));
-    let received = 0;
+  /** The bytes of a blob as they arrive. A connection that breaks is taken up where it broke. Throws "blob-size" when it ends too early. */
+  async *blob(descriptor: Descriptor, from: number): AsyncGenerator<Uint8Array, void> {
+    let received = from;
     let before = -1;
     /** Why the last connection brought no more. */
     let broken: unknown = null;
     for (let attempt = 1; received < descriptor.size || attempt === 1; attempt++) {
       if (attempt > 1) {
-        if (attempt > RESUMES_MAX || received === before) throw broken instanceof MdkError ? broken : shortBlob(descriptor, received);
-        await this.#transport.wait(1, 0);
+        if (attempt > RESUMES_MAX || received === before) throw broken instanceof MdkError ? broken : shortBlob(descriptor, { received, broken });
+        await this.#session.transport.wait(1, 0);
       }
       before = received;
       const response = await this.#open(descriptor, received);
@@ -94,10 +65,6 @@ export class Remote {
           skip -= chunk.length - fresh.length;
           if (fresh.length === 0) continue;
           received += fresh.length;
-          if (received > descriptor.size) {
-            throw new MdkError("corrupt", "blob-size", `the blob ${descriptor.digest} is longer than the ${descriptor.size} bytes its manifest says`);
-          }
-          hash.update(fresh);
           yield fresh;
         }
       } catch (error) {
@@ -106,15 +73,30 @@ export class Remote {
         broken = error;
       }
     }
-    const found = `${algorithmOf(descriptor.digest)}:${hash.digest("hex")}`;
-    if (found !== descriptor.digest) {
-      throw new MdkError("corrupt", "digest-mismatch", `filesystem layer verification failed for digest ${descriptor.digest}: the registry served ${found}`);
+  }
+
+  /** All tags of the repository, page by page. Errors as of manifest(). */
+  async tags(): Promise<string[]> {
+    const tags = new Set<string>();
+    let path = "tags/list";
+    for (let page = 0; page < TAG_PAGES_MAX; page++) {
+      const response = await this.#session.send(path);
+      if (response.status !== 200) throw await this.#refusal(response, familiarName({ ...this.#reference, tag: null, digest: null }));
+      const what = `the list of tags of ${this.#reference.path}`;
+      const document = parseObject(await readBody(response, MANIFEST_BYTES_MAX, what, this.#options), what);
+      for (const tag of optional(document.tags, (value) => stringsOf(value, `${what}: tags`), [])) tags.add(tag);
+      const next = /<([^>]*)>\s*;\s*rel="?next"?/.exec(response.headers.get("link") ?? "")?.[1];
+      if (next === undefined) return [...tags];
+      const url = URL.canParse(next, response.url) ? new URL(next, response.url) : null;
+      if (url === null || url.origin !== new URL(response.url).origin) break;
+      path = `tags/list${url.search}`;
     }
+    throw new MdkError("corrupt", "registry-answer", `${this.#reference.domain} does not come to an end with the tags of ${this.#reference.path}`);
   }
 
   async #open(descriptor: Descriptor, from: number): Promise<Response> {
     const range: Record<string, string> = from === 0 ? {} : { Range: `bytes=${from}-` };
-    const response = await this.#get(`blobs/${descriptor.digest}`, range);
+    const response = await this.#session.send(`blobs/${descriptor.digest}`, { headers: range });
     if (response.status !== 200 && response.status !== 206) {
       throw await this.#refusal(response, familiarName(this.#reference), `blob ${descriptor.digest}`);
     }
@@ -123,87 +105,12 @@ export class Remote {
     return response;
   }
 
-  /** GET below /v2/NAME/, with credentials once the registry asks for them; an expired token is renewed once. */
-  async #get(path: string, headers: Readonly<Record<string, string>>): Promise<Response> {
-    const used = this.#authorization;
-    const response = await this.#send(path, headers);
-    if (response.status !== 401) return response;
-    // Somebody else renewed it meanwhile, or we do.
-    if (used === this.#authorization && !(await this.#authorize(response))) return response;
-    await response.body?.cancel();
-    return await this.#send(path, headers);
-  }
-
-  async #send(path: string, headers: Readonly<Record<string, string>>): Promise<Response> {
-    const origins = this.#origin === null ? this.#options.endpoint.origins : [this.#origin];
-    let failure: unknown;
-    for (const [index, origin] of origins.entries()) {
-      try {
-        const url = `${origin}/v2/${this.#reference.path}/${path}`;
-        const once = index < origins.length - 1;
-        const response = await this.#transport.send({ url, headers, authorization: this.#authorization, once });
-        this.#origin = origin;
-        return response;
-      } catch (error) {
-        // A registry that does not speak TLS breaks the handshake in many ways: plain HTTP is tried where it is allowed.
-        const unreachable = error instanceof MdkError && (error.code === "registry-unreachable" || error.code === "registry-tls");
-        if (!unreachable) throw error;
-        failure = error;
-      }
-    }
-    throw failure;
-  }
-
-  #authorize(response: Response): Promise<boolean> {
-    return (this.#renewal ??= this.#answer(response).finally(() => (this.#renewal = null)));
-  }
-
-  /**
-   * Answers the challenge of a 401; false when there is nothing to answer it with, or when it is not the registry that asks
-   * but somebody it redirected to: that one would choose who gets the user's password (CVE-2020-15157).
-   */
-  async #answer(response: Response): Promise<boolean> {
-    const origin = this.#origin as string;
-    if (new URL(response.url).origin !== new URL(origin).origin) return false;
-    const challenges = parseChallenges(response.headers.get("www-authenticate") ?? "");
-    const credentials = await this.#who();
-    const bearer = challenges.find(({ scheme }) => scheme === "bearer");
-    if (bearer !== undefined) {
-      const scope = `repository:${this.#reference.path}:pull`;
-      const token = await fetchToken({ transport: this.#transport, challenge: bearer, scope, credentials, origin });
-      if (token === null) throw this.#denied();
-      this.#authorization = `Bearer ${token}`;
-      return true;
-    }
-    if (!challenges.some(({ scheme }) => scheme === "basic") || credentials?.kind !== "password") return false;
-    const header = basicHeader(credentials.username, credentials.password);
-    if (header === this.#authorization) return false;
-    this.#authorization = header;
-    return true;
-  }
-
-  /** Whose helper does not answer comes as nobody, as with Docker: what is public needs no credentials. */
-  async #who(): Promise<Credentials | null> {
-    try {
-      return await this.#options.credentials();
-    } catch (error) {
-      if (!(error instanceof MdkError) || error.code !== "credential-helper") throw error;
-      this.#unasked = error.message;
-      return null;
-    }
-  }
-
-  #denied(): MdkError {
-    const why = this.#unasked === null ? {} : { hint: `the credentials are not known: ${this.#unasked}` };
-    return new MdkError("denied", "pull-denied", denied(this.#reference), why);
-  }
-
   /** What an answer other than 200 means, in Docker's words. */
   async #refusal(response: Response, name: string, blob: string | null = null): Promise<MdkError> {
     const codes = await errorCodes(response, this.#options);
     const { status } = response;
     if (status === 401 || status === 403 || codes.includes("DENIED") || codes.includes("UNAUTHORIZED")) {
-      return this.#denied();
+      return new MdkError("denied", "pull-denied", denied(this.#reference), this.#session.unknown);
     }
     if (status === 404 && blob !== null) return new MdkError("corrupt", "registry-answer", `${name}: the registry does not have ${blob}`);
     if (status === 404 && codes.includes("NAME_UNKNOWN")) {
@@ -217,24 +124,11 @@ export class Remote {
   }
 }
 
-function denied(reference: Reference): string {
-  return `pull access denied for ${familiarRepository(repositoryOf(reference))}, repository does not exist or may require 'docker login'`;
-}
-
 function familiarOf(reference: Reference, target: string): string {
   return familiarName(isDigest(target) ? { ...reference, digest: target } : { ...reference, tag: target, digest: null });
 }
 
-function shortBlob(descriptor: Descriptor, received: number): MdkError {
-  return new MdkError("corrupt", "blob-size", `the blob ${descriptor.digest} ends after ${received} of ${descriptor.size} bytes: unexpected EOF`);
-}
-
-/** The codes in an error document (distribution-spec, "Error Codes"); none when it is something else. */
-async function errorCodes(response: Response, reading: Reading): Promise<string[]> {
-  try {
-    const document = JSON.parse(new TextDecoder().decode(await readBody(response, 1 << 16, "the answer", reading))) as { errors?: { code?: unknown }[] };
-    return (document.errors ?? []).map(({ code }) => String(code));
-  } catch {
-    return [];
-  }
+/** A connection that breaks may hold another time; an answer that is whole, and too short, is a lie. */
+function shortBlob({ digest, size }: Descriptor, { received, broken }: { readonly received: number; readonly broken: unknown }): MdkError {
+  return new MdkError(broken === null ? "corrupt" : "unavailable", "blob-size", `the blob ${digest} ends after ${received} of ${size} bytes: unexpected EOF`, { cause: broken });
 }

@@ -10,25 +10,25 @@ const TOKEN_BYTES_MAX = 1 << 20;
 export interface TokenRequest {
   readonly transport: Transport;
   readonly challenge: Challenge;
-  /** "repository:library/ubuntu:pull" */
-  readonly scope: string;
+  /** "repository:library/ubuntu:pull", each. */
+  readonly scopes: readonly string[];
   readonly credentials: Credentials | null;
   /** The registry's origin: a realm on plain HTTP is only believed when the registry itself is there. */
   readonly origin: string;
 }
 
-/** A token for the scope, or null when the service refuses. Errors: "registry-answer" and those of the transport. */
-export async function fetchToken({ transport, challenge, scope, credentials, origin }: TokenRequest): Promise<string | null> {
+/** A token for the scopes, or null when the service refuses. Errors: "registry-answer" and those of the transport. */
+export async function fetchToken({ transport, challenge, scopes, credentials, origin }: TokenRequest): Promise<string | null> {
   const realm = realmOf(challenge, origin);
   const service = challenge.parameters.get("service") ?? "";
   const foreign = realm.hostname !== new URL(origin).hostname;
   const response = credentials?.kind === "identity"
     ? await transport.send({
         foreign, url: realm.href, method: "POST", headers: { "Content-Type": "application/x-www-form-urlencoded" },
-        body: new URLSearchParams({ grant_type: "refresh_token", service, scope, client_id: "mdk", refresh_token: credentials.token }).toString(),
+        body: new URLSearchParams({ grant_type: "refresh_token", service, scope: scopes.join(" "), client_id: "mdk", refresh_token: credentials.token }).toString(),
       })
     : await transport.send({
-        foreign, url: withQuery(realm, service, scope, credentials?.username),
+        foreign, url: withQuery(realm, { service, scopes, account: credentials?.username }),
         authorization: credentials === null ? null : basicHeader(credentials.username, credentials.password),
       });
   const body = await readBody(response, TOKEN_BYTES_MAX, `the answer of ${realm.origin}`, transport.reading);
@@ -54,10 +54,17 @@ export function realmOf(challenge: Challenge, origin: string): URL {
   return realm;
 }
 
-function withQuery(realm: URL, service: string, scope: string, account: string | undefined): string {
+interface Query {
+  readonly service: string;
+  readonly scopes: readonly string[];
+  readonly account: string | undefined;
+}
+
+function withQuery(realm: URL, { service, scopes, account }: Query): string {
   const url = new URL(realm);
   if (service !== "") url.searchParams.set("service", service);
-  url.searchParams.set("scope", scope);
+  url.searchParams.delete("scope");
+  for (const scope of scopes) url.searchParams.append("scope", scope);
   if (account !== undefined) url.searchParams.set("account", account);
   return url.href;
 }

@@ -7,11 +7,13 @@ import type { Tls } from "./endpoint.ts";
 
 export interface HttpRequest {
   readonly url: string;
-  readonly method?: "GET" | "HEAD" | "POST";
+  readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH";
   readonly headers?: Readonly<Record<string, string>>;
   /** Only ever sent to the origin of `url`. */
   readonly authorization?: string | null;
-  readonly body?: string;
+  /** A stream is sent once, as long as it takes: who makes it watches it, and ends it by `signal`. */
+  readonly body?: string | Uint8Array | ReadableStream<Uint8Array>;
+  readonly signal?: AbortSignal;
   /** Not the registry itself: what it was forgiven, and our certificate for it, are not for this one. */
   readonly foreign?: boolean;
   /** A first look: no second try. */
@@ -95,7 +97,8 @@ export class Transport {
       if (next.protocol !== "https:" && !(next.protocol === "http:" && new URL(url).protocol === "http:")) {
         throw new MdkError("corrupt", "registry-answer", `${new URL(url).origin} redirects to ${next.protocol}//${next.host}, which is not followed`);
       }
-      // A body holds a refresh token.
+      if (request.body instanceof ReadableStream) throw new MdkError("unsupported", "registry-answer", `${origin} redirects an upload, which is not followed`);
+      // A body may hold a refresh token.
       if (request.body !== undefined && next.origin !== origin) throw new MdkError("corrupt", "registry-answer", `${origin} redirects to ${next.origin}, which is not followed`);
       next.username = next.password = "";
       url = next.href;
@@ -104,7 +107,8 @@ export class Transport {
   }
 
   async #once(request: HttpRequest, url: string, origin: string): Promise<Response> {
-    const timeout = AbortSignal.timeout(this.#options.patienceMs ?? PATIENCE_MS);
+    const streams = request.body instanceof ReadableStream;
+    const timeout = streams ? new AbortController().signal : AbortSignal.timeout(this.#options.patienceMs ?? PATIENCE_MS);
     const answered = new AbortController();
     const stop = (): void => answered.abort(timeout.reason);
     timeout.addEventListener("abort", stop);
@@ -122,7 +126,7 @@ export class Transport {
     try {
       return await fetch(url, {
         method: request.method ?? "GET", headers, redirect: "manual", decompress: false,
-        signal: AbortSignal.any([answered.signal, ...(this.#options.signal === null ? [] : [this.#options.signal])]),
+        signal: AbortSignal.any([answered.signal, ...[this.#options.signal, request.signal ?? null].flatMap((signal) => signal ?? [])]),
         ...(request.body === undefined ? {} : { body: request.body }),
         ...(url.startsWith("https:") ? { tls } : {}),
       });

@@ -1,5 +1,5 @@
-/** Manifests and image configs by digest: small, verified by whoever writes them, on the disk before any row names them. */
-import { closeSync, constants, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+/** Content by digest, verified by whoever writes it, and on the disk before any row names it. Layers' blobs come by blob-draft.ts. */
+import { closeSync, constants, fsyncSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { MdkError } from "../error.ts";
 import { digestOf, hexOf, isDigest, type Digest } from "../image/digest.ts";
@@ -36,12 +36,39 @@ export function readBlob(paths: StorePaths, digest: Digest): Uint8Array {
   try {
     bytes = readFileSync(paths.blob(hexOf(digest)));
   } catch (error) {
-    throw new MdkError("corrupt", "blob-missing", `the store has lost ${digest}`, { cause: error, hint: "remove the image and pull it again" });
+    throw missing(digest, error);
   }
   if (digestOf(bytes) !== digest) {
     throw new MdkError("corrupt", "blob-corrupt", `the store's copy of ${digest} has changed`, { hint: "remove the image and pull it again" });
   }
   return bytes;
+}
+
+const CHUNK = 1 << 20;
+
+/** The bytes of a large blob from an offset; not verified. Throws "blob-missing". */
+export async function* streamBlob(paths: StorePaths, digest: Digest, from: number): AsyncGenerator<Uint8Array, void> {
+  let fd: number;
+  try {
+    fd = openSync(paths.blob(hexOf(digest)), constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    throw missing(digest, error);
+  }
+  try {
+    for (let at = from; ; ) {
+      const chunk = Buffer.allocUnsafe(CHUNK);
+      const count = readSync(fd, chunk, 0, CHUNK, at);
+      if (count === 0) return;
+      at += count;
+      yield chunk.subarray(0, count);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function missing(digest: Digest, cause: unknown): MdkError {
+  return new MdkError("corrupt", "blob-missing", `the store has lost ${digest}`, { cause, hint: "remove the image and pull it again" });
 }
 
 /** Removes every blob that is not in `used`. */

@@ -20,8 +20,10 @@ export interface ImageRow {
 }
 
 /** Where an image comes from. `digest`: of what its name was resolved to, an index or a manifest. */
-type ImageOrigin =
+export type ImageOrigin =
   | { readonly kind: "pulled"; readonly digest: string; readonly manifest: string }
+  /** From an archive, or from files. */
+  | { readonly kind: "loaded" | "imported" }
   | { readonly kind: "committed"; readonly container: string; readonly comment: string };
 
 export interface NewImage extends ImageRow {
@@ -32,6 +34,8 @@ export interface NewImage extends ImageRow {
   /** Null: pulled by digest, no tag moves. */
   readonly tag: string | null;
   readonly origin: ImageOrigin;
+  /** Of its own, which is in blobs/ with all that it names; null: it has none yet. */
+  readonly manifest: Digest | null;
 }
 
 /** A repository and a tag or digest. */
@@ -56,7 +60,9 @@ export function addImage(database: Database, image: NewImage): boolean {
       for (const [position, layer] of image.layers.entries()) {
         database.run("INSERT INTO image_layers (image_id, position, layer_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [image.id, position, layer]);
       }
+      if (image.manifest !== null) noteManifest(database, image.id, image.manifest);
       nameImage(database, image);
+      if (image.origin.kind === "loaded" || image.origin.kind === "imported") noteImage(database, image.id, image.origin.kind === "loaded" ? "load" : "import", { name: image.id });
       if (image.origin.kind === "committed") noteCommit(database, image, image.origin);
     });
     return true;
@@ -68,19 +74,66 @@ export function addImage(database: Database, image: NewImage): boolean {
 
 function nameImage(database: Database, { id, repository, tag, origin }: NewImage): void {
   if (repository === null) return;
-  if (tag !== null) {
-    database.run(
-      "INSERT INTO image_tags (repository, tag, image_id) VALUES (?, ?, ?) ON CONFLICT (repository, tag) DO UPDATE SET image_id = excluded.image_id",
-      [repository, tag, id],
-    );
-  }
-  if (origin.kind === "committed") {
+  if (tag !== null) setTag(database, id, { repository, tag });
+  if (origin.kind !== "pulled") {
     if (tag !== null) noteImage(database, id, "tag", { name: `${familiarRepository(repository)}:${tag}` });
     return;
   }
   database.run("INSERT INTO image_digests (repository, digest, manifest, image_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", [repository, origin.digest, origin.manifest, id]);
   const familiar = familiarRepository(repository);
   noteImage(database, tag === null ? `${familiar}@${origin.digest}` : `${familiar}:${tag}`, "pull", { name: familiar });
+}
+
+function noteManifest(database: Database, imageId: string, manifest: Digest): void {
+  database.run("INSERT OR IGNORE INTO image_manifests (image_id, manifest) VALUES (?, ?)", [imageId, manifest]);
+}
+
+/** The image has this manifest too, which is in blobs/. */
+export function addManifest(database: Database, imageId: string, manifest: Digest): void {
+  transaction(database, () => noteManifest(database, imageId, manifest));
+}
+
+/** The manifests of an image, those by which a repository has it first. */
+export function listManifests(database: Database, imageId: string, repository: string | null): Digest[] {
+  const rows = database
+    .query("SELECT manifest FROM image_manifests m WHERE image_id = ?1 ORDER BY NOT EXISTS (SELECT 1 FROM image_digests d WHERE d.image_id = ?1 AND d.manifest = m.manifest AND d.repository = ?2), manifest")
+    .all(imageId, repository) as { manifest: Digest }[];
+  return rows.map(({ manifest }) => manifest);
+}
+
+/** Names an image; the tag is taken from another one if it had it. Returns the id of that one, or null. Throws "no-such-image" for one that went. */
+export function tagImage(database: Database, imageId: Digest, { repository, tag }: { readonly repository: string; readonly tag: string }): Digest | null {
+  return transaction(database, () => {
+    if (getImage(database, imageId) === null) throw noSuchImage(imageId);
+    const before = database.query("SELECT image_id AS id FROM image_tags WHERE repository = ? AND tag = ?").get(repository, tag) as { id: Digest } | null;
+    if (before?.id === imageId) return null;
+    setTag(database, imageId, { repository, tag });
+    noteImage(database, imageId, "tag", { name: `${familiarRepository(repository)}:${tag}` });
+    return before?.id ?? null;
+  });
+}
+
+function setTag(database: Database, imageId: string, { repository, tag }: { readonly repository: string; readonly tag: string }): void {
+  database.run(
+    "INSERT INTO image_tags (repository, tag, image_id) VALUES (?, ?, ?) ON CONFLICT (repository, tag) DO UPDATE SET image_id = excluded.image_id",
+    [repository, tag, imageId],
+  );
+}
+
+/** The image has this digest in the repository: it was pushed there. */
+export function addDigest(database: Database, imageId: Digest, { repository, digest }: { readonly repository: string; readonly digest: Digest }): void {
+  transaction(database, () => {
+    database.run("INSERT INTO image_digests (repository, digest, manifest, image_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", [repository, digest, digest, imageId]);
+    noteImage(database, imageId, "push", { name: familiarRepository(repository) });
+  });
+}
+
+/** Repositories by which an image that has this blob of a layer was pulled or pushed: there it is, too. */
+export function repositoriesWith(database: Database, blob: Digest): string[] {
+  const rows = database
+    .query("SELECT DISTINCT d.repository AS repository FROM layer_blobs b JOIN image_layers i ON i.layer_id = b.layer_id JOIN image_digests d ON d.image_id = i.image_id WHERE b.blob = ? ORDER BY 1")
+    .all(blob) as { repository: string }[];
+  return rows.map(({ repository }) => repository);
 }
 
 function noteCommit(database: Database, { id, repository, tag }: NewImage, { container, comment }: Extract<ImageOrigin, { readonly kind: "committed" }>): void {

@@ -9,6 +9,7 @@ import { closeSync, constants, mkdirSync, openSync, readdirSync, renameSync, unl
 import { join } from "node:path";
 import type { Digest } from "../image/digest.ts";
 import { hexOf } from "../image/digest.ts";
+import type { Descriptor } from "../image/manifest.ts";
 import { syncFileSystem } from "../sys/at.ts";
 import { tryLockFile } from "../sys/lock.ts";
 import { removeTree } from "../sys/remove-tree.ts";
@@ -38,7 +39,7 @@ export interface LayerName {
  */
 export function findLayer(database: Database, { diffId, chainId, blob }: LayerName): LayerRow | null {
   return database
-    .query("SELECT id, content_key AS contentKey, diff_id AS diffId, size FROM layers JOIN layer_blobs ON layer_id = id WHERE content_key IN (?, ?) AND blob = ?")
+    .query("SELECT id, content_key AS contentKey, diff_id AS diffId, layers.size FROM layers JOIN layer_blobs ON layer_id = id WHERE content_key IN (?, ?) AND blob = ?")
     .get(diffId, chainKey(chainId), blob) as LayerRow | null;
 }
 
@@ -51,6 +52,8 @@ export interface FinishedLayer {
   readonly diffId: Digest;
   /** Verified: what it inflates to has the diff id. Of a layer that was made here, the diff id: its blob is the archive that packLayer makes of it again. */
   readonly blob: Digest;
+  /** The same blob, which is under its name in blobs/; null: it is not kept. */
+  readonly kept: Descriptor | null;
   /** It depends on the layers below it: null where it does not. */
   readonly chainId: Digest | null;
   readonly size: number;
@@ -99,21 +102,53 @@ export function draftLayer(paths: StorePaths, database: Database, chainId: Diges
   return { tree: join(directory, "d"), release, commit: (layer) => commit(paths, database, directory, layer) };
 }
 
-function commit(paths: StorePaths, database: Database, directory: string, { diffId, blob, chainId, size }: FinishedLayer): LayerRow {
+function commit(paths: StorePaths, database: Database, directory: string, { diffId, blob, kept, chainId, size }: FinishedLayer): LayerRow {
   const row = { id: publish(paths, directory, chainId ?? diffId), contentKey: chainId === null ? diffId : chainKey(chainId), diffId, size };
+  syncStore(paths);
+  return transaction(database, () => {
+    // What was renamed for nothing has no row: the end of the pull removes it.
+    const there = database.query("SELECT id, content_key AS contentKey, diff_id AS diffId, size FROM layers WHERE content_key = ?").get(row.contentKey) as LayerRow | null;
+    if (there === null) database.run("INSERT INTO layers (id, content_key, diff_id, size) VALUES (?, ?, ?, ?)", [row.id, row.contentKey, diffId, size]);
+    noteBlob(database, there?.id ?? row.id, blob, kept);
+    return there ?? row;
+  });
+}
+
+function syncStore(paths: StorePaths): void {
   const fd = openSync(paths.layers, constants.O_RDONLY);
   try {
     syncFileSystem(fd);
   } finally {
     closeSync(fd);
   }
-  return transaction(database, () => {
-    // What was renamed for nothing has no row: the end of the pull removes it.
-    const there = database.query("SELECT id, content_key AS contentKey, diff_id AS diffId, size FROM layers WHERE content_key = ?").get(row.contentKey) as LayerRow | null;
-    if (there === null) database.run("INSERT INTO layers (id, content_key, diff_id, size) VALUES (?, ?, ?, ?)", [row.id, row.contentKey, diffId, size]);
-    database.run("INSERT OR IGNORE INTO layer_blobs (layer_id, blob) VALUES (?, ?)", [there?.id ?? row.id, blob]);
-    return there ?? row;
-  });
+}
+
+function noteBlob(database: Database, layer: string, blob: Digest, kept: Descriptor | null): void {
+  database.run(
+    "INSERT INTO layer_blobs (layer_id, blob, size, media_type) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET size = coalesce(excluded.size, size), media_type = coalesce(excluded.media_type, media_type)",
+    [layer, blob, kept?.size ?? null, kept?.mediaType ?? null],
+  );
+}
+
+/** Another blob of a layer, verified and under its name in blobs/, is kept from now on. */
+export function keepBlob(paths: StorePaths, database: Database, layer: string, kept: Descriptor): void {
+  syncStore(paths);
+  transaction(database, () => noteBlob(database, layer, kept.digest, kept));
+}
+
+/** The blobs of a layer that are kept. */
+export function keptBlobs(database: Database, layer: string): Descriptor[] {
+  return database.query("SELECT blob AS digest, size, media_type AS mediaType FROM layer_blobs WHERE layer_id = ? AND size IS NOT NULL ORDER BY blob").all(layer) as Descriptor[];
+}
+
+/** Whether the store has this blob of any layer. */
+export function isKept(database: Database, blob: Digest): boolean {
+  return database.query("SELECT 1 FROM layer_blobs WHERE blob = ? AND size IS NOT NULL LIMIT 1").get(blob) !== null;
+}
+
+/** Bytes of all blobs of layers, each once. */
+export function keptBytes(database: Database): number {
+  return (database.query("SELECT coalesce(sum(size), 0) AS bytes FROM (SELECT DISTINCT blob, size FROM layer_blobs WHERE size IS NOT NULL)").get() as { bytes: number }).bytes;
 }
 
 /**

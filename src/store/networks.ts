@@ -42,17 +42,19 @@ export function addNetwork(database: Database, network: Network): void {
 }
 
 /** By full id, or null. */
-export function readNetwork(database: Database, id: string): Network | null {
-  const row = database.query(`SELECT ${COLUMNS} FROM networks WHERE id = ?`).get(id) as Row | null;
-  return row === null ? null : networkOf(row);
-}
+export const readNetwork = (database: Database, id: string): Network | null => one(database, "id = ?", id);
 
 /** Those that a user's word can mean: full id, then name, then the start of an id. More than one: ambiguous. */
 export function findNetworks(database: Database, word: string): Network[] {
-  const exact = database.query(`SELECT ${COLUMNS} FROM networks WHERE id = ?1 OR name = ?1 ORDER BY id = ?1 DESC LIMIT 1`).get(word) as Row | null;
-  if (exact !== null) return [networkOf(exact)];
+  const exact = (/^[0-9a-f]{64}$/.test(word) ? readNetwork(database, word) : null) ?? one(database, "name = ?", word);
+  if (exact !== null) return [exact];
   if (!/^[0-9a-f]+$/.test(word)) return [];
   return (database.query(`SELECT ${COLUMNS} FROM networks WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2`).all(word) as Row[]).map(networkOf);
+}
+
+function one(database: Database, condition: string, value: string): Network | null {
+  const row = database.query(`SELECT ${COLUMNS} FROM networks WHERE ${condition}`).get(value) as Row | null;
+  return row === null ? null : networkOf(row);
 }
 
 /** In the order of their names. */

@@ -4,7 +4,7 @@
  *     /var/lib/mdk/                0711  --root: traversable, because a container's root lies below it; not listable
  *       mdk.db  -wal  -shm         0600  every fact that must be unique, counted or leased (schema.ts)
  *       mdk.db.reserve             0600  room for the rows of what ends or goes while the disk is full
- *       blobs/sha256/<hex>         0600  manifests and image configs, byte for byte as the registry served them
+ *       blobs/sha256/<hex>         0600  manifests, indexes, image configs and layers' blobs, byte for byte as the registry served them
  *       layers/<short id>/         0700  ids are at most 12 characters: the mount option string stays short
  *         d/                             the unpacked layer in overlay format; mode and owner are those of its `/`
  *       layers/mounts/d/                 the lowest layer of every container's root: what its mounts need under them
@@ -12,7 +12,7 @@
  *       volumes/<name>/            0700  of the local driver
  *         _data                          what containers see
  *         lock  draft  whole             of who fills it with what an image has there (engine/volume/copy-up.ts)
- *       tmp/                       0700  what is being made, and the lock files of who makes it
+ *       tmp/                       0700  what is being made, and the lock files of who makes it; part-<hex>: of a blob, where a pull was interrupted
  *       backing/                   0700  of a root store on a loop device (engine/host/root-store.ts): the directory below, which it covers
  *     /var/lib/mdk/                      below such a store: with directories of this tree, all empty
  *       store.ext4                 0600  the store, a sparse file
@@ -24,8 +24,7 @@
  *       shim-<sha256>              0500  the shim, verified at every use
  *       name-servers-told                the host's lack of name servers was told of
  *
- * Layer blobs are not kept: a layer is hashed, inflated, hashed again and written in one pass, and nothing reads its
- * compressed form afterwards (a push compresses anew, as Docker's does). That saves a third of the disk and of the time.
+ * Layers' blobs are kept beside what they unpack to: only they give the same digests on push and save, and a signature is of a digest.
  * `layers/<id>` is 0700 so that a setuid program of an image cannot be reached by a host's ordinary user through the
  * store (CVE-2021-41091); the directory `d` in it may then carry whatever mode the image gives its root.
  */

@@ -1,32 +1,35 @@
 /**
- * What nobody refers to any more: layers without an image, blobs without an image, what killed pulls left. Pulls hold a
- * shared lock while layers they count on have no image yet; pruning takes it exclusively, or leaves it to the next time.
+ * What nobody refers to any more: layers without an image, blobs without an image, what killed pulls left. Whoever writes content (pull,
+ * load, import, commit, push) holds a shared lock while what they count on has no image yet; pruning takes it exclusively, or leaves it
+ * to the next time.
  */
 import { closeSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { openLock, tryLock, tryLockFile, tryLockShared } from "../sys/lock.ts";
 import { removeTree } from "../sys/remove-tree.ts";
+import { pruneDrafts } from "./blob-draft.ts";
 import { pruneBlobs } from "./blobs.ts";
 import { transaction, type Database } from "./database.ts";
 import { DRAFT, draftsOf } from "./layers.ts";
 import { MOUNTS_LAYER, type StorePaths } from "./paths.ts";
 
-const PULL_LOCK = "pull.lock";
+const CONTENT_LOCK = "pull.lock";
 
-/** Keeps layers without an image from being pruned, until the returned function is called or the process ends. */
-export async function holdPull(paths: StorePaths): Promise<() => void> {
-  const fd = openLock(join(paths.temporary, PULL_LOCK));
+/** Keeps layers and blobs without an image from being pruned, until the returned function is called or the process ends. */
+export async function holdContent(paths: StorePaths): Promise<() => void> {
+  const fd = openLock(join(paths.temporary, CONTENT_LOCK));
   // Only while somebody prunes, for moments.
   while (!tryLockShared(fd, 0, 0)) await Bun.sleep(5);
   return () => closeSync(fd);
 }
 
 /**
- * Removes everything unused, unless a pull is under way. Returns the diff ids of the layers that went. Removing is slow,
- * so it is done last, outside of transaction and lock, under names that the next prune finds.
+ * Removes everything unused, unless content is being written. Returns the diff ids of the layers that went. Removing is slow,
+ * so it is done last, outside of transaction and lock, under names that the next prune finds. `drafts`: what an interrupted pull
+ * left for the next one, too.
  */
-export function prune(paths: StorePaths, database: Database): readonly string[] {
-  const fd = openLock(join(paths.temporary, PULL_LOCK));
+export function prune(paths: StorePaths, database: Database, { drafts = false } = {}): readonly string[] {
+  const fd = openLock(join(paths.temporary, CONTENT_LOCK));
   const dead: string[] = [];
   let removed: { id: string; diffId: string }[] = [];
   try {
@@ -41,6 +44,7 @@ export function prune(paths: StorePaths, database: Database): readonly string[] 
     }
     dead.push(...bury(paths, database), ...removeLeftovers(paths));
     pruneBlobs(paths, usedBlobs(database));
+    pruneDrafts(paths, drafts);
   } finally {
     closeSync(fd);
   }
@@ -65,7 +69,9 @@ function bury(paths: StorePaths, database: Database): string[] {
 }
 
 function usedBlobs(database: Database): Set<string> {
-  const rows = database.query("SELECT id AS digest FROM images UNION SELECT manifest FROM image_digests UNION SELECT digest FROM image_digests").all();
+  const rows = database.query(
+    "SELECT id AS digest FROM images UNION SELECT manifest FROM image_digests UNION SELECT digest FROM image_digests UNION SELECT manifest FROM image_manifests UNION SELECT blob FROM layer_blobs WHERE size IS NOT NULL",
+  ).all();
   return new Set((rows as { digest: string }[]).map(({ digest }) => digest));
 }
 
@@ -74,7 +80,7 @@ function removeLeftovers(paths: StorePaths): string[] {
   const graves: string[] = [];
   for (const name of readdirSync(paths.temporary)) {
     const path = join(paths.temporary, name);
-    if (/^(blob|probe)-/.test(name)) rmSync(path, { recursive: true, force: true });
+    if (/^(blob|probe|spool)-/.test(name)) rmSync(path, { recursive: true, force: true });
     else if (name.startsWith("dead-")) graves.push(path);
     else graves.push(...buryDrafts(paths, DRAFT.exec(name)?.[1]));
   }

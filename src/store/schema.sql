@@ -30,6 +30,8 @@ CREATE TABLE image_layers (
   layer_id TEXT NOT NULL REFERENCES layers(id) ON DELETE RESTRICT,
   PRIMARY KEY (image_id, position)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE image_manifests (
+  image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE, manifest TEXT NOT NULL, PRIMARY KEY (image_id, manifest)) STRICT, WITHOUT ROWID;
 CREATE TABLE image_tags (
   repository TEXT NOT NULL,
   tag TEXT NOT NULL,
@@ -47,7 +49,7 @@ CREATE TABLE images (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE layer_blobs (
   layer_id TEXT NOT NULL REFERENCES layers(id) ON DELETE CASCADE,
-  blob TEXT NOT NULL,
+  blob TEXT NOT NULL, size INTEGER, media_type TEXT,
   PRIMARY KEY (layer_id, blob)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE layers (

@@ -4,10 +4,11 @@
  */
 import { FIRST } from "./migrations/first.ts";
 import { GROUND } from "./migrations/ground.ts";
+import { IMAGES } from "./migrations/images.ts";
 import { LIFE } from "./migrations/life.ts";
 import { NETWORKS } from "./migrations/networks.ts";
 import { VOLUMES } from "./migrations/volumes.ts";
 
-export const MIGRATIONS: readonly string[] = [FIRST, GROUND, LIFE, VOLUMES, NETWORKS];
+export const MIGRATIONS: readonly string[] = [FIRST, GROUND, LIFE, VOLUMES, NETWORKS, IMAGES];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -212,6 +212,8 @@ export interface Status {
   readonly gid: number;
   readonly links: number;
   readonly size: number;
+  /** What it takes on the disk, in units of 512 bytes. */
+  readonly blocks: number;
   readonly inode: bigint;
   readonly deviceMajor: number;
   readonly deviceMinor: number;
@@ -241,7 +243,7 @@ export function statAt(directory: number, path: Path): Status | null {
   const time = (offset: number): Time => ({ seconds: Number(struct.readBigInt64LE(offset)), nanoseconds: struct.readUInt32LE(offset + 8) });
   return {
     links: struct.readUInt32LE(0x10), uid: struct.readUInt32LE(0x14), gid: struct.readUInt32LE(0x18), mode: struct.readUInt16LE(0x1c),
-    inode: struct.readBigUInt64LE(0x20), size: Number(struct.readBigUInt64LE(0x28)),
+    inode: struct.readBigUInt64LE(0x20), size: Number(struct.readBigUInt64LE(0x28)), blocks: Number(struct.readBigUInt64LE(0x30)),
     accessed: time(0x40), modified: time(0x70),
     deviceMajor: struct.readUInt32LE(0x80), deviceMinor: struct.readUInt32LE(0x84),
     fileSystem: `${struct.readUInt32LE(0x88)}:${struct.readUInt32LE(0x8c)}`,

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { dlopen } from "bun:ffi";
-import { ensureBridge, letLoopbackIn, MTU, mustIsolate, removeBridge, removeNetworks, type BridgeNetwork } from "../../src/network/bridge.ts";
+import { ensureBridge, letLoopbackIn, MTU, mustIsolate, removeNetworks, removeOwnBridge, type BridgeNetwork } from "../../src/network/bridge.ts";
 import { attachContainer, attachMacvlan, detachEndpoint, moveDefaultRoutes, type DefaultRoute } from "../../src/network/container.ts";
 import { ensureFirewall, openFirewall } from "../../src/network/firewall.ts";
 import { removeForeignRulesOf } from "../../src/network/foreign.ts";
@@ -159,7 +159,7 @@ function perform(command: Command): unknown {
     }
     case "leave":
       leaveNetwork(firewall, networkNames(command.tag), command.bridge);
-      removeBridge(route, command.bridge);
+      removeOwnBridge(route, command.bridge, OWNER);
       return removeForeignRulesOf(firewall, command.bridge);
     case "remove": return removeNetworks(route, firewall, networkNames(command.tag), command.owner ?? "");
     case "pool": return formatSubnet(choosePool(readRoutes(route)));

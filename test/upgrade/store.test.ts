@@ -15,8 +15,8 @@ import { readTag } from "../../src/store/namespaces.ts";
 import { findNetworks, readPlace } from "../../src/store/networks.ts";
 import { listPorts } from "../../src/store/ports.ts";
 import type { Digest } from "../../src/image/digest.ts";
-import { findLayer } from "../../src/store/layers.ts";
-import { layersOf, listImages, listTags } from "../../src/store/images.ts";
+import { findLayer, isKept, keptBlobs } from "../../src/store/layers.ts";
+import { layersOf, listImages, listManifests, listTags } from "../../src/store/images.ts";
 import { SCHEMA_VERSION } from "../../src/store/schema.ts";
 import { ensureStore, storePaths } from "../../src/store/paths.ts";
 
@@ -87,6 +87,20 @@ test("what runs with version 4 goes on with its address, its hardware address an
     ["tcp", "0.0.0.0", 8080, 80, 1, bridge!.id], ["udp", "127.0.0.1", 9000, 7000, 6, bridge!.id],
   ]);
   expect([hosty, made].map((container) => listEndpoints(database, container!.id).map(({ networkName, connection }) => [networkName, connection]))).toEqual([[["host", null]], [["none", null]]]);
+});
+
+test("images of version 5 have their manifests, and their layers no blob yet", () => {
+  const database = openDatabase(kept(5), { create: false });
+  expect(shapeOf(database)).toEqual(shapeOf(openDatabase(join(folder, "new.db"), { create: true })));
+  expect(database.query("PRAGMA foreign_key_check").all()).toEqual([]);
+  const images = new Map(listTags(database).map(({ repository, imageId }) => [repository, imageId]));
+  const [pulled, committed] = ["busybox", "committed"].map((name) => images.get(`registry.example/${name}`)!);
+  expect(listManifests(database, pulled!, "registry.example/busybox")).toEqual(["sha256:3414f0c8fa3677db330fd01cd7c3182ed717738eda2900f2b4defd6130c38dbd" as Digest]);
+  expect(listManifests(database, committed!, null)).toEqual([]);
+  const [base] = layersOf(database, committed!);
+  expect(keptBlobs(database, base!.id)).toEqual([]);
+  const blob = "sha256:06a9fc2c8d416a7defbc46fffd38ddce39a8afcc50ecf1077370fcc154493263" as Digest;
+  expect([isKept(database, blob), findLayer(database, { diffId: base!.diffId as Digest, chainId: base!.diffId as Digest, blob })?.id]).toEqual([false, base!.id]);
 });
 
 test("containers of version 1, whose rows name no cgroup, are removed without a look at any", () => {

@@ -10,7 +10,7 @@ export const command: Command = {
   summary: "Remove one or more images",
   flags: [
     { name: "force", short: "f", type: "bool", help: "Force removal of the image" },
-    { name: "no-prune", type: "bool", help: "Do not delete untagged parents", missing: true },
+    { name: "no-prune", type: "bool", help: "Do not delete untagged parents (mdk keeps none)" },
   ],
   operands: [1, Infinity],
   run: async ({ context, flags, operands }) => {

@@ -23,6 +23,7 @@ const WORDINGS = {
   version: { parse: "template parsing error: ", execute: "", parseStatus: TEMPLATE_STATUS, name: "version" },
   events: { parse: "Error parsing format: ", execute: "", parseStatus: TEMPLATE_STATUS },
   images: { parse: "template parsing error: ", execute: "template parsing error: ", parseStatus: EXIT.failure },
+  history: { parse: "template parsing error: ", execute: "template parsing error: ", parseStatus: EXIT.failure },
   df: { parse: "template parsing error: ", execute: "", parseStatus: EXIT.failure },
   network: { parse: "template parsing error: ", execute: "template parsing error: ", parseStatus: EXIT.failure },
   volume: { parse: "template parsing error: ", execute: "template parsing error: ", parseStatus: EXIT.failure },

@@ -1,9 +1,12 @@
 /** The lines of a pull, as Docker draws them. Text out; who calls decides where to. */
-import type { LayerStatus } from "../../engine/image/pull-layers.ts";
+import type { LayerStatus } from "../../engine/image/copy.ts";
 import type { PullProgress } from "../../engine/image/pull.ts";
 import { humanSize } from "./size.ts";
 
 type Write = (text: string) => void;
+
+/** Shown with how far they are. */
+const MOVING: ReadonlySet<LayerStatus> = new Set<LayerStatus>(["Downloading", "Pushing", "Loading layer", "Saving layer"]);
 
 /** One line a change of state: for logs and pipes. */
 export class PlainProgress implements PullProgress {
@@ -20,7 +23,7 @@ export class PlainProgress implements PullProgress {
 
   layer(id: string, status: LayerStatus): void {
     const shown = status === "Extracting" ? "Download complete" : status;
-    if (status === "Downloading" || this.#last.get(id) === status) return;
+    if (MOVING.has(status) || this.#last.get(id) === status) return;
     this.#last.set(id, status);
     this.#write(`${id}: ${shown}\n`);
   }
@@ -54,11 +57,11 @@ export class TerminalProgress implements PullProgress {
       this.#write("\n");
     }
     const now = performance.now();
-    if (line.status === status && status === "Downloading" && now - line.drawnMs < REDRAW_MS) return;
+    if (line.status === status && MOVING.has(status) && now - line.drawnMs < REDRAW_MS) return;
     line.status = status;
     line.drawnMs = now;
     const up = this.#lines.size - line.row;
-    const text = status === "Downloading" ? `${status} ${bar(current, total)}` : status;
+    const text = MOVING.has(status) ? `${status} ${bar(current, total)}` : status;
     // Up to the line, over it, back down: other layers' lines stay as they are.
     this.#write(`\x1b[${up}A\r\x1b[2K${`${id}: ${text}`.slice(0, (this.#columns() || 80) - 1)}\r\x1b[${up}B`);
   }

@@ -47,7 +47,7 @@ function rowsOf({ layers, images, containers, volumes }: DiskUsage): Row[] {
   ];
 }
 
-function details({ images, containers, volumes }: DiskUsage, now: Date): string {
+function details({ images, containers, volumes, total }: DiskUsage, now: Date): string {
   const short = (id: string): string => id.replace(/^sha256:/, "").slice(0, 12);
   const imageRows = images.map(({ id, name, created, size, shared, containers: users }) => {
     const colon = name?.lastIndexOf(":") ?? -1;
@@ -63,5 +63,6 @@ function details({ images, containers, volumes }: DiskUsage, now: Date): string 
     "\nContainers space usage:\n", table([["CONTAINER ID", "IMAGE", "COMMAND", "LOCAL VOLUMES", "SIZE", "CREATED", "STATUS", "NAMES"], ...containerRows]),
     "\nLocal Volumes space usage:\n", table([["VOLUME NAME", "LINKS", "SIZE"], ...volumes.map(({ name, links, size }) => [name, String(links), bytes(size)])]),
     "\nBuild cache usage: 0B\n", table([["CACHE ID", "CACHE TYPE", "SIZE", "CREATED", "LAST USED", "USAGE", "SHARED"]]),
+    `\nTotal on disk: ${bytes(total)} (${total} bytes, with the database and what is half-made)`,
   ].join("\n");
 }

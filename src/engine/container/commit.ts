@@ -3,6 +3,7 @@ import { closeSync } from "node:fs";
 import { freezeGroup, isFrozen, thawGroup, thawing } from "../../cgroup/freeze.ts";
 import { MdkError } from "../../error.ts";
 import { parseConfig, type ContainerDefaults, type ImageConfig } from "../../image/config.ts";
+import { configDocument } from "../../image/config-document.ts";
 import type { Digest } from "../../image/digest.ts";
 import { LAYERS_MAX } from "../../image/manifest.ts";
 import { parseReference, repositoryOf, withDefaultTag } from "../../image/reference.ts";
@@ -19,7 +20,7 @@ import { checkpoint } from "../../store/database.ts";
 import { addImage, layersOf, type NewImage } from "../../store/images.ts";
 import { draftLayer, findLayer, type LayerDraft, type LayerRow } from "../../store/layers.ts";
 import { ensureStore, runPaths, type StorePaths } from "../../store/paths.ts";
-import { holdPull, prune } from "../../store/prune.ts";
+import { holdContent, prune } from "../../store/prune.ts";
 import { O_DIRECTORY, O_NOFOLLOW, openAt } from "../../sys/at.ts";
 import { AT_FDCWD } from "../../sys/mount.ts";
 import type { Context } from "../context.ts";
@@ -47,7 +48,7 @@ export async function commitContainer(context: Context, container: Container, re
   const parent = parseConfig(readBlob(paths, container.image as Digest), container.imageName);
   const config = applyChanges(defaultsOf(container, parent), request.changes);
   if (parent.diffIds.length >= LAYERS_MAX) throw new MdkError("unsupported", "layers-too-many", "max depth exceeded", { hint: `an image has at most ${LAYERS_MAX} layers` });
-  const release = await holdPull(paths);
+  const release = await holdContent(paths);
   try {
     const layer = packed(context, container, request, paths);
     const below = layersOf(database, container.image);
@@ -56,7 +57,7 @@ export async function commitContainer(context: Context, container: Container, re
     const image: NewImage = {
       id, created, architecture: parent.architecture, os: parent.os, variant: parent.variant, pulled: created,
       layers: [...below.map((row) => row.id), ...(layer === null ? [] : [layer.id])], size: below.reduce((sum, { size }) => sum + size, layer?.size ?? 0),
-      repository: name === null ? null : repositoryOf(name), tag: name === null ? null : withDefaultTag(name).tag, origin: { kind: "committed", container: container.id, comment: request.message },
+      repository: name === null ? null : repositoryOf(name), tag: name === null ? null : withDefaultTag(name).tag, origin: { kind: "committed", container: container.id, comment: request.message }, manifest: null,
     };
     if (!addImage(database, image)) throw new MdkError("conflict", "commit-raced", `the image of container ${container.id} was removed while it was committed`);
     return id;
@@ -79,7 +80,7 @@ function packed(context: Context, container: Container, { pause }: CommitRequest
     const there = findLayer(context.database(), { diffId, chainId: diffId, blob: diffId });
     if (there !== null) return there;
     finishLayer(writer, null);
-    return draft.commit({ diffId, blob: diffId, chainId: null, size: writer.size });
+    return draft.commit({ diffId, blob: diffId, kept: null, chainId: null, size: writer.size });
   } finally {
     writer.release();
     draft.release();
@@ -169,18 +170,11 @@ function documentOf({ parent, container, request: { author, message }, config, c
   const kept = Object.fromEntries(["architecture", "variant", "os", "os.version", "os.features"].filter((key) => document[key] !== undefined).map((key) => [key, document[key]]));
   const said = { ...(author === "" ? {} : { author }) };
   return {
-    ...kept, ...said, config: imageConfig(config), container: container.id, created,
+    ...kept, ...said, config: configDocument(config), container: container.id, created,
     history: [
       ...(Array.isArray(document.history) ? document.history : []),
       { created, ...said, created_by: (container.config.Cmd ?? []).join(" "), ...(message === "" ? {} : { comment: message }), ...(layer === null ? { empty_layer: true } : {}) },
     ],
     rootfs: { type: "layers", diff_ids: [...parent.diffIds, ...(layer === null ? [] : [layer.diffId])] },
   };
-}
-
-/** As the image spec has it: sets are objects, what is empty is left out. */
-function imageConfig(config: ContainerDefaults): Record<string, unknown> {
-  const set = (keys: readonly string[]): Record<string, object> => Object.fromEntries(keys.map((key) => [key, {}]));
-  const all = { ...config, ExposedPorts: set(config.ExposedPorts), Volumes: set(config.Volumes) };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null && value !== "" && (typeof value !== "object" || Object.keys(value).length > 0)));
 }

@@ -2,31 +2,36 @@
 import { imageUsers } from "../../store/volumes.ts";
 import { containersOfImage } from "../../store/containers.ts";
 import { layersOf, listImages, listTags, type ImageRow } from "../../store/images.ts";
+import { keptBytes } from "../../store/layers.ts";
+import { ensureStore } from "../../store/paths.ts";
+import { prune } from "../../store/prune.ts";
 import type { Context } from "../context.ts";
 import { removeImage, type Removed } from "./remove.ts";
 
 export interface PrunedImages {
   /** In the order in which they went. */
   readonly removed: readonly Removed[];
-  /** Of the layers that no other image has. */
+  /** Of the layers that no other image has, and their blobs. */
   readonly bytes: number;
 }
 
-/** Those without a tag; with `all` all that no container is of. Who comes to be used meanwhile stays. */
+/** Those without a tag; with `all` all that no container is of; and what interrupted pulls left. Who comes to be used meanwhile stays. */
 export function pruneImages(context: Context, all: boolean, isMeant: (image: ImageRow) => boolean): PrunedImages {
   const database = context.database();
-  const before = layerBytes(context);
+  const before = storedBytes(context);
   const removed: Removed[] = [];
   for (const image of listImages(database)) {
     const isUsed = containersOfImage(database, image.id).length > 0 || imageUsers(database, image.id).length > 0;
     if (isUsed || (!all && listTags(database, image.id).length > 0) || !isMeant(image)) continue;
     removed.push(...removeImage(context, image.id, { force: true }));
   }
-  return { removed, bytes: before - layerBytes(context) };
+  prune(ensureStore(context.root), database, { drafts: true });
+  return { removed, bytes: before - storedBytes(context) };
 }
 
-function layerBytes(context: Context): number {
+/** Of layers and of their blobs, each once. */
+function storedBytes(context: Context): number {
   const database = context.database();
   const layers = new Map(listImages(database).flatMap((image) => layersOf(database, image.id).map(({ id, size }) => [id, size] as const)));
-  return [...layers.values()].reduce((sum, size) => sum + size, 0);
+  return [...layers.values()].reduce((sum, size) => sum + size, 0) + keptBytes(database);
 }

@@ -1,7 +1,6 @@
 /** One more process in a running container, with streams of its own. */
 import { closeSync, constants, openSync, readFileSync } from "node:fs";
 import { MdkError } from "../../error.ts";
-import { failureError } from "../../runtime/failure.ts";
 import { Descriptors } from "../../runtime/descriptors.ts";
 import { Channel } from "../../runtime/channel.ts";
 import { awaitCreated, awaitRunning, pump, sendPlan, ShimFailure, spawnLauncher } from "../../runtime/launch.ts";
@@ -168,7 +167,7 @@ async function launch(context: Context, { id, container, directory }: PlannedExe
       awaitCreated(report, launcher, deadline);
       awaitRunning(report, () => markExecRunning(lock), deadline);
     } catch (error) {
-      throw error instanceof ShimFailure ? tell(error, plan, process) : error;
+      throw error instanceof ShimFailure ? await tell(error, plan, process) : error;
     }
     return { channel, socket: pair?.[0] ?? null };
   } catch (error) {
@@ -237,7 +236,8 @@ async function makePlan(context: Context, container: Container, input: PlanInput
   return planExecIn(context, container, { ...input, streaming, filter, pid: input.state.pid, window: input.terminal ? input.client.window() : null });
 }
 
-function tell(failure: ShimFailure, plan: Exec, process: Process): MdkError {
+async function tell(failure: ShimFailure, plan: Exec, process: Process): Promise<MdkError> {
+  const { failureError } = await import("../../runtime/failure.ts");
   return failureError(failure.failed, { operation: "exec", args: process.args, cwd: process.cwd, steps: plan.steps, text: errnoText, sourceOf: () => null });
 }
 

@@ -20,7 +20,6 @@ import type { Begun } from "./begin.ts";
 import type { Context } from "../context.ts";
 import { monitorParent } from "../host/identity.ts";
 import { cgroupLayout, machine, readPathKinds } from "../host/facts.ts";
-import { servedPorts } from "../network/proxy.ts";
 import { resolverPort } from "../network/ways.ts";
 import { planHealthTimes, planLog, planMonitor, type MonitorInput, type Streaming } from "./monitor-plan.ts";
 import type { Donor, Joined, PreparedRoot } from "./prepare.ts";
@@ -35,6 +34,8 @@ export interface RunPlanInput {
   readonly report: number;
   /** The container's directory in the store. */
   readonly store: string;
+  /** Null: the kernel leads its published ports to it. */
+  readonly proxy: typeof import("../network/proxy.ts") | null;
   /** Its monitor answers for its networks' names. */
   readonly hasResolver: boolean;
   readonly keep: (descriptor: number) => number;
@@ -59,7 +60,7 @@ export async function makeRunPlan(context: Context, begun: Begun, input: RunPlan
   const monitor = planMonitor({
     descriptors, keep, streaming: input.streaming, monitorGroup: monitorGroup(cgroups, parent),
     listener: keep(listenUnix(runDirectory, "attach")), record: runDirectory, oomFile: group.oomFile,
-    guarded: container.host.PidMode === "" || group.procs === null ? null : { procs: group.procs, kill: group.kill !== null && existsSync(group.kill) ? group.kill : null }, ...heldBy(begun),
+    guarded: container.host.PidMode === "" || group.procs === null ? null : { procs: group.procs, kill: group.kill !== null && existsSync(group.kill) ? group.kill : null }, ...heldBy(begun, input),
     log: planLog(container, directory(input.store)),
     cleanup: [...words, "container", "cleanup", container.id], tellAfterCleanup: container.host.AutoRemove,
     health: planHealthTimes(container, words, () => {
@@ -80,8 +81,8 @@ export async function makeRunPlan(context: Context, begun: Begun, input: RunPlan
 }
 
 /** Sockets that only hold their ports, and those that the monitor serves. */
-function heldBy(begun: Begun): Pick<MonitorInput, "holds" | "served"> {
-  const served = servedPorts(begun);
+function heldBy(begun: Begun, { proxy }: Pick<RunPlanInput, "proxy">): Pick<MonitorInput, "holds" | "served"> {
+  const served = proxy?.servedPorts(begun) ?? [];
   return { holds: served.length === 0 ? begun.reservation.holds : [], served };
 }
 

@@ -5,7 +5,6 @@
 import { closeSync, mkdirSync, writeFileSync } from "node:fs";
 import { MdkError, messageOf, type ErrorKind } from "../../error.ts";
 import { Descriptors } from "../../runtime/descriptors.ts";
-import { failureError } from "../../runtime/failure.ts";
 import {
   awaitCreated, awaitRunning, drainChannel, sayGo, sendPlan, ShimFailure, spawnLauncher, type CreatedInit, type Launcher,
 } from "../../runtime/launch.ts";
@@ -32,7 +31,6 @@ import type { SendHealth } from "./health.ts";
 import type { Streaming } from "./monitor-plan.ts";
 import { hasResolver, writeNetworkFiles } from "../network/files.ts";
 import { attachNetwork, raiseNetwork } from "../network/network.ts";
-import { beginServing } from "../network/proxy.ts";
 import { closeRaised } from "../network/raise.ts";
 import { ALONE, prepareRoot } from "./prepare.ts";
 import type { ResolverDescriptors } from "./resolver.ts";
@@ -144,7 +142,8 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   work.keep(theirs);
   const descriptors = new Descriptors();
   const resolver = hasResolver(begun.reservation.seats) ? (await import("./resolver.ts")).giveResolver : null;
-  const plan = await makeRunPlan(context, begun, { ...work, root, joined, descriptors, report: theirs, store, hasResolver: resolver !== null });
+  const proxy = begun.reservation.way === "proxy" ? await import("../network/proxy.ts") : null;
+  const plan = await makeRunPlan(context, begun, { ...work, root, joined, descriptors, report: theirs, store, proxy, hasResolver: resolver !== null });
   sendPlan(work.launcher, { run: plan }, descriptors.fds);
   // Its end of file must mean that init's copy is closed.
   work.release(theirs);
@@ -153,9 +152,9 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   // For exec and for other runtimes: written while the shim is at work.
   writeFileSync(`${store}/config.json`, stringifySpec(root.spec), { mode: 0o600 });
   try {
-    return converse(context, begun, { ...work, report, health, giveResolver: resolver === null ? null : (sockets) => resolver(context, begun, work.launcher.channel, sockets, upstream), release: () => { work.release(root.mount); work.beforeGo?.(); } });
+    return converse(context, begun, { ...work, report, health, proxy, giveResolver: resolver === null ? null : (sockets) => resolver(context, begun, work.launcher.channel, sockets, upstream), release: () => { work.release(root.mount); work.beforeGo?.(); } });
   } catch (error) {
-    throw error instanceof ShimFailure ? tell(error, plan, root.spec) : error;
+    throw error instanceof ShimFailure ? await tell(error, plan, root.spec) : error;
   }
 }
 
@@ -165,6 +164,8 @@ interface Conversation {
   readonly report: number;
   /** Null: nobody looks at its health. */
   readonly health: SendHealth | null;
+  /** Null: the kernel leads its published ports to it. */
+  readonly proxy: typeof import("../network/proxy.ts") | null;
   /** Null: nobody looks names up. */
   readonly giveResolver: ((sockets: ResolverDescriptors) => void) | null;
   /** Lets go of the root: from now on only the container holds it. */
@@ -202,7 +203,7 @@ function join(context: Context, begun: Begun, talk: Conversation): CreatedInit {
       const [namespace, netlink, udp, tcp, firewall] = created.descriptors;
       if (namespace !== undefined && netlink !== undefined) {
         attachNetwork(context, begun, raised, { namespace, netlink }).forEach((text) => talk.warn(text));
-        beginServing(context, begun, { namespace, netlink }, talk.launcher.channel);
+        talk.proxy?.beginServing(context, begun, { namespace, netlink }, talk.launcher.channel);
       }
       if (udp !== undefined && tcp !== undefined) talk.giveResolver?.({ udp, tcp, firewall });
     } finally {
@@ -214,7 +215,8 @@ function join(context: Context, begun: Begun, talk: Conversation): CreatedInit {
   }
 }
 
-function tell(failure: ShimFailure, plan: Run, spec: Spec): MdkError {
+async function tell(failure: ShimFailure, plan: Run, spec: Spec): Promise<MdkError> {
+  const { failureError } = await import("../../runtime/failure.ts");
   return failureError(failure.failed, {
     operation: "run", args: spec.process.args, cwd: spec.process.cwd, steps: plan.steps, text: errnoText,
     sourceOf: (destination) => spec.mounts.find((mount) => mount.type === "bind" && mount.destination === destination)?.source ?? null,

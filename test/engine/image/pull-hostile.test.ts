@@ -64,6 +64,9 @@ describe("content that is not what its digest says is refused, and nothing stays
     ["a config that was changed", (path) => (path.endsWith(digestOf(honest.config)) ? new Response(Buffer.from(honest.config.toString().replace("linux", "Linux"))) : serveImage(honest, path)), "verification failed"],
     ["another digest in the header than in the body", (path) => (path.includes("/manifests/") ? new Response(honest.manifest, { headers: { "docker-content-digest": `sha256:${"2".repeat(64)}` } }) : null), "manifest verification failed"],
     ["a manifest of 5 MiB", (path) => (path.includes("/manifests/") ? new Response(Buffer.alloc(5 << 20, 0x20)) : null), "larger than 4194304 bytes"],
+    ["a manifest that has layers twice", (path) => (path.includes("/manifests/") ? new Response(honest.manifest.toString().replace('"layers":', '"layers":[],"layers":')) : serveImage(honest, path)), 'has the name "layers" twice in one object'],
+    ["128 layers", (path) => serveImage(changed((manifest) => void (manifest.layers = Array(128).fill(manifest.layers[0]))), path), "128 layers, more than the 127"],
+    ["an endless blob", withLayer(() => new Response(new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1 << 16)) }))), "is longer than"],
     ["a path for a digest", (path) => serveImage(changed((manifest) => (manifest.layers[0]!.digest = "sha256:../../x")), path), "invalid checksum digest format"],
     ["a blob that it does not have", (path) => (path.endsWith(layerPath) ? null : serveImage(honest, path)), "does not have blob"],
   ];
@@ -73,6 +76,14 @@ describe("content that is not what its digest says is refused, and nothing stays
     const server = serve((path) => serveImage(honest, path));
     await expect(pull(context, `${server.host}/x@sha256:${"3".repeat(64)}`)).rejects.toThrow("manifest verification failed");
     expect((await pull(context, `${server.host}/x@${digestOf(honest.manifest)}`)).digest).toBe(digestOf(honest.manifest));
+  });
+
+  rootTest("127 layers work", async () => {
+    const layers = Array.from({ length: 127 }, (_, at) => archive([file(`f${at}`, String(at))]));
+    const image = fakeImage(layers);
+    const server = serve((path) => serveImage(image, path));
+    await pull(context, `${server.host}/x`);
+    expect(summarizeImages(context)).toHaveLength(1);
   });
 
   rootTest("an archive that climbs out takes the good layers of its image along", async () => {
@@ -85,6 +96,7 @@ describe("archives that readers see differently", () => {
   const refused = (what: string, archives: readonly Buffer[], message: string | RegExp): void =>
     rootTest(what, async () => void (await expectRefusal((path) => serveImage(fakeImage(archives), path), message)));
   refused("overlay's whiteout as a device", [archive([directory("./"), { name: "x", type: "3", major: 0, minor: 0 }])], "a device 0:0, which is no device: x");
+  refused("a layer in xz, by its name", [Buffer.concat([Buffer.from("fd377a585a00", "hex"), Buffer.alloc(1000)])], "a layer is compressed with xz, which mdk does not read");
   refused("data after the end", [Buffer.concat([layer, Buffer.from("more".repeat(128))])], "data after the end of the archive");
 });
 

@@ -30,7 +30,7 @@ function add(digit: string, repository: string, tag: string | null, layers: read
   }
   addImage(context.database(), {
     id: id(digit), created: "2024-01-01T00:00:00Z", architecture: "amd64", os: "linux", variant: "", size: 10, pulled: "", layers,
-    repository, tag, origin: { kind: "pulled", digest: id("d"), manifest: id("e") },
+    repository, tag, origin: { kind: "pulled", digest: id("d"), manifest: id("e") }, manifest: null,
   });
 }
 

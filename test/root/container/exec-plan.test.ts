@@ -43,7 +43,7 @@ async function exec(args: string[], changes: Partial<ExecRequest> = {}): Promise
       id: "e", spec, process: { ...made, rlimits: [] }, cage: d.add(cage), init: d.add(init), runLock: d.add(openSync("/dev/null", "r")), report, cgroup: { v2: null, tasks: [] }, keyrings: true,
       filter, window: null,
       monitor: {
-        ...MONITOR, tasks: [], listener: null, client: null, log: null, record: null, oom: null, cleanup: [], tell_after_cleanup: false, health: null,
+        ...MONITOR, hold: [], proxied: [], tasks: [], listener: null, client: null, log: null, record: null, oom: null, cleanup: [], tell_after_cleanup: false, health: null,
         streams: { ...MONITOR.streams, handed_stdout: d.add(output), handed_stderr: d.add(output) },
       },
     }),

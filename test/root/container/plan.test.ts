@@ -68,7 +68,7 @@ async function runContainer(changes: Changes, prepare: (root: string) => void = 
         spec, binds, kinds: kindsOf([...spec.linux.maskedPaths, ...spec.linux.readonlyPaths, "/proc/keys"]),
         cgroups: cgroupLayout(detectCgroups()), id: ID,
         monitor: {
-          ...MONITOR, tasks: [], listener: null, client: null, log: null, record: null, oom: null, client_cleans: true, cleanup: [],
+          ...MONITOR, hold: [], proxied: [], tasks: [], listener: null, client: null, log: null, record: null, oom: null, client_cleans: true, cleanup: [],
           streams: { ...MONITOR.streams, handed_stdout: d.add(output), handed_stderr: d.add(output) }, tell_after_cleanup: false, health: null,
         },
         runLock: d.add(open(join(folder, "lock"), "w")), opLock: null, report, holdMounts: false, inChroot: false,

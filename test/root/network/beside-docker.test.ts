@@ -39,6 +39,9 @@ async function check(peer: Dockerd, own: readonly [port: number, name: string], 
   expect(outwards(peer, `docker${theirs}`)).toBe(HOST);
   const at = await net.ok("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name);
   expect(peer.docker("exec", `docker${theirs}`, "timeout", "1", "wget", "-q", "-O", "-", `http://${at}/`).stdout).toBe("");
+  // Nor ours into theirs, but by what they publish.
+  const their = docker(peer, "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", `docker${theirs}`);
+  expect(await Promise.all([net.pageIn(name, their), net.pageIn(name, `${HOST}:${theirs}`)])).toEqual(["", "docker"]);
 }
 
 rootTest("mdk first, dockerd then, and mdk anew: networks of both lead out and publish, and rules and subnets of each are its own", async () => {

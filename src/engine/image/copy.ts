@@ -1,0 +1,113 @@
+/**
+ * The one copier of images: pull, push, save and load are each a source, a sink and this between them. Every blob goes through
+ * `verified`, several at once as the sink can take them, and the manifest goes last, when everything that it names is there.
+ */
+import { hexOf, type Digest } from "../../image/digest.ts";
+import type { Descriptor } from "../../image/manifest.ts";
+import { verified, type Source } from "../../image/transfer.ts";
+import type { SourceImage } from "./select.ts";
+
+/** Docker's words, as far as there is something to tell apart. */
+export type LayerStatus =
+  | "Pulling fs layer" | "Waiting" | "Downloading" | "Extracting" | "Pull complete" | "Already exists"
+  | "Preparing" | "Pushing" | "Pushed" | "Layer already exists" | `Mounted from ${string}`
+  | "Loading layer" | "Saving layer";
+
+export interface LayerProgress {
+  /** `id`: twelve digits of the blob's digest. `current`, `total`: bytes of the blob. */
+  layer(id: string, status: LayerStatus, current: number, total: number): void;
+}
+
+/** The beginning of a blob that the sink has already. */
+export interface Kept {
+  /** Bytes. */
+  readonly kept: number;
+  read(): AsyncIterable<Uint8Array>;
+}
+
+/** One layer as a sink gets it. */
+export interface LayerTransfer {
+  /** From the bottom. */
+  readonly index: number;
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+  readonly signal: AbortSignal;
+  readonly slots: Slots;
+  /** The verified bytes, of those kept first; anew with each call. */
+  open(status: LayerStatus, kept?: Kept | null): AsyncIterable<Uint8Array>;
+  report(status: LayerStatus, current: number): void;
+}
+
+export interface Sink {
+  /** As Docker's --max-concurrent-downloads. */
+  readonly concurrent: number;
+  /** All layers are offered at once, bottom first; the sink takes a slot for each while it works. */
+  layer(transfer: LayerTransfer): Promise<void>;
+  /** Config and manifest: when all layers are there. */
+  finish(image: SourceImage): Promise<void>;
+}
+
+export interface Copy {
+  readonly source: Source;
+  readonly sink: Sink;
+  readonly image: SourceImage;
+  readonly progress: LayerProgress;
+  /** Gives up the other layers when one fails. */
+  readonly abort: AbortController;
+}
+
+/** Returns when the sink has the image, or throws the first error when every part has stopped. */
+export async function copyImage({ source, sink, image, progress, abort }: Copy): Promise<void> {
+  const { signal } = abort;
+  const slots = new Slots(sink.concurrent);
+  const layers = image.manifest.layers.map(async (descriptor, index) => {
+    const id = hexOf(descriptor.digest).slice(0, 12);
+    const report = (status: LayerStatus, current: number): void => progress.layer(id, status, current, descriptor.size);
+    const open = (status: LayerStatus, kept: Kept | null = null): AsyncIterable<Uint8Array> => counted(verified(descriptor, joined(source, descriptor, kept)), signal, (current) => report(status, current));
+    await sink.layer({ index, descriptor, diffId: image.config.diffIds[index] as Digest, signal, slots, open, report }).catch((error: unknown) => {
+      abort.abort(error);
+      throw error;
+    });
+  });
+  await Promise.allSettled(layers);
+  if (signal.aborted) throw signal.reason;
+  await sink.finish(image);
+}
+
+async function* joined(source: Source, descriptor: Descriptor, kept: Kept | null): AsyncGenerator<Uint8Array, void> {
+  if (kept !== null && kept.kept > 0) yield* kept.read();
+  const from = kept?.kept ?? 0;
+  if (from === 0 || from < descriptor.size) yield* source.blob(descriptor, from);
+}
+
+async function* counted(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal, report: (current: number) => void): AsyncGenerator<Uint8Array, void> {
+  let current = 0;
+  report(0);
+  for await (const chunk of chunks) {
+    signal.throwIfAborted();
+    yield chunk;
+    current += chunk.length;
+    report(current);
+  }
+}
+
+/** A counting semaphore: first come, first served. */
+class Slots {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async take(): Promise<void> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  give(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free++;
+    else next();
+  }
+}

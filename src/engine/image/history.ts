@@ -1,0 +1,40 @@
+/** What an image says of how it was made, step by step (image-spec config.md, history), beside the layers that it has. */
+import { parseConfig } from "../../image/config.ts";
+import { listOf, objectOf, type JsonObject } from "../../image/json.ts";
+import { readBlob } from "../../store/blobs.ts";
+import { findImage, layersOf, noSuchImage } from "../../store/images.ts";
+import { storePaths } from "../../store/paths.ts";
+import type { Context } from "../context.ts";
+
+export interface HistoryStep {
+  /** Of the image, for the newest step; the others have none of their own. */
+  readonly id: string | null;
+  /** Milliseconds since 1970; null: it does not say. */
+  readonly createdMs: number | null;
+  readonly createdBy: string;
+  readonly comment: string;
+  /** Bytes of the step's layer; 0 where it made none. */
+  readonly size: number;
+}
+
+/** The newest first. Steps are believed as far as there are layers for them. Throws "no-such-image", "image-ambiguous", "json-invalid". */
+export function readHistory(context: Context, word: string): HistoryStep[] {
+  const database = context.database();
+  const found = findImage(database, word);
+  if (found === null) throw noSuchImage(word);
+  const { id } = found.image;
+  const what = `the config of ${word}: history`;
+  const { document } = parseConfig(readBlob(storePaths(context.root), id), word);
+  const said = document.history === undefined || document.history === null ? [] : listOf(document.history, what).map((step, index) => objectOf(step, `${what}[${index}]`));
+  const sizes = layersOf(database, id).map(({ size }) => size);
+  const steps: Omit<HistoryStep, "id">[] = said.map((step) => ({ ...wordsOf(step), size: step.empty_layer === true ? 0 : (sizes.shift() ?? 0) }));
+  // Layers that no step speaks of.
+  steps.push(...sizes.map((size) => ({ createdMs: null, createdBy: "", comment: "", size })));
+  return steps.reverse().map((step, index) => ({ ...step, id: index === 0 ? id : null }));
+}
+
+function wordsOf(step: JsonObject): Pick<HistoryStep, "createdMs" | "createdBy" | "comment"> {
+  const text = (value: unknown): string => (typeof value === "string" ? value : "");
+  const created = Date.parse(text(step.created));
+  return { createdMs: Number.isNaN(created) ? null : created, createdBy: text(step.created_by), comment: text(step.comment) };
+}

@@ -1,0 +1,114 @@
+/** `docker load`: images from an archive or a directory into the store. */
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { MdkError } from "../../error.ts";
+import { digestOf, type Digest } from "../../image/digest.ts";
+import { detectCompression } from "../../image/media-types.ts";
+import { hostPlatform, parsePlatform, type Platform } from "../../image/platform.ts";
+import { DEFAULT_TAG, familiarName, parseReference, repositoryOf, type Reference } from "../../image/reference.ts";
+import { told } from "../../layer/apply.ts";
+import { decompress } from "../../layer/decompress.ts";
+import { openDirectoryFiles, openTarFiles, type ImageFiles } from "../../layer/image-files.ts";
+import { tagImage } from "../../store/images.ts";
+import type { StorePaths } from "../../store/paths.ts";
+import { roomGuard } from "../../store/room.ts";
+import { appendTo, openSpool } from "../../store/spool.ts";
+import { readStream } from "../../sys/read-stream.ts";
+import type { Context } from "../context.ts";
+import { ArchiveSource, type ArchivedImage } from "./archive-source.ts";
+import { writeContent, type ContentScope } from "./content.ts";
+import { copyImage, type LayerProgress } from "./copy.ts";
+import { readImage, selectManifest } from "./select.ts";
+import { StoreSink } from "./store-sink.ts";
+
+export interface LoadOptions {
+  /** `--platform`; null: the host's, where an index leads to several. */
+  readonly platform?: string | null;
+  readonly progress?: LayerProgress | null;
+  readonly signal?: AbortSignal | null;
+}
+
+export interface LoadedImage {
+  readonly id: Digest;
+  /** "ubuntu:latest" */
+  readonly names: readonly string[];
+  /** Names that another image has lost to it, with that one's id. */
+  readonly moved: readonly { readonly name: string; readonly from: Digest }[];
+}
+
+/**
+ * Loads every image of the file, pipe or directory at `path`; `loaded` is called for each as soon as it is there. Errors: those of the
+ * archive ("archive-unknown", "archive-invalid", "compression-unsupported" …), of its names, of what is in it; images before the bad one stay.
+ */
+export async function loadImages(context: Context, path: string, options: LoadOptions, loaded: (image: LoadedImage) => void): Promise<void> {
+  const host = hostPlatform(process.arch);
+  const platform = options.platform ? parsePlatform(options.platform, host) : host;
+  await writeContent(context, options.signal ?? null, async (scope) => {
+    const files = await openFiles(path, scope.paths);
+    try {
+      const source = new ArchiveSource(files);
+      const images = await source.images();
+      const named = images.map((image) => ({ image, references: image.names.map(parseName) }));
+      for (const { image, references } of named) loaded(await loadOne({ ...scope, context, source, platform, progress: options.progress ?? { layer() {} } }, image, references));
+    } finally {
+      files.close();
+    }
+  });
+}
+
+function parseName(name: string): Reference {
+  const reference = parseReference(name);
+  if (reference.digest !== null) throw new MdkError("invalid", "reference-invalid", `the archive names an image ${JSON.stringify(name)}: only the registry can say digests`);
+  return reference;
+}
+
+interface Job extends ContentScope {
+  readonly context: Context;
+  readonly source: ArchiveSource;
+  readonly platform: Platform;
+  readonly progress: LayerProgress;
+}
+
+async function loadOne({ context, source, platform, progress, paths, database, abort }: Job, { target, madeUp }: ArchivedImage, references: readonly Reference[]): Promise<LoadedImage> {
+  const name = references[0] === undefined ? target : familiarName(references[0]);
+  const image = await readImage(source, await selectManifest(source, await source.manifest(target), { name, platform }), name);
+  const sink = new StoreSink({
+    paths, database, diffIds: image.config.diffIds, pulled: context.now().toISOString(), repository: null, tag: null, origin: () => ({ kind: "loaded" }), keepManifest: !madeUp,
+  });
+  await copyImage({ source, sink, image, progress, abort });
+  const id = digestOf(image.configBytes);
+  const moved = references.flatMap((reference) => {
+    const from = tagImage(database, id, { repository: repositoryOf(reference), tag: reference.tag ?? DEFAULT_TAG });
+    return from === null ? [] : [{ name: familiarName({ ...reference, tag: reference.tag ?? DEFAULT_TAG }), from }];
+  });
+  return { id, names: references.map((reference) => familiarName({ ...reference, tag: reference.tag ?? DEFAULT_TAG })), moved };
+}
+
+/** What can be read at random is read where it is; a pipe, and what is compressed, from a file without a name in tmp/. */
+async function openFiles(path: string, paths: StorePaths): Promise<ImageFiles> {
+  const fd = openSync(path, constants.O_RDONLY);
+  const stat = fstatSync(fd);
+  if (stat.isDirectory()) return openDirectoryFiles(fd);
+  const start = Buffer.alloc(6);
+  const plain = stat.isFile() && detectCompression(start.subarray(0, readSync(fd, start, 0, start.length, 0)), "the archive") === "none";
+  if (plain) return openTarFiles(fd);
+  try {
+    return openTarFiles(await spool(fd, paths));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function spool(fd: number, paths: StorePaths): Promise<number> {
+  const file = openSpool(paths);
+  try {
+    const guard = roomGuard(paths);
+    await decompress(readStream(fd), (bytes) => {
+      guard(bytes.length);
+      appendTo(file, bytes);
+    }, "the archive");
+    return file;
+  } catch (error) {
+    closeSync(file);
+    throw told(error, "the archive");
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * An image of the store as others want it: with a manifest and all blobs that it names. One that was pulled or loaded has them, byte for
+ * byte. Of one that was made here, layers are packed, as they were when they were made; then it has them too.
+ */
+import { closeSync, constants, openSync } from "node:fs";
+import { parseConfig } from "../../image/config.ts";
+import { digestOf, type Digest } from "../../image/digest.ts";
+import { parseManifest, type Descriptor, type Manifest } from "../../image/manifest.ts";
+import { compressionOf, layerType, OCI_CONFIG, OCI_MANIFEST } from "../../image/media-types.ts";
+import { verified, type FetchedManifest, type Source } from "../../image/transfer.ts";
+import { told } from "../../layer/apply.ts";
+import { packLayer } from "../../layer/pack.ts";
+import { draftNewBlob } from "../../store/blob-draft.ts";
+import { readBlob, streamBlob, writeBlob } from "../../store/blobs.ts";
+import { addManifest, layersOf, listManifests, type ImageRow } from "../../store/images.ts";
+import { keepBlob, keptBlobs } from "../../store/layers.ts";
+import type { StorePaths } from "../../store/paths.ts";
+import { appendTo, openSpool, readSpool } from "../../store/spool.ts";
+import type { ContentScope } from "./content.ts";
+import { openLayerView } from "./layer-view.ts";
+import type { SourceImage } from "./select.ts";
+
+/** A layer of the image, as a row. */
+interface Layer {
+  readonly id: string;
+  readonly diffId: string;
+}
+
+export interface OwnOptions {
+  /** The manifest that the image has there is preferred. */
+  readonly repository: string | null;
+  /** For errors. */
+  readonly name: string;
+  /** Told when an image that was pulled gets another digest. */
+  readonly warn: (text: string) => void;
+}
+
+/** An image and where its blobs are; close() when it was copied. */
+export interface OwnImage {
+  readonly image: SourceImage;
+  readonly source: Source;
+  /** The image is not the store's own: layers could not be packed as they were. */
+  readonly anew: boolean;
+  close(): void;
+}
+
+/** Call it within writeContent. Throws the errors of packLayer, of the disk, and "blob-missing". */
+export async function ownImage(scope: ContentScope, row: ImageRow, { repository, name, warn }: OwnOptions): Promise<OwnImage> {
+  const { paths, database } = scope;
+  const configBytes = readBlob(paths, row.id);
+  const config = parseConfig(configBytes, name);
+  const layers = layersOf(database, row.id);
+  const spools = new Map<string, number>();
+  const own = { source: storeSource(paths, spools), close: () => spools.forEach((fd) => closeSync(fd)) };
+  const manifests = listManifests(database, row.id, repository);
+  for (const digest of manifests) {
+    const bytes = readBlob(paths, digest);
+    const manifest = parseManifest(bytes, "", name) as Manifest;
+    const whole = manifest.layers.every((descriptor, at) => keptBlobs(database, layers[at]?.id ?? "").some((kept) => kept.digest === descriptor.digest));
+    if (whole) return { ...own, anew: false, image: imageOf({ bytes, contentType: "", digest }, { manifest, configBytes, config }) };
+  }
+  try {
+    const packed: Packed[] = [];
+    for (const at of layers.keys()) packed.push(await ensureBlob(scope, layers.slice(0, at + 1), spools));
+    const anew = packed.some(({ diffId }, at) => diffId !== layers[at]!.diffId);
+    const document = anew ? { ...config.document, rootfs: { type: "layers", diff_ids: packed.map(({ diffId }) => diffId) } } : null;
+    const image = describe(packed, document === null ? configBytes : Buffer.from(JSON.stringify(document)), name);
+    if (!anew) addManifest(database, row.id, writeBlob(paths, image.fetched.bytes));
+    if (anew) warn(`the layers of ${name} came with an mdk that kept no blobs, and are packed anew: what is written is the image ${image.manifest.config.digest}; pull it again to have it as it was`);
+    else if (manifests.length > 0) warn(`the layers of ${name} came with an mdk that kept no blobs: they are packed anew, and its digest is another one now`);
+    return { ...own, anew, image };
+  } catch (error) {
+    own.close();
+    throw error;
+  }
+}
+
+/** The store as a source: what its rows name is there, and what was packed only for this copy. */
+function storeSource(paths: StorePaths, spools: ReadonlyMap<string, number>): Source {
+  return {
+    manifest: async (target) => ({ bytes: readBlob(paths, target as Digest), contentType: "", digest: target as Digest }),
+    blob: ({ digest }, from) => {
+      const spool = spools.get(digest);
+      return spool === undefined ? streamBlob(paths, digest, from) : readSpool(spool, from);
+    },
+  };
+}
+
+function imageOf(fetched: FetchedManifest, rest: Omit<SourceImage, "top" | "fetched">): SourceImage {
+  return { ...rest, top: fetched, fetched };
+}
+
+function describe(packed: readonly Packed[], configBytes: Uint8Array, name: string): SourceImage {
+  const config = { mediaType: OCI_CONFIG, digest: digestOf(configBytes), size: configBytes.length };
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: packed.map(({ descriptor }) => descriptor) }));
+  return imageOf({ bytes, contentType: OCI_MANIFEST, digest: digestOf(bytes) }, { manifest: parseManifest(bytes, "", name) as Manifest, configBytes, config: parseConfig(configBytes, name) });
+}
+
+/** A layer with a blob. */
+interface Packed {
+  readonly descriptor: Descriptor;
+  readonly diffId: string;
+}
+
+/** A compressed blob of the uppermost of these layers, in OCI's words: one that is kept, or the archive of it, packed; in `spools` where that is not the archive that it came from. */
+async function ensureBlob({ paths, database, abort }: ContentScope, layers: readonly Layer[], spools: Map<string, number>): Promise<Packed> {
+  const { id, diffId } = layers.at(-1)!;
+  const kept = keptBlobs(database, id);
+  const compressed = kept.find(({ mediaType }) => compressionOf(mediaType) !== "none");
+  if (compressed !== undefined) return { diffId, descriptor: { ...compressed, mediaType: layerType(compressionOf(compressed.mediaType)) } };
+  const [plain] = kept;
+  const archive = plain === undefined ? pack(paths, layers) : null;
+  try {
+    const source = archive === null ? verified(plain!, streamBlob(paths, plain!.digest, 0)) : readSpool(archive.fd, 0);
+    if (archive === null || archive.diffId === diffId) {
+      const descriptor = await keepGzip(source, paths, abort.signal);
+      keepBlob(paths, database, id, descriptor);
+      return { diffId, descriptor };
+    }
+    const spool = openSpool(paths);
+    const made = await gzip(source, abort.signal, (bytes) => appendTo(spool, bytes)).catch((error: unknown) => {
+      closeSync(spool);
+      throw error;
+    });
+    spools.set(made.digest, spool);
+    return { diffId: archive.diffId, descriptor: made };
+  } catch (error) {
+    throw told(error, `the archive of layer ${diffId}`);
+  } finally {
+    if (archive !== null) closeSync(archive.fd);
+  }
+}
+
+/** A file without a name that holds the archive of the uppermost layer, and its diff id: the layer's, for one that was made here. */
+function pack(paths: StorePaths, layers: readonly Layer[]): { readonly fd: number; readonly diffId: Digest } {
+  const { id, diffId } = layers.at(-1)!;
+  const below = layers.slice(0, -1).map((layer) => layer.id);
+  const upper = openSync(paths.layerTree(id), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  let lower: number | null = null;
+  const fd = openSpool(paths);
+  const hash = new Bun.CryptoHasher("sha256");
+  try {
+    lower = below.length === 0 ? null : openLayerView(paths, below);
+    packLayer(upper, lower, (bytes) => {
+      hash.update(bytes);
+      appendTo(fd, bytes);
+    });
+    return { fd, diffId: `sha256:${hash.digest("hex")}` as Digest };
+  } catch (error) {
+    closeSync(fd);
+    throw told(error, `the archive of layer ${diffId}`);
+  } finally {
+    closeSync(upper);
+    if (lower !== null) closeSync(lower);
+  }
+}
+
+/** Compressed into blobs/. */
+async function keepGzip(source: AsyncIterable<Uint8Array>, paths: StorePaths, signal: AbortSignal): Promise<Descriptor> {
+  const draft = draftNewBlob(paths);
+  try {
+    const made = await gzip(source, signal, (bytes) => draft.write(bytes));
+    draft.publish(paths, made);
+    return made;
+  } finally {
+    draft.release();
+  }
+}
+
+/** The same bytes give the same blob: the header has neither time nor name. */
+async function gzip(source: AsyncIterable<Uint8Array>, signal: AbortSignal, write: (bytes: Uint8Array) => void): Promise<Descriptor> {
+  const { createGzip } = await import("node:zlib");
+  const { Readable } = await import("node:stream");
+  const hash = new Bun.CryptoHasher("sha256");
+  let size = 0;
+  for await (const bytes of Readable.from(source).compose(createGzip({ chunkSize: 1 << 20 })) as AsyncIterable<Uint8Array>) {
+    signal.throwIfAborted();
+    hash.update(bytes);
+    write(bytes);
+    size += bytes.length;
+  }
+  return { mediaType: layerType("gzip"), digest: `sha256:${hash.digest("hex")}` as Digest, size };
+}

@@ -1,0 +1,127 @@
+/** `docker push`: an image of the store to its registry, byte for byte as it came where it came from one. */
+import { MdkError } from "../../error.ts";
+import type { Digest } from "../../image/digest.ts";
+import { mediaTypeOf } from "../../image/manifest.ts";
+import { DEFAULT_TAG, familiarName, familiarRepository, parseReference, repositoryOf, type Reference } from "../../image/reference.ts";
+import { PushTarget } from "../../registry/push-target.ts";
+import type { Database } from "../../store/database.ts";
+import { addDigest, findByReference, listTags, repositoriesWith, type ImageRow } from "../../store/images.ts";
+import type { Context } from "../context.ts";
+import { writeContent, type ContentScope } from "./content.ts";
+import { copyImage, type LayerProgress, type LayerTransfer, type Sink } from "./copy.ts";
+import { ownImage } from "./own-image.ts";
+import { remoteOptions, type RegistryOptions } from "./registry-options.ts";
+import type { SourceImage } from "./select.ts";
+
+export interface PushProgress extends LayerProgress {
+  /** "docker.io/library/name" */
+  start(repository: string): void;
+  /** One tag is there. `size`: bytes of the manifest. */
+  done(tag: string, digest: Digest, size: number): void;
+}
+
+export interface PushOptions extends RegistryOptions {
+  /** `--all-tags` */
+  readonly all?: boolean;
+  readonly warn?: (text: string) => void;
+  readonly progress?: PushProgress | null;
+  readonly signal?: AbortSignal | null;
+}
+
+/**
+ * Pushes the tag that `text` names, or all of its repository. Errors: "reference-invalid", "no-such-image", those of ownImage, "push-denied"
+ * and what else the registry says; tags before the bad one are there then.
+ */
+export async function push(context: Context, text: string, options: PushOptions = {}): Promise<void> {
+  const reference = parseReference(text);
+  if (reference.digest !== null) throw new MdkError("invalid", "reference-invalid", "cannot push a digest reference");
+  if (options.all === true && reference.tag !== null) throw new MdkError("invalid", "reference-invalid", "tag can't be used with --all-tags/-a");
+  const progress = options.progress ?? { start() {}, layer() {}, done() {} };
+  progress.start(repositoryOf(reference));
+  const images = chooseImages(context.database(), reference, options.all === true);
+  await writeContent(context, options.signal ?? null, async (scope) => {
+    for (const { tag, image } of images) await pushOne({ ...scope, context, options, progress }, image, { ...reference, tag });
+  });
+}
+
+function chooseImages(database: Database, reference: Reference, all: boolean): { readonly tag: string; readonly image: ImageRow }[] {
+  const repository = repositoryOf(reference);
+  const there = listTags(database).flatMap((name) => (name.repository === repository && name.tag !== null ? [name.tag] : []));
+  const tags = all ? there : [reference.tag ?? DEFAULT_TAG];
+  const images = tags.flatMap((tag) => {
+    const image = findByReference(database, { ...reference, tag });
+    return image === null ? [] : [{ tag, image }];
+  });
+  if (images.length > 0) return images;
+  const familiar = familiarRepository(repository);
+  throw new MdkError("not-found", "no-such-image", there.length === 0 ? `An image does not exist locally with the tag: ${familiar}` : `tag does not exist: ${familiar}:${tags[0]}`);
+}
+
+interface Job extends ContentScope {
+  readonly context: Context;
+  readonly options: PushOptions;
+  readonly progress: PushProgress;
+}
+
+async function pushOne({ context, options, progress, paths, database, abort, ...scope }: Job, row: ImageRow, reference: Reference & { readonly tag: string }): Promise<void> {
+  const repository = repositoryOf(reference);
+  const own = await ownImage({ ...scope, paths, database, abort }, row, { repository, name: familiarName(reference), warn: options.warn ?? (() => {}) });
+  const { image, source } = own;
+  try {
+    const mounts = mountsOf(database, image, reference);
+    const target = new PushTarget(reference, [...new Set(mounts.values())], remoteOptions(context, reference, options, abort.signal));
+    await copyImage({ source, sink: new RegistrySink(target, { mounts, tag: reference.tag }), image, progress, abort });
+  } finally {
+    own.close();
+  }
+  if (!own.anew) addDigest(database, row.id, { repository, digest: image.fetched.digest });
+  progress.done(reference.tag, image.fetched.digest, image.fetched.bytes.length);
+}
+
+/** Paths of repositories of the same registry that have layers of the image, by the layers' digests. */
+function mountsOf(database: Database, { manifest }: SourceImage, reference: Reference): Map<Digest, string> {
+  return new Map(manifest.layers.flatMap(({ digest }) => {
+    const there = repositoriesWith(database, digest).filter((other) => other.startsWith(`${reference.domain}/`));
+    const from = there.includes(repositoryOf(reference)) ? undefined : there[0];
+    return from === undefined ? [] : [[digest, from.slice(reference.domain.length + 1)] as const];
+  }));
+}
+
+class RegistrySink implements Sink {
+  /** As Docker's --max-concurrent-uploads. */
+  readonly concurrent = 5;
+  readonly #target: PushTarget;
+  readonly #mounts: ReadonlyMap<Digest, string>;
+  readonly #tag: string;
+  /** A layer that an image has twice is sent once. */
+  readonly #begun = new Map<Digest, Promise<void>>();
+
+  constructor(target: PushTarget, { mounts, tag }: { readonly mounts: ReadonlyMap<Digest, string>; readonly tag: string }) {
+    [this.#target, this.#mounts, this.#tag] = [target, mounts, tag];
+  }
+
+  async layer(transfer: LayerTransfer): Promise<void> {
+    const { digest } = transfer.descriptor;
+    const work = this.#begun.get(digest) ?? this.#send(transfer);
+    this.#begun.set(digest, work);
+    await work;
+  }
+
+  async #send({ descriptor, slots, signal, open, report }: LayerTransfer): Promise<void> {
+    report("Preparing", 0);
+    await slots.take();
+    try {
+      signal.throwIfAborted();
+      const from = this.#mounts.get(descriptor.digest) ?? null;
+      const placed = await this.#target.blob({ descriptor, from, open: () => open("Pushing") });
+      report(placed === "there" ? "Layer already exists" : placed === "mounted" ? `Mounted from ${from}` : "Pushed", descriptor.size);
+    } finally {
+      slots.give();
+    }
+  }
+
+  async finish({ manifest, configBytes, fetched }: SourceImage): Promise<void> {
+    await this.#target.blob({ descriptor: manifest.config, from: null, open: async function* () { yield configBytes; } });
+    await this.#target.manifest(fetched.bytes, mediaTypeOf(fetched), this.#tag);
+  }
+}

@@ -1,0 +1,27 @@
+/** How a registry is spoken to, for everything that does: where it is, whom to trust there, who the user is to it. */
+import type { Reference } from "../../image/reference.ts";
+import { configPath } from "../../registry/config-file.ts";
+import { askCredentials } from "../../registry/credentials.ts";
+import { resolveEndpoint } from "../../registry/endpoint.ts";
+import type { RemoteOptions } from "../../registry/session.ts";
+import type { Context } from "../context.ts";
+
+export interface RegistryOptions {
+  /** "host" or "host:port". */
+  readonly insecureRegistries?: readonly string[];
+  /** The user's config.json; default: of DOCKER_CONFIG, or ~/.docker. */
+  readonly configFile?: string | null;
+  /** /etc/docker/certs.d */
+  readonly certificates?: string;
+  /** As the transport has it: tests make it short. */
+  readonly patienceMs?: number;
+}
+
+/** Reads certificates; who the user is is asked for when the registry wants to know. */
+export function remoteOptions({ environment }: Context, { domain }: Reference, options: RegistryOptions, signal: AbortSignal | null): RemoteOptions {
+  return {
+    endpoint: resolveEndpoint(domain, { insecure: options.insecureRegistries ?? [], environment, certificates: options.certificates ?? "/etc/docker/certs.d" }),
+    credentials: askCredentials({ path: options.configFile ?? configPath(environment), environment }, domain), userAgent: "mdk", signal,
+    ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
+  };
+}

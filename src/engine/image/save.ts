@@ -1,0 +1,166 @@
+/**
+ * `docker save`: an archive that is an OCI layout and Docker's own at once, as Docker 25 and later write it. The same images give the same
+ * bytes.
+ */
+import { MdkError } from "../../error.ts";
+import { digestOf, hexOf, type Digest } from "../../image/digest.ts";
+import { mediaTypeOf, type Descriptor } from "../../image/manifest.ts";
+import { OCI_INDEX } from "../../image/media-types.ts";
+import { DEFAULT_TAG, familiarName, parseReference, repositoryOf, type Reference } from "../../image/reference.ts";
+import { TarWriter } from "../../layer/tar-write.ts";
+import type { Database } from "../../store/database.ts";
+import { findImage, listTags, type ImageRow } from "../../store/images.ts";
+import type { Context } from "../context.ts";
+import { writeContent } from "./content.ts";
+import { copyImage, type LayerProgress, type LayerTransfer, type Sink } from "./copy.ts";
+import { ownImage } from "./own-image.ts";
+import type { SourceImage } from "./select.ts";
+
+export interface SaveOptions {
+  readonly warn?: (text: string) => void;
+  readonly progress?: LayerProgress | null;
+  readonly signal?: AbortSignal | null;
+}
+
+/**
+ * Hands the archive of the images to `write`, whose bytes are only lent. A name without a tag means all tags of its repository. Throws
+ * "no-such-image" before anything is written, and the errors of ownImage; the archive is not whole then.
+ */
+export async function saveImages(context: Context, words: readonly string[], write: (bytes: Uint8Array) => void, options: SaveOptions = {}): Promise<void> {
+  const chosen = chooseImages(context.database(), words);
+  await writeContent(context, options.signal ?? null, async (scope) => {
+    const sink = new ArchiveSink(write);
+    for (const { image, references } of chosen.values()) {
+      const [first] = references;
+      const called = first === undefined ? { repository: null, name: image.id } : { repository: repositoryOf(first), name: familiarName(first) };
+      const own = await ownImage(scope, image, { ...called, warn: options.warn ?? (() => {}) });
+      try {
+        sink.begin(references);
+        await copyImage({ source: own.source, sink, image: own.image, progress: options.progress ?? { layer() {} }, abort: scope.abort });
+      } finally {
+        own.close();
+      }
+    }
+    sink.end();
+  });
+}
+
+interface Chosen {
+  readonly image: ImageRow;
+  readonly references: Reference[];
+}
+
+/** In the order of the words, each image once. */
+function chooseImages(database: Database, words: readonly string[]): Map<Digest, Chosen> {
+  const chosen = new Map<Digest, Chosen>();
+  const add = (image: ImageRow, reference: Reference | null): void => {
+    const references: Reference[] = chosen.get(image.id)?.references ?? [];
+    const known = references.some((other) => reference !== null && familiarName(other) === familiarName(reference));
+    if (reference !== null && !known) references.push(reference);
+    chosen.set(image.id, { image, references });
+  };
+  for (const word of words) {
+    const all = allTags(database, word);
+    for (const reference of all) add(findImage(database, familiarName(reference))!.image, reference);
+    if (all.length > 0) continue;
+    const found = findImage(database, word);
+    if (found === null) throw new MdkError("not-found", "no-such-image", `No such image: ${word}`);
+    add(found.image, found.reference?.tag == null ? null : found.reference);
+  }
+  return chosen;
+}
+
+/** Of a word that is a repository. */
+function allTags(database: Database, word: string): Reference[] {
+  if (/^(sha256:)?[0-9a-f]{64}$/.test(word)) return [];
+  const reference = /^[a-z0-9]/i.test(word) && !word.startsWith("sha256:") ? parseReference(word) : null;
+  if (reference === null || reference.tag !== null || reference.digest !== null) return [];
+  return listTags(database).filter(({ repository }) => repository === repositoryOf(reference)).map(({ tag }) => ({ ...reference, tag }));
+}
+
+const FOLDER = { type: "directory", mode: 0o755, size: 0 } as const;
+const FILE = { type: "file", mode: 0o644 } as const;
+const COMMON = { linkName: "", uid: 0, gid: 0, modified: { seconds: 0, nanoseconds: 0 }, deviceMajor: 0, deviceMinor: 0, xattrs: new Map<string, Uint8Array>() };
+
+/** One archive: one blob at a time. */
+class ArchiveSink implements Sink {
+  readonly concurrent = 1;
+  readonly #tar: TarWriter;
+  readonly #written = new Set<string>();
+  readonly #index: object[] = [];
+  readonly #list: object[] = [];
+  readonly #repositories: Record<string, Record<string, string>> = {};
+  #references: readonly Reference[] = [];
+
+  constructor(write: (bytes: Uint8Array) => void) {
+    this.#tar = new TarWriter(write);
+    for (const name of ["blobs", "blobs/sha256"]) this.#tar.entry({ ...COMMON, ...FOLDER, name });
+  }
+
+  /** Names of the image that comes next. */
+  begin(references: readonly Reference[]): void {
+    this.#references = references;
+  }
+
+  async layer({ descriptor, slots, signal, open, report }: LayerTransfer): Promise<void> {
+    await slots.take();
+    try {
+      signal.throwIfAborted();
+      if (!this.#start(descriptor)) return;
+      for await (const chunk of open("Saving layer")) this.#tar.data(chunk);
+      this.#tar.close();
+      report("Saving layer", descriptor.size);
+    } finally {
+      slots.give();
+    }
+  }
+
+  async finish({ fetched, manifest, configBytes }: SourceImage): Promise<void> {
+    this.#small(configBytes);
+    const descriptor = { mediaType: mediaTypeOf(fetched), digest: this.#small(fetched.bytes), size: fetched.bytes.length };
+    const names = this.#references.map((reference) => ({ ...reference, tag: reference.tag ?? DEFAULT_TAG }));
+    if (names.length === 0) this.#index.push(descriptor);
+    for (const name of names) {
+      const annotations = { "io.containerd.image.name": `${repositoryOf(name)}:${name.tag}`, "org.opencontainers.image.ref.name": name.tag };
+      this.#index.push({ ...descriptor, annotations });
+      (this.#repositories[familiarName({ ...name, tag: null })] ??= {})[name.tag] = hexOf((manifest.layers.at(-1) ?? manifest.config).digest);
+    }
+    const place = ({ digest }: Pick<Descriptor, "digest">): string => `blobs/sha256/${hexOf(digest)}`;
+    this.#list.push({ Config: place(manifest.config), RepoTags: names.length === 0 ? null : names.map(familiarName), Layers: manifest.layers.map(place) });
+  }
+
+  end(): void {
+    this.#file("index.json", json({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: this.#index }));
+    this.#file("manifest.json", json(this.#list));
+    this.#file("oci-layout", json({ imageLayoutVersion: "1.0.0" }));
+    if (Object.keys(this.#repositories).length > 0) this.#file("repositories", json(this.#repositories));
+    this.#tar.end();
+  }
+
+  /** False: it is there. */
+  #start({ digest, size }: Pick<Descriptor, "digest" | "size">): boolean {
+    if (this.#written.has(digest)) return false;
+    this.#written.add(digest);
+    this.#tar.entry({ ...COMMON, ...FILE, name: `blobs/sha256/${hexOf(digest)}`, size });
+    return true;
+  }
+
+  #small(bytes: Uint8Array): Digest {
+    const digest = digestOf(bytes);
+    if (this.#start({ digest, size: bytes.length })) {
+      this.#tar.data(bytes);
+      this.#tar.close();
+    }
+    return digest;
+  }
+
+  #file(name: string, bytes: Uint8Array): void {
+    this.#tar.entry({ ...COMMON, ...FILE, name, size: bytes.length });
+    this.#tar.data(bytes);
+    this.#tar.close();
+  }
+}
+
+function json(value: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(value));
+}

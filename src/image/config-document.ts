@@ -1,0 +1,9 @@
+/** What `config` of an image's config says, written as others read it. Pure. */
+import type { ContainerDefaults } from "./config.ts";
+
+/** As the image spec has it: sets are objects, what is empty is left out. */
+export function configDocument(config: ContainerDefaults): Record<string, unknown> {
+  const set = (keys: readonly string[]): Record<string, object> => Object.fromEntries(keys.map((key) => [key, {}]));
+  const all = { ...config, ExposedPorts: set(config.ExposedPorts), Volumes: set(config.Volumes) };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null && value !== "" && (typeof value !== "object" || Object.keys(value).length > 0)));
+}
