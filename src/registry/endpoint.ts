@@ -29,9 +29,12 @@ export interface EndpointOptions {
   /** Registries named by --insecure-registry: "host", "host:port". */
   readonly insecure: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** /etc/docker/certs.d */
-  readonly certificates: string;
+  /** Folder with one folder a registry; default: CERTIFICATES. */
+  readonly certificates?: string;
 }
+
+/** Where the certificates of single registries are looked for: ours, and Docker's. */
+const CERTIFICATES = ["/etc/mdk/certs.d", "/etc/docker/certs.d"];
 
 /** `domain` as a reference has it. Reads certificate files; the ones that are missing or unreadable are left out. */
 export function resolveEndpoint(domain: string, options: EndpointOptions): Endpoint {
@@ -56,12 +59,15 @@ export function isLoopback(name: string): boolean {
 }
 
 function readTls(domain: string, options: EndpointOptions, rejectUnauthorized: boolean): Tls {
-  const [first, second] = [domain, ...(domain === "docker.io" ? ["registry-1.docker.io"] : [])].map((name) => readCertificates(join(options.certificates, name)));
-  const own = { ca: [...first!.ca, ...(second?.ca ?? [])], cert: first!.cert ?? second?.cert ?? null, key: first!.key ?? second?.key ?? null };
+  const folders = options.certificates === undefined ? CERTIFICATES : [options.certificates];
+  const names = domain === "docker.io" ? [domain, "registry-1.docker.io"] : [domain];
+  const found = folders.flatMap((folder) => names.map((name) => readCertificates(join(folder, name))));
+  // A certificate goes with the key beside it.
+  const own = found.find(({ cert, key }) => cert !== null && key !== null);
   const bundle = [options.environment.SSL_CERT_FILE, ...CA_FILES].flatMap((path) => (path === undefined || path === "" ? [] : [path]));
   const host = bundle.map(read).find((text) => text !== null) ?? null;
-  const ca = [...(host === null ? [] : [host]), ...own.ca];
-  return { ca: ca.length === 0 ? null : ca, cert: own.cert, key: own.key, rejectUnauthorized };
+  const ca = [...(host === null ? [] : [host]), ...found.flatMap((one) => one.ca)];
+  return { ca: ca.length === 0 ? null : ca, cert: own?.cert ?? null, key: own?.key ?? null, rejectUnauthorized };
 }
 
 /** Docker's certs.d: *.crt are authorities, NAME.cert with NAME.key is ourselves. */

@@ -3,7 +3,7 @@
  * origin they are for, a limit on every wait, and another try where one may help. Nothing here knows about images.
  */
 import { MdkError, messageOf } from "../error.ts";
-import type { Tls } from "./endpoint.ts";
+import { isLoopback, type Tls } from "./endpoint.ts";
 
 export interface HttpRequest {
   readonly url: string;
@@ -41,6 +41,13 @@ const LEAST_BYTES = 64 * 1024;
 
 /** Another try may succeed: rate limits and servers in trouble (distribution-spec, "Error Codes"; RFC 9110). */
 const AGAIN = new Set([408, 429, 500, 502, 503, 504]);
+
+/**
+ * fetch itself takes HTTP_PROXY, HTTPS_PROXY and NO_PROXY from the environment, in lower case too, but for this machine as well: what is
+ * meant for loopback, passwords on plain HTTP among it, would go to another host. As Go's httpproxy, it never does. Bun's types do not know
+ * that `false` is no proxy.
+ */
+const DIRECT = { proxy: false as unknown as string } as const;
 
 export class Transport {
   readonly #options: TransportOptions;
@@ -129,6 +136,7 @@ export class Transport {
         signal: AbortSignal.any([answered.signal, ...[this.#options.signal, request.signal ?? null].flatMap((signal) => signal ?? [])]),
         ...(request.body === undefined ? {} : { body: request.body }),
         ...(url.startsWith("https:") ? { tls } : {}),
+        ...(isLoopback(new URL(url).hostname) ? DIRECT : {}),
       });
     } finally {
       timeout.removeEventListener("abort", stop);

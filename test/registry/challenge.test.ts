@@ -1,5 +1,8 @@
 /** Challenges, credentials and endpoints: what is believed of a registry, and what it is told. */
 import { expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseChallenges } from "../../src/registry/challenge.ts";
 import { isLoopback, hostName, resolveEndpoint } from "../../src/registry/endpoint.ts";
 
@@ -28,4 +31,18 @@ test("plain HTTP is for this machine and for registries named insecure only", ()
   expect(origins("localhost:5000")).toContain("http://localhost:5000");
   expect(origins("host:5000", ["host:5000"])).toContain("http://host:5000");
   expect(origins("host:5000", ["other"])).toEqual(["https://host:5000"]);
+});
+
+test("certs.d has authorities, and ourselves where a key is beside the certificate", () => {
+  const folder = mkdtempSync(join(tmpdir(), "mdk-certs-"));
+  try {
+    const put = (name: string): void => writeFileSync(join(folder, "host:5000", name), name);
+    mkdirSync(join(folder, "host:5000"));
+    ["a.crt", "b.crt", "alone.cert", "client.cert", "client.key", "other.key"].forEach(put);
+    const tls = (domain: string) => resolveEndpoint(domain, { insecure: [], environment: { SSL_CERT_FILE: join(folder, "host:5000/a.crt") }, certificates: folder }).tls;
+    expect(tls("host:5000")).toEqual({ ca: ["a.crt", "a.crt", "b.crt"], cert: "client.cert", key: "client.key", rejectUnauthorized: true });
+    expect(tls("host:5001")).toEqual({ ca: ["a.crt"], cert: null, key: null, rejectUnauthorized: true });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -140,7 +140,7 @@ async function* fromFile(path: string): AsyncGenerator<Uint8Array, void> {
 }
 
 async function* fetched({ environment }: Context, url: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
-  const { tls } = resolveEndpoint(new URL(url).host, { insecure: [], environment, certificates: "/etc/docker/certs.d" });
+  const { tls } = resolveEndpoint(new URL(url).host, { insecure: [], environment });
   const transport = new Transport({ tls: { ...tls, rejectUnauthorized: true }, userAgent: "mdk", signal });
   const response = await transport.send({ url });
   if (response.status !== 200) throw new MdkError("unavailable", "import-source", `Get "${url}": it answers ${response.status}`);

@@ -11,7 +11,7 @@ export interface RegistryOptions {
   readonly insecureRegistries?: readonly string[];
   /** The user's config.json; default: of DOCKER_CONFIG, or ~/.docker. */
   readonly configFile?: string | null;
-  /** /etc/docker/certs.d */
+  /** Default: /etc/mdk/certs.d and /etc/docker/certs.d. */
   readonly certificates?: string;
   /** As the transport has it: tests make it short. */
   readonly patienceMs?: number;
@@ -20,7 +20,7 @@ export interface RegistryOptions {
 /** Reads certificates; who the user is is asked for when the registry wants to know. */
 export function remoteOptions({ environment }: Context, { domain }: Reference, options: RegistryOptions, signal: AbortSignal | null): RemoteOptions {
   return {
-    endpoint: resolveEndpoint(domain, { insecure: options.insecureRegistries ?? [], environment, certificates: options.certificates ?? "/etc/docker/certs.d" }),
+    endpoint: resolveEndpoint(domain, { insecure: options.insecureRegistries ?? [], environment, ...(options.certificates === undefined ? {} : { certificates: options.certificates }) }),
     credentials: askCredentials({ path: options.configFile ?? configPath(environment), environment }, domain), userAgent: "mdk", signal,
     ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
   };

@@ -29,7 +29,7 @@ export function keptCredentials(context: Context, domain: string): Promise<Crede
  */
 export async function login(context: Context, { domain, username, password, insecureRegistries }: LoginRequest): Promise<string | null> {
   const { environment } = context;
-  const endpoint = resolveEndpoint(domain, { insecure: insecureRegistries, environment, certificates: "/etc/docker/certs.d" });
+  const endpoint = resolveEndpoint(domain, { insecure: insecureRegistries, environment });
   const credentials = await signIn({ endpoint, username, password, userAgent: "mdk", signal: null });
   const wallet = walletOf(context);
   return (await storeCredentials(wallet, domain, username, credentials)) ? wallet.path : null;
