@@ -32,6 +32,7 @@ const rm: Entry = { summary: "Remove one or more containers", load: () => import
 const rmi: Entry = { summary: "Remove one or more images", load: () => import("./image/rmi.ts") };
 const run: Entry = { summary: "Create and run a new container from an image", load: () => import("./container/run.ts") };
 const save: Entry = { summary: "Save one or more images to a tar archive (streamed to STDOUT by default)", load: () => import("./image/save.ts") };
+const search: Entry = { summary: "Search Docker Hub, or a registry, for images", load: () => import("./registry/search.ts") };
 const start: Entry = { summary: "Start one or more stopped containers", load: () => import("./container/start.ts") };
 const stats: Entry = { summary: "Display a live stream of container(s) resource usage statistics", load: () => import("./container/stats.ts") };
 const stop: Entry = { summary: "Stop one or more running containers", load: () => import("./container/stop.ts") };
@@ -67,7 +68,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   version: { summary: "Show the mdk version information", load: () => import("./system/version.ts") },
   info: { summary: "Display system-wide information", load: () => import("./system/info.ts") },
   doctor: { summary: "Show what this host has for containers, and what is missing", load: () => import("./system/doctor.ts") },
-  attach, commit, cp, create, diff, events, export: exportContainer, history, import: importImage, inspect, kill, load, login, logout, logs, pause, port, rename, restart, rm, rmi, save, start, stats, stop, tag, top, unpause, update, wait,
+  attach, commit, cp, create, diff, events, export: exportContainer, history, import: importImage, inspect, kill, load, login, logout, logs, pause, port, rename, restart, rm, rmi, save, search, start, stats, stop, tag, top, unpause, update, wait,
   clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./system/clean.ts") },
   completion: { summary: "Generate the autocompletion script for the specified shell", load: async () => ({ command: (await import("./system/completion.ts")).completionCommand({ commands: COMMANDS, groups: GROUPS }) }) },
 };
@@ -100,7 +101,6 @@ export const GROUPS: Readonly<Record<string, Group>> = {
 export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
     "build", "builder", "buildx", "checkpoint", "compose",
-    "search",
   ],
   container: [],
   image: ["build"],

@@ -45,7 +45,7 @@ export class Session {
   }
 
   /**
-   * `path`: below /v2/NAME/, or a whole URL that the registry named. Credentials go to the registry's own origin only. Errors: those of the
+   * `path`: below /v2/NAME/, below the registry's origin if it begins with a slash, or a whole URL that the registry named. Credentials go to the registry's own origin only. Errors: those of the
    * transport, "pull-denied" where no token is given.
    */
   async send(path: string, request: SessionRequest = {}): Promise<Response> {
@@ -64,7 +64,7 @@ export class Session {
     let failure: unknown;
     for (const [index, origin] of origins.entries()) {
       try {
-        const response = await this.#request(`${origin}/v2/${this.reference.path}/${path}`, request, index < origins.length - 1);
+        const response = await this.#request(`${origin}${path.startsWith("/") ? path : `/v2/${this.reference.path}/${path}`}`, request, index < origins.length - 1);
         this.#origin = origin;
         return response;
       } catch (error) {

@@ -27,6 +27,7 @@ const WORDINGS = {
   df: { parse: "template parsing error: ", execute: "", parseStatus: EXIT.failure },
   network: { parse: "template parsing error: ", execute: "template parsing error: ", parseStatus: EXIT.failure },
   volume: { parse: "template parsing error: ", execute: "template parsing error: ", parseStatus: EXIT.failure },
+  search: { parse: "template parsing error: ", execute: "template parsing error: ", parseStatus: EXIT.failure },
   stats: { parse: "template parsing error: ", execute: "", parseStatus: EXIT.failure },
   ps: { parse: "failed to parse template: ", execute: "failed to execute template: ", parseStatus: EXIT.failure },
 } as const satisfies Readonly<Record<string, Wording>>;

@@ -8,7 +8,7 @@ import { json, print, printable, table } from "./text.ts";
 export type Row = Readonly<Record<string, string | null>>;
 
 export interface Rows {
-  readonly command: "ps" | "images" | "stats" | "volume" | "network" | "df" | "history";
+  readonly command: "ps" | "images" | "stats" | "volume" | "network" | "df" | "search" | "history";
   /** Head of each member of a row. */
   readonly heads: Readonly<Record<string, string>>;
   /** Members of the plain table, in its order. */
