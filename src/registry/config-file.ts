@@ -2,7 +2,7 @@
  * Docker's config.json of a user, as far as it says who one is to registries: `auths`, `credHelpers`, `credsStore` (docker/cli,
  * cli/config/configfile). Others write it too: what mdk does not know stays in it.
  */
-import { chownSync, closeSync, fchmodSync, fsyncSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, fchmodSync, fchownSync, fsyncSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { MdkError, messageOf } from "../error.ts";
@@ -80,11 +80,12 @@ function replace(path: string, text: string): void {
   rmSync(fresh, { force: true });
   const descriptor = openSync(fresh, "wx", 0o600);
   try {
-    fchmodSync(descriptor, 0o600);
     const bytes = Buffer.from(text);
     for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
     const old = statSync(path, { throwIfNoEntry: false });
-    if (old !== undefined && old.uid !== process.getuid?.()) chownSync(fresh, old.uid, old.gid);
+    // By descriptor: a directory of somebody else's may have another file under that name by now.
+    if (old !== undefined && old.uid !== process.getuid?.()) fchownSync(descriptor, old.uid, old.gid);
+    fchmodSync(descriptor, 0o600);
     fsyncSync(descriptor);
     renameSync(fresh, path);
   } catch (error) {

@@ -1,11 +1,12 @@
 /** What is kept for which registry: config.json as Docker writes it, and helpers that are shell scripts here. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { configPath } from "../../src/registry/config-file.ts";
 import { getKept } from "../../src/registry/credential-helper.ts";
 import { askCredentials, domainOf, eraseCredentials, findCredentials, serverOf, storeCredentials, type Wallet } from "../../src/registry/credentials.ts";
+import { isRoot } from "../helpers/requires.ts";
 
 const SECRET = "s3cret-of-mine";
 let folder = "";
@@ -72,13 +73,15 @@ test("a broken file is told without what is in it", async () => {
 test("what is stored is found, at 0600, beside everything else in the file", async () => {
   write({ psFormat: "x", auths: { z: { auth: basic("a:b") } }, HttpHeaders: { A: "b" } });
   chmodSync(path, 0o644);
+  const owner = isRoot ? 65534 : statSync(path).uid;
+  if (isRoot) chownSync(path, owner, owner);
   expect(await storeCredentials(wallet, "host:5000", "alice", { kind: "password", username: "alice", password: SECRET })).toBe(true);
   expect(await storeCredentials(wallet, "docker.io", "alice", { kind: "identity", token: "T" })).toBe(false);
   expect(read()).toEqual({
     psFormat: "x", HttpHeaders: { A: "b" },
     auths: { "host:5000": { auth: basic(`alice:${SECRET}`) }, "https://index.docker.io/v1/": { auth: basic("alice:"), identitytoken: "T" }, z: { auth: basic("a:b") } },
   });
-  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect([statSync(path).mode & 0o777, statSync(path).uid]).toEqual([0o600, owner]);
   expect(readdirSync(folder)).toEqual(["config.json"]);
   expect(await findCredentials(wallet, "docker.io")).toEqual({ kind: "identity", token: "T" });
   expect(await eraseCredentials(wallet, "host:5000")).toEqual([]);

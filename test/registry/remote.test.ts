@@ -1,5 +1,6 @@
 /** Who gets to see the user's credentials: the registry and the token service that it names, nobody they send us on to. */
 import { afterEach, expect, test } from "bun:test";
+import { MdkError } from "../../src/error.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import type { Credentials } from "../../src/registry/credentials.ts";
 import { resolveEndpoint } from "../../src/registry/endpoint.ts";
@@ -40,4 +41,29 @@ test("a refresh token is not sent on to where the token service redirects", asyn
   const registry: FakeRegistry = serve((path) => (path === "/token" ? onwards(`http://${evil.host}/token`) : challenge(`http://${registry.host}/token`)));
   await expect(remote(registry.host, { kind: "identity", token: "secret" }).manifest("1")).rejects.toThrow("redirects");
   expect(bodies).toEqual([]);
+});
+
+test("nobody is asked who the user is for what is public; whose helper fails comes as nobody, and is told why where that does not do", async () => {
+  let asked = 0;
+  const asks = (host: string): Remote => new Remote(parseReference(`${host}/app:1`), {
+    endpoint: resolveEndpoint(host, { insecure: [], environment: {}, certificates: "/nonexistent" }), userAgent: "test", signal: null, backOffMs: 1,
+    credentials: () => {
+      asked++;
+      return Promise.reject(new MdkError("not-found", "credential-helper", "no such helper"));
+    },
+  });
+  const open = serve(() => new Response("{}"));
+  await asks(open.host).manifest("1");
+  expect(asked).toBe(0);
+  const tokens: FakeRegistry = serve((path, request) =>
+    path === "/token" ? Response.json({ token: "t" }) : request.headers.has("authorization") ? new Response("{}") : challenge(`http://${tokens.host}/token`));
+  await asks(tokens.host).manifest("1");
+  expect([asked, tokens.seen.map(({ authorization }) => authorization)]).toEqual([1, [null, null, "Bearer t"]]);
+  const shut = serve(() => new Response("{}", { status: 401, headers: { "www-authenticate": 'Basic realm="x"' } }));
+  await expect(asks(shut.host).manifest("1")).rejects.toMatchObject({ code: "pull-denied", hint: "the credentials are not known: no such helper" });
+});
+
+test("a token service on another host's plain HTTP is not believed", async () => {
+  const registry = serve(() => challenge("http://auth.example.com/token"));
+  await expect(remote(registry.host, { kind: "password", username: "me", password: "secret" }).manifest("1")).rejects.toThrow("names an unusable token service");
 });
