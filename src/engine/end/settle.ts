@@ -72,6 +72,8 @@ type Close = (descriptor: number) => void;
 
 /** Settles one container, waiting for who works on it. A running one, or one that is gone, is left alone. */
 export function settle(context: Context, id: string, close: Close = closeSync): void {
+  // Removed meanwhile, whole: the lock would make its directory anew for a moment.
+  if (readContainer(context.database(), id) === null && !existsSync(runPaths(context.runRoot).container(id))) return;
   const lock = takeOpLock(context, id, true)!;
   try {
     settleLocked(context, id, close);
