@@ -24,7 +24,16 @@ const LOCK_WAIT_MS = 20;
 
 /** Where it is: DOCKER_CONFIG names its directory, or it is the home directory's .docker. */
 export function configPath(environment: Readonly<Record<string, string | undefined>>): string {
-  return join(environment["DOCKER_CONFIG"] || join(environment["HOME"] || userInfo().homedir, ".docker"), "config.json");
+  return join(environment["DOCKER_CONFIG"] || join(environment["HOME"] || homeOfUser(), ".docker"), "config.json");
+}
+
+/** Of the passwd file; a root without one has "/", as the kernel's own first process. */
+function homeOfUser(): string {
+  try {
+    return userInfo().homedir;
+  } catch {
+    return "/";
+  }
 }
 
 /** One that is not there, or is empty, says nothing. Throws "credentials-invalid". */
