@@ -28,6 +28,8 @@ test_packages="$base_packages
   bindfs:a_data_root_on_FUSE
   zstd:zstd_layers,_the_virtual_machine's_initrd
   curl:witness_of_published_ports
+  python3:clients_and_servers_of_raw_packets
+  iptables:the_firewalls_of_others
   bind9-dnsutils:asks_a_container's_resolver
   dnsmasq-base:a_name_server_behind_it
   openssl:certificates_of_test_registries
