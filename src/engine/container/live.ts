@@ -11,9 +11,9 @@ import { enterNamespace } from "../../runtime/netlink.ts";
 import type { EndpointSettings } from "../../spec/endpoint.ts";
 import type { Container } from "../../store/containers.ts";
 import { transaction } from "../../store/database.ts";
-import { addEndpoint, connectEndpoint, listEndpoints, removeEndpoint, type Connection } from "../../store/endpoints.ts";
+import { addEndpoint, connectEndpoint, removeEndpoint, type Connection } from "../../store/endpoints.ts";
 import { noteNetwork } from "../../store/events.ts";
-import { readNetwork, readPlace, type Network } from "../../store/networks.ts";
+import { readPlace, type Network } from "../../store/networks.ts";
 import { readTag } from "../../store/namespaces.ts";
 import { listPorts, movePorts } from "../../store/ports.ts";
 import { NetlinkSocket } from "../../sys/netlink.ts";
@@ -24,7 +24,7 @@ import { leaseAddresses } from "../network/addresses.ts";
 import { IPV6_SETTINGS } from "../network/drivers/endpoint.ts";
 import { driverOf } from "../network/drivers/driver.ts";
 import { addLines, removeLines } from "../network/files.ts";
-import { addressesOf, addressTexts, announce, withdraw } from "../network/names.ts";
+import { addressesOf, addressTexts, announce, connectionsOf, withdraw } from "../network/names.ts";
 import type { Seat } from "../network/network.ts";
 import { ensurePlace } from "../network/place.ts";
 import { closeRaised, raise, type Raised } from "../network/raise.ts";
@@ -46,7 +46,7 @@ export interface Joining {
 }
 
 /** A network that the container is on, with its addresses there. */
-export interface LiveSeat extends Seat {
+interface LiveSeat extends Seat {
   readonly connection: Connection;
 }
 
@@ -176,12 +176,7 @@ function refuseServed(context: Context, { id, name }: Container, { network }: Li
 
 /** Its networks, in the order in which it came to them. */
 function liveSeats(context: Context, id: string): LiveSeat[] {
-  const database = context.database();
-  return listEndpoints(database, id).flatMap(({ network: networkId, settings, connection }): LiveSeat[] => {
-    const network = readNetwork(database, networkId);
-    if (network === null || connection === null) return [];
-    return [{ network, settings, connection, place: readPlace(database, connection.namespace, networkId) }];
-  });
+  return connectionsOf(context, id).map((known) => ({ ...known, place: readPlace(context.database(), known.connection.namespace, known.network.id) }));
 }
 
 /** Bridges here lead to no container there. */

@@ -34,7 +34,7 @@ export function raiseFirewall(context: Context, namespace: string, tag: string, 
 
 function ensureOne(context: Context, socket: NetlinkSocket, namespace: string, names: NetworkNames, network: BridgeNetwork): readonly string[] {
   const { tableIsNew, warnings } = ensureFirewall(socket, {
-    names, network, others: () => bridgesIn(context, namespace),
+    names, network, others: () => bridgesIn(context, namespace).map(({ network: other, place }) => bridgeShape(other, place)),
     remember: ({ name, old }) => transaction(context.database(), (database) => rememberSysctl(database, namespace, name, old)),
     switchedOn: (name) => rememberedSysctl(context.database(), namespace, name) !== null,
   });
@@ -43,10 +43,10 @@ function ensureOne(context: Context, socket: NetlinkSocket, namespace: string, n
 }
 
 /** All networks with a bridge that have been used here. */
-function bridgesIn(context: Context, namespace: string): BridgeNetwork[] {
+export function bridgesIn(context: Context, namespace: string): { readonly network: Network; readonly place: Place }[] {
   return listPlaces(context.database(), namespace).flatMap((place) => {
     const network = place.bridge === "" ? null : readNetwork(context.database(), place.network);
-    return network === null ? [] : [bridgeShape(network, place)];
+    return network === null ? [] : [{ network, place }];
   });
 }
 

@@ -40,18 +40,28 @@ export function announce(context: Context, container: Called, network: Network, 
 /** And from now on they do not: on that network, or on any. */
 export function withdraw(context: Context, container: Called, only: string | null = null): void {
   if (!hasView(context.runRoot, container.id)) return;
-  for (const { network: id, settings, connection } of listEndpoints(context.database(), container.id)) {
-    const network = connection === null || (only !== null && id !== only) ? null : readNetwork(context.database(), id);
-    if (connection !== null && network !== null && isUserDefined(network)) removeNames(context.runRoot, entryOf(container, network, settings, connection));
+  for (const { network, settings, connection } of connectionsOf(context, container.id)) {
+    if ((only === null || network.id === only) && isUserDefined(network)) removeNames(context.runRoot, entryOf(container, network, settings, connection));
   }
 }
 
 /** One that runs has another name now, or other aliases. */
 export function announceAgain(context: Context, container: Called): void {
-  for (const { network: id, settings, connection } of listEndpoints(context.database(), container.id)) {
+  for (const { network, settings, connection } of connectionsOf(context, container.id)) announce(context, container, network, settings, connection);
+}
+
+interface Known {
+  readonly network: Network;
+  readonly settings: EndpointSettings;
+  readonly connection: Connection;
+}
+
+/** Of a container that runs, on networks that are still there. */
+export function connectionsOf(context: Context, container: string): Known[] {
+  return listEndpoints(context.database(), container).flatMap(({ network: id, settings, connection }) => {
     const network = connection === null ? null : readNetwork(context.database(), id);
-    if (connection !== null && network !== null) announce(context, container, network, settings, connection);
-  }
+    return connection === null || network === null ? [] : [{ network, settings, connection }];
+  });
 }
 
 /** Each name by itself, and below the network's: "web", "web.backend". */
