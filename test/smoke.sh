@@ -156,7 +156,9 @@ is "its pid namespace" "$(readlink /proc/self/ns/pid)" "$(readlink "/proc/$hoste
 below() { # the parent of a process
   sed -n 's/^PPid:.//p' "/proc/$1/status"
 }
-orphans() { grep -lE 'sleep.60[23]' /proc/[0-9]*/cmdline 2>/dev/null; }
+orphans() { # their command lines; what cat thinks of a process that just ended is not asked
+  cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep -oE 'sleep 60[23]'
+}
 orphans >/dev/null || fail "its processes are not found"
 kill -9 "$(below "$(below "$hosted")")"
 gone() { ! orphans >/dev/null; }
