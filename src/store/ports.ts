@@ -45,15 +45,22 @@ export function returnPorts(database: Database, { namespace, protocol, hostAddre
   database.query("DELETE FROM ports WHERE namespace = ? AND protocol = ? AND host = ? AND first = ?").run(namespace, protocol, hostAddress, hostPort);
 }
 
-/** Of one container. */
-export function listPorts(database: Database, container: string): PortLease[] {
+/** Of one container, those too that lead nowhere, since it has left the network. */
+export function heldPorts(database: Database, container: string): PortLease[] {
   return (database.query("SELECT * FROM ports WHERE container = ? ORDER BY inside, protocol, host, first").all(container) as Row[]).map(leaseOf);
 }
 
-/** Of all containers, by their ids. */
+const LEADING = "SELECT * FROM ports WHERE EXISTS (SELECT 1 FROM endpoints WHERE endpoints.container = ports.container AND endpoints.network = ports.network)";
+
+/** Of one container, those that lead to it. */
+export function listPorts(database: Database, container: string): PortLease[] {
+  return (database.query(`${LEADING} AND container = ? ORDER BY inside, protocol, host, first`).all(container) as Row[]).map(leaseOf);
+}
+
+/** Those that lead to containers, by their ids. */
 export function allPorts(database: Database): Map<string, PortLease[]> {
   const ports = new Map<string, PortLease[]>();
-  for (const lease of (database.query("SELECT * FROM ports ORDER BY container, inside, protocol, host, first").all() as Row[]).map(leaseOf)) {
+  for (const lease of (database.query(`${LEADING} ORDER BY container, inside, protocol, host, first`).all() as Row[]).map(leaseOf)) {
     const own = ports.get(lease.container);
     if (own === undefined) ports.set(lease.container, [lease]);
     else own.push(lease);

@@ -2,20 +2,16 @@
 import { closeSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { detachEndpoint, moveDefaultRoutes } from "../../network/container.ts";
-import { openFirewall } from "../../network/firewall.ts";
 import { formatAddress } from "../../network/ipam.ts";
 import { formatAddress6 } from "../../network/ipam6.ts";
-import { networkNames } from "../../network/names.ts";
-import { addElements, removePublished } from "../../network/publish.ts";
 import { enterNamespace } from "../../runtime/netlink.ts";
 import type { EndpointSettings } from "../../spec/endpoint.ts";
 import type { Container } from "../../store/containers.ts";
 import { transaction } from "../../store/database.ts";
-import { addEndpoint, connectEndpoint, removeEndpoint, type Connection } from "../../store/endpoints.ts";
+import { addEndpoint, connectEndpoint, removeEndpoint } from "../../store/endpoints.ts";
 import { noteNetwork } from "../../store/events.ts";
 import { readPlace, type Network } from "../../store/networks.ts";
-import { readTag } from "../../store/namespaces.ts";
-import { listPorts, movePorts } from "../../store/ports.ts";
+import { listPorts } from "../../store/ports.ts";
 import { NetlinkSocket } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
 import { networkNamespace } from "../host/facts.ts";
@@ -24,12 +20,13 @@ import { leaseAddresses } from "../network/addresses.ts";
 import { IPV6_SETTINGS } from "../network/drivers/endpoint.ts";
 import { driverOf } from "../network/drivers/driver.ts";
 import { addLines, removeLines } from "../network/files.ts";
-import { addressesOf, addressTexts, announce, connectionsOf, withdraw } from "../network/names.ts";
-import type { Seat } from "../network/network.ts";
+import { addressesOf, announce, connectionsOf, withdraw } from "../network/names.ts";
+import { leadPorts } from "../network/leading.ts";
+import type { LiveSeat, Seat } from "../network/network.ts";
 import { ensurePlace } from "../network/place.ts";
 import { closeRaised, raise, type Raised } from "../network/raise.ts";
 import { wayHere, type Way } from "../network/ways.ts";
-import { gatewaysOf, publishedBy } from "../network/routes.ts";
+import { gatewaysOf } from "../network/routes.ts";
 import { renewResolver } from "../start/resolver.ts";
 
 /** A container that runs. */
@@ -43,11 +40,6 @@ export interface Joining {
   readonly network: Network;
   readonly settings: EndpointSettings;
   readonly position: number;
-}
-
-/** A network that the container is on, with its addresses there. */
-interface LiveSeat extends Seat {
-  readonly connection: Connection;
 }
 
 /** On failure the container is as it was. Throws MdkError in Docker's words. */
@@ -92,7 +84,7 @@ export function leave(context: Context, running: Running, network: Network): voi
     const way = own.place === null ? "nf_tables" : wayHere(own.place.tag);
     if (way === "proxy") refuseServed(context, container, own);
     withdraw(context, container, network.id);
-    redirectPorts(context, container, own, others);
+    leadPorts(context, container, { before: seats, after: others });
     inside(context, running, [], (socket) => {
       if (own.place !== null) detachEndpoint(socket, own.connection.interface === "" ? nextInterface(others, own) : own.connection.interface);
       moveRoutes(socket, others);
@@ -123,6 +115,7 @@ function attach(context: Context, running: Running, { raised, way, seat, before 
   });
   addLines(context, running.container, addressesOf(connection));
   renewResolver(context, running.container, running.openNamespace, { way, seats: after, before });
+  leadPorts(context, running.container, { before, after });
   announce(context, running.container, network, settings, connection);
 }
 
@@ -148,24 +141,6 @@ function moveRoutes(socket: NetlinkSocket, seats: readonly LiveSeat[]): void {
     ipv4: v4?.place?.v4?.gateway == null ? null : { name: v4.connection.interface, gateway: formatAddress(v4.place.v4.gateway) },
     ipv6: v6?.place?.v6?.gateway == null ? null : { name: v6.connection.interface, gateway: formatAddress6(v6.place.v6.gateway) },
   });
-}
-
-/** Its published ports lead to another of its addresses, or nowhere. */
-function redirectPorts(context: Context, { id }: Container, own: LiveSeat, others: readonly LiveSeat[]): void {
-  const ports = listPorts(context.database(), id).filter(({ network }) => network === own.network.id);
-  const tag = readTag(context.database(), own.connection.namespace);
-  if (ports.length === 0 || tag === null) return;
-  const next = publishedBy(gatewaysOf(others));
-  const firewall = openFirewall();
-  if (firewall === null) return;
-  try {
-    removePublished(firewall, networkNames(tag), ports, addressTexts(own.connection));
-    if (next === null || !driverOf(next.network).publishes) return;
-    transaction(context.database(), (database) => movePorts(database, id, next.network.id));
-    addElements(firewall, networkNames(tag), ports, addressTexts(next.connection));
-  } finally {
-    firewall.close();
-  }
 }
 
 /** Its monitor leads them to the address that the plan said. */

@@ -39,6 +39,11 @@ export interface Seat {
   readonly place: Placed | null;
 }
 
+/** A network that a container is on, with its addresses there. */
+export interface LiveSeat extends Seat {
+  readonly connection: Connection;
+}
+
 /** What a container will have, before it is leased. */
 export interface Reservation {
   readonly namespace: string;
@@ -62,9 +67,8 @@ export function reserveNetwork(context: Context, container: Pick<Container, "id"
   const namespace = networkNamespace(context);
   const seats = wishes.map(({ network, settings }): Seat => ({ network, settings, place: driverOf(network).hasPlace ? ensurePlace(context, network) : null }));
   const gateways = gatewaysOf(seats);
-  const leading = publishedBy(gateways);
-  const target = leading !== null && driverOf(leading.network).publishes ? leading : null;
-  const endpoint = `${container.name} (${container.id})`;
+  const target = publishedBy(gateways);
+  const endpoint = endpointName(container);
   const placed = seats.find(({ place }) => place !== null)?.place;
   const way = placed == null ? "nf_tables" : wayHere(placed.tag);
   const ports = target === null ? [] : holdRequests(requests, publishedOn(target, way, endpoint));
@@ -73,8 +77,11 @@ export function reserveNetwork(context: Context, container: Pick<Container, "id"
 
 const descriptorsOf = (ports: readonly HeldRequest[]): number[] => ports.flatMap(({ held }) => held.flatMap(({ descriptors }) => descriptors));
 
+/** As Docker names it in errors. */
+export const endpointName = ({ name, id }: Pick<Container, "name" | "id">): string => `${name} (${id})`;
+
 /** A proxy leads from either family to the container, whichever it has; the kernel does not. */
-function publishedOn({ place }: Seat, way: Way, endpoint: string): Published {
+export function publishedOn({ place }: Seat, way: Way, endpoint: string): Published {
   const [v4, v6] = [place !== null && place.v4 !== null, place !== null && place.v6 !== null];
   const served = way === "proxy";
   return { endpoint, served, families: served ? { v4: v4 || v6, v6: v6 || (v4 && hasIpv6()) } : { v4, v6 } };

@@ -2,9 +2,10 @@
 import type { EndpointSettings } from "../../spec/endpoint.ts";
 import type { Pools } from "../../spec/network-config.ts";
 import type { Network } from "../../store/networks.ts";
+import { driverOf } from "./drivers/driver.ts";
 
 interface Candidate {
-  readonly network: Pick<Network, "name" | "internal">;
+  readonly network: Pick<Network, "name" | "driver" | "internal">;
   readonly settings: Pick<EndpointSettings, "GwPriority">;
   readonly place: Pools | null;
 }
@@ -21,5 +22,8 @@ export function gatewaysOf<C extends Candidate>(seats: readonly C[]): Gateways<C
   return { v4: sorted.find(({ place }) => place?.v4?.gateway != null) ?? null, v6: sorted.find(({ place }) => place?.v6?.gateway != null) ?? null };
 }
 
-/** The seat that published ports lead to: that of the default route. */
-export const publishedBy = <C extends Candidate>({ v4, v6 }: Gateways<C>): C | null => v4 ?? v6;
+/** The seat that published ports lead to: that of the default route, if ports can lead there. */
+export function publishedBy<C extends Candidate>({ v4, v6 }: Gateways<C>): C | null {
+  const leading = v4 ?? v6;
+  return leading !== null && driverOf(leading.network).publishes ? leading : null;
+}

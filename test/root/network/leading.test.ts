@@ -1,0 +1,57 @@
+/** Where published ports lead while a container changes its networks: always to its default route's, nowhere without one, there again with the next. */
+import { expect } from "bun:test";
+import { HOST, net, useNetworkStage } from "../../helpers/network-stage.ts";
+
+const rootTest = useNetworkStage();
+
+const pages = async (): Promise<string[]> => await Promise.all([net.page(net.outside, `${HOST}:8080`), net.page(net.host, "127.0.0.1:8080")]);
+const NOWHERE = [expect.stringMatching(/^curl (7|28)$/), expect.stringMatching(/^curl (7|28|56)$/)] as unknown as string[];
+const shown = async (): Promise<string[]> => [await net.ok("port", "web"), await net.ok("ps", "--filter", "name=web", "--format", "{{.Ports}}")];
+/** The container's addresses that the map of the firewall leads port 8080 to. */
+const led = async (): Promise<string[]> => (await net.inside(["nft", "list", "ruleset"])).out.match(/(?<=8080 : )[0-9.]+/g) ?? [];
+
+rootTest("they follow the default route from network to network, and come back with the first that publishes", async () => {
+  for (const name of ["a", "b"]) await net.ok("network", "create", name);
+  await net.ok("network", "create", "--internal", "shut");
+  await net.serve("web", ["--network", "b", "-p", "8080:80"]);
+  const there = async (network: string): Promise<void> => {
+    expect([await pages(), await led()]).toEqual([["web", "web"], [await net.field("web", network, "IPAddress")]]);
+    expect(await shown()).toEqual([expect.stringContaining("80/tcp -> 0.0.0.0:8080"), expect.stringContaining("0.0.0.0:8080->80/tcp")]);
+  };
+  await there("b");
+  // The first by name has the default route.
+  await net.ok("network", "connect", "a", "web");
+  await there("a");
+  await net.ok("network", "disconnect", "a", "web");
+  await there("b");
+  await net.ok("network", "connect", "shut", "web");
+  await there("b");
+  await net.ok("network", "disconnect", "b", "web");
+  expect([await pages(), await led(), await shown()]).toEqual([NOWHERE, [], ["", "80/tcp"]]);
+  // Nobody else gets them meanwhile.
+  expect((await net.mdk("run", "--rm", "-p", "8080:80", net.busybox, "true")).err).toContain("Bind for 0.0.0.0:8080 failed: port is already allocated");
+  await net.ok("network", "connect", "b", "web");
+  await there("b");
+  await net.ok("rm", "-f", "web");
+  expect(await led()).toEqual([]);
+});
+
+rootTest("one that began on a network that leads nowhere gets its ports with the first that leads out, or is told who has them", async () => {
+  await net.ok("network", "create", "out");
+  await net.ok("network", "create", "--internal", "closed");
+  await net.serve("web", ["--network", "closed", "-p", "8080:80"]);
+  expect([await pages(), await shown()]).toEqual([NOWHERE, ["", "80/tcp"]]);
+  await net.sleep("other", "-p", "8080:81");
+  const refused = await net.mdk("network", "connect", "out", "web");
+  expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("Bind for 0.0.0.0:8080 failed: port is already allocated")]);
+  expect(await net.ok("inspect", "-f", "{{json .NetworkSettings.Networks}}", "web")).not.toContain('"out"');
+  expect(await net.sh("web", "ls /sys/class/net")).toBe("eth0\nlo");
+  await net.ok("rm", "-f", "other");
+  await net.ok("network", "connect", "out", "web");
+  expect([await pages(), await led()]).toEqual([["web", "web"], [await net.field("web", "out", "IPAddress")]]);
+  await net.ok("network", "disconnect", "closed", "web");
+  expect(await pages()).toEqual(["web", "web"]);
+  await net.ok("rm", "-f", "web");
+  expect(await led()).toEqual([]);
+  await net.ok("network", "rm", "out", "closed");
+});
