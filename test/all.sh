@@ -45,7 +45,7 @@ if stage build 600 sh shim/zig.sh build; then
   fi
   if wanted bun; then
     say "tests of mdk"
-    stage bun 780 sh test/halves.sh "$results"
+    stage bun 780 node_modules/.bin/bun test/helpers/shares.ts "$results"
   fi
   if wanted vm; then
     say "virtual machines: the smoke test on pure cgroup v2, on a new kernel and on Debian 12's own (both at once: takes a minute or two)"

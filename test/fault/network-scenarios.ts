@@ -105,8 +105,8 @@ export const NETWORK_SCENARIOS: readonly Scenario[] = [
       const address = world.mdk("inspect", "-f", "{{.NetworkSettings.Networks.own.IPAddress}}", "live").out.trim();
       const inside = world.mdk("exec", "live", "ip", "-o", "-4", "addr").out.split("\n").filter((line) => line.includes(` ${address}/`));
       if (inside.length !== 1) problems.push(`it has ${address} ${inside.length} times`);
-      const asked = world.mdk("run", "--rm", "--network", "own", world.image, "sh", "-c", "for try in 1 2 3; do ping -c 1 -W 1 live && break; done");
-      if (!asked.out.includes(`(${address})`) || asked.code !== 0) problems.push(`asked for its name: ${JSON.stringify(asked)}`);
+      const asked = world.mdk("run", "--rm", "--network", "own", world.image, "sh", "-c", "ping -c 1 -W 1 live || { cat /proc/net/arp /proc/net/dev; false; }");
+      if (!asked.out.includes(`(${address})`) || asked.code !== 0) problems.push(`asked for its name: ${JSON.stringify(asked)}; there: ${world.mdk("exec", "live", "cat", "/proc/net/arp", "/proc/net/dev").out}`);
       problems.push(...problemsOf("rm", world.mdk("rm", "-f", "live")));
       return close(world, done, problems);
     },
