@@ -2,7 +2,7 @@
  * Reading Docker's json-file log: rotated files first, then the current one; with `follow` until the container ends. A
  * million lines are common, so lines are cut out of the bytes by position and parsed only where they hold an escape.
  */
-import { closeSync, existsSync, fstatSync, lstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, lstatSync, openSync, readSync, statSync } from "node:fs";
 import type { Container } from "../../store/containers.ts";
 import { storePaths } from "../../store/paths.ts";
 import { watchLastEnd, type EndWatch } from "../end/end.ts";
@@ -42,7 +42,7 @@ export function followLog(context: Context, container: Container, selection: Log
   const output = new Output(selection, sink, lstatSync(`${path}.lost`, { throwIfNoEntry: false }) !== undefined);
   // Before reading: an end that comes while the file is read must not be missed.
   const end = selection.follow ? watchLastEnd(context, container) : null;
-  const files = openFiles(path);
+  const { files } = openFiles(path, null);
   try {
     for (const file of files) readOn(file, output);
     output.finish();
@@ -53,26 +53,27 @@ export function followLog(context: Context, container: Container, selection: Log
   }
 }
 
-/** All files of the log, the oldest first, opened before any is read: a rotation meanwhile moves names, not what is open. */
-function openFiles(path: string): number[] {
+/** A rotation leaves one name at a time without a file, from the oldest on, while we look from the newest on: more than that in a row, and there are no more. */
+const GAPS_MAX = 2;
+
+/**
+ * The files of the log that are newer than the one with the inode `read`, all with null; the oldest first. They are opened before any is read, the newest first: a rotation
+ * meanwhile moves each to the next higher number, so that none is missed, and to what is open it does nothing. `reached`: that file was met.
+ */
+function openFiles(path: string, read: number | null): { readonly files: number[]; readonly reached: boolean } {
   const files = new Map<number, number>();
-  for (let number = 0; number < ROTATED_MAX; number++) {
+  let reached = false;
+  for (let number = 0, gaps = 0; number < ROTATED_MAX && gaps <= GAPS_MAX && !reached; number++) {
     const file = openLog(number === 0 ? path : `${path}.${number}`);
-    if (file === null && number > 0) break;
+    gaps = file === null ? gaps + 1 : 0;
     if (file === null) continue;
     const { ino } = fstatSync(file);
+    reached = ino === read;
     // It has moved on to the next name between two opens.
-    if (files.has(ino)) closeSync(file);
+    if (reached || files.has(ino)) closeSync(file);
     else files.set(ino, file);
   }
-  return [...files.values()].reverse();
-}
-
-/** The oldest first. */
-function rotated(path: string): string[] {
-  const files: string[] = [];
-  for (let number = 1; number < ROTATED_MAX && existsSync(`${path}.${number}`); number++) files.unshift(`${path}.${number}`);
-  return files;
+  return { files: [...files.values()].reverse(), reached };
 }
 
 /** Null: it is not there, or not yet. */
@@ -82,16 +83,6 @@ function openLog(path: string): number | null {
   } catch (error) {
     if ((error as { code?: string }).code === "ENOENT") return null;
     throw error;
-  }
-}
-
-function readFile(path: string, output: Output): void {
-  const file = openLog(path);
-  if (file === null) return;
-  try {
-    readOn(file, output);
-  } finally {
-    closeSync(file);
   }
 }
 
@@ -137,18 +128,16 @@ function followFile(path: string, newest: number | null, output: Output, { end, 
 
 /** Reads what was written between the file that is open and the current one, which takes its place: a fast program fills several in a moment. */
 function followRotation(path: string, file: number, output: Output): number {
-  const next = openLog(path);
-  // Renamed, and the new one not made yet.
-  if (next === null) return file;
   readOn(file, output);
-  const files = rotated(path);
-  const [last, current] = [fstatSync(file).ino, fstatSync(next).ino];
+  const { files, reached } = openFiles(path, fstatSync(file).ino);
+  const next = files.pop();
+  // Renamed, and the new one not made yet.
+  if (next === undefined) return file;
   closeSync(file);
-  const at = files.findIndex((older) => inodeOf(older) === last);
-  if (at === -1) output.tellLost();
-  for (const name of files.slice(at + 1)) {
-    if (inodeOf(name) === current) break;
-    readFile(name, output);
+  if (!reached) output.tellLost();
+  for (const between of files) {
+    readOn(between, output);
+    closeSync(between);
   }
   return next;
 }
