@@ -9,7 +9,7 @@ import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
 import { addAddress, addAddress6 } from "./address.ts";
 import { hasIpv6 } from "./forwarding.ts";
 import { parseHardwareAddress } from "./ipam.ts";
-import { announceWhenUp, createMacvlan, createVeth, deleteLink, findLink, setUp, type MacvlanMode } from "./link.ts";
+import { announceWhenUp, awaitRunning, createMacvlan, createVeth, deleteLink, findLink, setUp, type MacvlanMode } from "./link.ts";
 import { removeDefaultRoute, setDefaultRoute, setDefaultRoute6 } from "./route.ts";
 import { writeSysctl } from "./sysctl.ts";
 
@@ -66,6 +66,7 @@ export function attachContainer(host: NetlinkSocket, container: NetlinkSocket, e
   // CVE-2020-13401, as on the bridge.
   if (ipv6) writeSysctl(`net.ipv6.conf.${veth}.accept_ra`, "0");
   configure(container, endpoint);
+  awaitRunning(host, veth);
 }
 
 export interface MacvlanEndpoint extends Endpoint {

@@ -18,6 +18,7 @@ const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
+const IFLA_OPERSTATE = 16;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
 const IFLA_AF_SPEC = 26;
@@ -45,11 +46,15 @@ const IPV4_DEVCONF_ARP_NOTIFY = 22;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const IFF_UP = 1;
+/** RFC 2863 */
+const IF_OPER_UP = 6;
 
 export interface Link {
   readonly index: number;
   readonly name: string;
   readonly up: boolean;
+  /** Its carrier was seen: it sends what it is given. */
+  readonly running: boolean;
   /** "bridge", "veth" …; empty for a physical link. */
   readonly kind: string;
   readonly hardwareAddress: Uint8Array;
@@ -70,6 +75,18 @@ export function findLink(socket: NetlinkSocket, name: string): Link | null {
   return reply === null ? null : parseLink(reply.payload);
 }
 
+/** So often it is looked, a millisecond apart. */
+const LOOKS_MAX = 50;
+
+/**
+ * Waits until the link sends what it is given. When the other end of a pair comes up, a worker of the kernel's has yet to see the carrier and to start the
+ * queue (net/core/link_watch.c), behind whoever holds the RTNL: until then all is dropped, such as the answer to a container's first question, which is asked
+ * again after a second. Since Linux 6.8 asking has it done at once; before, it is waited for, and in the end gone on without.
+ */
+export function awaitRunning(socket: NetlinkSocket, name: string): void {
+  for (let looks = 1; !(findLink(socket, name)?.running ?? true) && looks < LOOKS_MAX; looks++) Bun.sleepSync(1);
+}
+
 /** Every link of the socket's namespace. */
 export function listLinks(socket: NetlinkSocket): Link[] {
   const message = new MessageWriter(RTM_GETLINK, NLM_F_DUMP).raw(linkHeader()).u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS).finish("RTM_GETLINK", "");
@@ -84,6 +101,7 @@ function parseLink(payload: DataView): Link {
     index: payload.getInt32(4, true),
     name: toText(attributes.get(IFLA_IFNAME)),
     up: (payload.getUint32(8, true) & IFF_UP) !== 0,
+    running: attributes.get(IFLA_OPERSTATE)?.getUint8(0) === IF_OPER_UP,
     kind: info === undefined ? "" : toText(parseAttributes(info, 0).get(IFLA_INFO_KIND)),
     hardwareAddress: address === undefined ? new Uint8Array() : toBytes(address).slice(),
     master: attributes.get(IFLA_MASTER)?.getUint32(0, true) ?? 0,
