@@ -11,7 +11,7 @@ import { addEndpoint, addressHolder, connectEndpoint, listEndpoints, nextAddress
 import { readEvents } from "../../src/store/events.ts";
 import { forgetElsewhere, readTag, rememberedSysctl, rememberSysctl, storeId, takeSysctls, writeTag } from "../../src/store/namespaces.ts";
 import { addNetwork, deleteNetwork, findNetworks, listNetworks, listPlacesOf, readNetwork, readPlace, writePlace, type Network } from "../../src/store/networks.ts";
-import { allPorts, leasePorts, listPorts, movePorts, releasePorts, returnPorts } from "../../src/store/ports.ts";
+import { allPorts, heldPorts, leasePorts, listPorts, movePorts, releasePorts, returnPorts } from "../../src/store/ports.ts";
 
 const HERE = "net:[1] boot";
 const folder = mkdtempSync(join(tmpdir(), "mdk-networks-"));
@@ -144,10 +144,14 @@ test("ports are leased as ranges that never overlap, all or none, and lead where
   expect([ports(80, 80), ports(8000, 8010), ports(1, 79)]).toEqual([null, null, null]);
   expect([ports(80, 80), ports(8010, 8010), ports(7990, 8000), ports(8003, 8004), ports(81, 65535), ports(79, 82)]).toEqual([80, 8010, 8000, 8004, 8010, 80]);
   expect([ports(81, 7999), ports(8011, 65535), ports(80, 80, "udp"), ports(80, 80, "tcp", "127.0.0.1")]).toEqual([null, null, null, null]);
-  expect(listPorts(database, "c")[0]).toEqual(range(1, 79));
-  expect(allPorts(database).get("c")).toEqual(listPorts(database, "c"));
+  expect(heldPorts(database, "c")[0]).toEqual(range(1, 79));
+  // They lead to where the container is.
+  expect([allPorts(database).size, listPorts(database, "c")]).toEqual([0, []]);
+  addEndpoint(database, { container: "c", network: NET, position: 0, settings: ANY_ENDPOINT });
+  expect([allPorts(database).get("c"), listPorts(database, "c")]).toEqual([heldPorts(database, "c"), heldPorts(database, "c")]);
   movePorts(database, "c", "other");
-  expect(new Set(listPorts(database, "c").map(({ network: id }) => id))).toEqual(new Set(["other"]));
+  expect([allPorts(database).size, listPorts(database, "c")]).toEqual([0, []]);
+  expect(new Set(heldPorts(database, "c").map(({ network: id }) => id))).toEqual(new Set(["other"]));
   returnPorts(database, range(80, 80));
   expect(ports(80, 80)).toBeNull();
   releasePorts(database, "c");
