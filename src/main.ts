@@ -14,6 +14,7 @@ import { exitNow } from "./sys/exit.ts";
 /** Flags before the command. */
 const GLOBAL_FLAGS: readonly Flag[] = [
   { name: "config", type: "string", help: "Location of client config files (default \"~/.docker\")" },
+  { name: "config-file", type: "string", help: "Configuration of this host (default \"/etc/mdk/daemon.json\", or MDK_CONFIG_FILE)" },
   { name: "debug", short: "D", type: "bool", help: "Show the cause of an error" },
   { name: "host", short: "H", type: "list", help: "Daemon socket to connect to", missing: true },
   { name: "root", type: "string", help: "Images and containers live here (default \"/var/lib/mdk\", or MDK_ROOT)" },
@@ -42,7 +43,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const { flags, operands: rest } = parseFlags(command.command.flags, resolved.argv, command.command.interspersed ?? true);
     checkOperands(command.name, command.command, rest.length);
     const { createContext } = await import("./cli/context.ts");
-    return await command.command.run({ context: await createContext(globals, { needsRoot: command.command.anyUser !== true }), flags, operands: rest });
+    return await command.command.run({ context: await createContext(globals, { needsRoot: command.command.anyUser !== true, enduring: command.command.enduring === true }), flags, operands: rest });
   } catch (error) {
     if (error instanceof HelpRequest) return await showHelp(command);
     return await report(error, command, { debug, usage: error instanceof UsageError });

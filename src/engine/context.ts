@@ -1,5 +1,6 @@
 /** What every use case is handed: where the state lies, the clock, the environment and the database, opened at first use. */
 import { existsSync } from "node:fs";
+import { NO_SETTINGS, type Settings } from "../config/settings.ts";
 import type { Cgroups } from "../cgroup/detect.ts";
 import { reachCgroups } from "../cgroup/reach.ts";
 import { checkVersion, openDatabase, type Database } from "../store/database.ts";
@@ -11,6 +12,8 @@ export interface Context {
   /** `--run-root`: an absolute path. */
   readonly runRoot: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Of the host's configuration. */
+  readonly settings: Settings;
   now(): Date;
   /** The store's database, made with its directories at the first call. Throws what openDatabase throws. */
   database(): Database;
@@ -27,6 +30,8 @@ export interface ContextOptions {
   readonly root: string;
   readonly runRoot: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Default: nothing is configured. */
+  readonly settings?: Settings;
   readonly now: () => Date;
 }
 
@@ -36,6 +41,7 @@ export function createContext(options: ContextOptions): Context {
   let checkedMs = 0;
   return {
     ...options,
+    settings: options.settings ?? NO_SETTINGS,
     database() {
       if (database === undefined) {
         const path = storePaths(options.root).database;

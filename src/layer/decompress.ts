@@ -4,20 +4,20 @@
  */
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import type { Gunzip, ZstdDecompress } from "node:zlib";
+import { NO_SETTINGS, type LayerSettings } from "../config/settings.ts";
 import { MdkError } from "../error.ts";
 import { detectCompression } from "../image/media-types.ts";
 
 const CHUNK = 1 << 20;
-/** Below this no bound is worth having; above it a layer that grows more than this many times is a bomb. */
-const BOMB_FLOOR_BYTES = 2 ** 30;
-const BOMB_RATIO = 200;
+/** Up to so many bytes no bound is worth having; what grows to more, and by more than the ratio, is a bomb. */
+export type InflateLimits = Pick<LayerSettings, "size" | "ratio">;
 
 /**
  * Reads `source` to its end and hands the archive's bytes to `sink`, in order. A throw of the sink stops everything and
  * goes on to the caller. Errors: "layer-corrupt" for a broken stream, "layer-too-large" for one that inflates beyond
- * 200 times its size and 1 GiB, "compression-unsupported". `what` is that in errors.
+ * the limits, "compression-unsupported". `what` is that in errors.
  */
-export async function decompress(source: AsyncIterable<Uint8Array>, sink: (bytes: Uint8Array) => void, what = "a layer"): Promise<void> {
+export async function decompress(source: AsyncIterable<Uint8Array>, sink: (bytes: Uint8Array) => void, { what = "a layer", limits = NO_SETTINGS.layers }: { readonly what?: string; readonly limits?: InflateLimits } = {}): Promise<void> {
   const chunks = gather(source);
   const first = await chunks.next();
   if (first.done === true) return;
@@ -25,7 +25,7 @@ export async function decompress(source: AsyncIterable<Uint8Array>, sink: (bytes
   const count = { in: 0, out: 0 };
   const guarded = (bytes: Uint8Array): void => {
     count.out += bytes.length;
-    if (compression !== "none" && count.out > BOMB_FLOOR_BYTES && count.out > BOMB_RATIO * count.in) {
+    if (compression !== "none" && count.out > limits.size && count.out > limits.ratio * count.in) {
       throw new MdkError("corrupt", "layer-too-large", `${what} of ${count.in} compressed bytes inflates to more than ${count.out - bytes.length}: refused`);
     }
     sink(bytes);

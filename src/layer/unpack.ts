@@ -3,7 +3,7 @@ import { MdkError } from "../error.ts";
 import { O_DIRECTORY, O_NOFOLLOW, openAt } from "../sys/at.ts";
 import { AT_FDCWD } from "../sys/mount.ts";
 import { LayerWriter, told } from "./apply.ts";
-import { decompress } from "./decompress.ts";
+import { decompress, type InflateLimits } from "./decompress.ts";
 import { TarReader } from "./tar.ts";
 
 export { dependsOnLower, finishLayer } from "./finish.ts";
@@ -17,6 +17,8 @@ export interface Unpack {
   readonly source: AsyncIterable<Uint8Array>;
   /** Told of each part of the archive before it is written; a throw ends the unpacking. */
   readonly guard?: (bytes: number) => void;
+  /** Default: what is so without a configuration. */
+  readonly limits?: InflateLimits;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface Unpack {
  * "archive-escape", "archive-unsupported", "archive-too-large", "layer-corrupt", "layer-too-large"), "diff-id-mismatch",
  * "disk-full", and what `source` throws. On an error the directory holds something unfinished and must be thrown away.
  */
-export async function unpackLayer({ directory, diffId, source, guard }: Unpack): Promise<LayerWriter> {
+export async function unpackLayer({ directory, diffId, source, guard, limits }: Unpack): Promise<LayerWriter> {
   const writer = new LayerWriter(openAt(AT_FDCWD, directory, O_DIRECTORY | O_NOFOLLOW));
   try {
     const [algorithm] = diffId.split(":") as ["sha256" | "sha512"];
@@ -35,7 +37,7 @@ export async function unpackLayer({ directory, diffId, source, guard }: Unpack):
       guard?.(bytes.length);
       hash.update(bytes);
       reader.push(bytes);
-    });
+    }, limits === undefined ? {} : { limits });
     reader.end();
     const found = `${algorithm}:${hash.digest("hex")}`;
     if (found !== diffId) {

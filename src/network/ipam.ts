@@ -49,12 +49,20 @@ export function overlaps(a: Subnet, b: Subnet): boolean {
  * The first pool that overlaps none of `taken` (subnets that the host routes to, addresses of its name servers, networks of
  * others). The default route, 0.0.0.0/0, takes nothing. Throws MdkError "no-free-pool".
  */
-export function choosePool(taken: readonly Subnet[], pools: readonly Subnet[] = POOLS): Subnet {
-  const free = pools.find((pool) => isFree(pool, taken));
-  if (free === undefined) {
-    throw new MdkError("exhausted", "no-free-pool", "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network");
-  }
-  return free;
+export function choosePool(taken: readonly Subnet[], pools: readonly AddressPool[] | null = null): Subnet {
+  for (const pool of pools === null ? POOLS : subnetsOf(pools)) if (isFree(pool, taken)) return pool;
+  throw new MdkError("exhausted", "no-free-pool", "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network");
+}
+
+/** Subnets of one size, side by side: "default-address-pools" of the configuration. */
+export interface AddressPool {
+  readonly base: Subnet;
+  /** Bits of a subnet's prefix, at least those of the base. */
+  readonly size: number;
+}
+
+function* subnetsOf(pools: readonly AddressPool[]): Generator<Subnet> {
+  for (const { base, size: prefix } of pools) for (let address = first(base); address <= lastAddress(base); address += size(prefix)) yield { address, prefix };
 }
 
 /** Whether the subnet overlaps none of `taken`, the default route left out. */

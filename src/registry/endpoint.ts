@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { holdsAddress, readAddress, readPrefix } from "../spec/prefix.ts";
 
 export interface Endpoint {
   /** "https://registry-1.docker.io", tried in this order. */
@@ -26,7 +27,7 @@ const CA_FILES = [
 ];
 
 export interface EndpointOptions {
-  /** Registries named by --insecure-registry: "host", "host:port". */
+  /** Registries named by --insecure-registry and the configuration: "host", "host:port", or a subnet that the registry's address is in. */
   readonly insecure: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Folder with one folder a registry; default: CERTIFICATES. */
@@ -40,12 +41,29 @@ const CERTIFICATES = ["/etc/mdk/certs.d", "/etc/docker/certs.d"];
 export function resolveEndpoint(domain: string, options: EndpointOptions): Endpoint {
   const host = domain === "docker.io" ? "registry-1.docker.io" : domain;
   const name = hostName(host);
-  const insecure = options.insecure.some((named) => named === host || named === domain || named === name);
+  const insecure = isInsecure([host, domain, name], options.insecure);
   const plain = insecure || isLoopback(name);
   return {
     origins: plain ? [`https://${host}`, `http://${host}`] : [`https://${host}`],
     tls: readTls(domain, options, !plain),
   };
+}
+
+/** A mirror, whose origin the configuration has: with the certificates of its own host, in plain HTTP where that says so. */
+export function mirrorEndpoint(origin: string, options: EndpointOptions): Endpoint {
+  const { host } = new URL(origin);
+  const insecure = isInsecure([host, hostName(host)], options.insecure) || isLoopback(hostName(host));
+  return { origins: [origin], tls: readTls(host, options, !insecure) };
+}
+
+/** A subnet holds the registries whose addresses are written out: no name is looked up for it. */
+function isInsecure(names: readonly string[], insecure: readonly string[]): boolean {
+  const address = readAddress(names.at(-1)!.replace(/^\[(.*)\]$/, "$1"));
+  return insecure.some((named) => {
+    if (names.includes(named)) return true;
+    const subnet = address === null || !named.includes("/") ? null : readPrefix(named);
+    return subnet !== null && holdsAddress(subnet, address!);
+  });
 }
 
 /** Without the port: "[::1]" of "[::1]:5000". */

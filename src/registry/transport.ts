@@ -25,6 +25,8 @@ export interface TransportOptions {
   /** "mdk/0.1.0 …" */
   readonly userAgent: string;
   readonly signal: AbortSignal | null;
+  /** Of one request; default: TRIES. */
+  readonly tries?: number;
   /** Waits between tries; tests make it short. */
   readonly backOffMs?: number;
   /** For an answer, for a short body, and for each LEAST_BYTES of a long one. */
@@ -66,7 +68,7 @@ export class Transport {
    * Errors: "registry-unreachable", "registry-tls", "pull-cancelled".
    */
   async send(request: HttpRequest): Promise<Response> {
-    const tries = request.once === true ? 1 : TRIES;
+    const tries = request.once === true ? 1 : (this.#options.tries ?? TRIES);
     for (let attempt = 1; ; attempt++) {
       try {
         const response = await this.#follow(request);

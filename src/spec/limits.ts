@@ -55,8 +55,8 @@ export function groupPath(parent: string): string {
   return cleanPath(parent).slice(1);
 }
 
-/** Containers' groups lie beside no stranger's: not at the root itself. */
-function checkParent(parent: string): void {
+/** Containers' groups lie beside no stranger's: not at the root itself. Throws MdkError "invalid-limit". */
+export function checkParent(parent: string): void {
   if (parent !== "" && groupPath(parent) === "") throw invalid(`invalid cgroup parent: ${parent}`);
   if (parent.includes("\n")) throw invalid("invalid cgroup parent: a newline in it");
 }

@@ -36,10 +36,10 @@ export interface MacvlanOptions {
 }
 
 const NAME = "com.docker.network.bridge.name";
-const ICC = "com.docker.network.bridge.enable_icc";
-const MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade";
-const HOST_BINDING = "com.docker.network.bridge.host_binding_ipv4";
-const MTU = "com.docker.network.driver.mtu";
+export const ICC = "com.docker.network.bridge.enable_icc";
+export const MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade";
+export const HOST_BINDING = "com.docker.network.bridge.host_binding_ipv4";
+export const MTU = "com.docker.network.driver.mtu";
 const INTERFACE_PREFIX = "com.docker.network.container_iface_prefix";
 
 /** Docker's, that would be a lie to take: each with the values that mean what mdk does anyway. */

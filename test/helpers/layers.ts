@@ -10,7 +10,7 @@ import type { Source } from "./source.ts";
 
 const RANKS: Readonly<Record<string, number>> = {
   "main.ts": 0, cli: 1, api: 2, engine: 3,
-  registry: 4, layer: 4, network: 4, volume: 4, cgroup: 4, runtime: 4, build: 4, store: 4, image: 4, spec: 4,
+  registry: 4, layer: 4, network: 4, volume: 4, cgroup: 4, runtime: 4, build: 4, store: 4, image: 4, spec: 4, config: 4,
   sys: 5, "error.ts": 6,
 };
 
@@ -20,7 +20,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 };
 
 /** What the design promises to be pure, whatever imports it. */
-export const PROMISED_PURE = [/^src\/image\//, /^src\/spec\//, /^src\/runtime\/(planner|plan)\.ts$/, /^src\/cgroup\/limits\.ts$/, /^src\/network\/ipam6?\.ts$/];
+export const PROMISED_PURE = [/^src\/image\//, /^src\/spec\//, /^src\/config\//, /^src\/runtime\/(planner|plan)\.ts$/, /^src\/cgroup\/limits\.ts$/, /^src\/network\/ipam6?\.ts$/];
 
 /** Built-in modules and members of Bun that only compute. */
 const PURE_MODULES = new Set(["node:path", "node:path/posix", "node:assert"]);

@@ -10,6 +10,7 @@ export const command: Command = {
   summary: "Finish what an ended container left (called by mdk itself)",
   flags: [],
   operands: [1, 1],
+  enduring: true,
   run: async ({ context, operands }) => {
     const [id = ""] = operands;
     const doublings = /^[0-9a-f]{64}$/.test(id) ? await cleanUp(context, id) : null;

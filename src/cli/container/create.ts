@@ -27,7 +27,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const takes = (name: string): boolean => attached.length === 0 || attached.includes(name);
   const interactive = flags.bool("interactive");
   const attachment = { stdin: interactive, stdout: takes("stdout"), stderr: takes("stderr"), terminal: flags.bool("tty") };
-  const request = requestOf({ flags, image, arguments: rest, attachment, interactive, environment: context.environment });
+  const request = requestOf({ flags, image, arguments: rest, attachment, interactive, environment: context.environment, defaults: context.settings.host });
   const cidFile = createCidFile(flags.string("cidfile"));
   try {
     const warnings = networkWarnings(request.host);

@@ -8,6 +8,7 @@ import { cpuCount } from "../../engine/host/facts.ts";
 import { decodeHostConfig } from "../../spec/decode.ts";
 import { parseThrottleDevice, parseWeightDevice, THROTTLES } from "../../spec/block-io.ts";
 import { parseDevice } from "../../spec/devices.ts";
+import { withHostDefaults, type HostDefaults } from "../../spec/host-defaults.ts";
 import { parseCgroupnsMode, parsePidMode, parseUtsMode } from "../../spec/namespace-modes.ts";
 import { parseUlimit } from "../../spec/limits.ts";
 import { parseMount } from "../../spec/mount-flag.ts";
@@ -38,6 +39,8 @@ export interface RequestInput {
   readonly attachment: Attachment;
   readonly interactive: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What counts where no flag says otherwise. */
+  readonly defaults: HostDefaults;
 }
 
 /** What the flags ask for, checked as far as words go. Throws MdkError. */
@@ -45,7 +48,7 @@ export function requestOf(input: RequestInput): CreateRequest {
   const { flags } = input;
   const config = configOf(input);
   const networks = networksOf(flags);
-  const request = { name: flags.string("name")?.replace(/^\//, "") ?? null, config, host: hostOf(flags, config, networks), networks: networks.networks };
+  const request = { name: flags.string("name")?.replace(/^\//, "") ?? null, config, host: hostOf(input, config, networks), networks: networks.networks };
   validateRequest(request, cpuCount());
   return request;
 }
@@ -81,10 +84,10 @@ function macAddressOf(text: string): string {
   return mac;
 }
 
-function hostOf(flags: Values, config: ContainerConfig, { mode }: Networks): HostConfig {
+function hostOf({ flags, defaults }: RequestInput, config: ContainerConfig, { mode }: Networks): HostConfig {
   const ports = refusing(() => parsePublish(flags.list("publish")));
   for (const port of Object.keys(ports)) (config.ExposedPorts ??= {})[port] = {};
-  return decodeHostConfig({
+  return decodeHostConfig(withHostDefaults({
     Binds: bindsOf(flags), Mounts: mountsOf(flags), VolumesFrom: listOf(flags, "volumes-from"), VolumeDriver: flags.string("volume-driver") ?? "", LogConfig: logOf(flags), NetworkMode: mode, PortBindings: ports,
     PublishAllPorts: flags.bool("publish-all"),
     RestartPolicy: refusing(() => parseRestartPolicy(flags.string("restart") ?? "")), AutoRemove: flags.bool("rm"),
@@ -93,7 +96,7 @@ function hostOf(flags: Values, config: ContainerConfig, { mode }: Networks): Hos
     ExtraHosts: listOf(flags, "add-host")?.map(extraHostOf),
     Privileged: flags.bool("privileged"), ReadonlyRootfs: flags.bool("read-only"), Init: flags.given("init") ? flags.bool("init") : null,
     Devices: refusing(() => listOf(flags, "device")?.map(parseDevice)), DeviceCgroupRules: listOf(flags, "device-cgroup-rule"),
-    CgroupParent: flags.string("cgroup-parent"), IpcMode: flags.string("ipc"), PidMode: modeOf(flags, "pid", parsePidMode), UTSMode: modeOf(flags, "uts", parseUtsMode), CgroupnsMode: modeOf(flags, "cgroupns", parseCgroupnsMode),
+    CgroupParent: flags.string("cgroup-parent"), IpcMode: flags.string("ipc"), PidMode: modeOf(flags, "pid", parsePidMode), UTSMode: modeOf(flags, "uts", parseUtsMode), CgroupnsMode: flags.string("cgroupns") === null ? "" : modeOf(flags, "cgroupns", parseCgroupnsMode),
     OomScoreAdj: flags.int("oom-score-adj"), ...securityOf(flags), Annotations: pairsOf(flags, "annotation", "="),
     Tmpfs: pairsOf(flags, "tmpfs", ":"), Sysctls: pairsOf(flags, "sysctl", "="),
     Memory: flags.bytes("memory"), MemorySwap: flags.bytes("memory-swap"), MemoryReservation: flags.bytes("memory-reservation"),
@@ -104,7 +107,7 @@ function hostOf(flags: Values, config: ContainerConfig, { mode }: Networks): Hos
     NanoCpus: flags.nano("cpus"), CpuShares: flags.int("cpu-shares"), CpuPeriod: flags.int("cpu-period"), CpuQuota: flags.int("cpu-quota"),
     CpusetCpus: flags.string("cpuset-cpus"), CpusetMems: flags.string("cpuset-mems"), PidsLimit: flags.int("pids-limit"),
     Ulimits: refusing(() => ulimitsOf(flags)), ShmSize: flags.bytes("shm-size"),
-  });
+  }, defaults, profileIn));
 }
 
 /** What no flag's grammar takes is the command line's mistake, for `create` too. */

@@ -32,7 +32,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const [image = "", ...rest] = operands;
   const streams = streamsOf(flags);
   const detachKeys = parseDetachKeys(flags.string("detach-keys"));
-  const request = requestOf({ flags, image, arguments: rest, attachment: streams, interactive: streams.interactive, environment: context.environment });
+  const request = requestOf({ flags, image, arguments: rest, attachment: streams, interactive: streams.interactive, environment: context.environment, defaults: context.settings.host });
   const waitNs = flags.duration("wait");
   if (waitNs !== null && !streams.detach) throw new UsageError("--wait is for --detach: a run in the foreground waits anyway");
   const warnings = new Warnings();

@@ -28,7 +28,7 @@ export async function completionScript(shell: Shell, tree: Tree): Promise<string
 async function readLines({ commands: top, groups }: Tree): Promise<readonly Line[]> {
   const listed = (entries: Readonly<Record<string, { readonly summary: string; readonly hidden?: boolean }>>): Line["commands"] =>
     Object.entries(entries).filter(([, { hidden }]) => hidden !== true).map(([name, { summary }]) => [name, summary] as const);
-  const globals = { flags: [["--config", ""], ["--debug", ""], ["--root", ""], ["--run-root", ""], ["--version", ""], ["--help", ""]] as const, valued: ["--config", "--root", "--run-root"] };
+  const globals = { flags: [["--config", ""], ["--config-file", ""], ["--debug", ""], ["--root", ""], ["--run-root", ""], ["--version", ""], ["--help", ""]] as const, valued: ["--config", "--config-file", "--root", "--run-root"] };
   const lines: Line[] = [{ path: "", commands: listed({ ...top, ...groups }), ...globals, operands: [] }];
   for (const [name, entry] of Object.entries(top)) lines.push(await lineOf(name, entry));
   for (const [group, { commands }] of Object.entries(groups)) {

@@ -46,6 +46,8 @@ export interface Command {
   readonly interspersed?: boolean;
   /** It touches nothing of the host: root is not asked for. */
   readonly anyUser?: boolean;
+  /** What it finishes must not wait for somebody to mend the configuration. */
+  readonly enduring?: boolean;
   /** Exit status of errors that name none: 125 for run, else 1. */
   readonly failure?: number;
   /** Returns the exit status. */

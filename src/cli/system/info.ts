@@ -23,14 +23,32 @@ const LINES: readonly (readonly [label: string, text: (info: Info) => unknown])[
   [" Init Binary", ({ InitBinary }) => InitBinary], [" Security Options", () => ""], ["", ({ SecurityOptions }) => (SecurityOptions as string[]).map(securityOption).join("\n")],
   [" Kernel Version", ({ KernelVersion }) => KernelVersion], [" Operating System", ({ OperatingSystem }) => OperatingSystem], [" OSType", ({ OSType }) => OSType],
   [" Architecture", ({ Architecture }) => Architecture], [" CPUs", ({ NCPU }) => NCPU], [" Total Memory", ({ MemTotal }) => humanMemory(Number(MemTotal))], [" Name", ({ Name }) => Name],
-  [" ID", ({ ID }) => ID], [" Docker Root Dir", ({ DockerRootDir }) => DockerRootDir], [" Run Root", ({ RunRoot }) => RunRoot], [" Debug Mode", () => false],
-  [" Experimental", () => false], [" Insecure Registries", () => ""], ["", ({ RegistryConfig }) => ((RegistryConfig as Info).InsecureRegistryCIDRs as string[]).map((range) => `  ${range}`).join("\n")],
-  [" Live Restore Enabled", ({ LiveRestoreEnabled }) => LiveRestoreEnabled],
-  [" Firewall Backend", ({ FirewallBackend }) => (FirewallBackend as Info).Driver],
+  [" ID", ({ ID }) => ID], [" Docker Root Dir", ({ DockerRootDir }) => DockerRootDir], [" Run Root", ({ RunRoot }) => RunRoot],
+  [" Config File", ({ ConfigFile }) => ConfigFile || "none"], ["  Precedence", () => "flag, environment, file, default"], [" Debug Mode", () => false],
+  [" Experimental", () => false], [" Insecure Registries", () => ""], ["", ({ RegistryConfig }) => insecure(RegistryConfig as Registries)],
 ];
 
+interface Registries {
+  readonly IndexConfigs: Readonly<Record<string, { readonly Mirrors: readonly string[]; readonly Secure: boolean }>>;
+  readonly InsecureRegistryCIDRs: readonly string[];
+}
+
+const insecure = ({ IndexConfigs, InsecureRegistryCIDRs }: Registries): string =>
+  [...Object.keys(IndexConfigs).filter((name) => !IndexConfigs[name]!.Secure), ...InsecureRegistryCIDRs].map((name) => `  ${name}`).join("\n");
+
+/** What is only told where it is configured. */
+function configuredLines({ RegistryConfig, DefaultAddressPools }: Info): typeof LINES {
+  const indexes = Object.entries((RegistryConfig as Registries).IndexConfigs);
+  const mirrors = indexes.flatMap(([name, { Mirrors }]) => Mirrors.map((mirror) => `  ${mirror}${name === "docker.io" ? "" : ` (${name})`}`));
+  const pools = ((DefaultAddressPools ?? []) as { Base: string; Size: number }[]).map(({ Base, Size }) => `   Base: ${Base}, Size: ${Size}`);
+  const block = (label: string, lines: readonly string[]): typeof LINES => (lines.length === 0 ? [] : [[label, () => ""], ["", () => lines.join("\n")]]);
+  return [...block(" Registry Mirrors", mirrors), [" Live Restore Enabled", ({ LiveRestoreEnabled }) => LiveRestoreEnabled], ...block(" Default Address Pools", pools)];
+}
+
 /** What is said of it: lines below it. */
-const firewallLines = ({ FirewallBackend }: Info): typeof LINES => (((FirewallBackend as Info).Info ?? []) as [string, string][]).map(([name, value]) => [`  ${name}`, () => value]);
+const firewallLines = ({ FirewallBackend }: Info): typeof LINES => [
+  [" Firewall Backend", () => (FirewallBackend as Info).Driver], ...(((FirewallBackend as Info).Info ?? []) as [string, string][]).map(([name, value]): (typeof LINES)[number] => [`  ${name}`, () => value]),
+];
 
 const words = (list: unknown): string => (list as readonly string[]).join(" ");
 
@@ -55,7 +73,7 @@ export const command: Command = {
     if (template !== null) print(template.document(info, INFO_SHAPE));
     else if (format === "json") print(json(info));
     else {
-      const server = [...LINES, ...firewallLines(info)].map(([label, text]) => (label === "" ? String(text(info)) : `${label}: ${text(info)}`.trimEnd()));
+      const server = [...LINES, ...configuredLines(info), ...firewallLines(info)].map(([label, text]) => (label === "" ? String(text(info)) : `${label}: ${text(info)}`.trimEnd()));
       print(printable(["Client: mdk", ` Version:    ${version.version}`, " Context:    default", " Debug Mode: false", "", "Server:", ...server, ""].join("\n")));
       for (const warning of (info.Warnings as string[] | null) ?? []) printError(warning);
     }

@@ -2,6 +2,7 @@
 import { EXIT, CommandError } from "../exit.ts";
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ownCommand } from "../../engine/host/identity.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { print } from "../output/text.ts";
 
@@ -28,7 +29,7 @@ function run({ context, flags }: Invocation): number {
   for (const path of [wanted, unit]) rmSync(path, { force: true });
   if (flags.bool("remove")) return 0;
   mkdirSync(join(directory, WANTS), { recursive: true });
-  writeFileSync(unit, unitOf([process.execPath, "--root", context.root, "--run-root", context.runRoot, "system", "boot"]));
+  writeFileSync(unit, unitOf([...ownCommand(context), "system", "boot"]));
   symlinkSync(unit, wanted);
   print(unit);
   return 0;

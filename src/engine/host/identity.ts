@@ -1,5 +1,6 @@
 /** Names of what mdk makes on a host. Another data root has names of its own, so that two never meet (two data roots may share a host). */
 import { dirname } from "node:path";
+import { DEFAULT_FILE } from "../../config/settings.ts";
 import { groupPath } from "../../spec/limits.ts";
 import type { Container } from "../../store/containers.ts";
 import { DEFAULT_ROOT, DEFAULT_RUN_ROOT } from "../../store/paths.ts";
@@ -31,4 +32,9 @@ export function monitorParent(context: Context, { cgroup, host }: Pick<Container
 export function cgroupParent(context: Context): string {
   const hash = rootHash(context);
   return hash === null ? "mdk" : `mdk-${hash}`;
+}
+
+/** How mdk is called for this store by who calls it later: a monitor, the host at its boot. */
+export function ownCommand({ root, runRoot, settings: { file } }: Context): string[] {
+  return [process.execPath, "--root", root, "--run-root", runRoot, ...(file === null || file === DEFAULT_FILE ? [] : ["--config-file", file])];
 }

@@ -15,6 +15,7 @@ import { MdkError, messageOf } from "../../error.ts";
 import { backingFree, lostWrites } from "./backing.ts";
 import { detectCgroups } from "../../cgroup/detect.ts";
 import { ownMemoryLimit } from "../../cgroup/own-limit.ts";
+import type { StorageDriver } from "../../config/settings.ts";
 import { openLoopStore, openMemoryStore } from "../../layer/loop-store.ts";
 import { probeOverlay } from "../../layer/overlay.ts";
 import { holdsAnything, removeDatabase } from "../../store/database.ts";
@@ -22,9 +23,6 @@ import { ensureStore, ROOT_STORE, storePaths } from "../../store/paths.ts";
 import { lockFile } from "../../sys/lock.ts";
 import { AT_FDCWD, attachMount, detachMount, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
 import { mountOf } from "../../sys/mountinfo.ts";
-
-export const STORAGE_DRIVERS = ["overlay2", "loop", "tmpfs"] as const;
-export type StorageDriver = (typeof STORAGE_DRIVERS)[number];
 
 export interface BringOptions {
   /** An absolute path. */

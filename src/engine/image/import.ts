@@ -1,5 +1,6 @@
 /** `docker import`: the files of an archive become an image of one layer. */
 import { closeSync, constants, openSync } from "node:fs";
+import type { LayerSettings } from "../../config/settings.ts";
 import { MdkError } from "../../error.ts";
 import { configDocument } from "../../image/config-document.ts";
 import { parseConfig, type ContainerDefaults } from "../../image/config.ts";
@@ -48,7 +49,7 @@ export async function importImage(context: Context, request: ImportRequest): Pro
   if (name?.digest) throw new MdkError("invalid", "reference-invalid", "cannot import digest reference");
   const config = applyChanges(NOTHING, request.changes);
   return await writeContent(context, request.signal ?? null, async (scope) => {
-    const layer = await unpacked(scope, openSource(context, request.source, scope.abort.signal));
+    const layer = await unpacked(scope, openSource(context, request.source, scope.abort.signal), context.settings.layers);
     return addImported(context, scope, { request, name, config, layer });
   });
 }
@@ -80,7 +81,7 @@ function addImported(context: Context, { paths, database }: ContentScope, { requ
 }
 
 /** In one pass: kept as it came, inflated, hashed, and unpacked into the new layer. */
-async function unpacked({ paths, database, abort }: ContentScope, source: AsyncIterable<Uint8Array>): Promise<LayerRow> {
+async function unpacked({ paths, database, abort }: ContentScope, source: AsyncIterable<Uint8Array>, limits: LayerSettings): Promise<LayerRow> {
   const draft = draftLayer(paths, database, null) as LayerDraft;
   const blob = draftNewBlob(paths);
   const writer = new LayerWriter(openAt(AT_FDCWD, draft.tree, O_DIRECTORY | O_NOFOLLOW));
@@ -99,12 +100,12 @@ async function unpacked({ paths, database, abort }: ContentScope, source: AsyncI
     }
   };
   try {
-    const guard = roomGuard(paths);
+    const guard = roomGuard(paths, limits.freePercent);
     await decompress(teed(), (bytes) => {
       guard(bytes.length);
       hashes.archive.update(bytes);
       reader.push(bytes);
-    }, "the archive");
+    }, { what: "the archive", limits });
     reader.end();
     const diffId = `sha256:${hashes.archive.digest("hex")}` as Digest;
     const kept: Descriptor = { mediaType: layerType(compression ?? "none"), digest: `sha256:${hashes.blob.digest("hex")}` as Digest, size };

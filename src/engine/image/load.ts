@@ -1,5 +1,6 @@
 /** `docker load`: images from an archive or a directory into the store. */
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import type { LayerSettings } from "../../config/settings.ts";
 import { MdkError } from "../../error.ts";
 import { digestOf, type Digest } from "../../image/digest.ts";
 import { detectCompression } from "../../image/media-types.ts";
@@ -43,7 +44,7 @@ export async function loadImages(context: Context, path: string, options: LoadOp
   const host = hostPlatform(process.arch);
   const platform = options.platform ? parsePlatform(options.platform, host) : host;
   await writeContent(context, options.signal ?? null, async (scope) => {
-    const files = await openFiles(path, scope.paths);
+    const files = await openFiles(path, scope.paths, context.settings.layers);
     try {
       const source = new ArchiveSource(files);
       const images = await source.images();
@@ -73,6 +74,8 @@ async function loadOne({ context, source, platform, progress, paths, database, a
   const image = await readImage(source, await selectManifest(source, await source.manifest(target), { name, platform }), name);
   const sink = new StoreSink({
     paths, database, diffIds: image.config.diffIds, pulled: context.now().toISOString(), repository: null, tag: null, origin: () => ({ kind: "loaded" }), keepManifest: !madeUp,
+    // Nobody else may have them.
+    keepBlobs: true, limits: context.settings.layers, concurrent: context.settings.registries.downloads,
   });
   await copyImage({ source, sink, image, progress, abort });
   const id = digestOf(image.configBytes);
@@ -84,7 +87,7 @@ async function loadOne({ context, source, platform, progress, paths, database, a
 }
 
 /** What can be read at random is read where it is; a pipe, and what is compressed, from a file without a name in tmp/. */
-async function openFiles(path: string, paths: StorePaths): Promise<ImageFiles> {
+async function openFiles(path: string, paths: StorePaths, limits: LayerSettings): Promise<ImageFiles> {
   const fd = openSync(path, constants.O_RDONLY);
   const stat = fstatSync(fd);
   if (stat.isDirectory()) return openDirectoryFiles(fd);
@@ -92,20 +95,20 @@ async function openFiles(path: string, paths: StorePaths): Promise<ImageFiles> {
   const plain = stat.isFile() && detectCompression(start.subarray(0, readSync(fd, start, 0, start.length, 0)), "the archive") === "none";
   if (plain) return openTarFiles(fd);
   try {
-    return openTarFiles(await spool(fd, paths));
+    return openTarFiles(await spool(fd, paths, limits));
   } finally {
     closeSync(fd);
   }
 }
 
-async function spool(fd: number, paths: StorePaths): Promise<number> {
+async function spool(fd: number, paths: StorePaths, limits: LayerSettings): Promise<number> {
   const file = openSpool(paths);
   try {
-    const guard = roomGuard(paths);
+    const guard = roomGuard(paths, limits.freePercent);
     await decompress(readStream(fd), (bytes) => {
       guard(bytes.length);
       appendTo(file, bytes);
-    }, "the archive");
+    }, { what: "the archive", limits });
     return file;
   } catch (error) {
     closeSync(file);

@@ -3,6 +3,7 @@
  * byte. Of one that was made here, layers are packed, as they were when they were made; then it has them too.
  */
 import { closeSync, constants, openSync } from "node:fs";
+import { MdkError } from "../../error.ts";
 import { parseConfig } from "../../image/config.ts";
 import { digestOf, type Digest } from "../../image/digest.ts";
 import { parseManifest, type Descriptor, type Manifest } from "../../image/manifest.ts";
@@ -13,10 +14,11 @@ import { packLayer } from "../../layer/pack.ts";
 import { draftNewBlob } from "../../store/blob-draft.ts";
 import { readBlob, streamBlob, writeBlob } from "../../store/blobs.ts";
 import { addManifest, layersOf, listManifests, type ImageRow } from "../../store/images.ts";
-import { keepBlob, keptBlobs } from "../../store/layers.ts";
+import { isKept, keepBlob, keptBlobs } from "../../store/layers.ts";
 import type { StorePaths } from "../../store/paths.ts";
 import { appendTo, openSpool, readSpool } from "../../store/spool.ts";
 import type { ContentScope } from "./content.ts";
+import type { Again } from "./fetched-again.ts";
 import { openLayerView } from "./layer-view.ts";
 import type { SourceImage } from "./select.ts";
 
@@ -33,6 +35,8 @@ export interface OwnOptions {
   readonly name: string;
   /** Told when an image that was pulled gets another digest. */
   readonly warn: (text: string) => void;
+  /** Null: nobody else is asked for blobs. */
+  readonly again: Again | null;
 }
 
 /** An image and where its blobs are; close() when it was copied. */
@@ -45,20 +49,21 @@ export interface OwnImage {
 }
 
 /** Call it within writeContent. Throws the errors of packLayer, of the disk, and "blob-missing". */
-export async function ownImage(scope: ContentScope, row: ImageRow, { repository, name, warn }: OwnOptions): Promise<OwnImage> {
+export async function ownImage(scope: ContentScope, row: ImageRow, { repository, name, warn, again }: OwnOptions): Promise<OwnImage> {
   const { paths, database } = scope;
   const configBytes = readBlob(paths, row.id);
   const config = parseConfig(configBytes, name);
   const layers = layersOf(database, row.id);
   const spools = new Map<string, number>();
-  const own = { source: storeSource(paths, spools), close: () => spools.forEach((fd) => closeSync(fd)) };
+  const own = { source: storeSource(scope, spools, again), close: () => spools.forEach((fd) => closeSync(fd)) };
   const manifests = listManifests(database, row.id, repository);
   for (const digest of manifests) {
     const bytes = readBlob(paths, digest);
     const manifest = parseManifest(bytes, "", name) as Manifest;
-    const whole = manifest.layers.every((descriptor, at) => keptBlobs(database, layers[at]?.id ?? "").some((kept) => kept.digest === descriptor.digest));
+    const whole = manifest.layers.every(({ digest }, at) => keptBlobs(database, layers[at]?.id ?? "").some((kept) => kept.digest === digest) || again?.knows(digest) === true);
     if (whole) return { ...own, anew: false, image: imageOf({ bytes, contentType: "", digest }, { manifest, configBytes, config }) };
   }
+  if (again !== null && manifests.length > 0) throw new MdkError("unavailable", "blob-not-kept", `the layers of ${name} are not kept as they were ("keep-blobs": false), and no registry is known that has them`, { hint: "pull it again" });
   try {
     const packed: Packed[] = [];
     for (const at of layers.keys()) packed.push(await ensureBlob(scope, layers.slice(0, at + 1), spools));
@@ -66,8 +71,9 @@ export async function ownImage(scope: ContentScope, row: ImageRow, { repository,
     const document = anew ? { ...config.document, rootfs: { type: "layers", diff_ids: packed.map(({ diffId }) => diffId) } } : null;
     const image = describe(packed, document === null ? configBytes : Buffer.from(JSON.stringify(document)), name);
     if (!anew) addManifest(database, row.id, writeBlob(paths, image.fetched.bytes));
-    if (anew) warn(`the layers of ${name} came with an mdk that kept no blobs, and are packed anew: what is written is the image ${image.manifest.config.digest}; pull it again to have it as it was`);
-    else if (manifests.length > 0) warn(`the layers of ${name} came with an mdk that kept no blobs: they are packed anew, and its digest is another one now`);
+    const how = again === null ? "came with an mdk that kept no blobs" : 'are kept without their blobs ("keep-blobs": false)';
+    if (anew) warn(`the layers of ${name} ${how}, and are packed anew: what is written is the image ${image.manifest.config.digest}; pull it again to have it as it was`);
+    else if (manifests.length > 0) warn(`the layers of ${name} ${how}: they are packed anew, and its digest is another one now`);
     return { ...own, anew, image };
   } catch (error) {
     own.close();
@@ -75,12 +81,14 @@ export async function ownImage(scope: ContentScope, row: ImageRow, { repository,
   }
 }
 
-/** The store as a source: what its rows name is there, and what was packed only for this copy. */
-function storeSource(paths: StorePaths, spools: ReadonlyMap<string, number>): Source {
+/** The store as a source: what its rows name is there, what was packed only for this copy, and what is to be had again. */
+function storeSource({ paths, database }: ContentScope, spools: ReadonlyMap<string, number>, again: Again | null): Source {
   return {
     manifest: async (target) => ({ bytes: readBlob(paths, target as Digest), contentType: "", digest: target as Digest }),
-    blob: ({ digest }, from) => {
+    blob: (descriptor, from) => {
+      const { digest } = descriptor;
       const spool = spools.get(digest);
+      if (again !== null && spool === undefined && !isKept(database, digest)) return again.blob(descriptor, from);
       return spool === undefined ? streamBlob(paths, digest, from) : readSpool(spool, from);
     },
   };

@@ -3,6 +3,7 @@ import { MdkError } from "../../error.ts";
 import { algorithmOf, digestOf } from "../../image/digest.ts";
 import { hostPlatform, parsePlatform, type Platform } from "../../image/platform.ts";
 import { canonicalName, DEFAULT_TAG, familiarName, parseReference, repositoryOf, withDefaultTag, type Reference } from "../../image/reference.ts";
+import type { Source } from "../../image/transfer.ts";
 import { Remote } from "../../registry/remote.ts";
 import type { Database } from "../../store/database.ts";
 import { findByManifest, findByReference } from "../../store/images.ts";
@@ -10,7 +11,7 @@ import { isKept } from "../../store/layers.ts";
 import type { Context } from "../context.ts";
 import { writeContent, type ContentScope } from "./content.ts";
 import { copyImage, type LayerProgress } from "./copy.ts";
-import { remoteOptions, type RegistryOptions } from "./registry-options.ts";
+import { mirrorsOf, remoteOptions, type Mirror, type RegistryOptions } from "./registry-options.ts";
 import { readImage, selectManifest, type SelectedManifest } from "./select.ts";
 import { StoreSink } from "./store-sink.ts";
 
@@ -49,7 +50,10 @@ export async function pull(context: Context, text: string, options: PullOptions 
   const host = hostPlatform(options.architecture ?? process.arch);
   const platform = options.platform ? parsePlatform(options.platform, host) : host;
   return await writeContent(context, options.signal ?? null, async (scope) => {
-    const remote = new Remote(reference, remoteOptions(context, reference, options, scope.abort.signal));
+    const { signal } = scope.abort;
+    const registry = new Remote(reference, remoteOptions(context, reference, options, signal));
+    const mirrors = mirrorsOf(context, reference, options, signal);
+    const remote = mirrors.length === 0 ? registry : await mirrored(mirrors, reference, registry, signal);
     return await pullFrom({ ...scope, context, reference, platform, remote, progress: options.progress ?? SILENT });
   });
 }
@@ -61,11 +65,16 @@ export async function listRemoteTags(context: Context, text: string, options: Pu
   return await new Remote(reference, remoteOptions(context, reference, options, options.signal ?? null)).tags();
 }
 
+async function mirrored(mirrors: readonly Mirror[], reference: Reference, registry: Remote, signal: AbortSignal): Promise<Source> {
+  const { Mirrored } = await import("./mirrored.ts");
+  return new Mirrored([...mirrors.map(({ options }) => new Remote(reference, options)), registry], signal);
+}
+
 interface Job extends ContentScope {
   readonly context: Context;
   readonly reference: Reference;
   readonly platform: Platform;
-  readonly remote: Remote;
+  readonly remote: Source;
   readonly progress: PullProgress;
 }
 
@@ -75,17 +84,19 @@ async function pullFrom(job: Job): Promise<Pulled> {
   const target = reference.digest ?? reference.tag ?? DEFAULT_TAG;
   const selected = await selectManifest(remote, await remote.manifest(target), { name, platform });
   const { top, fetched } = selected;
+  const { keepBlobs } = context.settings.layers;
   progress.start(target, reference.path);
   const repository = repositoryOf(reference);
   const before = findByReference(database, reference);
   const known = findByManifest(database, { repository, digest: top.digest, manifest: digestOf(fetched.bytes) });
   const result = { digest: top.digest, name: canonicalName(reference) };
   // An image whose row is there has all its layers: the rows refer to one another. Blobs it has if it came with an mdk that keeps them.
-  if (before !== null && before.id === known && isWhole(database, selected)) return { ...result, id: known, upToDate: true };
+  if (before !== null && before.id === known && (!keepBlobs || isWhole(database, selected))) return { ...result, id: known, upToDate: true };
   const image = await readImage(remote, selected, name);
   const sink = new StoreSink({
     paths, database, diffIds: image.config.diffIds, pulled: context.now().toISOString(), repository, tag: reference.digest === null ? reference.tag : null,
     origin: (stored) => ({ kind: "pulled", digest: stored.top, manifest: stored.manifest }), keepManifest: true,
+    keepBlobs, limits: context.settings.layers, concurrent: context.settings.registries.downloads,
   });
   await copyImage({ source: remote, sink, image, progress, abort });
   const id = digestOf(image.configBytes);

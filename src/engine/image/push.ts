@@ -9,6 +9,7 @@ import { addDigest, findByReference, listTags, repositoriesWith, type ImageRow }
 import type { Context } from "../context.ts";
 import { writeContent, type ContentScope } from "./content.ts";
 import { copyImage, type LayerProgress, type LayerTransfer, type Sink } from "./copy.ts";
+import { fetchedAgain } from "./fetched-again.ts";
 import { ownImage } from "./own-image.ts";
 import { remoteOptions, type RegistryOptions } from "./registry-options.ts";
 import type { SourceImage } from "./select.ts";
@@ -65,12 +66,12 @@ interface Job extends ContentScope {
 
 async function pushOne({ context, options, progress, paths, database, abort, ...scope }: Job, row: ImageRow, reference: Reference & { readonly tag: string }): Promise<void> {
   const repository = repositoryOf(reference);
-  const own = await ownImage({ ...scope, paths, database, abort }, row, { repository, name: familiarName(reference), warn: options.warn ?? (() => {}) });
+  const own = await ownImage({ ...scope, paths, database, abort }, row, { repository, name: familiarName(reference), warn: options.warn ?? (() => {}), again: fetchedAgain(context, options, abort.signal) });
   const { image, source } = own;
   try {
     const mounts = mountsOf(database, image, reference);
     const target = new PushTarget(reference, [...new Set(mounts.values())], remoteOptions(context, reference, options, abort.signal));
-    await copyImage({ source, sink: new RegistrySink(target, { mounts, tag: reference.tag }), image, progress, abort });
+    await copyImage({ source, sink: new RegistrySink(target, { mounts, tag: reference.tag, concurrent: context.settings.registries.uploads }), image, progress, abort });
   } finally {
     own.close();
   }
@@ -88,16 +89,15 @@ function mountsOf(database: Database, { manifest }: SourceImage, reference: Refe
 }
 
 class RegistrySink implements Sink {
-  /** As Docker's --max-concurrent-uploads. */
-  readonly concurrent = 5;
+  readonly concurrent: number;
   readonly #target: PushTarget;
   readonly #mounts: ReadonlyMap<Digest, string>;
   readonly #tag: string;
   /** A layer that an image has twice is sent once. */
   readonly #begun = new Map<Digest, Promise<void>>();
 
-  constructor(target: PushTarget, { mounts, tag }: { readonly mounts: ReadonlyMap<Digest, string>; readonly tag: string }) {
-    [this.#target, this.#mounts, this.#tag] = [target, mounts, tag];
+  constructor(target: PushTarget, { mounts, tag, concurrent }: { readonly mounts: ReadonlyMap<Digest, string>; readonly tag: string; readonly concurrent: number }) {
+    [this.#target, this.#mounts, this.#tag, this.concurrent] = [target, mounts, tag, concurrent];
   }
 
   async layer(transfer: LayerTransfer): Promise<void> {

@@ -2,7 +2,7 @@
 import type { Reference } from "../../image/reference.ts";
 import { configPath } from "../../registry/config-file.ts";
 import { askCredentials } from "../../registry/credentials.ts";
-import { resolveEndpoint } from "../../registry/endpoint.ts";
+import { mirrorEndpoint, resolveEndpoint, type EndpointOptions } from "../../registry/endpoint.ts";
 import type { RemoteOptions } from "../../registry/session.ts";
 import type { Context } from "../context.ts";
 
@@ -18,10 +18,31 @@ export interface RegistryOptions {
 }
 
 /** Reads certificates; who the user is is asked for when the registry wants to know. */
-export function remoteOptions({ environment }: Context, { domain }: Reference, options: RegistryOptions, signal: AbortSignal | null): RemoteOptions {
+export function remoteOptions(context: Context, { domain }: Reference, options: RegistryOptions, signal: AbortSignal | null): RemoteOptions {
+  return { ...spokenTo(context, domain, options, signal), endpoint: resolveEndpoint(domain, endpointOptions(context, options)) };
+}
+
+/** A mirror of the reference's registry: who the user is to the registry is not its business, who he is to itself is. */
+export interface Mirror {
+  readonly origin: string;
+  readonly options: RemoteOptions;
+}
+
+/** The mirrors that the configuration has for a registry, in its order. Each is tried once: there is another one. */
+export function mirrorsOf(context: Context, { domain }: Reference, options: RegistryOptions, signal: AbortSignal | null): Mirror[] {
+  const { mirrors } = context.settings.registries;
+  const origins = Object.hasOwn(mirrors, domain) ? mirrors[domain]! : [];
+  return origins.map((origin) => ({ origin, options: { ...spokenTo(context, new URL(origin).host, options, signal), tries: 1, endpoint: mirrorEndpoint(origin, endpointOptions(context, options)) } }));
+}
+
+/** Whom to trust there: what flags and the configuration say of it together. */
+export function endpointOptions({ environment, settings }: Context, { insecureRegistries = [], certificates }: RegistryOptions): EndpointOptions {
+  return { insecure: [...insecureRegistries, ...settings.registries.insecure], environment, ...(certificates === undefined ? {} : { certificates }) };
+}
+
+function spokenTo({ environment, settings }: Context, domain: string, { configFile, patienceMs }: RegistryOptions, signal: AbortSignal | null): Omit<RemoteOptions, "endpoint"> {
   return {
-    endpoint: resolveEndpoint(domain, { insecure: options.insecureRegistries ?? [], environment, ...(options.certificates === undefined ? {} : { certificates: options.certificates }) }),
-    credentials: askCredentials({ path: options.configFile ?? configPath(environment), environment }, domain), userAgent: "mdk", signal,
-    ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
+    credentials: askCredentials({ path: configFile ?? configPath(environment), environment }, domain), userAgent: "mdk", signal, tries: settings.registries.attempts,
+    ...(patienceMs === undefined ? {} : { patienceMs }),
   };
 }

@@ -13,6 +13,7 @@ import { findImage, listTags, type ImageRow } from "../../store/images.ts";
 import type { Context } from "../context.ts";
 import { writeContent } from "./content.ts";
 import { copyImage, type LayerProgress, type LayerTransfer, type Sink } from "./copy.ts";
+import { fetchedAgain } from "./fetched-again.ts";
 import { ownImage } from "./own-image.ts";
 import type { SourceImage } from "./select.ts";
 
@@ -33,7 +34,7 @@ export async function saveImages(context: Context, words: readonly string[], wri
     for (const { image, references } of chosen.values()) {
       const [first] = references;
       const called = first === undefined ? { repository: null, name: image.id } : { repository: repositoryOf(first), name: familiarName(first) };
-      const own = await ownImage(scope, image, { ...called, warn: options.warn ?? (() => {}) });
+      const own = await ownImage(scope, image, { ...called, warn: options.warn ?? (() => {}), again: fetchedAgain(context, {}, scope.abort.signal) });
       try {
         sink.begin(references);
         await copyImage({ source: own.source, sink, image: own.image, progress: options.progress ?? { layer() {} }, abort: scope.abort });

@@ -4,6 +4,7 @@
  */
 import { closeSync } from "node:fs";
 import { MdkError } from "../../error.ts";
+import type { LayerSettings } from "../../config/settings.ts";
 import { algorithmOf, chainIds, type Digest } from "../../image/digest.ts";
 import type { Descriptor } from "../../image/manifest.ts";
 import { dependsOnLower, finishLayer, unpackLayer } from "../../layer/unpack.ts";
@@ -31,19 +32,24 @@ export interface StoreSinkOptions {
   readonly origin: (stored: { readonly top: Digest; readonly manifest: Digest }) => ImageOrigin;
   /** Whether the manifest is the image's own, or only made up for this copy. */
   readonly keepManifest: boolean;
+  /** Whether blobs of layers stay when they are unpacked: those that nobody else has do. */
+  readonly keepBlobs: boolean;
+  readonly limits: LayerSettings;
+  /** Layers at once. */
+  readonly concurrent: number;
 }
 
 /** How often a layer that another process makes is looked at. */
 const POLL_MS = 50;
 
 export class StoreSink implements Sink {
-  readonly concurrent = 3;
+  readonly concurrent: number;
   readonly #options: StoreSinkOptions;
   readonly #chain: readonly Digest[];
   readonly #rows: Promise<LayerRow>[] = [];
 
   constructor(options: StoreSinkOptions) {
-    this.#options = options;
+    [this.#options, this.concurrent] = [options, options.concurrent];
     this.#chain = chainIds(options.diffIds);
   }
 
@@ -84,7 +90,7 @@ export class StoreSink implements Sink {
       }
       try {
         const row = findLayer(database, { diffId, chainId, blob: descriptor.digest });
-        if (row !== null && (this.#isStored(descriptor) || !isKeepable(descriptor))) {
+        if (row !== null && (!this.#options.keepBlobs || this.#isStored(descriptor) || !isKeepable(descriptor))) {
           transfer.report("Already exists", descriptor.size);
           return row;
         }
@@ -121,13 +127,13 @@ export class StoreSink implements Sink {
   }
 
   async #make({ transfer, chainId, below, draft, blob }: Making): Promise<LayerRow> {
-    const { paths } = this.#options;
+    const { paths, limits, keepBlobs } = this.#options;
     const { descriptor, diffId, signal, slots } = transfer;
     await slots.take();
     let writer;
     try {
       signal.throwIfAborted();
-      writer = await unpackLayer({ directory: draft.tree, diffId, source: kept(transfer, blob), guard: roomGuard(paths) });
+      writer = await unpackLayer({ directory: draft.tree, diffId, source: kept(transfer, blob), guard: roomGuard(paths, limits.freePercent), limits });
     } finally {
       slots.give();
     }
@@ -143,8 +149,8 @@ export class StoreSink implements Sink {
         }
       } else finishLayer(writer, null);
       signal.throwIfAborted();
-      if (blob instanceof BlobDraft) blob.publish(paths, descriptor);
-      const row = draft.commit({ diffId, blob: descriptor.digest, kept: blob === null ? null : descriptor, chainId: depends ? chainId : null, size: writer.size });
+      if (blob instanceof BlobDraft) keepBlobs ? blob.publish(paths, descriptor) : blob.forget();
+      const row = draft.commit({ diffId, blob: descriptor.digest, kept: blob === null || (blob instanceof BlobDraft && !keepBlobs) ? null : descriptor, chainId: depends ? chainId : null, size: writer.size });
       transfer.report("Pull complete", descriptor.size);
       return row;
     } finally {

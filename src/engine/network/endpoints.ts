@@ -11,6 +11,7 @@ import type { Pool } from "../../spec/network-config.ts";
 import { listEndpoints } from "../../store/endpoints.ts";
 import { findNetworks, readNetwork, type Network } from "../../store/networks.ts";
 import type { Context } from "../context.ts";
+import { configured } from "./configured.ts";
 
 /** A network that a container is to be on. */
 export interface Wish {
@@ -45,7 +46,7 @@ export function wishesOf(context: Context, container: string): Wish[] {
   return listEndpoints(context.database(), container).map(({ network: id, settings }) => {
     const network = readNetwork(context.database(), id);
     if (network === null) throw new MdkError("not-found", "no-such-network", `network ${id} not found`, { hint: `it was removed: mdk network disconnect ${id.slice(0, 12)} CONTAINER takes the container off it` });
-    return { network, settings };
+    return { network: configured(context, network), settings };
   });
 }
 
@@ -54,7 +55,7 @@ export function findNetwork(context: Context, word: string): Network {
   const [network, another] = findNetworks(context.database(), word);
   if (network === undefined) throw new MdkError("not-found", "no-such-network", `network ${word} not found`, { hint: "mdk network ls lists them" });
   if (another !== undefined) throw new MdkError("invalid", "ambiguous-network", `network ${word} is ambiguous (2 matches found on ID prefix)`);
-  return network;
+  return configured(context, network);
 }
 
 /** A network that its user made: containers on it find each other by name. */

@@ -10,6 +10,7 @@ import { listPlaces, readNetwork, type Network, type Place } from "../../store/n
 import { allPorts } from "../../store/ports.ts";
 import { NETLINK_NETFILTER, openNetlink, type NetlinkSocket } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
+import { configured } from "./configured.ts";
 import { addressTexts } from "./names.ts";
 import { bridgeShape } from "./shape.ts";
 
@@ -46,7 +47,7 @@ function ensureOne(context: Context, socket: NetlinkSocket, namespace: string, n
 export function bridgesIn(context: Context, namespace: string): { readonly network: Network; readonly place: Place }[] {
   return listPlaces(context.database(), namespace).flatMap((place) => {
     const network = place.bridge === "" ? null : readNetwork(context.database(), place.network);
-    return network === null ? [] : [{ network, place }];
+    return network === null ? [] : [{ network: configured(context, network), place }];
   });
 }
 

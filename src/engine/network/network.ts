@@ -21,6 +21,7 @@ import type { Context } from "../context.ts";
 import { networkNamespace, openNetworkNamespace } from "../host/facts.ts";
 import { newId } from "../host/ids.ts";
 import { leaseAddresses } from "./addresses.ts";
+import { boundPorts } from "./configured.ts";
 import { driverOf } from "./drivers/driver.ts";
 import { IPV6_SETTINGS } from "./drivers/endpoint.ts";
 import type { Wish } from "./endpoints.ts";
@@ -71,7 +72,7 @@ export function reserveNetwork(context: Context, container: Pick<Container, "id"
   const endpoint = endpointName(container);
   const placed = seats.find(({ place }) => place !== null)?.place;
   const way = placed == null ? "nf_tables" : wayHere(placed.tag);
-  const ports = target === null ? [] : holdRequests(requests, publishedOn(target, way, endpoint));
+  const ports = target === null ? [] : holdRequests(boundPorts(target.network, requests), publishedOn(target, way, endpoint));
   return { namespace, way, seats, gateways, target, ports, endpoint, get holds() { return descriptorsOf(ports); } };
 }
 

@@ -15,7 +15,8 @@ import { choosePools, ensurePlace, removePlaces } from "./place.ts";
 /** Returns the id. Throws MdkError: the name is taken, its subnet is used otherwise, or what making its bridge needs is not there. On failure nothing of it is left. */
 export function createNetwork(context: Context, config: NetworkConfig): string {
   const database = context.database();
-  const network: Network = { ...config, ...choosePools(context, config), id: newId(), createdMs: context.now().getTime() };
+  const options = { ...context.settings.networks.options[config.driver], ...config.options };
+  const network: Network = { ...config, options, ...choosePools(context, config), id: newId(), createdMs: context.now().getTime() };
   try {
     transaction(database, () => {
       refuseSameBridge(context, network);

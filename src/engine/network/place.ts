@@ -24,6 +24,7 @@ import { NETLINK_ROUTE, openNetlink, type NetlinkSocket } from "../../sys/netlin
 import { takeAbstractName } from "../../sys/socket.ts";
 import type { Context } from "../context.ts";
 import { namespaceEnd, networkNamespace } from "../host/facts.ts";
+import { isOutdated } from "./configured.ts";
 import { bridgeShape } from "./shape.ts";
 
 /** As it was left as a rule, and made here at its first use or where its bridge is gone. */
@@ -39,9 +40,10 @@ export function ensurePlace(context: Context, network: Network): Placed {
   }
 }
 
-function placedAlready(context: Context, namespace: string, { id }: Network): Placed | null {
-  const place = readPlace(context.database(), namespace, id);
-  return place === null || (place.bridge !== "" && !hasBridge(place.bridge)) ? null : place;
+function placedAlready(context: Context, namespace: string, network: Network): Placed | null {
+  const place = readPlace(context.database(), namespace, network.id);
+  if (place === null || (place.bridge !== "" && !hasBridge(place.bridge))) return null;
+  return isOutdated(context, network, place) ? null : place;
 }
 
 /**
@@ -53,6 +55,7 @@ function place(context: Context, namespace: string, network: Network): Placed {
   const route = openNetlink(NETLINK_ROUTE);
   try {
     const known = readPlace(database, namespace, network.id);
+    if (known !== null && isOutdated(context, network, known)) removePlaces(context, network, [{ ...known, network: network.id }]);
     if (known === null) removeStrays(context, route, namespace);
     const tag = readTag(database, namespace) ?? freeTag(storeId(database));
     const pools = poolsHere(context, route, namespace, network, known);
@@ -108,7 +111,8 @@ export function choosePools(context: Context, { driver, ipv6, v4, v6 }: Pick<Net
 
 /** The known ones where nothing else is routed there; where it is, another one if nobody asked for them. */
 function poolsHere(context: Context, route: NetlinkSocket, namespace: string, network: Network, known: Place | null): Pools {
-  const wanted = { v4: known?.v4 ?? network.v4, v6: known?.v6 ?? network.v6 };
+  // What is asked for is what is known, but of the default network, which the configuration may change.
+  const wanted = { v4: network.v4?.auto === false ? network.v4 : (known?.v4 ?? network.v4), v6: known?.v6 ?? network.v6 };
   const routes = readRoutes(route);
   const others = listPlaces(context.database(), namespace).filter(({ network: id }) => id !== network.id);
   const taken = [...routes, ...others.flatMap(({ v4 }) => v4?.subnet ?? [])];
@@ -131,14 +135,14 @@ function stays<S, A>(pool: Pool<S, A> | null, isFree: (subnet: S) => boolean, is
   throw new MdkError("conflict", "subnet-taken", `cannot set up network ${tell(pool.subnet)} is used otherwise by this host`, { hint: "ip route shows by whom; give the network another --subnet" });
 }
 
-/** What the default network has where nothing is in its way: left to it. */
-const FIRST_POOL = choosePool([]);
-
 /** Where all are taken, those of idle networks are: their stores get others. */
 function freePool(context: Context, route: NetlinkSocket, isDefault = false): Pool4 {
-  const others = [...(isDefault ? [] : [FIRST_POOL]), ...listNetworks(context.database()).flatMap(({ v4 }) => v4?.subnet ?? [])];
+  const { pools } = context.settings.networks;
+  // What the default network has where nothing is in its way: left to it.
+  const first = choosePool([], pools);
+  const others = [...(isDefault || context.settings.networks.bridge !== null ? [] : [first]), ...listNetworks(context.database()).flatMap(({ v4 }) => v4?.subnet ?? [])];
   const choose = (): Pool4 => {
-    const subnet = choosePool([...readRoutes(route), ...others]);
+    const subnet = choosePool([...readRoutes(route), ...others], pools);
     return { subnet, gateway: subnet.address + 1, range: null, aux: {}, auto: true };
   };
   try {

@@ -18,7 +18,7 @@ import { openLock } from "../../sys/lock.ts";
 import { listenUnix } from "../../sys/socket.ts";
 import type { Begun } from "./begin.ts";
 import type { Context } from "../context.ts";
-import { monitorParent } from "../host/identity.ts";
+import { monitorParent, ownCommand } from "../host/identity.ts";
 import { cgroupLayout, machine, readPathKinds } from "../host/facts.ts";
 import { resolverPort } from "../network/ways.ts";
 import { planHealthTimes, planLog, planMonitor, type MonitorInput, type Streaming } from "./monitor-plan.ts";
@@ -56,7 +56,7 @@ export async function makeRunPlan(context: Context, begun: Begun, input: RunPlan
   const run = runPaths(context.runRoot).container(container.id);
   const runDirectory = keep(openSync(run, constants.O_RDONLY | constants.O_DIRECTORY));
   const rootIndex = descriptors.add(root.mount);
-  const words = [process.execPath, "--root", context.root, "--run-root", context.runRoot];
+  const words = ownCommand(context);
   const monitor = planMonitor({
     descriptors, keep, streaming: input.streaming, monitorGroup: monitorGroup(cgroups, parent),
     listener: keep(listenUnix(runDirectory, "attach")), record: runDirectory, oomFile: group.oomFile,

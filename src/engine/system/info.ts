@@ -43,6 +43,7 @@ export interface SystemFacts {
   readonly hostname: string;
   readonly now: Date;
   readonly environment: Context["environment"];
+  readonly settings: Context["settings"];
 }
 
 export async function readSystem(context: Context): Promise<SystemFacts> {
@@ -59,7 +60,7 @@ export async function readSystem(context: Context): Promise<SystemFacts> {
     forwarding: text("/proc/sys/net/ipv4/ip_forward") === "1", way: wayHere(readTag(context.database(), networkNamespace(context))), descriptors: readdirSync("/proc/self/fd").length,
     cpus: navigator.hardwareConcurrency, memory: Number(/^MemTotal:\s+(\d+) kB/m.exec(text("/proc/meminfo"))?.[1] ?? 0) * 1024,
     kernel: kernelRelease(), machine: process.arch === "x64" ? "x86_64" : "aarch64", system: operatingSystem(),
-    hostname: text("/proc/sys/kernel/hostname"), now: context.now(), environment: context.environment,
+    hostname: text("/proc/sys/kernel/hostname"), now: context.now(), environment: context.environment, settings: context.settings,
   };
 }
 

@@ -4,6 +4,7 @@ import { eraseCredentials, findCredentials, storeCredentials, type Credentials, 
 import { resolveEndpoint } from "../../registry/endpoint.ts";
 import { signIn } from "../../registry/login.ts";
 import type { Context } from "../context.ts";
+import { endpointOptions } from "../image/registry-options.ts";
 
 export interface LoginRequest {
   /** "docker.io", "host:5000". */
@@ -28,8 +29,7 @@ export function keptCredentials(context: Context, domain: string): Promise<Crede
  * when it fails. Throws what signIn and storeCredentials throw.
  */
 export async function login(context: Context, { domain, username, password, insecureRegistries }: LoginRequest): Promise<string | null> {
-  const { environment } = context;
-  const endpoint = resolveEndpoint(domain, { insecure: insecureRegistries, environment });
+  const endpoint = resolveEndpoint(domain, endpointOptions(context, { insecureRegistries }));
   const credentials = await signIn({ endpoint, username, password, userAgent: "mdk", signal: null });
   const wallet = walletOf(context);
   return (await storeCredentials(wallet, domain, username, credentials)) ? wallet.path : null;

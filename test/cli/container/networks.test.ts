@@ -1,5 +1,6 @@
 /** `--network` and its like: what docker 28.2.2 sends for these lines, and what it refuses of them itself. */
 import { describe, expect, test } from "bun:test";
+import { NO_DEFAULTS } from "../../../src/spec/host-defaults.ts";
 import { networksOf } from "../../../src/cli/container/networks.ts";
 import { RUN_FLAGS } from "../../../src/cli/container/flags.ts";
 import { requestOf } from "../../../src/cli/container/request.ts";
@@ -63,7 +64,7 @@ describe("--network", () => {
 
 describe("a request", () => {
   const request = (line: string) => requestOf({
-    flags: valuesOf(line), image: "i", arguments: [], attachment: { stdin: false, stdout: true, stderr: true, terminal: false }, interactive: false, environment: {},
+    flags: valuesOf(line), image: "i", arguments: [], attachment: { stdin: false, stdout: true, stderr: true, terminal: false }, interactive: false, environment: {}, defaults: NO_DEFAULTS,
   });
 
   test("has mode and networks, and what --mac-address says beside the configuration", () => {

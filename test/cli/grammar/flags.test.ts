@@ -105,7 +105,7 @@ test("the nearest word counts swapped neighbours as one mistake and knows when n
 });
 
 test("every flag that a command asks for is in a table", async () => {
-  const known = new Set(["root", "run-root", "config", "debug", "storage-driver", "version"]);
+  const known = new Set(["root", "run-root", "config", "config-file", "debug", "storage-driver", "version"]);
   const tables = await Promise.all([...Object.values(COMMANDS), ...Object.values(GROUPS).flatMap((group) => Object.values(group.commands))].map(async (entry) => (await entry.load()).command.flags));
   for (const flag of tables.flat()) if (flag.missing !== true) known.add(flag.name);
   const asked = new Set<string>();
