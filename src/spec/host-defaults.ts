@@ -1,6 +1,7 @@
 /** What containers get of the host's configuration where nobody asks for anything else: fixed when they are made, as Docker's engine does. Pure. */
 import type { JsonObject } from "../image/json.ts";
 import type { HostConfig, Ulimit } from "./container.ts";
+import { joinedContainer } from "./namespace-modes.ts";
 
 export interface HostDefaults {
   readonly log: HostConfig["LogConfig"];
@@ -28,9 +29,11 @@ export const NO_DEFAULTS: HostDefaults = {
 /** `asked`: HostConfig of a request, not yet decoded, in which nobody has filled in anything. `profileIn`: the text of a seccomp profile's file. */
 export function withHostDefaults(asked: JsonObject, defaults: HostDefaults, profileIn: (path: string) => string): JsonObject {
   if (defaults === NO_DEFAULTS) return asked;
+  // Who is in another container's network has that one's names.
+  const { dns, dnsSearch, dnsOptions } = joinedContainer(String(asked["NetworkMode"] ?? "")) === null ? defaults : NO_DEFAULTS;
   return {
     ...asked, LogConfig: logOf(asked["LogConfig"] as LogAsked | null, defaults.log),
-    Dns: firstOf(asked["Dns"], defaults.dns), DnsSearch: firstOf(asked["DnsSearch"], defaults.dnsSearch), DnsOptions: firstOf(asked["DnsOptions"], defaults.dnsOptions),
+    Dns: firstOf(asked["Dns"], dns), DnsSearch: firstOf(asked["DnsSearch"], dnsSearch), DnsOptions: firstOf(asked["DnsOptions"], dnsOptions),
     Ulimits: ulimitsOf(asked["Ulimits"] as readonly Ulimit[] | null, defaults.ulimits), ShmSize: asked["ShmSize"] || defaults.shmSize,
     IpcMode: asked["IpcMode"] || defaults.ipcMode, CgroupnsMode: asked["CgroupnsMode"] || defaults.cgroupnsMode,
     CgroupParent: asked["CgroupParent"] || defaults.cgroupParent, Init: asked["Init"] ?? (defaults.init ? true : null),

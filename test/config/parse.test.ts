@@ -40,6 +40,13 @@ describe("keys", () => {
     for (const [key, value] of Object.entries(SAMPLES)) expect([key, { ...of(`"${key}": ${value}`), file: null }]).not.toEqual([key, NO_SETTINGS]);
   });
 
+  test("of the schema are carried out: every setting is read outside of config/", () => {
+    const sources = [...new Bun.Glob("src/**/*.ts").scanSync(".")].filter((path) => !path.startsWith("src/config/")).map((path) => readFileSync(path, "utf8"));
+    const names = Object.entries(NO_SETTINGS).flatMap(([name, value]) => (typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length > 0 ? Object.keys(value) : [name]));
+    expect(names.length).toBeGreaterThan(20);
+    expect(names.filter((name) => !sources.some((text) => /\bsettings\b|LayerSettings|HostDefaults/.test(text) && new RegExp(`\\b${name}\\b`).test(text)))).toEqual([]);
+  });
+
   test("of the schema are in the README, each in its table", () => {
     const readme = readFileSync("README.md", "utf8");
     expect(Object.keys(KEYS).filter((key) => !readme.includes(`\`"${key}"\``))).toEqual([]);

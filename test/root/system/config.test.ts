@@ -71,6 +71,14 @@ rootTest("containers get what nobody asked for otherwise, and flags count before
     `{"Type":"local","Config":{"max-file":"2","max-size":"1m"}} private host 8388608 ${PARENT}\n{"Type":"json-file","Config":{}} shareable host 8388608 /other`);
 });
 
+rootTest("no default is in the way of what a container is asked to be", async () => {
+  write({ dns: ["192.0.2.53"], "dns-search": ["example.test"], "default-ipc-mode": "shareable", "log-opts": { "max-size": "1m" }, "no-new-privileges": true, "seccomp-profile": "unconfined", "default-ulimits": { nofile: { Name: "nofile", Soft: 64, Hard: 128 } } });
+  await out("run", "-d", "--name", "first", image);
+  expect(await out("run", "--rm", "--network", "container:first", "--ipc", "container:first", "--pid", "container:first", image, "cat", "/etc/resolv.conf")).toContain("nameserver 192.0.2.53");
+  for (const flags of [["--privileged"], ["--network", "none"], ["--network", "host"], ["--log-driver", "none"], ["--ipc", "host"], ["--uts", "host"]]) expect([flags, await mdk("run", "--rm", ...flags, image, "true")]).toEqual([flags, { code: 0, out: "", err: "" }]);
+  expect(await out("run", "--rm", image, "cat", "/proc/self/status")).toContain("Seccomp:\t0\n");
+});
+
 rootTest("networks: pools, the default network's subnet, and the options of both", async () => {
   write({ "default-address-pools": [{ base: "10.99.0.0/16", size: 24 }], "default-network-opts": { bridge: { "com.docker.network.driver.mtu": "1300" } }, bip: "10.77.0.9/24", "fixed-cidr": "10.77.0.128/25", mtu: 1350, ip: "127.0.0.1", icc: false });
   const addresses = ["ip", "-4", "-o", "addr", "show", "dev", "eth0"];
