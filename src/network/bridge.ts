@@ -168,7 +168,7 @@ export function makeBridge(route: NetlinkSocket, network: BridgeNetwork, owner: 
   const { index } = link;
   // What was there before under a name of the user's is his: its IPv6 may be the host's, and it stays when the network goes.
   const isOwn = made || parseBridgeName(bridge) !== null;
-  if (isOwn && hasIpv6()) prepareIpv6(bridge, ipv6 !== null);
+  if (isOwn && hasIpv6(mtu)) prepareIpv6(bridge, ipv6 !== null);
   if (ipv4 !== null) {
     if (ipv4.gateway !== null) unlessThere(route, addAddress({ address: ipv4.gateway, prefix: ipv4.subnet.prefix, index }));
   }

@@ -52,7 +52,7 @@ export interface BridgeEndpoint extends Endpoint {
  */
 export function attachContainer(host: NetlinkSocket, container: NetlinkSocket, endpoint: BridgeEndpoint): void {
   const { veth, bridge, mtu, name, mac, namespace, isolated } = endpoint;
-  const ipv6 = hasIpv6();
+  const ipv6 = hasIpv6(mtu);
   const peer = { name, namespace, hardwareAddress: parseHardwareAddress(mac) };
   try {
     host.request([

@@ -67,9 +67,12 @@ function change(name: string, old: string, value: string, remember: Remember): v
   writeSysctl(name, value);
 }
 
-/** Whether the kernel has IPv6, for this namespace at least. */
-export function hasIpv6(): boolean {
-  return existsSync("/proc/sys/net/ipv6");
+/** RFC 8200, section 5: links with less have no IPv6, and none of its settings (net/ipv6/addrconf.c, addrconf_notify). */
+const IPV6_MTU_LEAST = 1280;
+
+/** Whether the kernel has IPv6, for this namespace at least, and a link of such an MTU. */
+export function hasIpv6(mtu = IPV6_MTU_LEAST): boolean {
+  return mtu >= IPV6_MTU_LEAST && existsSync("/proc/sys/net/ipv6");
 }
 
 /** Throws MdkError "no-ipv6" where it has not. */
