@@ -7,6 +7,7 @@ export const command: Command = {
   summary: "Do what is to be done about an unhealthy container (called by mdk itself)",
   flags: [],
   operands: [1, 1],
+  enduring: true,
   run: async ({ context, operands }) => {
     const [id = ""] = operands;
     if (/^[0-9a-f]{64}$/.test(id)) await actOnUnhealthy(context, id);

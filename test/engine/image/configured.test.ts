@@ -90,7 +90,7 @@ rootTest("insecure-registries: hosts, hosts with ports, subnets", () => {
   expect([origins("a.test:5000", "a.test:5000"), origins("a.test:5001", "a.test:5000"), origins("a.test:5001", "a.test")]).toEqual([2, 1, 2]);
 });
 
-rootTest("max-download-attempts, max-concurrent-downloads", async () => {
+rootTest("max-download-attempts, max-concurrent-downloads, max-concurrent-uploads", async () => {
   let [open, most] = [0, 0];
   const many = fakeImage(Array.from({ length: 6 }, (_, index) => archive([file(`f${index}`, String(index))])));
   const registry = serve(async (path) => {
@@ -102,6 +102,19 @@ rootTest("max-download-attempts, max-concurrent-downloads", async () => {
   });
   await pull(contextOf({ "max-concurrent-downloads": 1 }), `${registry.host}/x`);
   expect(most).toBe(1);
+  const target = serve(async (path, request) => {
+    if (request.method !== "HEAD" || !path.includes("/blobs/")) return request.method === "PUT" ? new Response(null, { status: 201 }) : null;
+    most = Math.max(most, ++open);
+    await Bun.sleep(20);
+    open--;
+    return new Response(null);
+  });
+  for (const uploads of [1, 4]) {
+    most = 0;
+    tagAs(contextOf({}), `${registry.host}/x`, `${target.host}/y:${uploads}`);
+    await push(contextOf({ "max-concurrent-uploads": uploads }), `${target.host}/y:${uploads}`);
+    expect(most).toBe(uploads);
+  }
   const busy = serve(() => new Response("{}", { status: 503 }));
   await expect(pull(contextOf({ "max-download-attempts": 1 }), `${busy.host}/x`)).rejects.toThrow("503");
   expect(busy.seen.length).toBe(1);
