@@ -5,13 +5,14 @@ import { hostPlatform, parsePlatform, type Platform } from "../../image/platform
 import { canonicalName, DEFAULT_TAG, familiarName, parseReference, repositoryOf, withDefaultTag, type Reference } from "../../image/reference.ts";
 import type { Source } from "../../image/transfer.ts";
 import { Remote } from "../../registry/remote.ts";
+import type { RemoteOptions } from "../../registry/session.ts";
 import type { Database } from "../../store/database.ts";
 import { findByManifest, findByReference } from "../../store/images.ts";
 import { isKept } from "../../store/layers.ts";
 import type { Context } from "../context.ts";
 import { writeContent, type ContentScope } from "./content.ts";
 import { copyImage, type LayerProgress } from "./copy.ts";
-import { mirrorsOf, remoteOptions, type Mirror, type RegistryOptions } from "./registry-options.ts";
+import { mirrorsOf, remoteOptions, type RegistryOptions } from "./registry-options.ts";
 import { readImage, selectManifest, type SelectedManifest } from "./select.ts";
 import { StoreSink } from "./store-sink.ts";
 
@@ -65,9 +66,9 @@ export async function listRemoteTags(context: Context, text: string, options: Pu
   return await new Remote(reference, remoteOptions(context, reference, options, options.signal ?? null)).tags();
 }
 
-async function mirrored(mirrors: readonly Mirror[], reference: Reference, registry: Remote, signal: AbortSignal): Promise<Source> {
+async function mirrored(mirrors: readonly RemoteOptions[], reference: Reference, registry: Remote, signal: AbortSignal): Promise<Source> {
   const { Mirrored } = await import("./mirrored.ts");
-  return new Mirrored([...mirrors.map(({ options }) => new Remote(reference, options)), registry], signal);
+  return new Mirrored([...mirrors.map((options) => new Remote(reference, options)), registry], signal);
 }
 
 interface Job extends ContentScope {

@@ -22,17 +22,19 @@ export function remoteOptions(context: Context, { domain }: Reference, options: 
   return { ...spokenTo(context, domain, options, signal), endpoint: resolveEndpoint(domain, endpointOptions(context, options)) };
 }
 
-/** A mirror of the reference's registry: who the user is to the registry is not its business, who he is to itself is. */
-export interface Mirror {
-  readonly origin: string;
-  readonly options: RemoteOptions;
-}
-
-/** The mirrors that the configuration has for a registry, in its order. Each is tried once: there is another one. */
-export function mirrorsOf(context: Context, { domain }: Reference, options: RegistryOptions, signal: AbortSignal | null): Mirror[] {
+/**
+ * The mirrors that the configuration has for a registry, in its order. Each is tried once: there is another one. Who the user is to the
+ * registry is none of their business; who he is to themselves is.
+ */
+export function mirrorsOf(context: Context, { domain }: Reference, options: RegistryOptions, signal: AbortSignal | null): RemoteOptions[] {
   const { mirrors } = context.settings.registries;
   const origins = Object.hasOwn(mirrors, domain) ? mirrors[domain]! : [];
-  return origins.map((origin) => ({ origin, options: { ...spokenTo(context, new URL(origin).host, options, signal), tries: 1, endpoint: mirrorEndpoint(origin, endpointOptions(context, options)) } }));
+  return origins.map((origin) => {
+    const endpoint = mirrorEndpoint(origin, endpointOptions(context, options));
+    // Plain HTTP needs no word more than the origin's; a password on it does.
+    const isOverheard = origin.startsWith("http:") && endpoint.tls.rejectUnauthorized;
+    return { ...spokenTo(context, new URL(origin).host, options, signal), endpoint, tries: 1, ...(isOverheard ? { credentials: async () => null } : {}) };
+  });
 }
 
 /** Whom to trust there: what flags and the configuration say of it together. */
