@@ -1,11 +1,12 @@
 /** The keys that mean something, in dockerd's words where it has them: how each is read, and what it sets. Pure. */
 import { MdkError } from "../error.ts";
-import { parseSubnet } from "../network/ipam.ts";
+import { parseSubnet, type AddressPool } from "../network/ipam.ts";
 import { generateResolvConf } from "../network/resolv.ts";
 import { checkParent, checkUlimit } from "../spec/limits.ts";
 import { LOG_DRIVERS } from "../spec/log-options.ts";
 import { DRIVERS } from "../spec/network-config.ts";
 import { checkNetworkOptions, HOST_BINDING, ICC, MASQUERADE, MTU } from "../spec/network-options.ts";
+import { poolsOf } from "../spec/network-pools.ts";
 import type { Ulimit } from "../spec/container.ts";
 import { readPrefix } from "../spec/prefix.ts";
 import { Misplaced, type JsonValue } from "./json.ts";
@@ -47,7 +48,7 @@ export const KEYS: Readonly<Record<string, (value: JsonValue) => Patch>> = {
   "no-new-privileges": (value) => ({ host: { noNewPrivileges: flagOf(value) } }),
   "seccomp-profile": (value) => ({ host: { seccomp: profileOf(value) } }),
 
-  "default-address-pools": (value) => ({ networks: { pools: listOf(value, poolOf) } }),
+  "default-address-pools": (value) => ({ networks: { pools: addressPoolsOf(value) } }),
   "default-network-opts": (value) => ({ networks: { options: networkOptionsOf(value) } }),
   bip: (value) => (textOf(value), {}),
   "fixed-cidr": (value) => (textOf(value), {}),
@@ -134,12 +135,19 @@ function profileOf(value: JsonValue): string | null {
   return text === "" || text === "builtin" ? null : text === "unconfined" ? text : pathOf(value);
 }
 
-function poolOf(value: JsonValue): { readonly base: ReturnType<typeof parseSubnet>; readonly size: number } {
+/** None are none: Docker's own. */
+function addressPoolsOf(value: JsonValue): AddressPool[] | null {
+  const pools = listOf(value, poolOf);
+  return pools.length === 0 ? null : pools;
+}
+
+function poolOf(value: JsonValue): AddressPool {
   const fields = fieldsOf(value, ["base", "size"]);
   const [base, size] = [fields.get("base"), fields.get("size")];
   if (base === undefined || size === undefined) throw new Misplaced(value.at, `"base" and "size" are expected`);
   if (readPrefix(textOf(base))?.family === 6) throw new Misplaced(base.at, "pools of IPv6 are not supported by this version of mdk: its networks have subnets of the store's own fd…::/48");
-  const subnet = checked(base, () => parseSubnet(textOf(base)));
+  checked(base, () => poolsOf([{ Subnet: textOf(base), IPRange: "", Gateway: "", AuxiliaryAddresses: {} }], { driver: "bridge", ipv6: false }));
+  const subnet = parseSubnet(textOf(base));
   const prefix = countOf(size, 0);
   if (prefix < subnet.prefix || prefix > SIZE_MAX) throw new Misplaced(size.at, `invalid pool size ${prefix}: from ${subnet.prefix} to ${SIZE_MAX}`);
   return { base: subnet, size: prefix };

@@ -86,12 +86,12 @@ export function fieldsOf(value: JsonValue, names: readonly string[]): ReadonlyMa
   return new Map(members.map(({ name, value: item }) => [name, item]));
 }
 
-/** What a function that judges flags too says of a value: its sentence, at the value's place. */
+/** What a function that judges flags too says of a value: its sentence, in one line, at the value's place. */
 export function checked<T>(value: { readonly at: number }, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw error instanceof MdkError ? new Misplaced(value.at, error.message) : error;
+    throw error instanceof MdkError ? new Misplaced(value.at, error.message.replace(/\n(\* )?/g, " ")) : error;
   }
 }
 

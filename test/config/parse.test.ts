@@ -65,6 +65,7 @@ describe("keys", () => {
     expect(of('"mtu": 1400', '"icc": false').networks.bridgeOptions).toEqual({ "com.docker.network.driver.mtu": "1400", "com.docker.network.bridge.enable_icc": "false" });
     expect(of('"bip": "192.0.2.9/24"', '"fixed-cidr": "192.0.2.128/25"').networks.bridge).toMatchObject({ subnet: { address: 0xc0000200, prefix: 24 }, gateway: 0xc0000209, range: { address: 0xc0000280, prefix: 25 }, auto: false });
     expect(of('"min-free-space": "2.5%"', '"max-layer-size": 1000').layers).toMatchObject({ freePercent: 2.5, size: 1000, ratio: 200 });
+    expect(of('"default-address-pools": []').networks).toEqual(NO_SETTINGS.networks);
     expect(of('"default-shm-size": 1024', '"dns": ["192.0.2.1"]').host).toMatchObject({ shmSize: 1024, dns: ["192.0.2.1"] });
   });
 
@@ -91,6 +92,8 @@ describe("mistakes", () => {
     expect(refused('{"registry-mirrors": {"a/b": []}}')).toBe('1:23: registry-mirrors: "a/b" is no registry: HOST or HOST:PORT is expected');
     expect(refused('{"insecure-registries": ["a/b"]}')).toBe('1:26: insecure-registries: insecure registry "a/b" is not valid: HOST, HOST:PORT or a subnet is expected');
     expect(refused('{"default-address-pools": [{"base": "10.0.0.0/16", "size": 8}]}')).toBe("1:60: default-address-pools: invalid pool size 8: from 16 to 30");
+    expect(refused('{"default-address-pools": [{"base": "127.0.0.0/8", "size": 16}]}')).toBe("1:37: default-address-pools: invalid network config: loopback subnet '127.0.0.0/8' is not allowed");
+    expect(refused('{"default-address-pools": [{"base": "0.0.0.0/0", "size": 16}]}')).toBe("1:37: default-address-pools: invalid network config: ipv4 pool is empty");
     expect(refused('{"bip": "192.0.2.1/24", "fixed-cidr": "10.0.0.0/8"}')).toContain("1:39: fixed-cidr: ");
     expect(refused('{"bip": "bridge"}')).toBe('1:9: bip: an IPv4 address with its prefix ("192.0.2.1/24") is expected, not "bridge"');
     expect(refused('{"mtu": 9}')).toBe("1:9: mtu: invalid MTU number: 9");
