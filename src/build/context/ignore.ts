@@ -1,0 +1,195 @@
+/**
+ * .dockerignore, and patterns of its kind (--exclude): what of a tree is left out, by moby's rules (its patternmatcher). Pure: who walks a tree asks for each
+ * name, and hands in what was said of the directory that it is in.
+ */
+import { posix } from "node:path";
+import { MdkError } from "../../error.ts";
+
+/** What was said of one name, for those below it: which patterns have matched. Made by `IgnoreRules.at` only. */
+export interface Verdict {
+  readonly isIgnored: boolean;
+  /** Bit by bit, one for each pattern. */
+  readonly matched: readonly boolean[];
+}
+
+interface Rule {
+  readonly pattern: string;
+  /** "!": what matches is taken in again. */
+  readonly includes: boolean;
+  readonly matches: (path: string) => boolean;
+}
+
+/** The patterns of a .dockerignore, in their order: comments and empty lines left out, paths cleaned, a slash in front taken away. */
+export function parseIgnoreFile(text: string): string[] {
+  const lines = text.replace(/^\ufeff/, "").split(/\r?\n/);
+  return lines.filter((line) => !line.startsWith("#")).map((line) => line.trim()).filter((line) => line !== "").map((line) => {
+    const includes = line.startsWith("!");
+    const path = includes ? line.slice(1).trim() : line;
+    const clean = path === "" ? "" : cleaned(path);
+    return `${includes ? "!" : ""}${clean.length > 1 && clean.startsWith("/") ? clean.slice(1) : clean}`;
+  });
+}
+
+/** Go's filepath.Clean: node's normalize keeps a slash at the end. */
+function cleaned(path: string): string {
+  const normal = posix.normalize(path);
+  return normal.length > 1 && normal.endsWith("/") ? normal.slice(0, -1) : normal;
+}
+
+export class IgnoreRules {
+  readonly #rules: readonly Rule[];
+  /** Whether any pattern takes something in again. */
+  readonly hasInclusions: boolean;
+
+  /** `patterns`: as parseIgnoreFile gives them, or as a user wrote them. Throws MdkError "invalid" for brackets without an end, "!" alone. */
+  constructor(patterns: readonly string[]) {
+    this.#rules = patterns.map((pattern) => pattern.trim()).filter((pattern) => pattern !== "").map((pattern) => ruleOf(cleaned(pattern)));
+    this.hasInclusions = this.#rules.some(({ includes }) => includes);
+  }
+
+  /**
+   * Whether a name is left out. `path`: from the root of the tree, with slashes and none in front. `parent`: what was said of the directory that it is in; null
+   * where nothing was, and then each directory above is looked at. What matches a directory matches all below it, until a later "!" pattern matches that.
+   */
+  at(path: string, parent: Verdict | null): Verdict {
+    const matched: boolean[] = [];
+    let isIgnored = false;
+    for (const [index, rule] of this.#rules.entries()) {
+      // A rule that could change nothing is not asked; those below have it asked then.
+      const isAsked = rule.includes === isIgnored;
+      const matches = parent?.matched[index] === true || (isAsked && (rule.matches(path) || (parent === null && ancestorsOf(path).some(rule.matches))));
+      matched.push(matches);
+      if (matches) isIgnored = !rule.includes;
+    }
+    return { isIgnored, matched };
+  }
+
+  /** Whether something below an ignored directory may be taken in again, so that it must be walked. Never says no where there is something. */
+  mayIncludeBelow(directory: string): boolean {
+    return this.#rules.some(({ includes, pattern }) => includes && mayMatchBelow(pattern, directory));
+  }
+
+  /** Whether all of the context is left out by one pattern. */
+  get ignoresEverything(): boolean {
+    return this.#rules.some(({ includes, pattern }) => !includes && (pattern === "*" || pattern === "**" || pattern === "**/*"));
+  }
+}
+
+function ancestorsOf(path: string): string[] {
+  const parts = path.split("/");
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
+}
+
+function ruleOf(text: string): Rule {
+  if (text === "!") throw new MdkError("invalid", "ignore-pattern", 'illegal exclusion pattern: "!"');
+  const includes = text.startsWith("!");
+  const pattern = includes ? text.slice(1) : text;
+  checkBrackets(pattern);
+  return { pattern, includes, matches: matcherOf(pattern) };
+}
+
+/** Go's filepath.Match refuses these whatever they are compared with. */
+function checkBrackets(pattern: string): void {
+  const bad = new MdkError("invalid", "ignore-pattern", "syntax error in pattern", { hint: `look at ${JSON.stringify(pattern)}` });
+  for (let at = 0; at < pattern.length; at++) {
+    if (pattern[at] === "\\" && ++at === pattern.length) throw bad;
+    if (pattern[at] !== "[") continue;
+    const set = /^\[\^?((?:\\.|[^\]\\-])(?:-(?:\\.|[^\]\\-]))?)+\]/su.exec(pattern.slice(at));
+    if (set === null) throw bad;
+    at += set[0].length - 1;
+  }
+}
+
+/** Patterns without wildcards, or with "**" at one end only, compare text. "**" in front without a slash behind it is then any text, as moby has it. */
+function matcherOf(pattern: string): Rule["matches"] {
+  if (!/[*?[\]\\]/.test(pattern)) return (path) => path === pattern;
+  const [, prefix] = /^([^*?[\]\\]*)\*\*\/?$/.exec(pattern) ?? [];
+  if (prefix !== undefined) return (path) => path.startsWith(prefix);
+  const [, suffix] = /^\*\*([^*?[\]\\]+)$/.exec(pattern) ?? [];
+  if (suffix !== undefined) return (path) => path.endsWith(suffix) || (suffix.startsWith("/") && path === suffix.slice(1));
+  const tokens = tokensOf(pattern);
+  return (path) => matchesTokens(tokens, path);
+}
+
+/** "enter" and "directories" are "**" with the slash behind it: any directories, or none. "rest" is one at the end: anything. */
+type Token = "star" | "any" | "enter" | "directories" | "rest" | ((character: string) => boolean);
+
+function tokensOf(pattern: string): Token[] {
+  const tokens: Token[] = [];
+  const characters = [...pattern];
+  for (let at = 0; at < characters.length; at++) {
+    const character = characters[at]!;
+    if (character === "*" && characters[at + 1] === "*") {
+      at += characters[at + 2] === "/" ? 2 : 1;
+      tokens.push(...(at + 1 >= characters.length ? ["rest" as const] : ["enter" as const, "directories" as const]));
+    } else if (character === "*") tokens.push("star");
+    else if (character === "?") tokens.push("any");
+    else if (character === "[") at = pushSet(tokens, characters, at);
+    else {
+      const wanted = character === "\\" ? characters[++at] : character;
+      tokens.push((other) => other === wanted);
+    }
+  }
+  return tokens;
+}
+
+/** A set in brackets, checked before; the index of the bracket that ends it. As in moby's expressions "[^…]" takes a slash, too. */
+function pushSet(tokens: Token[], characters: readonly string[], begin: number): number {
+  const isNegated = characters[begin + 1] === "^";
+  const ranges: [first: string, last: string][] = [];
+  let at = begin + (isNegated ? 2 : 1);
+  const take = (): string => (characters[at] === "\\" ? characters[(at += 2) - 1]! : characters[at++]!);
+  while (at < characters.length && characters[at] !== "]") {
+    const first = take();
+    if (characters[at] !== "-") ranges.push([first, first]);
+    else {
+      at++;
+      ranges.push([first, take()]);
+    }
+  }
+  const point = (character: string): number => character.codePointAt(0)!;
+  tokens.push((other) => ranges.some(([first, last]) => point(first) <= point(other) && point(other) <= point(last)) !== isNegated);
+  return at;
+}
+
+/** Follows every way at once: no pattern takes longer than its length times the path's. */
+function matchesTokens(tokens: readonly Token[], path: string): boolean {
+  let states = closed(tokens, new Set([0]));
+  for (const character of path) {
+    const next = new Set<number>();
+    for (const state of states) {
+      const token = tokens[state];
+      if (token === undefined) continue;
+      if (token === "rest" || token === "directories" || (token === "star" && character !== "/")) next.add(state);
+      // Directories end with a slash.
+      if (token === "directories" && character === "/") next.add(state + 1);
+      if (typeof token === "function" ? token(character) : token === "any" && character !== "/") next.add(state + 1);
+    }
+    if (next.size === 0) return false;
+    states = closed(tokens, next);
+  }
+  return states.has(tokens.length);
+}
+
+/** With what is reached without a character. A set that grows while it is walked is walked to its end. */
+function closed(tokens: readonly Token[], states: Set<number>): Set<number> {
+  for (const state of states) {
+    const token = tokens[state];
+    if (token === "star" || token === "rest" || token === "enter") states.add(state + 1);
+    if (token === "enter") states.add(state + 2);
+  }
+  return states;
+}
+
+/** Component by component: a pattern may match below a directory when the directory's own names match as far as the pattern goes without "**". */
+function mayMatchBelow(pattern: string, directory: string): boolean {
+  const [parts, names] = [pattern.split("/"), directory.split("/")];
+  for (const [index, name] of names.entries()) {
+    const part = parts[index];
+    if (part === undefined || part.includes("**")) return true;
+    // A bracket or an escape may reach over a slash: then nothing is known.
+    if (/[[\]\\]/.test(part)) return true;
+    if (!matcherOf(part)(name)) return false;
+  }
+  return true;
+}
