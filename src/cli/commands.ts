@@ -2,6 +2,7 @@
 import type { Entry, Group } from "./grammar/tree.ts";
 
 const attach: Entry = { summary: "Attach local standard input, output, and error streams to a running container", load: () => import("./container/attach.ts") };
+const build: Entry = { summary: "Check a Dockerfile; building is still to come", load: () => import("./build/build.ts") };
 const commit: Entry = { summary: "Create a new image from a container's changes", load: () => import("./container/commit.ts") };
 const cp: Entry = { summary: "Copy files/folders between a container and the local filesystem", load: () => import("./container/cp.ts") };
 const create: Entry = { summary: "Create a new container", load: () => import("./container/create.ts") };
@@ -68,7 +69,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   version: { summary: "Show the mdk version information", load: () => import("./system/version.ts") },
   info: { summary: "Display system-wide information", load: () => import("./system/info.ts") },
   doctor: { summary: "Show what this host has for containers, and what is missing", load: () => import("./system/doctor.ts") },
-  attach, commit, cp, create, diff, events, export: exportContainer, history, import: importImage, inspect, kill, load, login, logout, logs, pause, port, rename, restart, rm, rmi, save, search, start, stats, stop, tag, top, unpause, update, wait,
+  attach, build, commit, cp, create, diff, events, export: exportContainer, history, import: importImage, inspect, kill, load, login, logout, logs, pause, port, rename, restart, rm, rmi, save, search, start, stats, stop, tag, top, unpause, update, wait,
   clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./system/clean.ts") },
   completion: { summary: "Generate the autocompletion script for the specified shell", load: async () => ({ command: (await import("./system/completion.ts")).completionCommand({ commands: COMMANDS, groups: GROUPS }) }) },
 };
@@ -89,7 +90,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       rm: networkRm, remove: networkRm,
     },
   },
-  image: { summary: "Manage images", commands: { history, import: importImage, inspect: imageInspect, ls: images, list: images, load, prune: imagePrune, pull, push, rm: rmi, remove: rmi, save, tag } },
+  image: { summary: "Manage images", commands: { build, history, import: importImage, inspect: imageInspect, ls: images, list: images, load, prune: imagePrune, pull, push, rm: rmi, remove: rmi, save, tag } },
   manifest: { summary: "Look at image manifests and manifest lists", commands: { inspect: { summary: "Display an image manifest, or manifest list", load: () => import("./image/manifest-inspect.ts") } } },
   system: { summary: "Manage mdk", commands: { boot, df, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install, prune: systemPrune } },
 };
@@ -100,10 +101,10 @@ export const GROUPS: Readonly<Record<string, Group>> = {
  */
 export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
-    "build", "builder", "buildx", "checkpoint", "compose",
+    "builder", "buildx", "checkpoint", "compose",
   ],
   container: [],
-  image: ["build"],
+  image: [],
   manifest: ["annotate", "create", "push", "rm"],
   system: ["dial-stdio"],
 };
