@@ -75,9 +75,8 @@ function checkStep(written: Instruction, state: StageState, once: Map<string, In
 
 function unsetReporter(instruction: Instruction, { scope, isKnown }: StageState, { report }: StepContext): (name: string) => void {
   // Declared without a value it is no mistake. What is declared by this very instruction is not declared yet.
-  const declared = new Set(scope.declared.map(({ name }) => name));
   return (name) => {
-    if (!isKnown || declared.has(name) || SCANNER_ARGUMENTS.has(name)) return;
+    if (!isKnown || scope.declared.has(name) || SCANNER_ARGUMENTS.has(name)) return;
     report.warnOf("UndefinedVar", instruction, name, suggestion(name, scope.variables.keys(), { form: (meant) => ` (did you mean $${meant}?)` }));
   };
 }

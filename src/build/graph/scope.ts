@@ -6,8 +6,9 @@ import { platformName, type Platform } from "../../image/platform.ts";
 import { DockerfileError } from "../language/error.ts";
 import { expandWord } from "../language/expand/word.ts";
 import { word } from "../language/expand/instruction.ts";
-import type { Arg, Declared } from "../language/instructions/types.ts";
+import type { Arg } from "../language/instructions/types.ts";
 import type { Pair } from "../language/words.ts";
+import { Layered } from "./layered.ts";
 
 /** Names and values of --build-arg. */
 export type BuildArguments = ReadonlyMap<string, string>;
@@ -72,11 +73,11 @@ export function proxyEnvironment(given: BuildArguments): Map<string, string> {
 /** Of a stage, at one of its instructions. */
 export interface StageScope {
   /** What the words of the next instruction see, and a RUN's environment: ENV and ARG, of one name the later one. */
-  readonly variables: ReadonlyMap<string, string>;
+  readonly variables: Layered<string>;
   /** What goes into the image's config: ENV only. */
-  readonly environment: ReadonlyMap<string, string>;
-  /** Each ARG up to here with its value, those of the stages below it too: RUN's history says them. */
-  readonly declared: readonly Declared[];
+  readonly environment: Layered<string>;
+  /** Each ARG up to here with its value, null where it has none, those of the stages below it too: RUN's history says them. */
+  readonly declared: Layered<string | null>;
 }
 
 /** At the beginning of a stage whose base is an image with this environment ("NAME=VALUE"), or none. */
@@ -87,13 +88,13 @@ export function stageScope(environment: readonly string[]): StageScope {
   });
   const all = new Map(entries);
   if (!all.has("PATH")) all.set("PATH", DEFAULT_PATH);
-  return { variables: all, environment: all, declared: [] };
+  return { variables: Layered.of(all), environment: Layered.of(all), declared: Layered.of([]) };
 }
 
 /** After an ENV whose pairs have been expanded. */
 export function withEnvironment(scope: StageScope, pairs: readonly Pair[]): StageScope {
   const entries = pairs.map(({ name, value }): [string, string] => [name, value]);
-  return { ...scope, variables: new Map([...scope.variables, ...entries]), environment: new Map([...scope.environment, ...entries]) };
+  return { ...scope, variables: scope.variables.with(entries), environment: scope.environment.with(entries) };
 }
 
 export interface Given {
@@ -113,11 +114,11 @@ export function withArguments(scope: StageScope, arg: Arg, { globals, buildArgum
     const known = buildArguments.get(name) ?? (value === null ? (globals.values.get(name) ?? null) : null);
     const tell = (unset: string): void => {
       // Declared without a value it is no mistake.
-      if (!before.declared.some((one) => one.name === unset)) onUnset?.(unset);
+      if (!before.declared.has(unset)) onUnset?.(unset);
     };
     const own = known ?? (value === null ? null : expandedDefault(arg, value, { lookup, escape, onUnset: tell }));
     const isVariable = own !== null && !SCANNER_ARGUMENTS.has(name);
-    return { ...before, variables: isVariable ? new Map([...before.variables, [name, own]]) : before.variables, declared: [...before.declared, { name, value: own }] };
+    return { ...before, variables: isVariable ? before.variables.with([[name, own]]) : before.variables, declared: before.declared.with([[name, own]]) };
   }, scope);
 }
 

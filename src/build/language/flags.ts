@@ -38,10 +38,10 @@ export type FlagKind = "switch" | "value" | "list";
 
 /** What was given, and where. */
 export class Flags {
-  readonly #given = new Map<string, string[]>();
+  readonly #given: ReadonlyMap<string, readonly string[]>;
 
   constructor(given: ReadonlyMap<string, readonly string[]>) {
-    for (const [name, values] of given) this.#given.set(name, [...values]);
+    this.#given = given;
   }
 
   value(name: string): string | null {
@@ -70,7 +70,9 @@ export function parseFlags(words: readonly Word[], table: Readonly<Record<string
     if (kind === undefined) throw refuse(`unknown flag: --${name}${suggestion(name, Object.keys(table))}`, at);
     const before = given.get(name);
     if (before !== undefined && kind !== "list") throw refuse(`duplicate flag specified: --${name}`, at);
-    given.set(name, [...(before ?? []), valueOf(kind, name, value, (message) => refuse(message, at))]);
+    const said = valueOf(kind, name, value, (message) => refuse(message, at));
+    if (before === undefined) given.set(name, [said]);
+    else before.push(said);
   }
   return new Flags(given);
 }

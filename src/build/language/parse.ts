@@ -58,7 +58,7 @@ export function parseTrigger(text: string, span: Span): Instruction {
     const { statements } = readStatements(text);
     const [statement] = statements;
     if (statement === undefined || statements.length !== 1) throw new DockerfileError("onbuild trigger should be a single expression", span);
-    const instruction = parseInstruction(statement);
+    const instruction = parseInstruction(statement, { isTrigger: true });
     if (instruction.kind === "from") throw new DockerfileError("FROM isn't allowed as an ONBUILD trigger", span);
     return { ...instruction, span };
   } catch (error) {

@@ -31,11 +31,11 @@ const READERS: Readonly<Record<string, Reader>> = {
   volume: parseVolume,
 };
 
-/** Throws DockerfileError in BuildKit's words, at the word that is wrong. */
-export function parseInstruction(statement: Statement): From | Instruction {
+/** Throws DockerfileError in BuildKit's words, at the word that is wrong. `isTrigger`: it is no line of the Dockerfile, so none is named. */
+export function parseInstruction(statement: Statement, { isTrigger = false } = {}): From | Instruction {
   const { line, at, keyword, source } = statement;
   const reader = Object.hasOwn(READERS, keyword.toLowerCase()) ? READERS[keyword.toLowerCase()] : undefined;
-  const refuse = (message: string, place = at): DockerfileError => new DockerfileError(`dockerfile parse error on line ${line.first}: ${message}`, spanFrom(statement, place));
+  const refuse = (message: string, place = at): DockerfileError => new DockerfileError(`${isTrigger ? "" : `dockerfile parse error on line ${line.first}: `}${message}`, spanFrom(statement, place));
   if (reader === undefined) {
     throw refuse(`unknown instruction: ${keyword}${suggestion(keyword, Object.keys(READERS), { anyCase: true })}`);
   }

@@ -54,9 +54,14 @@ function nanoseconds(name: string, text: string | null, refuse: (message: string
   return span;
 }
 
-/** time.ParseDuration tells a number without a unit from what is no number. */
+/** A number, and what is taken for its unit: all up to the next number. Sound parts before it are passed over. */
+const LAST_PART = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|\u00b5s|ms|s|m|h)(?=[\d.]))*(?:\d+\.?\d*|\.\d+)([^\d.]*)/;
+
+/** time.ParseDuration tells a number without a unit, and one with another, from what is no number. */
 function durationProblem(text: string): string {
-  return /^[+-]?(\d+\.?\d*|\.\d+)$/.test(text) ? `time: missing unit in duration ${quote(text)}` : `time: invalid duration ${quote(text)}`;
+  const unit = LAST_PART.exec(text)?.[1];
+  if (unit === undefined) return `time: invalid duration ${quote(text)}`;
+  return unit === "" ? `time: missing unit in duration ${quote(text)}` : `time: unknown unit ${quote(unit)} in duration ${quote(text)}`;
 }
 
 function retriesOf(text: string | null, refuse: (message: string) => Error): number {
