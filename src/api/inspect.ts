@@ -42,7 +42,7 @@ function readContainerJson(context: Context, word: string, size: boolean): objec
   const directory = storePaths(context.root).container(container.id);
   const status = readStatus(context, container);
   return inspectContainer({
-    container, execs: runningExecs(context, container), status, health: container.checked ? healthOf(context, container, status.word) : null, layers: layerDirectories(context, container.image),
+    container, execs: runningExecs(context, container), status, health: container.checked ? healthOf(context, container, status.word) : null, layers: container.host.Rootfs === undefined ? layerDirectories(context, container.image) : [container.host.Rootfs],
     network: { endpoints: inspectEndpoints(context, container), ports: listPorts(context.database(), container.id) }, directory, logPath: `${directory}/${logName(container.id)}`,
     size: size ? { own: ownBytes(context, container.id), image: imageBytes(context, container.image) } : null,
   });

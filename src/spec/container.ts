@@ -96,6 +96,8 @@ export interface HostConfig {
   ExtraHosts: string[] | null;
   Privileged: boolean;
   ReadonlyRootfs: boolean;
+  /** mdk's own, as podman's --rootfs: the absolute path, without links, of a directory of the host that stands for an image's layers. */
+  Rootfs?: string;
   Init?: boolean;
   /** -1000 … 1000; 0: as the engine's own processes. */
   OomScoreAdj: number;

@@ -54,7 +54,7 @@ export function decodeHostConfig(value: unknown): HostConfig {
     CgroupParent: host.text("CgroupParent"), CgroupnsMode: parseCgroupnsMode(host.text("CgroupnsMode")), IpcMode: parseIpcMode(host.text("IpcMode")), PidMode: parsePidMode(host.text("PidMode")), UTSMode: parseUtsMode(host.text("UTSMode")),
     ...host.given("Devices", devicesOf), ...host.given("DeviceCgroupRules", pathsOf),
     Dns: host.list("Dns") ?? [], DnsOptions: host.list("DnsOptions") ?? [], DnsSearch: host.list("DnsSearch") ?? [], ExtraHosts: host.list("ExtraHosts"),
-    Privileged: host.flag("Privileged"), ReadonlyRootfs: host.flag("ReadonlyRootfs"), ...host.given("Init", booleanOf),
+    Privileged: host.flag("Privileged"), ReadonlyRootfs: host.flag("ReadonlyRootfs"), ...host.given("Rootfs", stringOf), ...host.given("Init", booleanOf),
     OomScoreAdj: host.number("OomScoreAdj"), SecurityOpt: host.list("SecurityOpt"),
     ...host.given("MaskedPaths", pathsOf), ...host.given("ReadonlyPaths", pathsOf),
     ...host.given("Tmpfs", textsOf), ...host.given("Sysctls", textsOf), ...host.given("Annotations", textsOf),

@@ -54,6 +54,7 @@ function checkHost(host: HostConfig, cpus: number): void {
   checkSysctls(host.Sysctls ?? {}, host);
   if ("" in (host.Annotations ?? {})) throw invalid("invalid Annotation: the empty string is not permitted as an annotation key");
   parseSecurityOptions(host.SecurityOpt ?? []);
+  if (host.Rootfs !== undefined && (cleanPath(host.Rootfs) !== host.Rootfs || host.Rootfs.includes("\0"))) throw invalid(`invalid root directory: ${host.Rootfs}: its path must be absolute`);
   [...(host.MaskedPaths ?? []), ...(host.ReadonlyPaths ?? [])].forEach(checkKernelPath);
   resolveMounts(host);
 }

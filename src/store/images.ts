@@ -24,7 +24,9 @@ export type ImageOrigin =
   | { readonly kind: "pulled"; readonly digest: string; readonly manifest: string }
   /** From an archive, or from files. */
   | { readonly kind: "loaded" | "imported" }
-  | { readonly kind: "committed"; readonly container: string; readonly comment: string };
+  | { readonly kind: "committed"; readonly container: string; readonly comment: string }
+  /** Brought for a container that is made of it: it goes with the last one, unless it gets a name or comes in another way too. */
+  | { readonly kind: "anonymous" };
 
 export interface NewImage extends ImageRow {
   /** Bottom first. */
@@ -54,8 +56,8 @@ export function addImage(database: Database, image: NewImage): boolean {
   try {
     transaction(database, () => {
       database.run(
-        "INSERT INTO images (id, created, architecture, os, variant, size, pulled) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-        [image.id, image.created, image.architecture, image.os, image.variant, image.size, image.pulled],
+        "INSERT INTO images (id, created, architecture, os, variant, size, pulled, anonymous) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET anonymous = MIN(anonymous, excluded.anonymous)",
+        [image.id, image.created, image.architecture, image.os, image.variant, image.size, image.pulled, image.origin.kind === "anonymous" ? 1 : 0],
       );
       for (const [position, layer] of image.layers.entries()) {
         database.run("INSERT INTO image_layers (image_id, position, layer_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [image.id, position, layer]);
@@ -118,6 +120,7 @@ function setTag(database: Database, imageId: string, { repository, tag }: { read
     "INSERT INTO image_tags (repository, tag, image_id) VALUES (?, ?, ?) ON CONFLICT (repository, tag) DO UPDATE SET image_id = excluded.image_id",
     [repository, tag, imageId],
   );
+  database.run("UPDATE images SET anonymous = 0 WHERE id = ? AND anonymous = 1", [imageId]);
 }
 
 /** The image has this digest in the repository: it was pushed there. */
@@ -149,6 +152,23 @@ function getImage(database: Database, id: string): ImageRow | null {
 /** All images, the newest first. */
 export function listImages(database: Database): ImageRow[] {
   return database.query(`SELECT ${COLUMNS} FROM images ORDER BY created DESC, id`).all() as ImageRow[];
+}
+
+/** Ids of those that belong to containers only. */
+export function anonymousImages(database: Database): Set<string> {
+  return new Set((database.query("SELECT id FROM images WHERE anonymous = 1").all() as { id: string }[]).map(({ id }) => id));
+}
+
+const FORSAKEN = "anonymous = 1 AND NOT EXISTS (SELECT 1 FROM containers WHERE image = images.id) AND NOT EXISTS (SELECT 1 FROM container_images WHERE image = images.id)";
+
+/** Whether it is an anonymous one whose last container is gone. */
+export function isForsaken(database: Database, imageId: string): boolean {
+  return database.query(`SELECT 1 FROM images WHERE id = ? AND ${FORSAKEN}`).get(imageId) !== null;
+}
+
+/** Those whose last container is gone go too. Only while nobody writes content: an image may have come whose container is just being made. */
+export function deleteForsaken(database: Database): void {
+  if (database.query(`SELECT 1 FROM images WHERE ${FORSAKEN} LIMIT 1`).get() !== null) transaction(database, () => database.run(`DELETE FROM images WHERE ${FORSAKEN}`));
 }
 
 /** Tags of one image, or of all. */

@@ -1,5 +1,5 @@
 /**
- * What nobody refers to any more: layers without an image, blobs without an image, what killed pulls left. Whoever writes content (pull,
+ * What nobody refers to any more: anonymous images without a container, layers without an image, blobs without an image, what killed pulls left. Whoever writes content (pull,
  * load, import, commit, push) holds a shared lock while what they count on has no image yet; pruning takes it exclusively, or leaves it
  * to the next time.
  */
@@ -10,6 +10,7 @@ import { removeTree } from "../sys/remove-tree.ts";
 import { pruneDrafts } from "./blob-draft.ts";
 import { pruneBlobs } from "./blobs.ts";
 import { transaction, type Database } from "./database.ts";
+import { deleteForsaken } from "./images.ts";
 import { DRAFT, draftsOf } from "./layers.ts";
 import { MOUNTS_LAYER, type StorePaths } from "./paths.ts";
 
@@ -34,6 +35,7 @@ export function prune(paths: StorePaths, database: Database, { drafts = false } 
   let removed: { id: string; diffId: string }[] = [];
   try {
     if (!tryLock(fd)) return [];
+    deleteForsaken(database);
     removed = unusedLayers(database);
     if (removed.length > 0) {
       removed = transaction(database, () => {

@@ -16,7 +16,7 @@ interface DockerFlag {
 }
 
 /** mdk's own. */
-const OWN = ["health-on-failure", "insecure-registry", "wait"];
+const OWN = ["health-on-failure", "insecure-registry", "rootfs", "wait"];
 
 const find = (name: string): Flag | undefined => RUN_FLAGS.find((flag) => flag.name === name);
 

@@ -39,7 +39,7 @@ export function inspectContainer(facts: InspectFacts): Record<string, unknown> {
   const [path = "", ...args] = [...(config.Entrypoint ?? []).filter((word) => word !== ""), ...(config.Cmd ?? [])];
   return {
     Id: container.id, Created: new Date(container.createdMs).toISOString(), Path: path, Args: args,
-    State: stateOf(facts), Image: container.image,
+    State: stateOf(facts), Image: container.host.Rootfs === undefined ? container.image : "",
     ResolvConfPath: `${directory}/resolv.conf`, HostnamePath: `${directory}/hostname`, HostsPath: `${directory}/hosts`,
     LogPath: container.host.LogConfig.Type === "json-file" ? facts.logPath : "",
     Name: `/${container.name}`, RestartCount: container.restarts, Driver: "overlay2", Platform: "linux",

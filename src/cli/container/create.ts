@@ -6,7 +6,7 @@ import { createCidFile } from "./cid-file.ts";
 import { CONTAINER_FLAGS } from "./flags.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { attachedStreams } from "./joining.ts";
-import { obtainImage } from "./obtain-image.ts";
+import { withImage } from "./obtain-image.ts";
 import { warn } from "../output/warn.ts";
 import { print } from "../output/text.ts";
 import { requestOf } from "./request.ts";
@@ -31,7 +31,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const cidFile = createCidFile(flags.string("cidfile"));
   try {
     const warnings = networkWarnings(request.host);
-    const id = await createContainer(context, request, await obtainImage(context, flags, image), (text) => void warnings.push(text));
+    const id = await withImage(context, flags, image, (facts) => createContainer(context, request, facts, (text) => void warnings.push(text)));
     cidFile.write(id);
     await warn(warnings);
     print(id);

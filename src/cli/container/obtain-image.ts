@@ -1,4 +1,4 @@
-/** The image of `run` and `create`: found here, or pulled as --pull says, with Docker's words on standard error. */
+/** The image of `run` and `create`: found here, pulled as --pull says, with Docker's words on standard error, or taken from where it lies. */
 import { EXIT, CommandError } from "../exit.ts";
 import type { Context } from "../../engine/context.ts";
 import { findImage, findPlatform, type ImageFacts } from "../../engine/image/layers.ts";
@@ -7,8 +7,20 @@ import { printError } from "../output/text.ts";
 
 const POLICIES = ["always", "missing", "never"] as const;
 
-/** Throws MdkError, status 125. */
-export async function obtainImage(context: Context, flags: Values, word: string): Promise<ImageFacts> {
+/** Does the work that makes a container of the image; one that came for it alone is gone when it fails. Throws MdkError, status 125, and what the work throws. */
+export async function withImage<T>(context: Context, flags: Values, word: string, work: (image: ImageFacts) => Promise<T>): Promise<T> {
+  if (flags.bool("rootfs")) return await (await import("../../engine/image/located.ts")).withEmptyImage(context, work);
+  const location = LOCATED.test(word) ? (await import("../../image/location.ts")).parseLocation(word) : null;
+  if (location === null) return await work(await obtainImage(context, flags, word));
+  const [{ withLocatedImage }, { givenUp }] = await Promise.all([import("../../engine/image/located.ts"), import("../image/given-up.ts")]);
+  const progress = { layer: (): void => {} };
+  return await givenUp((signal) => withLocatedImage(context, location, { platform: flags.string("platform"), progress, signal }, work));
+}
+
+/** What may be one, for who has none. */
+const LOCATED = /^(oci|docker)[a-z-]*:/;
+
+async function obtainImage(context: Context, flags: Values, word: string): Promise<ImageFacts> {
   const policy = flags.string("pull") ?? "missing";
   if (!(POLICIES as readonly string[]).includes(policy)) {
     throw new CommandError(EXIT.engine, "invalid-pull", `invalid pull option: '${policy}': must be one of "always", "missing" or "never"`);

@@ -94,7 +94,7 @@ function hostOf({ flags, defaults }: RequestInput, config: ContainerConfig, { mo
     CapAdd: listOf(flags, "cap-add"), CapDrop: listOf(flags, "cap-drop"), GroupAdd: listOf(flags, "group-add"),
     Dns: flags.list("dns"), DnsOptions: [...flags.list("dns-option"), ...flags.list("dns-opt")], DnsSearch: flags.list("dns-search"),
     ExtraHosts: listOf(flags, "add-host")?.map(extraHostOf),
-    Privileged: flags.bool("privileged"), ReadonlyRootfs: flags.bool("read-only"), Init: flags.given("init") ? flags.bool("init") : null,
+    Privileged: flags.bool("privileged"), ReadonlyRootfs: flags.bool("read-only"), Rootfs: flags.bool("rootfs") ? resolve(config.Image) : null, Init: flags.given("init") ? flags.bool("init") : null,
     Devices: refusing(() => listOf(flags, "device")?.map(parseDevice)), DeviceCgroupRules: listOf(flags, "device-cgroup-rule"),
     CgroupParent: flags.string("cgroup-parent"), IpcMode: flags.string("ipc"), PidMode: modeOf(flags, "pid", parsePidMode), UTSMode: modeOf(flags, "uts", parseUtsMode), CgroupnsMode: flags.string("cgroupns") === null ? "" : modeOf(flags, "cgroupns", parseCgroupnsMode),
     OomScoreAdj: flags.int("oom-score-adj"), ...securityOf(flags), Annotations: pairsOf(flags, "annotation", "="),

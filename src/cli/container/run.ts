@@ -11,7 +11,7 @@ import { networkWarnings } from "../../spec/network.ts";
 import { RUN_FLAGS } from "./flags.ts";
 import { UsageError, type Command, type Invocation } from "../grammar/flags.ts";
 import { endStatus, parseDetachKeys, streamsOf } from "./joining.ts";
-import { obtainImage } from "./obtain-image.ts";
+import { withImage } from "./obtain-image.ts";
 import { print } from "../output/text.ts";
 import { requestOf } from "./request.ts";
 import { caller } from "./caller.ts";
@@ -39,25 +39,25 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   networkWarnings(request.host).forEach(warnings.tell);
   const cidFile = createCidFile(flags.string("cidfile"));
   try {
-    const draft = await draftContainer(context, request, await obtainImage(context, flags, image), warnings.tell);
-    const begun = beginNew(context, draft);
-    cidFile.write(draft.id);
+    const begun = await withImage(context, flags, image, async (facts) => beginNew(context, await draftContainer(context, request, facts, warnings.tell)));
+    const { id } = begun.container;
+    cidFile.write(id);
     if (streams.detach) {
       try {
         await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: warnings.tell });
       } catch (error) {
         // Who gets no id does not know of the container that is left.
-        if (isThere(context, draft.id)) print(draft.id);
+        if (isThere(context, id)) print(id);
         throw error;
       }
       await warnings.show();
-      print(draft.id);
-      if (waitNs !== null) await (await import("./await-ready.ts")).awaitReadyOrTell(context, draft.id, waitNs / 1e6);
+      print(id);
+      if (waitNs !== null) await (await import("./await-ready.ts")).awaitReadyOrTell(context, id, waitNs / 1e6);
       reconcile(context);
       return 0;
     }
     // Docker's: what is attached to no output tells its id instead.
-    if (!streams.stdout && !streams.stderr) print(draft.id);
+    if (!streams.stdout && !streams.stderr) print(id);
     const joining = { ...streams, client: caller(), detachKeys, sigProxy: flags.bool("sig-proxy", true), warn: warnings.tell, started: warnings.show };
     return endStatus(await runForeground(context, begun, joining), 0);
   } finally {

@@ -10,7 +10,7 @@ export const command: Command = {
   usage: "images [OPTIONS] [REPOSITORY[:TAG]]",
   summary: "List images",
   flags: [
-    { name: "all", short: "a", type: "bool", help: "Show all images (mdk keeps no intermediate ones)" },
+    { name: "all", short: "a", type: "bool", help: "Show all images, those too that came for one container (run oci:DIR) and go with it" },
     { name: "digests", type: "bool", help: "Show digests" },
     { name: "filter", short: "f", type: "list", help: "Filter output based on conditions provided (before, dangling, label, reference, since)" },
     { name: "format", type: "string", help: "Format output using a Go template: fields, json" },
@@ -33,7 +33,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const how = { full: flags.bool("no-trunc"), now: context.now() };
   const texts = flags.list("filter");
   const pattern = operands[0] || null;
-  const all = summarizeImages(context);
+  const all = summarizeImages(context, { all: flags.bool("all") });
   const filtered = texts.length === 0 && pattern === null ? all : all.filter((await import("./images-filters.ts")).parseImageFilters(context, texts, pattern));
   const rows = filtered.map((summary) => rowOf(summary, how));
   const format = flags.string("format");

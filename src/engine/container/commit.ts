@@ -43,6 +43,9 @@ export interface CommitRequest {
 export async function commitContainer(context: Context, container: Container, request: CommitRequest): Promise<Digest> {
   const name = request.name === null ? null : parseReference(request.name);
   if (name?.digest) throw new MdkError("invalid", "reference-invalid", "refusing to create a tag with a digest reference");
+  if (container.host.Rootfs !== undefined) {
+    throw new MdkError("unsupported", "commit-rootfs", `container ${container.id} has the directory ${container.host.Rootfs} as its root: there is no image that its changes could be a layer on`, { hint: "mdk export and mdk import make an image of all its files" });
+  }
   const database = context.database();
   const paths = ensureStore(context.root);
   const parent = parseConfig(readBlob(paths, container.image as Digest), container.imageName);

@@ -20,6 +20,7 @@ import { cpuCount, machine } from "../host/facts.ts";
 import { findContainer } from "./find.ts";
 import { chooseEndpoints } from "../network/endpoints.ts";
 import { limitSupport } from "../host/limit-support.ts";
+import { resolveRootDirectory } from "../host/root-directory.ts";
 import { newId, newName } from "../host/ids.ts";
 import type { ImageFacts } from "../image/layers.ts";
 import { chooseMounts } from "./mounts.ts";
@@ -59,7 +60,8 @@ function completed(context: Context, host: HostConfig): HostConfig {
   };
   // moby daemon/create.go, generateSecurityOpt: who shares these with the host is told to be under no label.
   const unlabelled = host.SecurityOpt === null && (host.Privileged || host.PidMode === "host" || host.IpcMode === "host");
-  return { ...host, PidMode: idOf(host.PidMode), IpcMode: idOf(host.IpcMode), NetworkMode: idOf(host.NetworkMode), SecurityOpt: unlabelled ? ["label=disable"] : host.SecurityOpt };
+  const rootfs = host.Rootfs === undefined ? {} : { Rootfs: resolveRootDirectory(host.Rootfs, context.root) };
+  return { ...host, ...rootfs, PidMode: idOf(host.PidMode), IpcMode: idOf(host.IpcMode), NetworkMode: idOf(host.NetworkMode), SecurityOpt: unlabelled ? ["label=disable"] : host.SecurityOpt };
 }
 
 /** Without the limits that this kernel does not have: Docker's warnings say so. */

@@ -6,17 +6,18 @@ import { mountLayers } from "../../layer/overlay.ts";
 import { readContainer, type Container } from "../../store/containers.ts";
 import { storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
-import { rootLayers } from "../image/layers.ts";
+import { withRootLayers } from "../image/layers.ts";
 
 /** The upper directory is read as it is, whether the container runs or not: overlay keeps nothing of it elsewhere. Throws MdkError "no-such-container" when it is removed meanwhile. */
-export function diffContainer(context: Context, { id, image }: Container): Change[] {
-  return withUpper(context, { id, image }, (upper, lower) => (upper === null ? [] : listChanges(upper, lower)));
+export function diffContainer(context: Context, container: Container): Change[] {
+  return withUpper(context, container, (upper, lower) => (upper === null ? [] : listChanges(upper, lower)));
 }
 
 /** The upper directory (null: the container was never started) and the merged view of what lies below it, as descriptors for the time of the work. */
-export function withUpper<T>(context: Context, { id, image }: Pick<Container, "id" | "image">, work: (upper: number | null, lower: number) => T): T {
+export function withUpper<T>(context: Context, container: Pick<Container, "id" | "image" | "host">, work: (upper: number | null, lower: number) => T): T {
+  const { id } = container;
   const directory = storePaths(context.root).container(id);
-  const lower = mountLayers(rootLayers(context, image), directory);
+  const lower = withRootLayers(context, container, (layers) => mountLayers(layers, directory));
   let upper: number | null = null;
   try {
     upper = openUpper(`${directory}/upper`);

@@ -7,7 +7,7 @@ import type { Context } from "../context.ts";
 import { withAtRest } from "../end/at-rest.ts";
 import { mountLayers } from "../../layer/overlay.ts";
 import { exportTree } from "../../layer/tar-tree.ts";
-import { rootLayers } from "../image/layers.ts";
+import { withRootLayers } from "../image/layers.ts";
 import { ensureUpper } from "../start/root.ts";
 import { viewRunning } from "./root-view.ts";
 
@@ -36,11 +36,12 @@ function exportRunning(context: Context, container: Container, write: Write): bo
  * the archive's reader is waited for. Who starts the container meanwhile is seen in it, as in the export of a running one.
  */
 function exportStopped(context: Context, container: Container, write: Write): boolean {
-  const rested = withAtRest(context, container.id, ({ id, image }) => {
-    const directory = storePaths(context.root).container(id);
-    const layers = rootLayers(context, image);
-    ensureUpper(`${directory}/upper`, layers[0]);
-    return mountLayers([`${directory}/upper`, ...layers], directory);
+  const rested = withAtRest(context, container.id, (resting) => {
+    const directory = storePaths(context.root).container(resting.id);
+    return withRootLayers(context, resting, (layers) => {
+      ensureUpper(`${directory}/upper`, layers[0]);
+      return mountLayers([`${directory}/upper`, ...layers], directory);
+    });
   });
   if (rested.kind === "running") return false;
   if (rested.kind === "gone") throw new MdkError("not-found", "no-such-container", `No such container: ${container.id}`);

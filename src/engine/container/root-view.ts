@@ -15,7 +15,7 @@ import { runPaths, storePaths } from "../../store/paths.ts";
 import { openProcess } from "../../sys/pidfd.ts";
 import type { Context } from "../context.ts";
 import { takeAtRest } from "../end/at-rest.ts";
-import { rootLayers } from "../image/layers.ts";
+import { withRootLayers } from "../image/layers.ts";
 import { ensureSource, openBind, type OpenBind } from "../start/binds.ts";
 import { fillVolumes, openOwn } from "../start/volumes.ts";
 import { ensureMountPoint, ensureUpper, isThere, mountRoot } from "../start/root.ts";
@@ -79,8 +79,11 @@ function viewAtRest(context: Context, { id }: Container, access: "read" | "write
 }
 
 function mountView(context: Context, container: Container, access: "read" | "write"): RootView {
+  return withRootLayers(context, container, (layers) => mountOf(context, container, access, layers));
+}
+
+function mountOf(context: Context, container: Container, access: "read" | "write", layers: readonly string[]): RootView {
   const directory = storePaths(context.root).container(container.id);
-  const layers = rootLayers(context, container.image);
   const binds = bindsOf(container, directory);
   if (access === "read") {
     ensureUpper(`${directory}/upper`, layers[0]);

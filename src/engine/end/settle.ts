@@ -16,7 +16,9 @@ import { deleteContainer, markEnded, markGivenUp, markRemoving, type End, type R
 import { listActive, readContainer, sampleActive, type Active, type Container } from "../../store/containers.ts";
 import { checkpoint } from "../../store/database.ts";
 import { isUpperInUse } from "../../layer/overlay.ts";
+import { isForsaken } from "../../store/images.ts";
 import { runPaths, storePaths } from "../../store/paths.ts";
+import { prune } from "../../store/prune.ts";
 import { lockFile, tryLockFile } from "../../sys/lock.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
 import { removeOwnVolumes } from "../volume/remove.ts";
@@ -159,7 +161,7 @@ export interface Removing {
 
 /**
  * Removes a container that does not run: under its op lock, its mounts released. First it is marked, so that a removal
- * that is cut off is finished by the next command; then everything goes, the row last.
+ * that is cut off is finished by the next command; then everything goes, the row last, and after it an image that came for this container alone.
  */
 export function removeLocked(context: Context, container: Container, { close = closeSync, takesVolumes = container.host.AutoRemove || container.transient }: Removing = {}): void {
   awaitReleased(context, container.id);
@@ -170,6 +172,7 @@ export function removeLocked(context: Context, container: Container, { close = c
   removeTree(storePaths(context.root).container(container.id));
   deleteContainer(context.database(), container.id, container.phase === "started" ? endOf(context, container, condition) : null);
   removeRunDirectory(context, container.id);
+  if (isForsaken(context.database(), container.image)) prune(storePaths(context.root), context.database());
   checkpoint(context.database());
 }
 

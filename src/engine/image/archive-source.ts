@@ -16,6 +16,8 @@ export interface ArchivedImage {
   readonly target: Digest;
   /** As the archive says them: not yet looked at. */
   readonly names: readonly string[];
+  /** What a layout calls it: org.opencontainers.image.ref.name, whatever it says. */
+  readonly tags: readonly string[];
   /** Its manifest is not the archive's own. */
   readonly madeUp: boolean;
 }
@@ -65,7 +67,7 @@ export class ArchiveSource implements Source {
       throw new MdkError("invalid", "archive-unknown", old ? "the archive is of a Docker older than 1.10, which mdk does not read" : "the archive is no image: it has neither manifest.json nor index.json");
     }
     const images: ArchivedImage[] = [];
-    for (const image of docker) images.push({ target: await this.#makeUp(image), names: image.names, madeUp: true });
+    for (const image of docker) images.push({ target: await this.#makeUp(image), names: image.names, tags: [], madeUp: true });
     return images;
   }
 
@@ -74,13 +76,16 @@ export class ArchiveSource implements Source {
     const document = parseManifest(index, "", "the archive");
     if (document.kind !== "index") throw new MdkError("corrupt", "manifest-invalid", "index.json of the archive is no index");
     const images = new Map<Digest, Set<string>>();
+    const tags = new Map<Digest, string[]>();
     for (const entry of document.manifests) {
       const names = images.get(entry.digest) ?? new Set();
       for (const name of namesOf(entry)) names.add(name);
       images.set(entry.digest, names);
+      const tag = entry.annotations[REFERENCE_ANNOTATION];
+      if (tag !== undefined) tags.set(entry.digest, [...(tags.get(entry.digest) ?? []), tag]);
     }
     for (const [digest, names] of images) if (names.size === 0) for (const name of this.#listedNames(digest, docker)) names.add(name);
-    return [...images].map(([target, names]) => ({ target, names: [...names], madeUp: false }));
+    return [...images].map(([target, names]) => ({ target, names: [...names], tags: tags.get(target) ?? [], madeUp: false }));
   }
 
   /** By manifest.json, for a manifest that index.json has no name of. */

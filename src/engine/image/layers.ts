@@ -1,12 +1,14 @@
 /** An image as a container needs it: its config, and the directories of its layers. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseConfig, type ContainerDefaults } from "../../image/config.ts";
-import { hexOf } from "../../image/digest.ts";
+import { hexOf, type Digest } from "../../image/digest.ts";
 import { hostPlatform, normalizePlatform, parsePlatform, platformName } from "../../image/platform.ts";
+import type { Container } from "../../store/containers.ts";
 import { findImage as findRow, layersOf, type ImageRow } from "../../store/images.ts";
 import { MOUNTS_LAYER, storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
+import { explainRefused, openRootDirectory } from "../host/root-directory.ts";
 
 export interface ImageFacts {
   /** "sha256:…". */
@@ -18,8 +20,12 @@ export interface ImageFacts {
 export function findImage(context: Context, word: string, platform: string | null): ImageFacts | null {
   const found = findRow(context.database(), word);
   if (found === null || (platform !== null && !isOf(found.image, platform))) return null;
-  const { id } = found.image;
-  return { id, config: parseConfig(readFileSync(storePaths(context.root).blob(hexOf(id))), word).config };
+  return imageFacts(context, found.image.id);
+}
+
+/** Of the image of this id, which is there. */
+export function imageFacts(context: Context, id: Digest): ImageFacts {
+  return { id, config: parseConfig(readFileSync(storePaths(context.root).blob(hexOf(id))), id).config };
 }
 
 /** "linux/amd64": the platform of the image that a user's word means here; null: there is none. */
@@ -40,17 +46,27 @@ export function layerDirectories(context: Context, imageId: string): string[] {
 }
 
 /**
- * What a container's root is mounted of. Below the image lies a layer of mdk's own with the directories and files that every
- * container has something mounted on, so that an image without them (a static program and nothing else) does not get them
- * into each container's upper: that takes time at every start and end, and would look like a change of the user's. And /.dockerenv, by
- * which programs tell that they are in a container (moby, daemon/initlayer).
+ * Does the work, which mounts them, with the directories that a container's root is made of, the uppermost first: its image's layers, or its
+ * root directory, by a descriptor that is open so long. Below lies a layer of mdk's own with the directories and files that every container has
+ * something mounted on, so that an image without them (a static program and nothing else) does not get them into each container's upper:
+ * that takes time at every start and end, and would look like a change of the user's. And /.dockerenv, by which programs tell that they
+ * are in a container (moby, daemon/initlayer).
  */
-export function rootLayers(context: Context, imageId: string): string[] {
+export function withRootLayers<T>(context: Context, { image, host: { Rootfs } }: Pick<Container, "image" | "host">, work: (directories: readonly string[]) => T): T {
   const paths = storePaths(context.root);
   // Named anew when more is made: what is there already stays.
   const made = `${paths.layer(MOUNTS_LAYER)}/made-2`;
   if (!existsSync(made)) makeMountsLayer(paths.layerTree(MOUNTS_LAYER), made);
-  return [...layerDirectories(context, imageId), paths.layerTree(MOUNTS_LAYER)];
+  const mounts = paths.layerTree(MOUNTS_LAYER);
+  if (Rootfs === undefined) return work([...layerDirectories(context, image), mounts]);
+  const directory = openRootDirectory(Rootfs);
+  try {
+    return work([`/proc/self/fd/${directory}/.`, mounts]);
+  } catch (error) {
+    throw explainRefused(Rootfs, error);
+  } finally {
+    closeSync(directory);
+  }
 }
 
 /** In place, each step whether or not it was done before: several may make it at once, and what a killed one left is gone on with. */

@@ -4,7 +4,7 @@ import type { Digest } from "../../image/digest.ts";
 import { familiarRepository } from "../../image/reference.ts";
 import { MdkError } from "../../error.ts";
 import { readBlob } from "../../store/blobs.ts";
-import { findImage, listDigests, listImages, listTags, noSuchImage, type ImageName, type ImageRow } from "../../store/images.ts";
+import { anonymousImages, findImage, listDigests, listImages, listTags, noSuchImage, type ImageName, type ImageRow } from "../../store/images.ts";
 import { storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
 
@@ -22,12 +22,13 @@ export interface ImageSummary {
   readonly size: number;
 }
 
-/** The newest first. */
-export function summarizeImages(context: Context): ImageSummary[] {
+/** The newest first; `all`: those too that only came with a container. */
+export function summarizeImages(context: Context, { all = false } = {}): ImageSummary[] {
   const database = context.database();
   const tags = groupById(listTags(database));
   const digests = groupById(listDigests(database));
-  return listImages(database).flatMap((image) => summarize(image, { tags: tags.get(image.id) ?? [], digests: digests.get(image.id) ?? [] }));
+  const hidden = all ? new Set() : anonymousImages(database);
+  return listImages(database).filter(({ id }) => !hidden.has(id)).flatMap((image) => summarize(image, { tags: tags.get(image.id) ?? [], digests: digests.get(image.id) ?? [] }));
 }
 
 /** Labels of the image of this id, from its config. */

@@ -87,7 +87,7 @@ async function loadOne({ context, source, platform, progress, paths, database, a
 }
 
 /** What can be read at random is read where it is; a pipe, and what is compressed, from a file without a name in tmp/. */
-async function openFiles(path: string, paths: StorePaths, limits: LayerSettings): Promise<ImageFiles> {
+export async function openFiles(path: string, paths: StorePaths, limits: LayerSettings): Promise<ImageFiles> {
   const fd = openSync(path, constants.O_RDONLY);
   const stat = fstatSync(fd);
   if (stat.isDirectory()) return openDirectoryFiles(fd);

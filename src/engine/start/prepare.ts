@@ -16,6 +16,7 @@ import { AT_EMPTY_PATH, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sy
 import { checkPropagation, ensureSource, openBind, type OpenBind } from "./binds.ts";
 import type { Context } from "../context.ts";
 import { machine, readHostFacts } from "../host/facts.ts";
+import { withRootLayers } from "../image/layers.ts";
 import { ensureMountPoint, ensureRootDirectory, mountRoot, userOf } from "./root.ts";
 
 /** PID 1 of a container that another one joins: its number on the host, and a pidfd. */
@@ -49,8 +50,6 @@ export interface PrepareOptions {
   readonly files: string;
   /** Whether one of its networks has IPv6. */
   readonly ipv6: boolean;
-  /** Layer directories, the uppermost first. */
-  readonly layers: readonly string[];
   readonly joined: Joined;
   readonly window: { readonly rows: number; readonly columns: number } | null;
   /** Of a container that has volumes or images mounted (engine/start/volumes.ts); null: it has none. */
@@ -63,7 +62,7 @@ export interface PrepareOptions {
 export async function prepareRoot(context: Context, container: Container, options: PrepareOptions): Promise<PreparedRoot> {
   const { config, host, mounts } = container;
   const { store, files, window, joined } = options;
-  const mount = options.keep(mountRoot({ root: context.root, directory: store, layers: options.layers, volatile: host.AutoRemove }));
+  const mount = options.keep(withRootLayers(context, container, (layers) => mountRoot({ root: context.root, directory: store, layers, volatile: host.AutoRemove })));
   const user = userOf(mount, config.User, host.GroupAdd ?? []);
   const facts = { ...readHostFacts(host.Privileged), ...(await deviceFacts(host)) };
   const spec = generateSpec(container, {

@@ -4,7 +4,7 @@
  * RESOLVE_IN_ROOT: the image's links lead nowhere else.
  */
 import {
-  chmodSync, chownSync, closeSync, constants, existsSync, fchmodSync, fstatSync, lstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, utimesSync,
+  chmodSync, chownSync, closeSync, constants, existsSync, fchmodSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, utimesSync,
 } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { mountOverlay, probeOverlay } from "../../layer/overlay.ts";
@@ -48,7 +48,8 @@ export function ensureUpper(upper: string, top: string | undefined): void {
   const draft = `${upper}.new`;
   mkdirSync(draft, { recursive: true, mode: 0o755 });
   if (top !== undefined) {
-    const stat = lstatSync(top);
+    // A root directory is named by a descriptor, which is a link.
+    const stat = statSync(top);
     chownSync(draft, stat.uid, stat.gid);
     chmodSync(draft, stat.mode & 0o7777);
     utimesSync(draft, stat.atime, stat.mtime);

@@ -6,7 +6,7 @@ import type { ImageMount, VolumeMount } from "../../spec/mount-types.ts";
 import type { Container } from "../../store/containers.ts";
 import { storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
-import { layerDirectories, rootLayers } from "../image/layers.ts";
+import { layerDirectories, withRootLayers } from "../image/layers.ts";
 import { copyUp } from "../volume/copy-up.ts";
 import { openImage, openVolume } from "../volume/open.ts";
 import type { OpenBind } from "./binds.ts";
@@ -24,10 +24,10 @@ export function openOwn(context: Context, container: Pick<Container, "id" | "mou
 }
 
 /** Of one that is made and does not start yet: filled at once, as Docker does it. The caller holds the op lock. */
-export function fillUnstarted(context: Context, container: Pick<Container, "id" | "image" | "mounts">): void {
+export function fillUnstarted(context: Context, container: Pick<Container, "id" | "image" | "host" | "mounts">): void {
   const directory = storePaths(context.root).container(container.id);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const root = mountLayers(rootLayers(context, container.image), directory);
+  const root = withRootLayers(context, container, (layers) => mountLayers(layers, directory));
   try {
     fillVolumes(context, container, root);
   } finally {

@@ -81,7 +81,7 @@ test("a tag that moved leaves its old image without one", () => {
 
 test("words lead to images as Docker's do: whole ids, names, prefixes of ids, and never to two", () => {
   add("1", "docker.io/library/one", "latest", ["aaa"]);
-  context.database().run("INSERT INTO images SELECT ?, created, architecture, os, variant, size, pulled FROM images", [`sha256:1${hex("2").slice(1)}`]);
+  context.database().run("INSERT INTO images (id, created, architecture, os, variant, size, pulled) SELECT ?, created, architecture, os, variant, size, pulled FROM images", [`sha256:1${hex("2").slice(1)}`]);
   const find = (word: string): string | undefined => findImage(context.database(), word)?.image.id;
   expect([find("one"), find(id("1")), find(hex("1")), find("11"), find("sha256:11")]).toEqual([id("1"), id("1"), id("1"), id("1"), id("1")]);
   expect(find("nothing")).toBeUndefined();
