@@ -12,8 +12,8 @@ export async function withImage<T>(context: Context, flags: Values, word: string
   if (flags.bool("rootfs")) return await (await import("../../engine/image/located.ts")).withEmptyImage(context, work);
   const location = LOCATED.test(word) ? (await import("../../image/location.ts")).parseLocation(word) : null;
   if (location === null) return await work(await obtainImage(context, flags, word));
-  const [{ withLocatedImage }, { givenUp }] = await Promise.all([import("../../engine/image/located.ts"), import("../image/given-up.ts")]);
-  const progress = { layer: (): void => {} };
+  const [{ withLocatedImage }, { givenUp }, { loading, showProgress }] = await Promise.all([import("../../engine/image/located.ts"), import("../image/given-up.ts"), import("../output/progress.ts")]);
+  const progress = loading(showProgress({ mode: "auto", quiet: flags.bool("quiet"), descriptor: 2, elsewhere: "nothing" }));
   return await givenUp((signal) => withLocatedImage(context, location, { platform: flags.string("platform"), progress, signal }, work));
 }
 
@@ -34,7 +34,7 @@ async function obtainImage(context: Context, flags: Values, word: string): Promi
     if (!flags.bool("quiet")) printError(`Unable to find image '${familiarName(withDefaultTag(parseReference(word)))}' locally`);
   }
   const { pullShown } = await import("../image/pull-shown.ts");
-  await pullShown(context, word, { platform, quiet: flags.bool("quiet"), insecureRegistries: flags.list("insecure-registry"), descriptor: 2 });
+  await pullShown(context, word, { platform, quiet: flags.bool("quiet"), progress: "auto", insecureRegistries: flags.list("insecure-registry"), descriptor: 2 });
   const image = findImage(context, word, platform);
   if (image !== null) return image;
   const actual = findPlatform(context, word);

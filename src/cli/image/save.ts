@@ -3,6 +3,7 @@ import { EXIT, CommandError } from "../exit.ts";
 import { saveImages } from "../../engine/image/save.ts";
 import { isTerminal } from "../../sys/terminal.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
+import { PROGRESS_FLAG, progressMode, showProgress } from "../output/progress.ts";
 import { printError, stream } from "../output/text.ts";
 import { toFile } from "../output/to-file.ts";
 import { givenUp } from "./given-up.ts";
@@ -10,7 +11,11 @@ import { givenUp } from "./given-up.ts";
 export const command: Command = {
   usage: "save [OPTIONS] IMAGE [IMAGE...]",
   summary: "Save one or more images to a tar archive (streamed to STDOUT by default)",
-  flags: [{ name: "output", short: "o", type: "string", help: "Write to a file, instead of STDOUT" }],
+  flags: [
+    { name: "output", short: "o", type: "string", help: "Write to a file, instead of STDOUT" },
+    PROGRESS_FLAG,
+    { name: "quiet", short: "q", type: "bool", help: "Suppress the progress" },
+  ],
   operands: [1, Infinity],
   run,
 };
@@ -18,8 +23,9 @@ export const command: Command = {
 async function run({ context, flags, operands }: Invocation): Promise<number> {
   const path = flags.string("output");
   if (path === null && isTerminal(1)) throw new CommandError(EXIT.failure, "save-to-terminal", "cowardly refusing to save to a terminal. Use the -o flag or redirect");
+  const progress = showProgress({ mode: progressMode(flags), quiet: flags.bool("quiet"), descriptor: path === null ? 2 : 1, elsewhere: "nothing" });
   await givenUp(async (signal) => {
-    const save = (fd: number): Promise<void> => saveImages(context, operands, (bytes) => stream(fd, bytes), { signal, warn: (text) => printError(`WARNING: ${text}`) });
+    const save = (fd: number): Promise<void> => saveImages(context, operands, (bytes) => stream(fd, bytes), { progress, signal, warn: (text) => printError(`WARNING: ${text}`) });
     if (path === null) await save(1);
     else await toFile(path, "failed to save image", save);
   });

@@ -11,7 +11,7 @@ import type { SourceImage } from "./select.ts";
 export type LayerStatus =
   | "Pulling fs layer" | "Waiting" | "Downloading" | "Extracting" | "Pull complete" | "Already exists"
   | "Preparing" | "Pushing" | "Pushed" | "Layer already exists" | `Mounted from ${string}`
-  | "Loading layer" | "Saving layer";
+  | "Loading layer" | "Loaded" | "Saving layer" | "Saved";
 
 export interface LayerProgress {
   /** `id`: twelve digits of the blob's digest. `current`, `total`: bytes of the blob. */

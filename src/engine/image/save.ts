@@ -110,7 +110,7 @@ class ArchiveSink implements Sink {
       if (!this.#start(descriptor)) return;
       for await (const chunk of open("Saving layer")) this.#tar.data(chunk);
       this.#tar.close();
-      report("Saving layer", descriptor.size);
+      report("Saved", descriptor.size);
     } finally {
       slots.give();
     }
