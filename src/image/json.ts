@@ -1,6 +1,9 @@
 /** Reading other people's JSON into types: every field is looked at, and the error says which one was wrong. */
 import { MdkError } from "../error.ts";
 
+/** Who writes a document again (inspect, commit) or shows a part of it goes down in it call by call: a hundred thousand levels end the stack. */
+const LEVELS_MAX = 1000;
+
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Parses UTF-8 JSON that must be an object. `what` opens every error: "the manifest of X". */
@@ -11,7 +14,15 @@ export function parseObject(bytes: Uint8Array, what: string): JsonObject {
   } catch (error) {
     throw new MdkError("invalid", "json-invalid", `${what} is not valid JSON`, { cause: error });
   }
+  if (bytes.length > 2 * LEVELS_MAX && isDeeper(value, LEVELS_MAX)) throw new MdkError("invalid", "json-invalid", `${what} is nested more than ${LEVELS_MAX} levels deep`);
   return objectOf(value, what);
+}
+
+/** Level by level, since it may be as deep as it likes. */
+function isDeeper(value: unknown, levels: number): boolean {
+  let level = [value];
+  for (; levels > 0 && level.length > 0; levels--) level = level.flatMap((item) => (typeof item === "object" && item !== null ? Object.values(item) : []));
+  return level.some((item) => typeof item === "object" && item !== null);
 }
 
 /** The same, for a document that no two readers may take for two: one that has a name twice in an object is refused. */

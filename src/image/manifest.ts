@@ -56,7 +56,7 @@ const SCHEMA_1 = /^application\/vnd\.docker\.distribution\.manifest\.v1\+/;
 export function mediaTypeOf({ bytes, contentType }: { readonly bytes: Uint8Array; readonly contentType: string }): string {
   const { mediaType } = parseObject(bytes, "the manifest");
   const said = contentType.split(";")[0]!.trim().toLowerCase();
-  return typeof mediaType === "string" ? mediaType : known(said) ? said : OCI_MANIFEST;
+  return typeof mediaType === "string" && mediaType !== "" ? mediaType : known(said) ? said : OCI_MANIFEST;
 }
 
 /** The Accept header of a manifest request. */

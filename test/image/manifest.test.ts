@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { parseConfig } from "../../src/image/config.ts";
 import { chainIds, digestOf, isDigest, type Digest } from "../../src/image/digest.ts";
-import { parseManifest } from "../../src/image/manifest.ts";
+import { mediaTypeOf, parseManifest } from "../../src/image/manifest.ts";
 import { choosePlatform, hostPlatform, parsePlatform, platformName } from "../../src/image/platform.ts";
 
 const OCI = "application/vnd.oci.image.manifest.v1+json";
@@ -26,9 +26,17 @@ test("a manifest of OCI and one of Docker read alike", () => {
   expect(parse(docker, docker.mediaType)).toMatchObject({ kind: "manifest", layers: [{ size: 20 }] });
 });
 
+test("an empty media type is none: it is pushed with OCI's", () => {
+  const bytes = Buffer.from(JSON.stringify({ ...whole, mediaType: "" }));
+  expect(parseManifest(bytes, "", "x").kind).toBe("manifest");
+  expect([mediaTypeOf({ bytes, contentType: "" }), mediaTypeOf({ bytes, contentType: "application/vnd.docker.distribution.manifest.v2+json" })]).toEqual([OCI, "application/vnd.docker.distribution.manifest.v2+json"]);
+});
+
 const HOSTILE: readonly [what: string, document: unknown, message: RegExp][] = [
   ["broken JSON", "{", /not valid JSON/],
   ["deep nesting", `{"a":${"[".repeat(200_000)}`, /not valid JSON/],
+  ["deep nesting that is closed again", JSON.stringify(whole).replace("{", `{"x":${"[".repeat(200_000)}${"]".repeat(200_000)},`), /nested more than 1000 levels deep/],
+  ["deep nesting where a word belongs", JSON.stringify(whole).replace(`"${OCI}"`, `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`), /nested more than 1000 levels deep/],
   ["a list", [], /must be an object/],
   ["a name twice", JSON.stringify(whole).replace('"layers":', '"layers":[],"layers":'), /has the name "layers" twice in one object/],
   ["a name twice, written in two ways", JSON.stringify(whole).replace('"layers":', '"l\\u0061yers":[],"layers":'), /has the name "layers" twice in one object/],
