@@ -29,13 +29,12 @@ export function countingProxy(registry: string): CountingProxy {
 async function answer(proxy: CountingProxy, registry: string, request: Request): Promise<Response> {
   const { pathname, search } = new URL(request.url);
   const [accept, range] = [request.headers.get("accept"), request.headers.get("range")];
+  const digest = request.method === "GET" ? pathname.split("/blobs/")[1] : undefined;
+  const one: Fetched = { digest: digest ?? "", from: Number(/^bytes=(\d+)-/.exec(range ?? "")?.[1] ?? 0), sent: 0 };
+  if (digest !== undefined) proxy.fetched.push(one);
   const theirs = await fetch(`http://${registry}${pathname}${search}`, { method: request.method, headers: { ...(accept === null ? {} : { accept }), ...(range === null ? {} : { range }) } });
-  const digest = pathname.split("/blobs/")[1];
   const headers = new Headers(theirs.headers);
-  if (digest === undefined || request.method !== "GET" || theirs.body === null) return new Response(theirs.body, { status: theirs.status, headers });
-  const one: Fetched = { digest, from: Number(/^bytes=(\d+)-/.exec(range ?? "")?.[1] ?? 0), sent: 0 };
-  proxy.fetched.push(one);
-  return new Response(counted(theirs.body, proxy, one), { status: theirs.status, headers });
+  return new Response(digest === undefined || theirs.body === null ? theirs.body : counted(theirs.body, proxy, one), { status: theirs.status, headers });
 }
 
 function counted(body: ReadableStream<Uint8Array>, proxy: CountingProxy, one: Fetched): ReadableStream<Uint8Array> {
