@@ -9,7 +9,7 @@ import { DEFAULT_TAG, familiarName, parseReference, repositoryOf, type Reference
 import { told } from "../../layer/apply.ts";
 import { decompress } from "../../layer/decompress.ts";
 import { openDirectoryFiles, openTarFiles, type ImageFiles } from "../../layer/image-files.ts";
-import { tagImage } from "../../store/images.ts";
+import { tagImage, type ImageOrigin } from "../../store/images.ts";
 import type { StorePaths } from "../../store/paths.ts";
 import { roomGuard } from "../../store/room.ts";
 import { appendTo, openSpool } from "../../store/spool.ts";
@@ -62,23 +62,29 @@ function parseName(name: string): Reference {
   return reference;
 }
 
-interface Job extends ContentScope {
+interface LoadJob extends ContentScope {
   readonly context: Context;
   readonly source: ArchiveSource;
   readonly platform: Platform;
   readonly progress: LayerProgress;
 }
 
-async function loadOne({ context, source, platform, progress, paths, database, abort }: Job, { target, madeUp }: ArchivedImage, references: readonly Reference[]): Promise<LoadedImage> {
-  const name = references[0] === undefined ? target : familiarName(references[0]);
+/** One image into the store, without a name. `name`: for errors. Returns its id. */
+export async function loadUnnamed({ context, source, platform, progress, paths, database, abort }: LoadJob, { target, madeUp }: ArchivedImage, { name, origin }: { readonly name: string; readonly origin: ImageOrigin }): Promise<Digest> {
   const image = await readImage(source, await selectManifest(source, await source.manifest(target), { name, platform }), name);
   const sink = new StoreSink({
-    paths, database, diffIds: image.config.diffIds, pulled: context.now().toISOString(), repository: null, tag: null, origin: () => ({ kind: "loaded" }), keepManifest: !madeUp,
-    // Nobody else may have them.
-    keepBlobs: true, limits: context.settings.layers, concurrent: context.settings.registries.downloads,
+    paths, database, diffIds: image.config.diffIds, pulled: context.now().toISOString(), repository: null, tag: null, origin: () => origin, keepManifest: !madeUp,
+    // Of what was loaded nobody else may have them; an archive that a container is made of lies where it lay.
+    keepBlobs: origin.kind !== "anonymous" || context.settings.layers.keepBlobs, limits: context.settings.layers, concurrent: context.settings.registries.downloads,
   });
   await copyImage({ source, sink, image, progress, abort });
-  const id = digestOf(image.configBytes);
+  return digestOf(image.configBytes);
+}
+
+async function loadOne(job: LoadJob, archived: ArchivedImage, references: readonly Reference[]): Promise<LoadedImage> {
+  const { database } = job;
+  const name = references[0] === undefined ? archived.target : familiarName(references[0]);
+  const id = await loadUnnamed(job, archived, { name, origin: { kind: "loaded" } });
   const moved = references.flatMap((reference) => {
     const from = tagImage(database, id, { repository: repositoryOf(reference), tag: reference.tag ?? DEFAULT_TAG });
     return from === null ? [] : [{ name: familiarName({ ...reference, tag: reference.tag ?? DEFAULT_TAG }), from }];

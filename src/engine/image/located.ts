@@ -4,7 +4,7 @@
  */
 import { statSync } from "node:fs";
 import { MdkError } from "../../error.ts";
-import { digestOf, type Digest } from "../../image/digest.ts";
+import type { Digest } from "../../image/digest.ts";
 import type { Location } from "../../image/location.ts";
 import { hostPlatform, parsePlatform } from "../../image/platform.ts";
 import { familiarName, parseReference, withDefaultTag } from "../../image/reference.ts";
@@ -13,11 +13,9 @@ import { addImage } from "../../store/images.ts";
 import type { Context } from "../context.ts";
 import { ArchiveSource, type ArchivedImage } from "./archive-source.ts";
 import { writeContent, type ContentScope } from "./content.ts";
-import { copyImage, type LayerProgress } from "./copy.ts";
+import type { LayerProgress } from "./copy.ts";
 import { imageFacts, type ImageFacts } from "./layers.ts";
-import { openFiles } from "./load.ts";
-import { readImage, selectManifest } from "./select.ts";
-import { StoreSink } from "./store-sink.ts";
+import { loadUnnamed, openFiles } from "./load.ts";
 
 export interface LocatedOptions {
   /** `--platform`; null: the host's. */
@@ -33,17 +31,12 @@ export interface LocatedOptions {
 export async function withLocatedImage<T>(context: Context, location: Location, { platform, progress, signal }: LocatedOptions, work: (image: ImageFacts) => Promise<T>): Promise<T> {
   const wanted = platform === null ? hostPlatform(process.arch) : parsePlatform(platform, hostPlatform(process.arch));
   checkKind(location);
-  return await writeContent(context, signal, async ({ paths, database, abort }) => {
-    const files = await openFiles(location.path, paths, context.settings.layers);
+  return await writeContent(context, signal, async (scope) => {
+    const files = await openFiles(location.path, scope.paths, context.settings.layers);
     try {
       const source = new ArchiveSource(files);
-      const { target, madeUp } = choose(await source.images(), location);
-      const image = await readImage(source, await selectManifest(source, await source.manifest(target), { name: location.path, platform: wanted }), location.path);
-      const sink = new StoreSink({
-        paths, database, diffIds: image.config.diffIds, pulled: context.now().toISOString(), repository: null, tag: null, origin: () => ({ kind: "anonymous" }), keepManifest: !madeUp, keepBlobs: context.settings.layers.keepBlobs, limits: context.settings.layers, concurrent: context.settings.registries.downloads,
-      });
-      await copyImage({ source, sink, image, progress, abort });
-      return await work(imageFacts(context, digestOf(image.configBytes)));
+      const job = { ...scope, context, source, platform: wanted, progress };
+      return await work(imageFacts(context, await loadUnnamed(job, choose(await source.images(), location), { name: location.path, origin: { kind: "anonymous" } })));
     } finally {
       files.close();
     }
