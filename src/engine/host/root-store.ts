@@ -70,7 +70,14 @@ export function bringRootStore(options: BringOptions): void {
 
 /** A store that an older mdk made where no container can be, and in which nothing is: it hides nothing that is worth being seen. */
 function isStranded(root: string): boolean {
-  return readRootStore(root) === null && !holdsAnything(storePaths(root).database) && judge(root) !== null;
+  try {
+    return readRootStore(root) === null && !holdsAnything(storePaths(root).database) && judge(root) !== null;
+  } catch (error) {
+    // Somebody brings one just now, and takes the database away that was being read.
+    if (readRootStore(root) !== null) return false;
+    if (existsSync(join(root, ROOT_STORE.lock))) return true;
+    throw error;
+  }
 }
 
 /** Null: overlays work on the data root as it is. */
