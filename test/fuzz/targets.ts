@@ -6,6 +6,8 @@ import { ok } from "node:assert";
 import { closeSync, existsSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
+import { Misplaced, parseJson } from "../../src/config/json.ts";
+import { parseSettings } from "../../src/config/parse.ts";
 import { ArchiveSource } from "../../src/engine/image/archive-source.ts";
 import { readImage, selectManifest } from "../../src/engine/image/select.ts";
 import { parseConfig } from "../../src/image/config.ts";
@@ -92,6 +94,33 @@ function refusal(work: () => unknown): string | null {
     return null;
   } catch (error) {
     if (error instanceof MdkError) return error.message;
+    throw error;
+  }
+}
+
+const SETTINGS = {
+  "data-root": "/srv/mdk", "storage-driver": "loop", "insecure-registries": ["registry.test:5000", "192.0.2.0/24"], "registry-mirrors": ["https://mirror.test/"], "max-concurrent-downloads": 7, "keep-blobs": false,
+  "max-layer-size": "4GiB", "min-free-space": "1%", "log-opts": { "max-size": "1m" }, dns: ["192.0.2.53"], "default-ulimits": { nofile: { Name: "nofile", Soft: 64, Hard: 128 } }, "default-shm-size": "32M",
+  "default-address-pools": [{ base: "10.9.0.0/16", size: 24 }], bip: "192.0.2.1/24", "fixed-cidr": "192.0.2.0/25", mtu: 1400,
+};
+const settings: Target = {
+  name: "daemon.json",
+  make: (chance) => (chance.once(3) ? json.make(chance) : written(chance.once(2) ? SETTINGS : Object.fromEntries(Object.entries(SETTINGS).filter(() => chance.once(4))), chance)),
+  check(bytes) {
+    const text = bytes.toString();
+    // Its own reader, which knows places, and the one of the language take the same for JSON.
+    const [ours, theirs] = [accepts(() => parseJson(text)), accepts(() => JSON.parse(text))];
+    ok(theirs || !ours, "what is no JSON was read");
+    parseSettings("daemon.json", text, () => null);
+  },
+};
+
+function accepts(read: () => unknown): boolean {
+  try {
+    read();
+    return true;
+  } catch (error) {
+    if (error instanceof Misplaced || error instanceof SyntaxError || error instanceof RangeError) return false;
     throw error;
   }
 }
@@ -278,7 +307,7 @@ function layers(folder: string): Target {
 
 /** All of them; `folder` is an empty directory of the caller's. */
 export function targets(folder: string, isRoot: boolean): Target[] {
-  const pure = [json, manifests, configs, references, challenges, headers, streams];
+  const pure = [json, settings, manifests, configs, references, challenges, headers, streams];
   mkdirSync(join(folder, "layers"));
   closeSync(openSync(join(folder, "archive"), "w"));
   return [...pure, images(folder), ...(isRoot ? [layers(join(folder, "layers"))] : [])];
