@@ -155,14 +155,24 @@ function refuseTaken(route: NetlinkSocket, { bridge, ipv4, ipv6 }: BridgeNetwork
 
 /**
  * Bridge, addresses, sysctls, up; what is there already stays. Returns its index. Throws MdkError "bridge-name-taken", "no-net-admin",
- * "no-ipv6", "sysctl", or SysError.
+ * "no-ipv6", "sysctl", or SysError; a bridge that was not there before is gone then.
  */
 export function makeBridge(route: NetlinkSocket, network: BridgeNetwork, owner: Owner): number {
-  const { bridge, ipv4, ipv6, mtu } = network;
+  const { bridge, ipv6, mtu } = network;
   if (ipv6 !== null) requireIpv6();
   const hardwareAddress = crypto.getRandomValues(new Uint8Array(6));
   hardwareAddress.set([0x02, 0x42]);
   const made = attempt(() => unlessThere(route, createBridge(bridge, hardwareAddress, mtu)));
+  try {
+    return prepareBridge(route, network, owner, made);
+  } catch (error) {
+    if (made) removeBridge(route, bridge);
+    throw error;
+  }
+}
+
+function prepareBridge(route: NetlinkSocket, network: BridgeNetwork, owner: Owner, made: boolean): number {
+  const { bridge, ipv4, ipv6, mtu } = network;
   const link = findBridge(route, bridge);
   if (link === null) throw new SysError("RTM_GETLINK", E.ENODEV, bridge);
   const { index } = link;

@@ -9,7 +9,7 @@ import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
 import { addAddress, addAddress6 } from "./address.ts";
 import { hasIpv6 } from "./forwarding.ts";
 import { parseHardwareAddress } from "./ipam.ts";
-import { announceWhenUp, awaitRunning, createMacvlan, createVeth, deleteLink, findLink, setUp, type MacvlanMode } from "./link.ts";
+import { announceAgain, announceWhenUp, awaitRunning, createMacvlan, createVeth, deleteLink, findLink, setUp, type MacvlanMode } from "./link.ts";
 import { removeDefaultRoute, setDefaultRoute, setDefaultRoute6 } from "./route.ts";
 import { writeSysctl } from "./sysctl.ts";
 
@@ -67,6 +67,8 @@ export function attachContainer(host: NetlinkSocket, container: NetlinkSocket, e
   if (ipv6) writeSysctl(`net.ipv6.conf.${veth}.accept_ra`, "0");
   configure(container, endpoint);
   awaitRunning(host, veth);
+  // What it said when it came up the bridge may have dropped, whose port was not in use yet.
+  container.request([announceAgain(name, peer.hardwareAddress)]);
 }
 
 export interface MacvlanEndpoint extends Endpoint {

@@ -255,6 +255,11 @@ export function announceWhenUp(name: string): NetlinkMessage {
     .finish("RTM_NEWLINK", name);
 }
 
+/** The same of a link that is up, whose arp_notify is set: it gets the address that it has (inetdev_event, NETDEV_CHANGEADDR). */
+export function announceAgain(name: string, hardwareAddress: Uint8Array): NetlinkMessage {
+  return new MessageWriter(RTM_NEWLINK, NLM_F_ACK).raw(linkHeader()).string(IFLA_IFNAME, name).attribute(IFLA_ADDRESS, hardwareAddress).finish("RTM_NEWLINK", name);
+}
+
 /** By name or index; ENODEV where it is missing. 50 to 90 ms in the kernel: never while somebody waits. */
 export function deleteLink(link: string | number): NetlinkMessage {
   const writer = new MessageWriter(RTM_DELLINK, NLM_F_ACK);

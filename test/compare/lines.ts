@@ -26,10 +26,10 @@ const execStatus = "Docker 28: 127 for a program that is not there, and the sent
 /** In groups that need nothing of one another: each leaves nothing. */
 export const GROUPS: Readonly<Record<string, readonly Line[]>> = {
   "create, start, wait, rm": [
-    line("create --name c1 IMAGE sh -c 'echo out; sleep 0.2; echo err >&2; exit 7'"), line("ps -q"), line("inspect -f {{.State.Status}} c1"), line("start c1"), line("wait c1"),
-    line("inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Running}} {{.State.Paused}} {{.State.Restarting}} {{.State.OOMKilled}} {{.State.Dead}}' c1"), line("logs c1"), line("start -a c1"),
-    line("logs --tail 1 c1"), line("ps -a --format '{{.Names}} {{.State}}'"), line("rm c1"), line("rm c1"), line("start c1"), line("wait c1"), line("stop c1"), line("kill c1"), line("restart c1"), line("logs c1"),
-    line("inspect c1"), line("port c1"), line("top c1"), line("pause c1"), line("unpause c1"), line("rename c1 c2"), line("update -m 100m c1"), line("exec c1 true"), line("attach c1"), line("rm -f c1"), line("container inspect c1"),
+    line("create --name one1 IMAGE sh -c 'echo out; sleep 0.2; echo err >&2; exit 7'"), line("ps -q"), line("inspect -f {{.State.Status}} one1"), line("start one1"), line("wait one1"),
+    line("inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Running}} {{.State.Paused}} {{.State.Restarting}} {{.State.OOMKilled}} {{.State.Dead}}' one1"), line("logs one1"), line("start -a one1"),
+    line("logs --tail 1 one1"), line("ps -a --format '{{.Names}} {{.State}}'"), line("rm one1"), line("rm one1"), line("start one1"), line("wait one1"), line("stop one1"), line("kill one1"), line("restart one1"), line("logs one1"),
+    line("inspect one1"), line("port one1"), line("top one1"), line("pause one1"), line("unpause one1"), line("rename one1 two2"), line("update -m 100m one1"), line("exec one1 true"), line("attach one1"), line("rm -f one1"), line("container inspect one1"),
   ],
   "run and its exit status": [
     line("run --rm IMAGE true"), line("run --rm IMAGE false"), line("run --rm IMAGE sh -c 'exit 42'"), line("run --rm IMAGE sh -c 'kill -9 $$'"), line("run --rm IMAGE sh -c 'kill -TERM $$'"),

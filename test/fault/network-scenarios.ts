@@ -1,7 +1,6 @@
 /** Commands of networks that are struck: a network is there and works, or it is not there at all; a container is on it or not. */
-import { Database } from "bun:sqlite";
 import { join } from "node:path";
-import { mustDo, problemsOf, runScenario, type Scenario } from "./scenarios.ts";
+import { mustDo, problemsOf, runScenario, settleEvents, type Scenario } from "./scenarios.ts";
 import type { Trace } from "./trace.ts";
 import { execute, leftovers, openReading, tags, type World } from "./world.ts";
 
@@ -12,14 +11,6 @@ function withNetwork(world: World): void {
   plainRun.prepare(world);
   if (world.mdk("network", "ls", "-q", "-f", "name=^own$").out === "") mustDo(world.mdk("network", "create", "own"));
   settleEvents(world);
-}
-
-/** They get longer with every run, and then a page more is written. */
-function settleEvents(world: World): void {
-  const database = new Database(join(world.root, "mdk.db"));
-  database.run("DELETE FROM events");
-  database.run("PRAGMA wal_checkpoint(TRUNCATE)");
-  database.close();
 }
 
 /** Bridges and places of networks that are not, on the host, in the firewall and in the store. */

@@ -109,6 +109,14 @@ function checkStatus(done: Trace, strike: Strike | null, detached: boolean): str
   return allowed.includes(done.code) ? [] : [`exit status ${done.code}, expected one of ${allowed.join(", ")}`];
 }
 
+/** With an empty log, and no events of runs before, every run writes the same pages. */
+export function settleEvents(world: World): void {
+  const database = new Database(join(world.root, "mdk.db"));
+  database.run("DELETE FROM events");
+  database.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  database.close();
+}
+
 export function runScenario(name: string, options: readonly string[]): Scenario {
   const detached = options.includes("-d");
   return {
@@ -118,10 +126,7 @@ export function runScenario(name: string, options: readonly string[]): Scenario 
         const pulled = world.mdk("pull", "-q", world.image);
         if (pulled.code !== 0) throw new Error(pulled.err);
       }
-      // With an empty log every run writes the same pages.
-      const database = new Database(join(world.root, "mdk.db"));
-      database.run("PRAGMA wal_checkpoint(TRUNCATE)");
-      database.close();
+      settleEvents(world);
     },
     argv: (world) => world.argv("run", ...options.flatMap((word) => (word === "-p" ? ["-p", `${world.port}:80`] : [word])), world.image, ...PROGRAM),
     check: (world, done, strike) => [

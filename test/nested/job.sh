@@ -141,6 +141,8 @@ down() {
   is "groups" "" "$(find /sys/fs/cgroup -type d -name mdk 2>/dev/null)"
   # A group that is not the machine's root: what was in it is in it again.
   [ ! -e /sys/fs/cgroup/cgroup.events ] || is "groups made for the job's own processes" "0 " "$(find /sys/fs/cgroup -mindepth 1 -type d | wc -l) $(cat /sys/fs/cgroup/cgroup.subtree_control)"
+  # They go with namespaces that may still be on their way out.
+  for look in $(seq 50); do ls /sys/class/net | grep -q mdk || break; sleep 0.1; done
   is "links" "" "$(ls /sys/class/net | grep mdk)"
   is "run root" "" "$(ls /run/mdk 2>/dev/null)"
   is "mounts of a store" "" "$(awk '$5 ~ "^/var/lib/mdk/" { print $5 }' /proc/self/mountinfo)"

@@ -8,15 +8,16 @@ import { readSingle, readTree } from "../../layer/tar-tree.ts";
 import { TarReader, travels, type TarHandler } from "../../layer/tar.ts";
 import { isDirectory } from "../../layer/tree.ts";
 import { goBase, goSplit, placeCopy, rebase, splitEntry, type CopyDestination } from "../../spec/copy-paths.ts";
-import type { Container } from "../../store/containers.ts";
 import { storePaths } from "../../store/paths.ts";
 import { O_DIRECTORY, openInRoot, S_IF } from "../../sys/at.ts";
 import { errnoText } from "../../sys/errno.ts";
 import { SysError } from "../../sys/ffi.ts";
+import { readContainer, type Container } from "../../store/containers.ts";
 import type { Context } from "../context.ts";
 import { followLinks, userOf } from "../start/root.ts";
 import { ArchiveSize } from "./archive-size.ts";
 import { lookAt } from "./copy-from.ts";
+import { noSuchContainer } from "./find.ts";
 import { openRootView, viewRunning, type RootView } from "./root-view.ts";
 
 export interface CopyTo {
@@ -35,6 +36,15 @@ export interface CopyTo {
 
 /** Returns the bytes that it is, or would be, as an archive. Throws MdkError in Docker's words, and node's errors of the host's paths. */
 export async function copyTo(context: Context, container: Container, request: CopyTo): Promise<number> {
+  try {
+    return await copy(context, container, request);
+  } catch (error) {
+    // The files of a container that is being removed go while it is copied to, and an overlay says so in its own words.
+    throw (error as { code?: unknown }).code === "ESTALE" && (readContainer(context.database(), container.id)?.phase ?? "removing") === "removing" ? noSuchContainer(container.id) : error;
+  }
+}
+
+async function copy(context: Context, container: Container, request: CopyTo): Promise<number> {
   if (typeof request.from === "string") return copyPath(context, container, request, request.from);
   // Nobody waits for the writer of an archive: of a container at rest the op lock is held while files are written.
   const running = viewRunning(context, container);

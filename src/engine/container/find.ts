@@ -7,9 +7,11 @@ import type { Context } from "../context.ts";
 export function findContainer(context: Context, word: string): Container {
   const found = word === "" ? [] : findContainers(context.database(), word);
   if (found.length > 1) throw new MdkError("invalid", "ambiguous-id", `multiple IDs found with provided prefix: ${word}`);
-  if (found[0] === undefined) throw new MdkError("not-found", "no-such-container", `No such container: ${word}`);
+  if (found[0] === undefined) throw noSuchContainer(word);
   return found[0];
 }
+
+export const noSuchContainer = (word: string): MdkError => new MdkError("not-found", "no-such-container", `No such container: ${word}`);
 
 /** Whether there is a container of this full id. */
 export function isThere(context: Context, id: string): boolean {
