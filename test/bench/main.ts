@@ -2,6 +2,7 @@
 import { cpus, release } from "node:os";
 import { createBench, removeAll, type Bench } from "./engines.ts";
 import { endRows, logRows, pullRows, volumeRows } from "./rows-data.ts";
+import { imageRows } from "./rows-images.ts";
 import { lifeRow, listRows, parallelRow } from "./rows-many.ts";
 import { memoryRow } from "./rows-memory.ts";
 import { networkRows, throughputRows } from "./rows-network.ts";
@@ -11,7 +12,7 @@ import { renderTable, type Row } from "./table.ts";
 const ROWS: Readonly<Record<string, (bench: Bench) => Promise<Row | Row[]>>> = {
   version: versionRow, run: runRow, plain: plainRow, exec: execRow, ps: listRows, life: lifeRow, pull: pullRows, end: endRows,
   memory: memoryRow, logs: logRows, volume: volumeRows, parallel: parallelRow,
-  network: networkRows, throughput: throughputRows,
+  images: imageRows, network: networkRows, throughput: throughputRows,
 };
 
 const chosen = process.argv.slice(2);

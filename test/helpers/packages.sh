@@ -43,6 +43,7 @@ bench_packages="$test_packages
   netavark:its_network
   aardvark-dns:its_names
   iperf3:network_throughput
+  time:what_a_pull_takes
 "
 
 apt_log=${TMPDIR:-/tmp}/mdk-apt.$$
