@@ -30,7 +30,7 @@ async function pulled(prepare: string): Promise<Ended> {
     echo '127.0.0.1 localhost registry.test' >/etc/hosts; echo 'nameserver 127.0.0.1' >/etc/resolv.conf
     ${prepare}
     "$1" test/helpers/named-registry.ts ${keys} >${overlay}/ready & server=$!
-    for i in $(seq 100); do [ -s ${overlay}/ready ] && break; sleep 0.05; done
+    for i in $(seq 600); do [ -s ${overlay}/ready ] && break; sleep 0.05; done
     shift; status=0; "$@" || status=$?; kill $server; exit $status`;
   const child = Bun.spawn(["unshare", "--net", "--mount", "sh", "-ec", script, "sh", process.execPath, ...stage.command("pull", "-q", `${REGISTRY}/x`)], {
     stdin: "ignore", stdout: "pipe", stderr: "pipe", env: { PATH: process.env["PATH"], HOME: stage.folder },
