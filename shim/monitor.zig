@@ -78,6 +78,7 @@ pub const Monitor = struct {
     group: Group = .{},
     hold_mounts: bool = false,
     client_cleans: bool = false,
+    ends_with_client: bool = false,
     tell_after_cleanup: bool = false,
     kept: Kept = undefined,
     /// pidfd of the cleanup that we started.
@@ -202,6 +203,7 @@ fn settings(m: *Monitor, p: *const plan.Monitor) linux.Error!void {
     m.reader_ms = p.streams.reader_ms;
     m.input.terminal = p.streams.terminal;
     m.client_cleans = p.client_cleans;
+    m.ends_with_client = p.ends_with_client;
     m.tell_after_cleanup = p.tell_after_cleanup;
     m.channel.fd = launch.channel;
     if (p.listener) |fd| {

@@ -97,6 +97,8 @@ pub const Monitor = struct {
     proxied: []const Proxied,
     /// The channel stays with the client: `exited` is sent there and "d" awaited. False: detached from the start.
     client_cleans: bool,
+    /// When the channel ends before the container does, that is killed: a step of a build, which nobody would go on with.
+    ends_with_client: bool,
     /// argv of the cleanup when no client does it; argv[0] is an absolute path. Empty: nothing to do.
     cleanup: []const [:0]const u8,
     /// Environment of the cleanup.

@@ -224,7 +224,7 @@ fn clientGone(m: *Monitor) void {
     m.feederEnded(.handed);
     // An exec that nobody waits for any more before it has begun: somebody holds it (a tracer, a frozen cgroup).
     fromBelow(m);
-    if (!m.contains_cage and !m.ready) _ = sys.pidfd_send_signal(m.process.fd, .KILL, null, 0);
+    if (if (m.contains_cage) m.ends_with_client and m.phase == .running else !m.ready) _ = sys.pidfd_send_signal(m.process.fd, .KILL, null, 0);
 }
 
 /// How often, and how many times, a status is asked for that a tracer withholds: a dead process stays its tracer's.

@@ -29,6 +29,8 @@ export type ErrorKind =
   | "not-executable"
   /** The container could not be set up. */
   | "start-failed"
+  /** A program that was part of the work has failed. */
+  | "failed"
   /** Nobody takes the output any more. */
   | "reader-gone";
 

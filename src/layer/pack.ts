@@ -12,17 +12,24 @@ import { travels, type TarEntry, type TarHandler } from "./tar.ts";
 import { baseOf, isDirectory, parentOf } from "./tree.ts";
 import { OPAQUE, OPAQUE_XATTR, WHITEOUT } from "./whiteout.ts";
 
+/** What an archive holds: no entries where nothing has changed (it is but its end). */
+export interface Packed {
+  readonly entries: number;
+  /** Bytes of file data. */
+  readonly size: number;
+}
+
 /**
- * Writes everything of `upper` and returns how many entries that were: 0 for one that changes nothing (its archive is but its end). `lower`: the
+ * Writes everything of `upper` and returns how much that was. `lower`: the
  * merged view of the layers below, null where there are none; a directory needs no mark where it hides nothing. Descriptors, which
  * stay open. `write` is called with bytes that are only lent. Throws SysError, and MdkError "layer-unpackable" for what no layer can say.
  */
-export function packLayer(upper: number, lower: number | null, write: (bytes: Uint8Array) => void): number {
+export function packLayer(upper: number, lower: number | null, write: (bytes: Uint8Array) => void): Packed {
   const writer = new TarWriter(write);
   const packer = new Packer(writer, lower);
   readTree(upper, { name: ".", across: null, xattrs: (key) => travels(key) || key.startsWith(OVERLAY) }, packer);
   writer.end();
-  return packer.entries;
+  return { entries: packer.entries, size: packer.size };
 }
 
 const OVERLAY = "trusted.overlay.";
@@ -35,6 +42,7 @@ const MARK: Pick<TarEntry, "linkName" | "mode" | "uid" | "gid" | "size" | "modif
 
 class Packer implements TarHandler {
   entries = 0;
+  size = 0;
   readonly #writer: TarWriter;
   readonly #lower: number | null;
   /** The root's own entry, which only comes with others. */
@@ -78,6 +86,7 @@ class Packer implements TarHandler {
     if (this.#root !== null) this.#writer.entry(this.#root);
     this.#root = null;
     this.entries++;
+    this.size += entry.size;
     this.#writer.entry(entry);
   }
 }

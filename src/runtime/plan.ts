@@ -103,6 +103,8 @@ export interface Monitor {
   proxied: readonly Proxied[];
   /** The channel stays with the client: `exited` is sent there and "d" awaited. False: detached from the start. */
   client_cleans: boolean;
+  /** When the channel ends before the container does, that is killed: a step of a build, which nobody would go on with. */
+  ends_with_client: boolean;
   /** argv of the cleanup when no client does it; argv[0] is an absolute path. Empty: nothing to do. */
   cleanup: readonly string[];
   /** Environment of the cleanup. */

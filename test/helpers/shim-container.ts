@@ -57,7 +57,7 @@ export const pidfd = (pid: number): number => check(c().syscall(434n, BigInt(pid
 /** A monitor with nothing to do. */
 export const idleMonitor: Monitor = {
   cgroup: null, tasks: [], listener: null, client: null, client_streams: 0, log: null, record: null, oom: null, procs: null, kill: null,
-  hold: [], proxied: [], client_cleans: true, cleanup: [], cleanup_env: [], tell_after_cleanup: false, health: null,
+  hold: [], proxied: [], client_cleans: true, ends_with_client: false, cleanup: [], cleanup_env: [], tell_after_cleanup: false, health: null,
   streams: { terminal: false, open_stdin: false, stdin_once: true, handed_stdin: null, handed_stdout: null, handed_stderr: null, reader_ms: 60_000 },
 };
 

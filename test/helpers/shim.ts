@@ -139,6 +139,7 @@ function monitor(d: Descriptors, o: Options, directory: number): Monitor {
     procs: null, kill: null,
     hold: [], proxied: [],
     client_cleans: o.clientCleans ?? true,
+    ends_with_client: false,
     cleanup: o.cleanup ?? [],
     cleanup_env: [],
     tell_after_cleanup: o.tellAfterCleanup ?? false,

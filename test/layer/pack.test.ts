@@ -48,7 +48,7 @@ function withLaid(work: (laid: Laid) => void): void {
 function pack(upper: string, view: number | null): { readonly bytes: Buffer; readonly entries: number } {
   const parts: Uint8Array[] = [];
   const fd = openSync(upper, "r");
-  const entries = packLayer(fd, view, (bytes) => parts.push(Buffer.from(bytes)));
+  const { entries } = packLayer(fd, view, (bytes) => parts.push(Buffer.from(bytes)));
   closeSync(fd);
   return { bytes: Buffer.concat(parts), entries };
 }

@@ -48,7 +48,7 @@ export const MONITOR: Monitor = {
   cgroup: null, tasks: [3, 4], listener: 5, client: 6, client_streams: 6,
   streams: { terminal: false, open_stdin: false, stdin_once: false, handed_stdin: null, handed_stdout: 7, handed_stderr: 8, reader_ms: 60_000 },
   log: { directory: 9, name: `${ID}-json.log`, max_size: "104857600", max_files: 3 },
-  record: 10, oom: 11, procs: null, kill: null, hold: [13], proxied: [{ socket: 13, datagrams: false, address: "172.17.0.2", port: 80, gateway: "172.17.0.1" }], client_cleans: true,
+  record: 10, oom: 11, procs: null, kill: null, hold: [13], proxied: [{ socket: 13, datagrams: false, address: "172.17.0.2", port: 80, gateway: "172.17.0.1" }], client_cleans: true, ends_with_client: false,
   cleanup: ["/usr/local/bin/mdk", "container", "cleanup", ID], cleanup_env: ["PATH=/usr/bin:/bin"], tell_after_cleanup: true,
   health: { interval_ms: 30_000, timeout_ms: 10_000, start_period_ms: 0, start_interval_ms: 5_000, retries: 3, freezer: 12, action: ["/usr/local/bin/mdk", "container", "unhealthy", ID] },
 };

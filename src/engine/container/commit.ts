@@ -97,7 +97,7 @@ function unpackChanges(context: Context, container: Container, writer: LayerWrit
   const entries = withUpper(context, container, (upper, lower) => upper === null ? 0 : packLayer(upper, lower, (bytes) => {
     hash.update(bytes);
     reader.push(bytes);
-  }));
+  }).entries);
   if (entries === 0) return null;
   reader.end();
   return `sha256:${hash.digest("hex")}` as Digest;

@@ -7,7 +7,7 @@ import type { Context } from "../context.ts";
 
 /**
  * Names below the run root that belong to nobody: directories of containers whose row was never written, or is gone, and
- * shims whose writer was killed. `known`: ids of which the caller has just read the rows; where there are others, all are read at once.
+ * shims, and secrets of builds, whose writer was killed. `known`: ids of which the caller has just read the rows; where there are others, all are read at once.
  */
 export function findOrphans(context: Context, known: ReadonlySet<string>): string[] {
   if (!existsSync(context.runRoot)) return [];
@@ -15,7 +15,7 @@ export function findOrphans(context: Context, known: ReadonlySet<string>): strin
   return readdirSync(context.runRoot).filter((name) => {
     if (known.has(name)) return false;
     if (isContainerId(name)) return !(rows ??= containerIds(context.database())).has(name) && !isOfAnotherRoot(runPaths(context.runRoot).container(name), context.root);
-    const writer = /^shim-[0-9a-f]{64}\.(\d+)$/.exec(name)?.[1];
+    const writer = /^(?:shim-[0-9a-f]{64}|secret-[0-9a-f-]{36})\.(\d+)$/.exec(name)?.[1];
     return writer !== undefined && !existsSync(`/proc/${writer}`);
   });
 }

@@ -53,11 +53,7 @@ export function layerDirectories(context: Context, imageId: string): string[] {
  * are in a container (moby, daemon/initlayer).
  */
 export function withRootLayers<T>(context: Context, { image, host: { Rootfs } }: Pick<Container, "image" | "host">, work: (directories: readonly string[]) => T): T {
-  const paths = storePaths(context.root);
-  // Named anew when more is made: what is there already stays.
-  const made = `${paths.layer(MOUNTS_LAYER)}/made-2`;
-  if (!existsSync(made)) makeMountsLayer(paths.layerTree(MOUNTS_LAYER), made);
-  const mounts = paths.layerTree(MOUNTS_LAYER);
+  const mounts = mountsLayer(context);
   if (Rootfs === undefined) return work([...layerDirectories(context, image), mounts]);
   const directory = openRootDirectory(Rootfs);
   try {
@@ -67,6 +63,15 @@ export function withRootLayers<T>(context: Context, { image, host: { Rootfs } }:
   } finally {
     closeSync(directory);
   }
+}
+
+/** The directory of that lowest layer. */
+export function mountsLayer(context: Context): string {
+  const paths = storePaths(context.root);
+  // Named anew when more is made: what is there already stays.
+  const made = `${paths.layer(MOUNTS_LAYER)}/made-2`;
+  if (!existsSync(made)) makeMountsLayer(paths.layerTree(MOUNTS_LAYER), made);
+  return paths.layerTree(MOUNTS_LAYER);
 }
 
 /** In place, each step whether or not it was done before: several may make it at once, and what a killed one left is gone on with. */

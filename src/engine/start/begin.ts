@@ -16,6 +16,7 @@ import { cgroupPath } from "../host/identity.ts";
 import { newName } from "../host/ids.ts";
 import { wishesOf, type Wish } from "../network/endpoints.ts";
 import { leaseNetwork, reserveNetwork, type Reservation } from "../network/network.ts";
+import type { OpenBind } from "./binds.ts";
 import { clearRunDirectory, reconcile, removeRunDirectory, takeOpLock } from "../end/settle.ts";
 
 /** A container on its way: phase `started`, and the descriptors that keep it so. `startBegun` closes them. */
@@ -26,6 +27,21 @@ export interface Begun {
   readonly reservation: Reservation;
   /** Of the reservation's seats, in their order. */
   readonly connections: readonly Connection[];
+  /** Null: its image's, and its own directory in the store. */
+  readonly root: GivenRoot | null;
+}
+
+/** What a container's root is made of where no image says it: a step of a build. */
+export interface GivenRoot {
+  /** Directories of layers, the uppermost first. */
+  readonly layers: readonly string[];
+  /** An empty directory, and one beside it: the caller's, who keeps what is written there, and removes both. */
+  readonly upper: string;
+  readonly work: string;
+  /** By their destinations, for the mounts of type "bind" of the same ones: detached mounts that are open already, closed by who starts. */
+  readonly binds: ReadonlyMap<string, OpenBind>;
+  /** More variables of the process, which no row has: secrets. */
+  readonly environment: readonly string[];
 }
 
 /** What a new container is before it has a row. */
@@ -34,6 +50,8 @@ export interface Draft extends Pick<Container, "id" | "name" | "image" | "create
   readonly endpoints: readonly Wish[];
   /** The user gave the name: another one will not do. */
   readonly named: boolean;
+  /** Of one that is begun at once. Not there: its image's. */
+  readonly root?: GivenRoot;
 }
 
 const NAME_TRIES = 20;
@@ -84,7 +102,7 @@ export function beginNew(context: Context, draft: Draft): Begun {
     return withReservation(context, draft, () => draft.endpoints, (reservation) =>
       transaction(context.database(), () => {
         insertDraft(context, draft, { phase: "started", transient: true });
-        return lease(context, draft, { opLock, reservation });
+        return { ...lease(context, draft, { opLock, reservation }), root: draft.root ?? null };
       }),
     );
   } catch (error) {
@@ -132,7 +150,7 @@ function begin(context: Context, id: string, { restart }: { readonly restart: bo
 function lease(context: Context, container: Pick<Container, "id" | "config" | "host">, held: { readonly opLock: number; readonly reservation: Reservation }): Begun {
   const database = context.database();
   const connections = leaseNetwork(context, container, held.reservation);
-  return { container: readContainer(database, container.id)!, opLock: held.opLock, reservation: held.reservation, connections };
+  return { container: readContainer(database, container.id)!, opLock: held.opLock, reservation: held.reservation, connections, root: null };
 }
 
 /**

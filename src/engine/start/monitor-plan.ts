@@ -21,6 +21,8 @@ export interface Streaming {
   readonly client: { readonly socket: number; readonly streams: number } | null;
   /** The calling command stays, waits and cleans up. */
   readonly clientCleans: boolean;
+  /** The container is killed when the calling command ends. */
+  readonly endsWithClient?: boolean;
 }
 
 /**
@@ -75,6 +77,7 @@ export function planMonitor(input: MonitorInput): Monitor {
     hold: input.holds.map((socket) => descriptors.add(socket)),
     proxied: input.served.map(({ socket, ...port }) => ({ ...port, socket: descriptors.add(socket) })),
     client_cleans: streaming.clientCleans,
+    ends_with_client: streaming.endsWithClient ?? false,
     cleanup: input.cleanup,
     cleanup_env: [],
     tell_after_cleanup: input.tellAfterCleanup,

@@ -16,7 +16,9 @@ import { AT_EMPTY_PATH, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sy
 import { checkPropagation, ensureSource, openBind, type OpenBind } from "./binds.ts";
 import type { Context } from "../context.ts";
 import { machine, readHostFacts } from "../host/facts.ts";
-import { withRootLayers } from "../image/layers.ts";
+import { mountsLayer, withRootLayers } from "../image/layers.ts";
+import { mountOverlay } from "../../layer/overlay.ts";
+import type { GivenRoot } from "./begin.ts";
 import { ensureMountPoint, ensureRootDirectory, mountRoot, userOf } from "./root.ts";
 
 /** PID 1 of a container that another one joins: its number on the host, and a pidfd. */
@@ -48,6 +50,8 @@ export interface PrepareOptions {
   readonly store: string;
   /** Where hosts, hostname and resolv.conf are: the same, or that of the container whose network namespace it is in. */
   readonly files: string;
+  /** Where no image says what its root is made of. */
+  readonly given: GivenRoot | null;
   /** Whether one of its networks has IPv6. */
   readonly ipv6: boolean;
   readonly joined: Joined;
@@ -62,17 +66,21 @@ export interface PrepareOptions {
 export async function prepareRoot(context: Context, container: Container, options: PrepareOptions): Promise<PreparedRoot> {
   const { config, host, mounts } = container;
   const { store, files, window, joined } = options;
-  const mount = options.keep(withRootLayers(context, container, (layers) => mountRoot({ root: context.root, directory: store, layers, volatile: host.AutoRemove })));
+  const { given } = options;
+  const mount = options.keep(given === null
+    ? withRootLayers(context, container, (layers) => mountRoot({ root: context.root, directory: store, layers, volatile: host.AutoRemove }))
+    : mountOverlay({ lower: [...given.layers, mountsLayer(context)], upper: given.upper, work: given.work, volatile: true }));
   const user = userOf(mount, config.User, host.GroupAdd ?? []);
   const facts = { ...readHostFacts(host.Privileged), ...(await deviceFacts(host)) };
-  const spec = generateSpec(container, {
+  const described = given === null ? container : { host, mounts, config: { ...config, Env: [...config.Env, ...given.environment] } };
+  const spec = generateSpec(described, {
     seccomp: await profileOf(host, facts),
     user, window, ipv6: options.ipv6, joined: { pid: joined.pid?.pid ?? null, ipc: joined.ipc?.pid ?? null, network: joined.network?.pid ?? null }, cgroupsPath: `/${container.cgroup}`, rootPath: "rootfs",
     files: { hosts: `${files}/hosts`, hostname: `${files}/hostname`, resolvConf: `${files}/resolv.conf` },
     init: host.Init === true ? "mdk-shim" : null,
   }, facts);
   for (const bind of mounts) {
-    if (bind.type !== "bind") continue;
+    if (bind.type !== "bind" || given?.binds.has(bind.target) === true) continue;
     ensureSource(bind);
     checkPropagation(context.root, bind);
   }
@@ -83,7 +91,7 @@ export async function prepareRoot(context: Context, container: Container, option
     // That of another mount namespace is cloned there, by a step of the plan.
     const borrowed = joined.ipc !== null && entry.source === sharedMemoryOf(joined.ipc.pid);
     if (entry.type === "bind" && !borrowed) {
-      const bind = entry.destination === INIT_PATH ? openInit(context, entry.options) : (options.volumes?.openOwn(context, container, entry.destination) ?? openBind(entry));
+      const bind = entry.destination === INIT_PATH ? openInit(context, entry.options) : (given?.binds.get(entry.destination) ?? options.volumes?.openOwn(context, container, entry.destination) ?? openBind(entry));
       options.keep(bind.fd);
       binds.set(entry.destination, bind);
     }

@@ -47,14 +47,17 @@ export function ensureUpper(upper: string, top: string | undefined): void {
   // Under its name it is complete: a start that is killed in here leaves nothing that the next one would take as it is.
   const draft = `${upper}.new`;
   mkdirSync(draft, { recursive: true, mode: 0o755 });
-  if (top !== undefined) {
-    // A root directory is named by a descriptor, which is a link.
-    const stat = statSync(top);
-    chownSync(draft, stat.uid, stat.gid);
-    chmodSync(draft, stat.mode & 0o7777);
-    utimesSync(draft, stat.atime, stat.mtime);
-  }
+  if (top !== undefined) makeLike(draft, top);
   renameSync(draft, upper);
+}
+
+/** The directory gets the mode, owner and times of another one. */
+export function makeLike(directory: string, top: string): void {
+  // A root directory is named by a descriptor, which is a link.
+  const stat = statSync(top);
+  chownSync(directory, stat.uid, stat.gid);
+  chmodSync(directory, stat.mode & 0o7777);
+  utimesSync(directory, stat.atime, stat.mtime);
 }
 
 const TEXT_BYTES_MAX = 4 << 20;

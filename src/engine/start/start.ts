@@ -134,7 +134,7 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   const joined = joining?.openJoined(context, container.host, work.keep) ?? ALONE;
   const files = joining === null ? store : storePaths(context.root).container(joining.fileOwner(context, container));
   const ipv6 = begun.connections.some(({ address6 }) => address6 !== null);
-  const root = await prepareRoot(context, container, { store, files, ipv6, joined, volumes, window: work.window, keep: work.keep });
+  const root = await prepareRoot(context, container, { store, files, given: begun.root, ipv6, joined, volumes, window: work.window, keep: work.keep });
   const [report, theirs] = socketpair();
   work.keep(report);
   work.keep(theirs);
