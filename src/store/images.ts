@@ -23,7 +23,7 @@ export interface ImageRow {
 export type ImageOrigin =
   | { readonly kind: "pulled"; readonly digest: string; readonly manifest: string }
   /** From an archive, or from files. */
-  | { readonly kind: "loaded" | "imported" }
+  | { readonly kind: "loaded" | "imported" | "built" }
   | { readonly kind: "committed"; readonly container: string; readonly comment: string }
   /** Brought for a container that is made of it: it goes with the last one, unless it gets a name or comes in another way too. */
   | { readonly kind: "anonymous" };

@@ -146,6 +146,11 @@ export function isKept(database: Database, blob: Digest): boolean {
   return database.query("SELECT 1 FROM layer_blobs WHERE blob = ? AND size IS NOT NULL LIMIT 1").get(blob) !== null;
 }
 
+/** Bytes of the files of all layers, each once. */
+export function layerBytes(database: Database): number {
+  return (database.query("SELECT coalesce(sum(size), 0) AS bytes FROM layers").get() as { bytes: number }).bytes;
+}
+
 /** Bytes of all blobs of layers, each once. */
 export function keptBytes(database: Database): number {
   return (database.query("SELECT coalesce(sum(size), 0) AS bytes FROM (SELECT DISTINCT blob, size FROM layer_blobs WHERE size IS NOT NULL)").get() as { bytes: number }).bytes;

@@ -49,6 +49,8 @@ export interface StorePaths {
   readonly containers: string;
   readonly temporary: string;
   readonly volumes: string;
+  /** Directories that steps of builds keep between builds (RUN --mount=type=cache). */
+  readonly caches: string;
   volume(name: string): string;
   volumeData(name: string): string;
   /** `hex`: 64 characters, already validated (image/digest.ts). */
@@ -73,7 +75,7 @@ export function storePaths(root: string): StorePaths {
   const containers = join(root, "containers");
   const volumes = join(root, "volumes");
   return {
-    root, blobs, layers, containers, volumes,
+    root, blobs, layers, containers, volumes, caches: join(root, "caches"),
     database: join(root, "mdk.db"),
     temporary: join(root, "tmp"),
     volume: (name) => `${volumes}/${name}`,

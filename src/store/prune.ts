@@ -56,7 +56,7 @@ export function prune(paths: StorePaths, database: Database, { drafts = false } 
 
 function unusedLayers(database: Database): { id: string; diffId: string }[] {
   return database
-    .query("SELECT id, diff_id AS diffId FROM layers WHERE id NOT IN (SELECT layer_id FROM image_layers)")
+    .query("SELECT id, diff_id AS diffId FROM layers WHERE id NOT IN (SELECT layer_id FROM image_layers) AND id NOT IN (SELECT layer FROM build_cache WHERE layer IS NOT NULL)")
     .all() as { id: string; diffId: string }[];
 }
 

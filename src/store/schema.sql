@@ -1,4 +1,7 @@
 -- The tables as they are, for readers: written by test/upgrade/store.test.ts with MDK_UPDATE_GOLDEN=1.
+CREATE TABLE build_cache (
+  key TEXT PRIMARY KEY, layer TEXT REFERENCES layers(id), description TEXT NOT NULL, created INTEGER NOT NULL, used INTEGER NOT NULL, uses INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE build_files (key TEXT PRIMARY KEY, digest TEXT NOT NULL, used INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE container_images (
   container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,
   image TEXT NOT NULL REFERENCES images(id) ON DELETE RESTRICT,

@@ -3,6 +3,7 @@
  * changes once it was released; schema.sql, which a test writes, is what they come to.
  */
 import { ANONYMOUS_IMAGES } from "./migrations/anonymous-images.ts";
+import { BUILD_CACHE } from "./migrations/build-cache.ts";
 import { FIRST } from "./migrations/first.ts";
 import { GROUND } from "./migrations/ground.ts";
 import { IMAGES } from "./migrations/images.ts";
@@ -10,6 +11,6 @@ import { LIFE } from "./migrations/life.ts";
 import { NETWORKS } from "./migrations/networks.ts";
 import { VOLUMES } from "./migrations/volumes.ts";
 
-export const MIGRATIONS: readonly string[] = [FIRST, GROUND, LIFE, VOLUMES, NETWORKS, IMAGES, ANONYMOUS_IMAGES];
+export const MIGRATIONS: readonly string[] = [FIRST, GROUND, LIFE, VOLUMES, NETWORKS, IMAGES, ANONYMOUS_IMAGES, BUILD_CACHE];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -1,8 +1,8 @@
 /** Removing images that nobody needs. */
 import { imageUsers } from "../../store/volumes.ts";
 import { containersOfImage } from "../../store/containers.ts";
-import { layersOf, listImages, listTags, type ImageRow } from "../../store/images.ts";
-import { keptBytes } from "../../store/layers.ts";
+import { listImages, listTags, type ImageRow } from "../../store/images.ts";
+import { keptBytes, layerBytes } from "../../store/layers.ts";
 import { ensureStore } from "../../store/paths.ts";
 import { prune } from "../../store/prune.ts";
 import type { Context } from "../context.ts";
@@ -29,9 +29,7 @@ export function pruneImages(context: Context, all: boolean, isMeant: (image: Ima
   return { removed, bytes: before - storedBytes(context) };
 }
 
-/** Of layers and of their blobs, each once. */
+/** Of layers and of their blobs, each once; those too that builds keep. */
 function storedBytes(context: Context): number {
-  const database = context.database();
-  const layers = new Map(listImages(database).flatMap((image) => layersOf(database, image.id).map(({ id, size }) => [id, size] as const)));
-  return [...layers.values()].reduce((sum, size) => sum + size, 0) + keptBytes(database);
+  return layerBytes(context.database()) + keptBytes(context.database());
 }
