@@ -15,7 +15,7 @@ import { setXattr, setXattrAt } from "../sys/xattr.ts";
 import { setXattrTolerant } from "./apply.ts";
 import { printable } from "./tar-header.ts";
 import { travels, type TarEntry, type TarHandler } from "./tar.ts";
-import { isDirectory, join, name as cname } from "./tree.ts";
+import { isDirectory, join, name as cname, removeTree } from "./tree.ts";
 
 export interface PlaceOptions {
   /** For messages and for links that lead out: the directory's absolute path, as a byte string. */
@@ -26,6 +26,8 @@ export interface PlaceOptions {
   readonly open: (path: string) => number;
   /** Whose everything is made; "archive": whom the archive says; null: the caller's. */
   readonly owner: { readonly uid: number; readonly gid: number } | "archive" | null;
+  /** A directory and what is none take each other's place, as tar(1) has it; else that is refused. */
+  readonly replaces?: boolean;
 }
 
 interface Found {
@@ -159,6 +161,7 @@ export class TreePlacer implements TarHandler {
     const status = statAt(parent, base);
     if (status !== null) {
       const [there, comes] = [isDirectory(status), entry.type === "directory"];
+      if (there !== comes && this.#options.replaces === true) return this.#replace(found, entry);
       if (there && !comes) throw new MdkError("invalid", "cp-over-directory", `cannot overwrite directory ${this.#shown(path)} with non-directory ${this.#shown("")}`);
       if (!there && comes) throw new MdkError("invalid", "cp-over-file", `cannot overwrite non-directory ${this.#shown(path)} with directory ${this.#shown("")}`);
       if (there) return this.#settle(path, entry);
@@ -166,11 +169,18 @@ export class TreePlacer implements TarHandler {
       if (status.mountRoot) throw new SysError("unlinkat", E.EBUSY, path);
       unlinkAt(parent, base);
     }
-    if (entry.type === "directory") {
-      mkdirAt(parent, base, 0o700);
-      return this.#settle(path, entry);
-    }
-    this.#make(found, entry);
+    this.#create(found, entry);
+  }
+
+  #replace(found: Found, entry: TarEntry): void {
+    removeTree(found.parent, found.base.toString("latin1", 0, found.base.length - 1));
+    this.#create(found, entry);
+  }
+
+  #create(found: Found, entry: TarEntry): void {
+    if (entry.type !== "directory") return this.#make(found, entry);
+    mkdirAt(found.parent, found.base, 0o700);
+    this.#settle(found.path, entry);
   }
 
   #make({ parent, base, path }: Found, entry: TarEntry): void {

@@ -23,8 +23,11 @@ export type Enter = (directory: number, path: string) => boolean;
 /** Null: nothing that is mounted in the tree is of it; a mount point is an empty directory or file. */
 type Across = Enter | null;
 
+/** "skip": what is in the directory is not visited. */
+type Visitor = (visit: Visit) => "skip" | void;
+
 /** Visits everything below `root` (a directory's descriptor, which stays open), in the order of the names, a directory before what is in it. Throws SysError. */
-export function walkTree(root: number, across: Across, visit: (visit: Visit) => void): void {
+export function walkTree(root: number, across: Across, visit: Visitor): void {
   new Walker(root, across, visit).run();
 }
 
@@ -50,10 +53,10 @@ const PATH_BYTES = 2048;
 class Walker {
   readonly #root: number;
   readonly #across: Across;
-  readonly #visit: (visit: Visit) => void;
+  readonly #visit: Visitor;
   readonly #levels: Level[] = [];
 
-  constructor(root: number, across: Across, visit: (visit: Visit) => void) {
+  constructor(root: number, across: Across, visit: Visitor) {
     this.#root = root;
     this.#across = across;
     this.#visit = visit;
@@ -107,13 +110,13 @@ class Walker {
     const status = statAt(parent, base);
     if (status === null) return;
     const directory = isDirectory(status) ? this.#openDirectory(level, parent, { base, path, status }) : null;
+    let entered = false;
     try {
-      this.#visit({ path, parent, base, status });
-    } catch (error) {
-      if (directory !== null) closeSync(directory);
-      throw error;
+      entered = this.#visit({ path, parent, base, status }) !== "skip";
+    } finally {
+      if (directory !== null && !entered) closeSync(directory);
     }
-    if (directory !== null) this.#enter(`${path}/`, directory);
+    if (directory !== null && entered) this.#enter(`${path}/`, directory);
   }
 
   /** Null where another mount begins that is not walked. */

@@ -221,6 +221,8 @@ export interface Status {
   readonly fileSystem: string;
   readonly modified: Time;
   readonly accessed: Time;
+  /** Of the inode, whatever it was that changed: contents, attributes, mode, owner, links. Nobody sets it. */
+  readonly changed: Time;
   /** Something is mounted here (since Linux 5.8). */
   readonly mountRoot: boolean;
 }
@@ -244,7 +246,7 @@ export function statAt(directory: number, path: Path): Status | null {
   return {
     links: struct.readUInt32LE(0x10), uid: struct.readUInt32LE(0x14), gid: struct.readUInt32LE(0x18), mode: struct.readUInt16LE(0x1c),
     inode: struct.readBigUInt64LE(0x20), size: Number(struct.readBigUInt64LE(0x28)), blocks: Number(struct.readBigUInt64LE(0x30)),
-    accessed: time(0x40), modified: time(0x70),
+    accessed: time(0x40), changed: time(0x60), modified: time(0x70),
     deviceMajor: struct.readUInt32LE(0x80), deviceMinor: struct.readUInt32LE(0x84),
     fileSystem: `${struct.readUInt32LE(0x88)}:${struct.readUInt32LE(0x8c)}`,
     mountRoot: (struct.readBigUInt64LE(8) & STATX_ATTR_MOUNT_ROOT) !== 0n,

@@ -25,23 +25,32 @@ export interface ProgramCall {
   readonly input: string;
   readonly outputBytesMax: number;
   readonly timeoutMs: number;
+  /** What it writes to its standard error is kept, the first of it, instead of being ours. */
+  readonly keepsErrors?: boolean;
+  /** Kills it. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ProgramEnd {
-  /** "timeout" and "output": it was killed for one or the other. */
-  readonly end: "exited" | "timeout" | "output";
+  /** Else it was killed for that. */
+  readonly end: "exited" | "timeout" | "output" | "aborted";
   /** The exit status, 137 for any signal. */
   readonly status: number;
   /** What it wrote to its standard output until then, at most `outputBytesMax` bytes of it. */
   readonly output: string;
+  /** "" unless they are kept. */
+  readonly errors: string;
 }
 
+/** Of standard error, which may be as long as somebody far away likes. */
+const ERROR_BYTES_MAX = 4096;
+
 /**
- * Runs a program to its end. Its standard error is ours, and so is its terminal, on which it may ask the user. What it started and left
+ * Runs a program to its end. Its standard error is ours unless it is kept, and so is its terminal, on which it may ask the user. What it started and left
  * is not waited for once its time is over. Throws node's errors of spawn.
  */
-export async function runProgram({ path, args, environment, input, outputBytesMax, timeoutMs }: ProgramCall): Promise<ProgramEnd> {
-  const child = Bun.spawn([path, ...args], { stdin: Buffer.from(input), stdout: "pipe", stderr: "inherit", env: { ...environment } });
+export async function runProgram({ path, args, environment, input, outputBytesMax, timeoutMs, keepsErrors = false, signal }: ProgramCall): Promise<ProgramEnd> {
+  const child = Bun.spawn([path, ...args], { stdin: Buffer.from(input), stdout: "pipe", stderr: keepsErrors ? "pipe" : "inherit", env: { ...environment } });
   const reader = child.stdout.getReader();
   let end: ProgramEnd["end"] = "exited";
   const stop = (why: ProgramEnd["end"]): void => {
@@ -51,6 +60,9 @@ export async function runProgram({ path, args, environment, input, outputBytesMa
     void reader.cancel().catch(() => {});
   };
   const timer = setTimeout(() => stop("timeout"), timeoutMs);
+  const abort = (): void => stop("aborted");
+  signal?.addEventListener("abort", abort, { once: true });
+  const errors = child.stderr === undefined ? null : firstOf(child.stderr);
   const parts: Uint8Array[] = [];
   try {
     for (let length = 0; ; ) {
@@ -66,6 +78,27 @@ export async function runProgram({ path, args, environment, input, outputBytesMa
     await child.exited;
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
   }
-  return { end, status: child.exitCode ?? 137, output: Buffer.concat(parts).toString("utf8") };
+  const said = errors === null ? "" : await errors();
+  return { end, status: child.exitCode ?? 137, output: Buffer.concat(parts).toString("utf8"), errors: said };
+}
+
+/** What it started may hold its standard error open for as long as it likes. */
+const ERROR_PATIENCE_MS = 200;
+
+/** Takes all of a stream, so that its writer never waits; the beginning of it is given to who asks when the writer is gone. */
+function firstOf(stream: ReadableStream<Uint8Array>): () => Promise<string> {
+  const parts: Uint8Array[] = [];
+  const taken = (async () => {
+    let length = 0;
+    for await (const chunk of stream) {
+      if (length < ERROR_BYTES_MAX) parts.push(chunk.slice(0, ERROR_BYTES_MAX - length));
+      length += chunk.length;
+    }
+  })().catch(() => {});
+  return async () => {
+    await Promise.race([taken, Bun.sleep(ERROR_PATIENCE_MS)]);
+    return Buffer.concat(parts).toString("utf8");
+  };
 }

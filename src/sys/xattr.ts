@@ -29,11 +29,13 @@ export function setXattrAt(directory: number, path: Path, name: string, value: U
   check(c().lsetxattr(through(directory, path), cstr(name), filled, value.length, 0), "setxattr", name);
 }
 
+/** Lent to one call after the other: allocating it costs more than the calls. */
+const buffer = Buffer.allocUnsafe(SIZE_MAX);
+
 /** All attributes of a name (an empty path: of the directory); empty where the file system has none. */
 export function xattrsAt(directory: number, path: Path): Map<string, Buffer> {
   const found = new Map<string, Buffer>();
   const file = path === "" ? cstr(`/proc/self/fd/${directory}/.`) : through(directory, path);
-  const buffer = Buffer.alloc(SIZE_MAX);
   const length = Number(c().llistxattr(file, buffer, buffer.length));
   if (length === -1) {
     const code = errno();
