@@ -6,3 +6,8 @@ input=$(mktemp)
 trap 'rm -f "$input"' EXIT
 ../../../node_modules/.bin/bun ../corpus/read.ts >"$input"
 go run . "$input" >../corpus/buildkit.json
+# And what its copy makes of the cases of COPY; needs root.
+program=$(mktemp)
+trap 'rm -f "$input" "$program"' EXIT
+go build -o "$program" ./copy
+../../../node_modules/.bin/bun ../../engine/build/copy-peer.ts "$program"

@@ -1,0 +1,113 @@
+/** What ADD fetches from a URL, into a file without a name. */
+import { closeSync } from "node:fs";
+import type { LayerSettings } from "../../../config/settings.ts";
+import { MdkError } from "../../../error.ts";
+import { resolveEndpoint } from "../../../registry/endpoint.ts";
+import { bodyChunks, Transport } from "../../../registry/transport.ts";
+import type { StorePaths } from "../../../store/paths.ts";
+import { roomGuard } from "../../../store/room.ts";
+import { appendTo, openSpool } from "../../../store/spool.ts";
+import type { Time } from "../../../sys/at.ts";
+
+export interface FetchOptions {
+  readonly signal: AbortSignal;
+  /** For proxies, and certificates of hosts. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly paths: StorePaths;
+  readonly limits: LayerSettings;
+}
+
+export interface Fetched {
+  /** The caller's to close. */
+  readonly fd: number;
+  readonly size: number;
+  /** "sha256:…" */
+  readonly digest: string;
+  /** Last-Modified; 1970 where the server does not say. */
+  readonly modified: Time;
+}
+
+/** No file of a build is larger; what a server sends has to end somewhere. */
+const BYTES_MAX = 64 * 2 ** 30;
+
+/** --checksum of a URL. Throws MdkError "invalid". */
+export function parseChecksum(text: string): string {
+  if (/^sha256:[0-9a-f]{64}$/.test(text)) return text;
+  const algorithm = /^[a-z0-9+._-]+:/i.exec(text);
+  const known = algorithm === null || algorithm[0] === "sha256:";
+  throw new MdkError("invalid", "add-checksum", known ? `invalid checksum digest format: ${text}` : `unsupported digest algorithm: ${text}`, { hint: "write it as sha256:, with 64 hexadecimal digits" });
+}
+
+/**
+ * Redirects lead to http and https only, and from https not back. `checksum`: what it must be, or null. Throws MdkError: "add-fetch" for what cannot be
+ * had, "add-length" for an answer that is not as long as it says, "add-checksum".
+ */
+export async function fetchFile(url: string, checksum: string | null, options: FetchOptions): Promise<Fetched> {
+  const fd = openSpool(options.paths);
+  try {
+    const fetched = await fill(fd, url, options);
+    if (checksum !== null && fetched.digest !== checksum) {
+      throw new MdkError("corrupt", "add-checksum", `digest mismatch for ${withoutSecrets(url).href}: ${fetched.digest} (expected: ${checksum})`);
+    }
+    return { fd, ...fetched };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+async function fill(fd: number, url: string, { signal, environment, paths, limits }: FetchOptions): Promise<Omit<Fetched, "fd">> {
+  const clean = withoutSecrets(url);
+  const { tls } = resolveEndpoint(clean.host, { insecure: [], environment });
+  const transport = new Transport({ tls: { ...tls, rejectUnauthorized: true }, userAgent: "mdk", signal });
+  // Encoded on the way it would have another length than it says, and another digest.
+  const request = { url: clean.href, headers: { "Accept-Encoding": "identity" }, authorization: basic(url), signal };
+  const response = await transport.send(request).catch((error: unknown) => { throw told(error); });
+  if (response.status < 200 || response.status >= 300) {
+    await response.body?.cancel();
+    throw new MdkError("unavailable", "add-fetch", `Get "${clean.href}": invalid response status ${response.status}`);
+  }
+  const promised = response.headers.get("content-length");
+  const hash = new Bun.CryptoHasher("sha256");
+  const guard = roomGuard(paths, limits.freePercent);
+  let size = 0;
+  try {
+    for await (const chunk of bodyChunks(response, transport.reading)) {
+      size += chunk.length;
+      if (size > BYTES_MAX) throw new MdkError("exhausted", "add-length", `Get "${clean.href}": it is longer than ${BYTES_MAX} bytes`);
+      guard(chunk.length);
+      hash.update(chunk);
+      appendTo(fd, chunk);
+    }
+  } catch (error) {
+    if (error instanceof MdkError) throw told(error);
+    throw new MdkError("unavailable", "add-fetch", `Get "${clean.href}": it ends too early${promised === null ? "" : `, before its ${promised} bytes`}: unexpected EOF`, { cause: error });
+  }
+  signal.throwIfAborted();
+  if (promised !== null && Number(promised) !== size) throw new MdkError("corrupt", "add-length", `Get "${clean.href}": it says that it is ${promised} bytes long, and is ${size}`);
+  return { size, digest: `sha256:${hash.digest("hex")}`, modified: modifiedOf(response) };
+}
+
+function modifiedOf(response: Response): Time {
+  const milliseconds = Date.parse(response.headers.get("last-modified") ?? "");
+  return { seconds: Number.isNaN(milliseconds) ? 0 : Math.floor(milliseconds / 1000), nanoseconds: 0 };
+}
+
+function withoutSecrets(url: string): URL {
+  const clean = new URL(url);
+  clean.username = clean.password = "";
+  return clean;
+}
+
+/** A name and a password in the URL, for its own origin only. */
+function basic(url: string): string | null {
+  const { username, password } = new URL(url);
+  if (username === "" && password === "") return null;
+  return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}`;
+}
+
+/** It is no registry. */
+function told(error: unknown): unknown {
+  if (!(error instanceof MdkError) || !error.code.startsWith("registry-")) return error;
+  return new MdkError(error.kind, "add-fetch", error.message.replace("the registry", "the server"), { cause: error, hint: "check the address and the network" });
+}
