@@ -2,7 +2,7 @@
 import type { Entry, Group } from "./grammar/tree.ts";
 
 const attach: Entry = { summary: "Attach local standard input, output, and error streams to a running container", load: () => import("./container/attach.ts") };
-const build: Entry = { summary: "Check a Dockerfile; building is still to come", load: () => import("./build/build.ts") };
+const build: Entry = { summary: "Build an image from a Dockerfile", load: () => import("./build/build.ts") };
 const commit: Entry = { summary: "Create a new image from a container's changes", load: () => import("./container/commit.ts") };
 const cp: Entry = { summary: "Copy files/folders between a container and the local filesystem", load: () => import("./container/cp.ts") };
 const create: Entry = { summary: "Create a new container", load: () => import("./container/create.ts") };
@@ -59,6 +59,7 @@ const boot: Entry = { summary: "Start the containers whose restart policy says s
 const df: Entry = { summary: "Show disk usage", load: () => import("./system/df.ts") };
 const systemPrune: Entry = { summary: "Remove unused data", load: () => import("./system/prune.ts") };
 const imagePrune: Entry = { summary: "Remove unused images", load: () => import("./image/prune.ts") };
+const builderPrune: Entry = { summary: "Remove build cache", load: () => import("./build/prune.ts") };
 const install: Entry = { summary: "Make systemd start containers after a boot, as their restart policies say", load: () => import("./system/install.ts") };
 const unhealthy: Entry = { summary: "Do what is to be done about an unhealthy container", load: () => import("./container/unhealthy.ts"), hidden: true };
 const cleanup: Entry = { summary: "Finish what an ended container left", load: () => import("./container/cleanup.ts"), hidden: true };
@@ -90,7 +91,9 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       rm: networkRm, remove: networkRm,
     },
   },
-  image: { summary: "Manage images", commands: { history, import: importImage, inspect: imageInspect, ls: images, list: images, load, prune: imagePrune, pull, push, rm: rmi, remove: rmi, save, tag } },
+  builder: { summary: "Manage builds", commands: { build, prune: builderPrune } },
+  buildx: { summary: "Docker Buildx: builds, as build has them", commands: { build, prune: builderPrune } },
+  image: { summary: "Manage images", commands: { build, history, import: importImage, inspect: imageInspect, ls: images, list: images, load, prune: imagePrune, pull, push, rm: rmi, remove: rmi, save, tag } },
   manifest: { summary: "Look at image manifests and manifest lists", commands: { inspect: { summary: "Display an image manifest, or manifest list", load: () => import("./image/manifest-inspect.ts") } } },
   system: { summary: "Manage mdk", commands: { boot, df, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install, prune: systemPrune } },
 };
@@ -101,10 +104,10 @@ export const GROUPS: Readonly<Record<string, Group>> = {
  */
 export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
-    "build", "builder", "buildx", "checkpoint", "compose",
+    "checkpoint", "compose",
   ],
   container: [],
-  image: ["build"],
+  image: [],
   manifest: ["annotate", "create", "push", "rm"],
   system: ["dial-stdio"],
 };

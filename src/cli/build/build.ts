@@ -1,63 +1,192 @@
-/** `mdk build`: as yet its --check only. */
-import { existsSync, statSync } from "node:fs";
+/** `mdk build`. */
+import { existsSync, statSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Context } from "../../engine/context.ts";
 import { MdkError } from "../../error.ts";
-import { checkDockerfile, type BaseFacts } from "../../build/check/check.ts";
+import { checkDockerfile, type BaseFacts, type CheckResult } from "../../build/check/check.ts";
+import { DockerfileError } from "../../build/language/error.ts";
+import { parseCsv } from "../../build/language/csv.ts";
 import type { BuildPlatforms } from "../../build/graph/scope.ts";
 import type { Source } from "../../build/graph/sources.ts";
+import type { BuildRequest, Secret } from "../../engine/build/request.ts";
 import { findImage } from "../../engine/image/layers.ts";
 import { hostPlatform, parsePlatform } from "../../image/platform.ts";
+import { canonicalName, parseReference, withDefaultTag } from "../../image/reference.ts";
 import { storePaths } from "../../store/paths.ts";
+import { isTerminal } from "../../sys/terminal.ts";
+import { requestOf } from "../container/request.ts";
 import { EXIT } from "../exit.ts";
-import type { Command, Invocation } from "../grammar/flags.ts";
-import { print } from "../output/text.ts";
-import { checkOutput } from "./check-output.ts";
-import { readDockerfile, readIgnoreRules } from "./files.ts";
+import { UsageError, type Command, type Invocation, type Values } from "../grammar/flags.ts";
+import { givenUp } from "../image/given-up.ts";
+import { print, printable, printError } from "../output/text.ts";
+import { annotationsOf, checkAccepted, entitlementsOf } from "./accepted.ts";
+import { checkOutput, excerptOf } from "./check-output.ts";
+import { openContext, type OpenContext } from "./context.ts";
+import { openContexts } from "./contexts.ts";
+import type { DockerfileText } from "./files.ts";
+import { debugShell, refuseWithoutTerminal } from "./debug-shell.ts";
+import { deliver } from "./deliver.ts";
+import { BUILD_FLAGS } from "./flags.ts";
+import { hasManifest, parseOutputs, type Output } from "./outputs.ts";
+import { pulledAs, showRead } from "./internal.ts";
+import { showBuild, type Mode } from "./progress.ts";
 
 export const command: Command = {
-  usage: "build [OPTIONS] PATH",
-  summary: "Check a Dockerfile; building is still to come",
-  flags: [
-    { name: "build-arg", type: "list", help: "Set build-time variables" },
-    { name: "build-context", type: "list", help: "Additional build contexts (e.g., name=path)" },
-    { name: "check", type: "bool", help: "Only check the Dockerfile, do not build" },
-    { name: "file", short: "f", type: "string", help: 'Name of the Dockerfile (default: "PATH/Dockerfile")' },
-    { name: "platform", type: "string", help: "Set target platform for build" },
-    { name: "target", type: "string", help: "Set the target build stage to build" },
-    { name: "tag", short: "t", type: "list", help: 'Image identifier (format: "[registry/]repository[:tag]")', missing: true },
-    { name: "quiet", short: "q", type: "bool", help: "Suppress the build output and print image ID on success", missing: true },
-    { name: "no-cache", type: "bool", help: "Do not use cache when building the image", missing: true },
-    { name: "pull", type: "bool", help: "Always attempt to pull all referenced images", missing: true },
-  ],
+  usage: "build [OPTIONS] PATH | URL | -",
+  summary: "Build an image from a Dockerfile",
+  flags: BUILD_FLAGS,
   operands: [1, 1],
   run,
 };
 
-function run({ context, flags, operands: [directory = ""] }: Invocation): number {
-  if (!flags.bool("check")) throw new MdkError("unsupported", "build-missing", "this version of mdk does not build images yet", { hint: "build --check checks a Dockerfile" });
-  if (!existsSync(directory) || !statSync(directory).isDirectory()) {
-    throw new MdkError("not-found", "context-missing", `unable to prepare context: path ${JSON.stringify(directory)} not found`);
-  }
-  const dockerfile = readDockerfile(directory, flags.string("file"));
-  const host = hostPlatform(process.arch);
-  const target = flags.string("platform");
-  const platforms: BuildPlatforms = { build: host, target: target === null ? host : parsePlatform(target, host) };
-  const result = checkDockerfile(dockerfile.text, {
-    buildArguments: buildArguments(flags.list("build-arg"), context.environment), target: flags.string("target"), platforms,
-    contexts: flags.list("build-context").map((text) => text.split("=")[0]!), factsOf: (base) => factsOf(context, base), ignore: readIgnoreRules(directory, dockerfile),
+async function run({ context, flags, operands: [word = ""] }: Invocation): Promise<number> {
+  return await givenUp(async (signal) => {
+    const opened = await openContext(context, word, flags.string("file"), signal);
+    try {
+      return flags.bool("check") ? check(context, flags, opened) : await build(context, flags, opened, signal);
+    } finally {
+      opened.close();
+    }
   });
-  print(checkOutput(result, dockerfile.name, dockerfile.text));
+}
+
+function check(context: Context, flags: Values, opened: OpenContext): number {
+  const { name, text } = opened.dockerfile;
+  const result = checked(context, flags, opened);
+  print(checkOutput(result, name, text));
   return result.error === null && result.warnings.length === 0 ? 0 : EXIT.failure;
 }
 
+/** After a build, in docker's words. */
+function warn(context: Context, flags: Values, opened: OpenContext): void {
+  if (flags.string("progress") === "rawjson" || flags.string("progress") === "quiet") return;
+  const { warnings } = checked(context, flags, opened);
+  if (warnings.length === 0) return;
+  const count = warnings.length === 1 ? "1 warning found" : `${warnings.length} warnings found`;
+  printError(["", ` ${count} (use build --check to expand):`, ...warnings.map(({ rule, detail, span }) => ` - ${rule}: ${printable(detail)} (line ${span.start.line})`)].join("\n"));
+}
+
+function checked(context: Context, flags: Values, { dockerfile, directory }: OpenContext): CheckResult {
+  return checkDockerfile(dockerfile.text, {
+    buildArguments: argumentsOf(flags.list("build-arg"), context.environment), target: flags.string("target"), platforms: platformsOf(flags),
+    contexts: flags.list("build-context").map((text) => text.split("=")[0]!), factsOf: (base) => factsOf(context, base), ignore: directory?.ignore ?? null,
+  });
+}
+
+async function build(context: Context, flags: Values, opened: OpenContext, signal: AbortSignal): Promise<number> {
+  checkAccepted(flags);
+  if (flags.bool("debug-shell")) refuseWithoutTerminal();
+  const outputs = parseOutputs({ words: flags.list("output"), tags: flags.list("tag"), isPushed: flags.bool("push"), isLoaded: flags.bool("load"), isTerminal: isTerminal(1) });
+  const named = await openContexts(context, flags.list("build-context"), signal);
+  try {
+    return await buildWith(context, flags, opened, buildRequest(context, flags, opened, { outputs, contexts: named.contexts, signal }), outputs);
+  } finally {
+    named.close();
+  }
+}
+
+async function buildWith(context: Context, flags: Values, opened: OpenContext, request: BuildRequest, outputs: readonly Output[]): Promise<number> {
+  const { signal } = request;
+  const annotations = annotationsOf(flags.list("annotation"));
+  if (Object.keys(annotations).length > 0 && !outputs.some(hasManifest)) throw new MdkError("invalid", "annotation", "annotations are those of a manifest, which an image of the store has not", { hint: "push it, or give --output type=oci" });
+  const quiet = flags.bool("quiet");
+  const shown = showBuild(quiet ? "quiet" : ((flags.string("progress") ?? "auto") as Mode));
+  const { buildImage } = await import("../../engine/build/build.ts");
+  const { pull } = await import("../../engine/image/pull.ts");
+  showRead(shown, opened);
+  try {
+    const { id } = await buildImage(context, { ...request, debug: flags.bool("debug-shell") ? debugShell(context, shown) : null }, shown, { pull: (reference, platform, step) => pull(context, reference, { platform, signal, insecureRegistries: [], progress: pulledAs(step) }) },
+      (built, scope) => deliver(outputs, built, scope, { context, progress: shown, epochMs: request.epochMs, annotations, signal }));
+    shown.end();
+    if (!quiet) warn(context, flags, opened);
+    finish(flags, request, id);
+    if (quiet && outputs.every((output) => !("path" in output) || output.path !== null)) print(id);
+    return 0;
+  } catch (error) {
+    shown.end();
+    throw located(error, opened.dockerfile);
+  }
+}
+
+function finish(flags: Values, { tags }: BuildRequest, id: string): void {
+  const [iidFile, metadataFile] = [flags.string("iidfile"), flags.string("metadata-file")];
+  if (iidFile !== null) writeFileSync(iidFile, id);
+  if (metadataFile !== null) writeFileSync(metadataFile, `${JSON.stringify({ "containerimage.config.digest": id, "image.name": tags.map((tag) => canonicalName(withDefaultTag(parseReference(tag)))).join(",") }, null, 2)}\n`);
+}
+
+/** What fails in a Dockerfile is shown where it stands, before the one line that says what. */
+function located(error: unknown, { name, text }: DockerfileText): unknown {
+  if (!(error instanceof DockerfileError)) return error;
+  printError(excerptOf(text, error.span, name));
+  return new MdkError("failed", error.code, `failed to solve: ${error.message}`, { cause: error, ...(error.hint === null ? {} : { hint: error.hint }) });
+}
+
+interface Prepared {
+  readonly outputs: readonly Output[];
+  readonly contexts: BuildRequest["contexts"];
+  readonly signal: AbortSignal;
+}
+
+function buildRequest(context: Context, flags: Values, { dockerfile, directory }: OpenContext, { outputs, contexts, signal }: Prepared): BuildRequest {
+  const { host } = requestOf({ flags, image: "", arguments: [], attachment: { stdin: false, stdout: false, stderr: false, terminal: false }, interactive: false, environment: context.environment, defaults: context.settings.host });
+  const buildArguments = argumentsOf(flags.list("build-arg"), context.environment);
+  const epoch = buildArguments.get("SOURCE_DATE_EPOCH") ?? context.environment["SOURCE_DATE_EPOCH"];
+  if (epoch !== undefined && !/^\d{1,12}$/.test(epoch)) throw new UsageError(`invalid SOURCE_DATE_EPOCH: ${epoch}`);
+  if (epoch !== undefined) buildArguments.set("SOURCE_DATE_EPOCH", epoch);
+  const stages = flags.list("no-cache-filter");
+  const images = outputs.filter((output) => output.kind === "image");
+  return {
+    isKept: images.length > 0, tags: [...new Set(images.flatMap(({ names }) => names))],
+    dockerfile, context: directory, contexts, buildArguments, target: flags.string("target"), platform: platformsOf(flags).target, labels: pairsOf(flags.list("label")),
+    noCache: flags.bool("no-cache") || (stages.length > 0 && stages), pull: flags.bool("pull"), host, epochMs: epoch === undefined ? null : Number(epoch) * 1000,
+    secrets: new Map(flags.list("secret").map((text) => secretOf(text, context))), agents: new Map(flags.list("ssh").map((text) => agentOf(text, context))), signal,
+    debug: null, entitlements: entitlementsOf(flags.list("allow"), flags.string("network")),
+  };
+}
+
+function platformsOf(flags: Values): BuildPlatforms {
+  const host = hostPlatform(process.arch);
+  const target = flags.string("platform");
+  if (target?.includes(",") === true) throw new MdkError("unsupported", "platforms-several", "several platforms in one build are not supported by this version of mdk", { hint: "build one after the other" });
+  return { build: host, target: target === null ? host : parsePlatform(target, host) };
+}
+
 /** "NAME" alone is taken from the environment, and is nothing where it is not there. */
-function buildArguments(words: readonly string[], environment: Readonly<Record<string, string | undefined>>): Map<string, string> {
+function argumentsOf(words: readonly string[], environment: Readonly<Record<string, string | undefined>>): Map<string, string> {
   return new Map(words.flatMap((text): [string, string][] => {
     const equals = text.indexOf("=");
     if (equals !== -1) return [[text.slice(0, equals), text.slice(equals + 1)]];
     const value = environment[text];
     return value === undefined ? [] : [[text, value]];
   }));
+}
+
+function pairsOf(words: readonly string[]): Record<string, string> {
+  return Object.fromEntries(words.map((text) => (text.includes("=") ? [text.slice(0, text.indexOf("=")), text.slice(text.indexOf("=") + 1)] : [text, ""])));
+}
+
+/** "id=NAME[,src=FILE|,env=NAME]". */
+function secretOf(text: string, { environment }: Context): [string, Secret] {
+  const fields = new Map(parseCsv(text).map((field): [string, string] => {
+    const equals = field.indexOf("=");
+    return equals === -1 ? [field, ""] : [field.slice(0, equals).toLowerCase(), field.slice(equals + 1)];
+  }));
+  const id = fields.get("id") ?? "";
+  for (const key of fields.keys()) if (!["id", "type", "src", "source", "env"].includes(key)) throw new UsageError(`unexpected key '${key}' in '${text}'`);
+  if (id === "") throw new UsageError(`secret must have an id: ${text}`);
+  const [path, name] = [fields.get("src") ?? fields.get("source"), fields.get("env")];
+  if (fields.get("type") === "env" || name !== undefined || (path === undefined && environment[id] !== undefined)) return [id, { kind: "environment", name: name ?? path ?? id }];
+  return [id, { kind: "file", path: resolve(path ?? id) }];
+}
+
+/** "default", "ID=SOCKET". */
+function agentOf(text: string, { environment }: Context): [string, string] {
+  const equals = text.indexOf("=");
+  const socket = equals === -1 ? environment["SSH_AUTH_SOCK"] : text.slice(equals + 1);
+  const id = equals === -1 ? text : text.slice(0, equals);
+  if (socket === undefined || socket === "") throw new MdkError("invalid", "no-agent", `invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set`);
+  if (statSync(socket, { throwIfNoEntry: false })?.isSocket() !== true) throw new MdkError("unsupported", "no-agent", `${socket} is no socket of an SSH agent`, { hint: "keys in files are not read: ssh-add them to an agent" });
+  return [id, socket];
 }
 
 /** What this store knows of an image. Nothing is fetched for a check, and no store is made. */

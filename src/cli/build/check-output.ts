@@ -16,6 +16,15 @@ export function checkOutput({ warnings, error }: CheckResult, name: string, text
   return [...head, ...parts, ...end].join("\n");
 }
 
+/** Of a Dockerfile's text: what stands at the span. */
+export function excerptOf(text: string, span: Span, name: string): string {
+  return excerpt(text.replace(/^\ufeff/, "").split("\n"), span, name);
+}
+
+/** More than anybody reads is nothing that somebody wrote. */
+const SHOWN_MAX = 4096;
+const shortened = (line: string): string => (line.length <= SHOWN_MAX ? line : `${line.slice(0, SHOWN_MAX)}…`);
+
 /** The lines of the span, marked, and as many around them as BuildKit shows: four lines for one, fewer for several. */
 function excerpt(lines: readonly string[], { start, end }: Span, name: string): string {
   let [first, last] = [start.line, Math.min(end.line, lines.length)];
@@ -28,7 +37,7 @@ function excerpt(lines: readonly string[], { start, end }: Span, name: string): 
   const shown = lines.slice(first - 1, last).map((line, index) => {
     const number = first + index;
     const mark = number >= start.line && number <= end.line ? ">>>" : "   ";
-    return ` ${String(number).padStart(3)} | ${mark} ${printable(line.replace(/\r$/, ""))}`;
+    return ` ${String(number).padStart(3)} | ${mark} ${printable(shortened(line.replace(/\r$/, "")))}`;
   });
   return [`${printable(name)}:${start.line}`, RULE, ...shown, RULE].join("\n");
 }

@@ -31,7 +31,8 @@ async function run({ context, flags }: Invocation): Promise<number> {
 }
 
 /** docker/cli, formatter/disk_usage.go: what is of no use to anybody, with its share of the whole. */
-function rowsOf({ layers, images, containers, volumes }: DiskUsage): Row[] {
+function rowsOf({ layers, images, containers, volumes, buildCache }: DiskUsage): Row[] {
+  const { steps, directories } = buildCache;
   const row = (Type: string, total: number, active: number, { size, free }: { readonly size: number; readonly free: number }): Row => ({
     Type, TotalCount: String(total), Active: String(active), Size: bytes(size), Reclaimable: size > 0 ? `${bytes(free)} (${Math.trunc((free * 100) / size)}%)` : bytes(free),
   });
@@ -39,15 +40,21 @@ function rowsOf({ layers, images, containers, volumes }: DiskUsage): Row[] {
   const up = containers.filter(({ status }) => isUp(status.word));
   const written = sum(containers.map(({ size }) => size));
   const held = sum(volumes.map(({ size }) => size));
+  const kept = cacheBytes(buildCache);
   return [
     row("Images", images.length, images.filter((image) => image.containers > 0).length, { size: layers, free: layers - used }),
     row("Containers", containers.length, up.length, { size: written, free: written - sum(up.map(({ size }) => size)) }),
     row("Local Volumes", volumes.length, volumes.filter(({ links }) => links > 0).length, { size: held, free: sum(volumes.filter(({ links }) => links === 0).map(({ size }) => size)) }),
-    row("Build Cache", 0, 0, { size: 0, free: 0 }),
+    row("Build Cache", steps.length + directories.length, 0, { size: kept, free: kept }),
   ];
 }
 
-function details({ images, containers, volumes, total }: DiskUsage, now: Date): string {
+/** What images have is theirs. */
+function cacheBytes({ steps, directories }: DiskUsage["buildCache"]): number {
+  return sum([...new Map(steps.filter(({ shared }) => !shared).map(({ layer, size }) => [layer, size])).values(), ...directories.map(({ size }) => size)]);
+}
+
+function details({ images, containers, volumes, buildCache, total }: DiskUsage, now: Date): string {
   const short = (id: string): string => id.replace(/^sha256:/, "").slice(0, 12);
   const imageRows = images.map(({ id, name, created, size, shared, containers: users }) => {
     const colon = name?.lastIndexOf(":") ?? -1;
@@ -58,11 +65,15 @@ function details({ images, containers, volumes, total }: DiskUsage, now: Date): 
     short(container.id), container.imageName, JSON.stringify(container.command.length <= 20 ? container.command : `${container.command.slice(0, 19)}…`),
     String(container.mounts.filter(({ type }) => type === "volume").length), bytes(size), ago(container.createdMs, now), status.word, container.name,
   ]);
+  const cacheRows = [
+    ...buildCache.steps.map(({ key, size, createdMs, usedMs, uses, shared }) => [short(key), "regular", bytes(size), ago(createdMs, now), ago(usedMs, now), String(uses), String(shared)]),
+    ...buildCache.directories.map(({ name, size, usedMs }) => [short(name), "exec.cachemount", bytes(size), "", ago(usedMs, now), "", "false"]),
+  ];
   return [
     "Images space usage:\n", table([["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS"], ...imageRows]),
     "\nContainers space usage:\n", table([["CONTAINER ID", "IMAGE", "COMMAND", "LOCAL VOLUMES", "SIZE", "CREATED", "STATUS", "NAMES"], ...containerRows]),
     "\nLocal Volumes space usage:\n", table([["VOLUME NAME", "LINKS", "SIZE"], ...volumes.map(({ name, links, size }) => [name, String(links), bytes(size)])]),
-    "\nBuild cache usage: 0B\n", table([["CACHE ID", "CACHE TYPE", "SIZE", "CREATED", "LAST USED", "USAGE", "SHARED"]]),
+    `\nBuild cache usage: ${bytes(cacheBytes(buildCache))}\n`, table([["CACHE ID", "CACHE TYPE", "SIZE", "CREATED", "LAST USED", "USAGE", "SHARED"], ...cacheRows]),
     `\nTotal on disk: ${bytes(total)} (${total} bytes, with the database and what is half-made)`,
   ].join("\n");
 }

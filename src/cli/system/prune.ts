@@ -1,4 +1,5 @@
 /** `mdk system prune`. */
+import { pruneBuildCache } from "../../engine/build/cache.ts";
 import { pruneContainers } from "../../engine/container/prune.ts";
 import { readLabels } from "../../engine/image/list.ts";
 import { pruneImages } from "../../engine/image/prune.ts";
@@ -36,13 +37,16 @@ function run({ context, flags }: Invocation): number {
   if (pruned.names.length > 0) print(`Deleted Volumes:\n${pruned.names.join("\n")}\n`);
   const images = pruneImages(context, all, ({ id, created }) => isMeant(readLabels(context, id), Date.parse(created) || 0));
   printDeleted(images);
-  print(`Total reclaimed space: ${humanSize(containers.bytes + pruned.bytes + images.bytes)}`);
+  // Docker's: labels are of nothing that a build keeps.
+  const cache = flags.list("filter").some((text) => text.startsWith("label")) ? { ids: [], bytes: 0 } : pruneBuildCache(context, { all, beforeMs: null, keepBytes: 0 });
+  if (cache.ids.length > 0) print(`Deleted build cache objects:\n${cache.ids.map((id) => id.replace(/^sha256:/, "").slice(0, 25)).join("\n")}\n`);
+  print(`Total reclaimed space: ${humanSize(containers.bytes + pruned.bytes + images.bytes + cache.bytes)}`);
   return 0;
 }
 
 function warning(all: boolean, volumes: boolean): string {
   return [
     "WARNING! This will remove:", "  - all stopped containers", "  - all networks not used by at least one container", ...(volumes ? ["  - all anonymous volumes not used by at least one container"] : []),
-    all ? "  - all images without at least one container associated to them" : "  - all dangling images", "",
+    all ? "  - all images without at least one container associated to them" : "  - all dangling images", all ? "  - all build cache" : "  - unused build cache", "",
   ].join("\n");
 }

@@ -6,7 +6,7 @@ import { statSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import type { Digest } from "../../image/digest.ts";
 import type { Location } from "../../image/location.ts";
-import { hostPlatform, parsePlatform } from "../../image/platform.ts";
+import { hostPlatform, parsePlatform, type Platform } from "../../image/platform.ts";
 import { familiarName, parseReference, withDefaultTag } from "../../image/reference.ts";
 import { writeBlob } from "../../store/blobs.ts";
 import { addImage } from "../../store/images.ts";
@@ -30,17 +30,19 @@ export interface LocatedOptions {
  */
 export async function withLocatedImage<T>(context: Context, location: Location, { platform, progress, signal }: LocatedOptions, work: (image: ImageFacts) => Promise<T>): Promise<T> {
   const wanted = platform === null ? hostPlatform(process.arch) : parsePlatform(platform, hostPlatform(process.arch));
+  return await writeContent(context, signal, async (scope) => await work(imageFacts(context, await bringLocated(context, scope, location, { platform: wanted, progress }))));
+}
+
+/** Within writeContent: the image's id, while that lasts. Throws what withLocatedImage throws. */
+export async function bringLocated(context: Context, scope: ContentScope, location: Location, { platform, progress }: { readonly platform: Platform; readonly progress: LayerProgress }): Promise<Digest> {
   checkKind(location);
-  return await writeContent(context, signal, async (scope) => {
-    const files = await openFiles(location.path, scope.paths, context.settings.layers);
-    try {
-      const source = new ArchiveSource(files);
-      const job = { ...scope, context, source, platform: wanted, progress };
-      return await work(imageFacts(context, await loadUnnamed(job, choose(await source.images(), location), { name: location.path, origin: { kind: "anonymous" } })));
-    } finally {
-      files.close();
-    }
-  });
+  const files = await openFiles(location.path, scope.paths, context.settings.layers);
+  try {
+    const source = new ArchiveSource(files);
+    return await loadUnnamed({ ...scope, context, source, platform, progress }, choose(await source.images(), location), { name: location.path, origin: { kind: "anonymous" } });
+  } finally {
+    files.close();
+  }
 }
 
 /** The same for a container whose root is a directory of the host: an image without layers, which says nothing. */

@@ -33,6 +33,8 @@ export interface OwnOptions {
   readonly repository: string | null;
   /** For errors. */
   readonly name: string;
+  /** With any, the image gets a manifest that has them, whatever others it has. */
+  readonly annotations: Readonly<Record<string, string>>;
   /** Told when an image that was pulled gets another digest. */
   readonly warn: (text: string) => void;
   /** Null: nobody else is asked for blobs. */
@@ -49,31 +51,32 @@ export interface OwnImage {
 }
 
 /** Call it within writeContent. Throws the errors of packLayer, of the disk, and "blob-missing". */
-export async function ownImage(scope: ContentScope, row: ImageRow, { repository, name, warn, again }: OwnOptions): Promise<OwnImage> {
+export async function ownImage(scope: ContentScope, row: ImageRow, { repository, name, annotations, warn, again }: OwnOptions): Promise<OwnImage> {
   const { paths, database } = scope;
   const configBytes = readBlob(paths, row.id);
   const config = parseConfig(configBytes, name);
   const layers = layersOf(database, row.id);
   const spools = new Map<string, number>();
   const own = { source: storeSource(scope, spools, again), close: () => spools.forEach((fd) => closeSync(fd)) };
+  const isAnnotated = Object.keys(annotations).length > 0;
   const manifests = listManifests(database, row.id, repository);
-  for (const digest of manifests) {
+  for (const digest of isAnnotated ? [] : manifests) {
     const bytes = readBlob(paths, digest);
     const manifest = parseManifest(bytes, "", name) as Manifest;
     const whole = manifest.layers.every(({ digest }, at) => keptBlobs(database, layers[at]?.id ?? "").some((kept) => kept.digest === digest) || again?.knows(digest) === true);
     if (whole) return { ...own, anew: false, image: imageOf({ bytes, contentType: "", digest }, { manifest, configBytes, config }) };
   }
-  if (again !== null && manifests.length > 0) throw new MdkError("unavailable", "blob-not-kept", `the layers of ${name} are not kept as they were ("keep-blobs": false), and no registry is known that has them`, { hint: "pull it again" });
+  if (again !== null && manifests.length > 0 && !isAnnotated) throw new MdkError("unavailable", "blob-not-kept", `the layers of ${name} are not kept as they were ("keep-blobs": false), and no registry is known that has them`, { hint: "pull it again" });
   try {
     const packed: Packed[] = [];
     for (const at of layers.keys()) packed.push(await ensureBlob(scope, layers.slice(0, at + 1), spools));
     const anew = packed.some(({ diffId }, at) => diffId !== layers[at]!.diffId);
     const document = anew ? { ...config.document, rootfs: { type: "layers", diff_ids: packed.map(({ diffId }) => diffId) } } : null;
-    const image = describe(packed, document === null ? configBytes : Buffer.from(JSON.stringify(document)), name);
+    const image = describe(packed, document === null ? configBytes : Buffer.from(JSON.stringify(document)), { name, annotations });
     if (!anew) addManifest(database, row.id, writeBlob(paths, image.fetched.bytes));
     const how = again === null ? "came with an mdk that kept no blobs" : 'are kept without their blobs ("keep-blobs": false)';
     if (anew) warn(`the layers of ${name} ${how}, and are packed anew: what is written is the image ${image.manifest.config.digest}; pull it again to have it as it was`);
-    else if (manifests.length > 0) warn(`the layers of ${name} ${how}: they are packed anew, and its digest is another one now`);
+    else if (manifests.length > 0 && !isAnnotated) warn(`the layers of ${name} ${how}: they are packed anew, and its digest is another one now`);
     return { ...own, anew, image };
   } catch (error) {
     own.close();
@@ -98,9 +101,9 @@ function imageOf(fetched: FetchedManifest, rest: Omit<SourceImage, "top" | "fetc
   return { ...rest, top: fetched, fetched };
 }
 
-function describe(packed: readonly Packed[], configBytes: Uint8Array, name: string): SourceImage {
+function describe(packed: readonly Packed[], configBytes: Uint8Array, { name, annotations }: Pick<OwnOptions, "name" | "annotations">): SourceImage {
   const config = { mediaType: OCI_CONFIG, digest: digestOf(configBytes), size: configBytes.length };
-  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: packed.map(({ descriptor }) => descriptor) }));
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: packed.map(({ descriptor }) => descriptor), ...(Object.keys(annotations).length === 0 ? {} : { annotations }) }));
   return imageOf({ bytes, contentType: OCI_MANIFEST, digest: digestOf(bytes) }, { manifest: parseManifest(bytes, "", name) as Manifest, configBytes, config: parseConfig(configBytes, name) });
 }
 

@@ -24,6 +24,8 @@ export interface PushProgress extends LayerProgress {
 export interface PushOptions extends RegistryOptions {
   /** `--all-tags` */
   readonly all?: boolean;
+  /** Of the manifest, which is made anew then. */
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly warn?: (text: string) => void;
   readonly progress?: PushProgress | null;
   readonly signal?: AbortSignal | null;
@@ -66,7 +68,7 @@ interface Job extends ContentScope {
 
 async function pushOne({ context, options, progress, paths, database, abort, ...scope }: Job, row: ImageRow, reference: Reference & { readonly tag: string }): Promise<void> {
   const repository = repositoryOf(reference);
-  const own = await ownImage({ ...scope, paths, database, abort }, row, { repository, name: familiarName(reference), warn: options.warn ?? (() => {}), again: fetchedAgain(context, options, abort.signal) });
+  const own = await ownImage({ ...scope, paths, database, abort }, row, { repository, name: familiarName(reference), annotations: options.annotations ?? {}, warn: options.warn ?? (() => {}), again: fetchedAgain(context, options, abort.signal) });
   const { image, source } = own;
   try {
     const mounts = mountsOf(database, image, reference);

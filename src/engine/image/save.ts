@@ -18,6 +18,10 @@ import { ownImage } from "./own-image.ts";
 import type { SourceImage } from "./select.ts";
 
 export interface SaveOptions {
+  /** What the images are called there, whatever the store calls them. */
+  readonly names?: readonly string[];
+  /** Of their manifests, which are made anew then. */
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly warn?: (text: string) => void;
   readonly progress?: LayerProgress | null;
   readonly signal?: AbortSignal | null;
@@ -31,15 +35,16 @@ export async function saveImages(context: Context, words: readonly string[], wri
   const chosen = chooseImages(context.database(), words);
   await writeContent(context, options.signal ?? null, async (scope) => {
     const sink = new ArchiveSink(write);
-    for (const { image, references } of chosen.values()) {
+    for (const { image, references: own } of chosen.values()) {
+      const references = options.names?.map(parseReference) ?? own;
       const [first] = references;
       const called = first === undefined ? { repository: null, name: image.id } : { repository: repositoryOf(first), name: familiarName(first) };
-      const own = await ownImage(scope, image, { ...called, warn: options.warn ?? (() => {}), again: fetchedAgain(context, {}, scope.abort.signal) });
+      const packed = await ownImage(scope, image, { ...called, annotations: options.annotations ?? {}, warn: options.warn ?? (() => {}), again: fetchedAgain(context, {}, scope.abort.signal) });
       try {
         sink.begin(references);
-        await copyImage({ source: own.source, sink, image: own.image, progress: options.progress ?? { layer() {} }, abort: scope.abort });
+        await copyImage({ source: packed.source, sink, image: packed.image, progress: options.progress ?? { layer() {} }, abort: scope.abort });
       } finally {
-        own.close();
+        packed.close();
       }
     }
     sink.end();

@@ -6,6 +6,7 @@ import { keptBlobs } from "../../store/layers.ts";
 import { storePaths } from "../../store/paths.ts";
 import { listVolumes, volumeUsers } from "../../store/volumes.ts";
 import { treeBlocks, treeBytes } from "../../sys/tree-size.ts";
+import { readBuildCache, type BuildCache } from "../build/cache.ts";
 import { ownBytes } from "../container/size.ts";
 import type { Context } from "../context.ts";
 import { readStatus, type Status } from "../end/status.ts";
@@ -44,6 +45,7 @@ export interface DiskUsage {
   readonly images: readonly ImageDisk[];
   readonly containers: readonly ContainerDisk[];
   readonly volumes: readonly VolumeDisk[];
+  readonly buildCache: BuildCache;
 }
 
 /** Walks the data root: as slow as it is large. */
@@ -65,6 +67,7 @@ export function readDiskUsage(context: Context): DiskUsage {
       shared: sum(own.filter(({ id }) => layers.get(id)!.users > 1).map(({ size }) => size)), containers: containers.filter((container) => container.image === image.id).length,
     })),
     containers: containers.map((container) => ({ container, status: readStatus(context, container), size: ownBytes(context, container.id) })),
+    buildCache: readBuildCache(context),
     volumes: listVolumes(database).map(({ name }) => ({ name, links: volumeUsers(database, name).length, size: treeBytes(storePaths(context.root).volumeData(name)) })),
   };
 }

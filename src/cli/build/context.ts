@@ -1,0 +1,87 @@
+/** Where a build's files come from: a directory, an archive or a Dockerfile on standard input or by HTTP, a git repository. */
+import { closeSync, mkdirSync, mkdtempSync, openSync, realpathSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { parseRemote } from "../../build/context/remote.ts";
+import type { Context } from "../../engine/context.ts";
+import { checkOutContext, unpackContext } from "../../engine/build/context.ts";
+import type { DirectoryContext } from "../../engine/build/request.ts";
+import { MdkError } from "../../error.ts";
+import { O_DIRECTORY, O_PATH } from "../../sys/at.ts";
+import { readDockerfile, readIgnoreRules, type DockerfileText } from "./files.ts";
+
+export interface OpenContext {
+  readonly dockerfile: DockerfileText;
+  /** Null: there is but a Dockerfile. */
+  readonly directory: DirectoryContext | null;
+  close(): void;
+}
+
+/** Files of the host, the user's own or fetched for the build. */
+export interface FoundFiles {
+  /** Null: it is but a Dockerfile, whose text that is. */
+  readonly path: string | null;
+  readonly text: string;
+  /** They were fetched: an error calls them by this. */
+  readonly from: string | null;
+  remove(): void;
+}
+
+/** `word`: the command's operand; `file`: --file. Throws "context-missing" and what the archive, the server and git throw. */
+export async function openContext(context: Context, word: string, file: string | null, signal: AbortSignal): Promise<OpenContext> {
+  if (word === "-" && file === "-") throw new MdkError("invalid", "context-stdin", "invalid argument: can't use stdin for both build context and dockerfile");
+  const found = await findFiles(context, word, signal);
+  try {
+    if (found.path !== null) return inDirectory(found.path, file, found);
+  } catch (error) {
+    found.remove();
+    throw error;
+  }
+  found.remove();
+  return { dockerfile: { name: "Dockerfile", text: found.text, path: null }, directory: null, close() {} };
+}
+
+/** What a word means: "-", a URL of an archive or a Dockerfile, an address of a git repository with "#ref:directory", or a path. */
+export async function findFiles(context: Context, word: string, signal: AbortSignal): Promise<FoundFiles> {
+  const remote = statSync(word, { throwIfNoEntry: false }) === undefined ? parseRemote(word.startsWith("github.com/") ? `https://${word}` : word) : null;
+  const isGit = remote?.kind === "git" || word.startsWith("github.com/");
+  if (word !== "-" && remote === null) return { path: word, text: "", from: null, remove() {} };
+  const folder = mkdtempSync(join(context.environment["TMPDIR"] ?? "/tmp", "mdk-context-"));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  try {
+    if (isGit) return { path: await checkOutContext(context, gitOf(remote!), folder, signal), text: "", from: word, remove };
+    const files = join(folder, "files");
+    mkdirSync(files);
+    const text = await unpackContext(context, word, files, signal);
+    return { path: text === null ? files : null, text: text ?? "", from: word === "-" ? "standard input" : word, remove };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+type GitRemote = Parameters<typeof checkOutContext>[1];
+
+/** "github.com/user/project" needs no ".git" at its end. */
+function gitOf(remote: NonNullable<ReturnType<typeof parseRemote>>): GitRemote {
+  if (remote.kind === "git") return remote;
+  const again = parseRemote(remote.url.replace(/(#|$)/, ".git$1"));
+  if (again?.kind === "git") return again;
+  throw new MdkError("invalid", "context-missing", `unable to prepare context: ${remote.url} is no git repository`);
+}
+
+function inDirectory(path: string, file: string | null, { from, remove }: FoundFiles): OpenContext {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw new MdkError("not-found", "context-missing", `unable to prepare context: path ${JSON.stringify(from ?? path)} not found`);
+  const dockerfile = readDockerfile(path, from === null || file === null || file === "-" ? file : join(path, file));
+  // Of what somebody else made, a link may lead to any file of this host.
+  if (from !== null && dockerfile.path !== null && !realpathSync(dockerfile.path).startsWith(`${realpathSync(path)}/`)) {
+    throw new MdkError("invalid", "dockerfile-outside", `failed to read dockerfile: ${dockerfile.name} leads out of the build context`);
+  }
+  const root = openSync(path, O_PATH | O_DIRECTORY);
+  return {
+    dockerfile, directory: { kind: "directory", root, ignore: readIgnoreRules(path, dockerfile) },
+    close() {
+      closeSync(root);
+      remove();
+    },
+  };
+}

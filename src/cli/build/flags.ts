@@ -1,0 +1,44 @@
+/** The flags of `build`. */
+import type { Flag } from "../grammar/flags.ts";
+import { RUN_FLAGS } from "../container/flags.ts";
+import { isMode } from "./progress.ts";
+
+/** Those of `run` that confine the containers of steps. */
+const SHARED = ["add-host", "cgroup-parent", "cpu-period", "cpu-quota", "cpu-shares", "cpuset-cpus", "cpuset-mems", "memory", "memory-swap", "network", "shm-size", "ulimit", "security-opt"];
+
+const missing = (name: string, type: Flag["type"], help: string): Flag => ({ name, type, help, missing: true });
+
+const OWN: readonly Flag[] = [
+  { name: "allow", type: "list", help: "Allow extra privileged entitlement (e.g., \"security.insecure\")" },
+  { name: "annotation", type: "list", help: "Add annotation to the image" },
+  { name: "attest", type: "list", help: "Attestation parameters" },
+  { name: "builder", type: "string", help: "Override the configured builder instance" },
+  missing("cache-from", "list", "External cache sources"),
+  missing("cache-to", "list", "Cache export destinations"),
+  { name: "provenance", type: "string", help: "Shorthand for --attest=type=provenance" },
+  { name: "sbom", type: "string", help: "Shorthand for --attest=type=sbom" },
+  missing("squash", "bool", "Squash newly built layers into a single new layer"),
+  { name: "build-arg", type: "list", help: "Set build-time variables" },
+  { name: "build-context", type: "list", help: "Additional build contexts (e.g., name=path)" },
+  { name: "check", type: "bool", help: "Only check the Dockerfile, do not build" },
+  { name: "debug-shell", type: "bool", help: "Open a shell in the failed step's file system" },
+  { name: "file", short: "f", type: "string", help: 'Name of the Dockerfile (default: "PATH/Dockerfile")' },
+  { name: "iidfile", type: "string", help: "Write the image ID to a file" },
+  { name: "label", type: "list", help: "Set metadata for an image" },
+  { name: "load", type: "bool", help: "Shorthand for --output=type=docker" },
+  { name: "metadata-file", type: "string", help: "Write build result metadata to a file" },
+  { name: "no-cache", type: "bool", help: "Do not use cache when building the image" },
+  { name: "no-cache-filter", type: "list", help: "Do not cache specified stages" },
+  { name: "output", short: "o", type: "list", help: 'Output destination (format: "type=local,dest=path")' },
+  { name: "platform", type: "string", help: "Set target platform for build" },
+  { name: "progress", type: "string", help: "How progress is shown: auto, plain, tty, rawjson, quiet", check: (value) => (isMode(value) ? null : `invalid progress mode ${JSON.stringify(value)}`) },
+  { name: "pull", type: "bool", help: "Always attempt to pull all referenced images" },
+  { name: "push", type: "bool", help: "Shorthand for --output=type=registry" },
+  { name: "quiet", short: "q", type: "bool", help: "Suppress the build output and print image ID on success" },
+  { name: "secret", type: "list", help: 'Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")' },
+  { name: "ssh", type: "list", help: 'SSH agent socket to expose to the build (format: "default|<id>[=<socket>]")' },
+  { name: "tag", short: "t", type: "list", help: 'Image identifier (format: "[registry/]repository[:tag]")' },
+  { name: "target", type: "string", help: "Set the target build stage to build" },
+];
+
+export const BUILD_FLAGS: readonly Flag[] = [...OWN, ...RUN_FLAGS.filter(({ name }) => SHARED.includes(name))].toSorted((a, b) => (a.name < b.name ? -1 : 1));

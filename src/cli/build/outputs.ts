@@ -1,0 +1,119 @@
+/** --output, --push and --load: what is to come of a build, in the words of buildx. */
+import { statSync } from "node:fs";
+import { MdkError } from "../../error.ts";
+import { parseCsv } from "../../build/language/csv.ts";
+
+export type Output =
+  | { readonly kind: "image"; readonly names: readonly string[]; readonly isPushed: boolean; /** Of registries without TLS. */ readonly isInsecure: boolean }
+  /** The files of the image, in a directory. */
+  | { readonly kind: "local"; readonly path: string }
+  /** The same as an archive; `path` null: standard output. */
+  | { readonly kind: "tar"; readonly path: string | null }
+  /** An archive of the image, or the same unpacked. */
+  | { readonly kind: "oci" | "docker"; readonly names: readonly string[]; readonly path: string | null; readonly isDirectory: boolean };
+
+export interface Wanted {
+  readonly words: readonly string[];
+  /** --tag: they go before the names of an output. */
+  readonly tags: readonly string[];
+  readonly isPushed: boolean;
+  readonly isLoaded: boolean;
+  /** Standard output is a terminal, which gets no archive. */
+  readonly isTerminal: boolean;
+}
+
+/** Without any, the image is for the store. Throws MdkError "output". */
+export function parseOutputs({ words, tags, isPushed, isLoaded, isTerminal }: Wanted): Output[] {
+  const outputs = words.map((word) => outputOf(word, tags, isTerminal));
+  const images = outputs.filter(({ kind }) => kind === "image");
+  const pushed = isPushed ? outputs.map((output) => (output.kind === "image" ? { ...output, isPushed: true } : output)) : outputs;
+  const isStored = images.length === 0 && (words.length === 0 || isPushed || isLoaded);
+  const all: Output[] = isStored ? [...pushed, { kind: "image", names: tags, isPushed, isInsecure: false }] : pushed;
+  for (const output of all) if (output.kind === "image" && output.isPushed && output.names.length === 0) throw wrong("tag is needed when pushing to registry");
+  if (all.filter((output) => "path" in output && output.path === null).length > 1) throw wrong("standard output can have one of the outputs only");
+  return all;
+}
+
+/** Whether others get a manifest of the image. */
+export function hasManifest(output: Output): boolean {
+  return output.kind === "oci" || output.kind === "docker" || (output.kind === "image" && output.isPushed);
+}
+
+/** What an output can say besides its type; what it may only say is the value. */
+const KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  local: { dest: "", "platform-split": "false" },
+  tar: { dest: "" },
+  image: { name: "", push: "", "registry.insecure": "", store: "true", unpack: "", compression: "gzip", "oci-mediatypes": "true", "rewrite-timestamp": "" },
+  oci: { dest: "", name: "", tar: "", compression: "gzip", "oci-mediatypes": "true", "rewrite-timestamp": "" },
+  docker: { dest: "", name: "", tar: "", compression: "gzip", "oci-mediatypes": "true", "rewrite-timestamp": "" },
+};
+
+function outputOf(word: string, tags: readonly string[], isTerminal: boolean): Output {
+  const { type: said, fields } = fieldsOf(word);
+  const type = said === "registry" ? "image" : said;
+  const known = KEYS[type];
+  if (known === undefined) throw wrong(`exporter ${JSON.stringify(type)} could not be found`);
+  for (const [key, value] of fields) {
+    if (known[key] === undefined) throw unsupported(`${key}= of the output type ${said}`);
+    if (known[key] !== "" && known[key] !== value) throw unsupported(`${key}=${value} of the output type ${said}`);
+  }
+  const dest = fields.get("dest") ?? null;
+  const names = tags.length > 0 ? tags : (fields.get("name") ?? "").split(",").filter((name) => name !== "");
+  if (type === "image" || (type === "docker" && dest === null)) {
+    return { kind: "image", names, isPushed: flag(fields, "push", said === "registry"), isInsecure: flag(fields, "registry.insecure", false) };
+  }
+  if (type === "local") return { kind: "local", path: directoryOf(dest, type) };
+  if (type !== "tar" && !flag(fields, "tar", true)) return { kind: type as "oci", names, path: directoryOf(dest, type), isDirectory: true };
+  const path = fileOf(dest, type, isTerminal);
+  return type === "tar" ? { kind: "tar", path } : { kind: type as "oci", names, path, isDirectory: false };
+}
+
+/** "DIR" and "-" alone mean type=local and type=tar. */
+function fieldsOf(word: string): { readonly type: string; readonly fields: Map<string, string> } {
+  const parts = partsOf(word);
+  if (parts.length === 1 && parts[0] === word && !word.startsWith("type=")) return { type: word === "-" ? "tar" : "local", fields: new Map([["dest", word]]) };
+  const fields = new Map(parts.map((part): [string, string] => {
+    const equals = part.indexOf("=");
+    if (equals === -1) throw wrong(`invalid value ${part}`);
+    return [part.slice(0, equals).trim().toLowerCase(), part.slice(equals + 1)];
+  }));
+  const type = fields.get("type") ?? "";
+  if (type === "") throw wrong("type is required for output");
+  fields.delete("type");
+  return { type, fields };
+}
+
+function partsOf(word: string): string[] {
+  try {
+    return parseCsv(word);
+  } catch (error) {
+    throw new MdkError("invalid", "output", `invalid output ${JSON.stringify(word)}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function flag(fields: ReadonlyMap<string, string>, key: string, usual: boolean): boolean {
+  const value = fields.get(key);
+  if (value === undefined) return usual;
+  if (/^(1|t|true)$/i.test(value)) return true;
+  if (/^(0|f|false)$/i.test(value)) return false;
+  throw wrong(`non-bool value ${JSON.stringify(value)} specified for ${key}`);
+}
+
+function directoryOf(dest: string | null, type: string): string {
+  if (dest === null || dest === "") throw wrong(`dest is required for ${type} exporter`);
+  if (dest === "-") throw wrong(`dest cannot be stdout for ${type} exporter`);
+  if (statSync(dest, { throwIfNoEntry: false })?.isDirectory() === false) throw wrong(`destination directory ${dest} is a file`);
+  return dest;
+}
+
+function fileOf(dest: string | null, type: string, isTerminal: boolean): string | null {
+  if (dest === null || dest === "" || dest === "-") {
+    if (isTerminal) throw wrong(`dest file is required for ${type} exporter. refusing to write to console`);
+    return null;
+  }
+  if (statSync(dest, { throwIfNoEntry: false })?.isDirectory() === true) throw wrong(`destination file ${dest} is a directory`);
+  return dest;
+}
+
+const wrong = (message: string): MdkError => new MdkError("invalid", "output", message);
+const unsupported = (what: string): MdkError => new MdkError("unsupported", "output", `${what} is not supported by this version of mdk`);

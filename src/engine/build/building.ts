@@ -1,0 +1,55 @@
+/** A build under way: what all of its steps share. */
+import type { BuildPlan, PlannedStep } from "../../build/graph/plan.ts";
+import type { Digest } from "../../image/digest.ts";
+import type { Context } from "../context.ts";
+import type { ContentScope } from "../image/content.ts";
+import type { GatherOptions } from "./files/gather.ts";
+import type { FileDigests } from "./files/source.ts";
+import type { ImageFacts } from "../image/layers.ts";
+import type { BuildProgress, BuildRequest, ShownStep } from "./request.ts";
+import type { StageImage, StageLayer } from "./stage-image.ts";
+
+export interface Building extends ContentScope {
+  readonly files: FileDigests;
+  readonly context: Context;
+  readonly request: BuildRequest;
+  readonly progress: BuildProgress;
+  readonly escape: string;
+  /** An image without layers, which the containers of steps have as theirs. */
+  readonly empty: ImageFacts;
+  /** By the reference that the plan has. */
+  readonly images: ReadonlyMap<string, BaseImage>;
+}
+
+export interface BaseImage {
+  readonly id: Digest;
+  readonly image: StageImage;
+  /** What it holds back for those who build on it. */
+  readonly triggers: readonly string[];
+}
+
+export interface Staged extends Building {
+  readonly plan: BuildPlan;
+  /** The finished image of a stage that is needed, by its index. */
+  readonly stage: (index: number) => Promise<StageImage>;
+}
+
+/** One step that makes files. */
+export interface StepContext {
+  readonly step: PlannedStep;
+  readonly shown: ShownStep;
+  /** "[build 2/3] RUN make". */
+  readonly description: string;
+  /** It is done though it was done before. */
+  readonly anew: boolean;
+}
+
+/** Directories of layers, the uppermost first. */
+export function directoriesOf({ paths }: Pick<Building, "paths">, layers: readonly StageLayer[]): string[] {
+  return layers.map(({ id }) => paths.layerTree(id)).reverse();
+}
+
+/** For gatherFiles. */
+export function gathering({ context, paths, abort, files }: Building): GatherOptions {
+  return { signal: abort.signal, environment: context.environment, paths, limits: context.settings.layers, fileDigests: files };
+}

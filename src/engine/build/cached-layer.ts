@@ -1,0 +1,113 @@
+/** A step that makes a layer: found where it was made before, else made, once however many builds come to it at the same time. */
+import { chmodSync, closeSync, constants, mkdirSync, openSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { digestOf, type Digest } from "../../image/digest.ts";
+import { packLayer } from "../../layer/pack.ts";
+import { keepCached, useCached } from "../../store/build-cache.ts";
+import { draftLayer, type LayerDraft, type LayerRow } from "../../store/layers.ts";
+import { removeTree } from "../../sys/remove-tree.ts";
+import { openLayerView } from "../image/layer-view.ts";
+import { makeLike } from "../start/root.ts";
+import type { Building } from "./building.ts";
+import { clampTimes } from "./clamp.ts";
+import type { ShownStep } from "./request.ts";
+import { chainOf, type MadeLayer, type StageLayer } from "./stage-image.ts";
+
+export interface LayerStep {
+  /** All that the outcome depends on. */
+  readonly key: Digest;
+  readonly description: string;
+  readonly shown: ShownStep;
+  /** It is made though it was made before. */
+  readonly anew: boolean;
+  /** What lies below, bottom first: a layer that stands for itself has none. */
+  readonly below: readonly StageLayer[];
+  /** Fills the upper directory of an overlay on what lies below. `work`: an empty directory beside it. */
+  readonly fill: (place: Place) => Promise<void>;
+}
+
+export interface Place {
+  readonly upper: string;
+  readonly work: string;
+  /** For files of the step that are none of its outcome. */
+  readonly scratch: string;
+}
+
+/** Of whatever parts, none of which is taken for another. */
+export function stepKey(parts: readonly unknown[]): Digest {
+  return digestOf(JSON.stringify(parts));
+}
+
+const WAIT_MS = 20;
+
+/** Null: the step changed nothing. Throws what the work throws; nothing is left then. */
+export async function cachedLayer(building: Building, step: LayerStep): Promise<MadeLayer | null> {
+  const { context, paths, database, request } = building;
+  const key = request.epochMs === null ? step.key : stepKey(["times", request.epochMs, step.key]);
+  for (let waited = false; ; waited = true) {
+    const found = step.anew && !waited ? null : useCached(database, key, context.now().getTime());
+    if (found !== null) {
+      step.shown.cached();
+      return madeOf(found);
+    }
+    const draft = draftLayer(paths, database, key);
+    if (draft !== null) {
+      try {
+        // Who had it until now may just have made it.
+        const made = step.anew ? null : useCached(database, key, context.now().getTime());
+        if (made !== null) {
+          step.shown.cached();
+          return madeOf(made);
+        }
+        step.shown.begin();
+        const layer = await makeLayer(building, draft, step);
+        const createdMs = context.now().getTime();
+        keepCached(database, { key, layer: layer?.id ?? null, description: step.description, nowMs: createdMs });
+        step.shown.done();
+        return madeOf({ layer, createdMs });
+      } finally {
+        draft.release();
+      }
+    }
+    request.signal.throwIfAborted();
+    await Bun.sleep(WAIT_MS);
+  }
+}
+
+function madeOf({ layer, createdMs }: { readonly layer: LayerRow | null; readonly createdMs: number }): MadeLayer | null {
+  return layer === null ? null : { ...layer, createdMs };
+}
+
+async function makeLayer(building: Building, draft: LayerDraft, { below, fill }: LayerStep): Promise<LayerRow | null> {
+  const { paths } = building;
+  const directory = dirname(draft.tree);
+  const [work, scratch] = [join(directory, "work"), join(directory, "scratch")];
+  const top = below.at(-1);
+  if (top === undefined) chmodSync(draft.tree, 0o755);
+  else makeLike(draft.tree, paths.layerTree(top.id));
+  for (const each of [work, scratch]) mkdirSync(each, { mode: 0o700 });
+  await fill({ upper: draft.tree, work, scratch });
+  for (const each of [work, scratch]) removeTree(each);
+  const packed = pack(building, draft.tree, below);
+  return packed === null ? null : draft.commit({ ...packed, blob: packed.diffId, kept: null, chainId: below.length === 0 ? null : chainWith(below, packed.diffId) });
+}
+
+function chainWith(below: readonly StageLayer[], diffId: Digest): Digest {
+  return digestOf(`${chainOf(below)!} ${diffId}`);
+}
+
+/** The diff id of what is in the directory, and its bytes; null: nothing. */
+function pack({ paths, request: { epochMs } }: Building, tree: string, below: readonly StageLayer[]): { readonly diffId: Digest; readonly size: number } | null {
+  const upper = openSync(tree, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  let lower: number | null = null;
+  const hash = new Bun.CryptoHasher("sha256");
+  try {
+    if (epochMs !== null) clampTimes(upper, Math.floor(epochMs / 1000));
+    lower = below.length === 0 ? null : openLayerView(paths, below.map(({ id }) => id));
+    const { entries, size } = packLayer(upper, lower, (bytes) => void hash.update(bytes));
+    return entries === 0 ? null : { diffId: `sha256:${hash.digest("hex")}` as Digest, size };
+  } finally {
+    closeSync(upper);
+    if (lower !== null) closeSync(lower);
+  }
+}

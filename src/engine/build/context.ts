@@ -1,0 +1,109 @@
+/** A build context that comes from somewhere: as bytes (an archive, or a Dockerfile alone), or as a commit of a git repository. */
+import { closeSync, constants, mkdirSync, openSync, readlinkSync } from "node:fs";
+import type { Remote } from "../../build/context/remote.ts";
+import { MdkError } from "../../error.ts";
+import { decompress } from "../../layer/decompress.ts";
+import { TreePlacer } from "../../layer/place.ts";
+import { TarReader } from "../../layer/tar.ts";
+import { resolveEndpoint } from "../../registry/endpoint.ts";
+import { bodyChunks, Transport } from "../../registry/transport.ts";
+import { O_DIRECTORY, openInRoot, RESOLVE } from "../../sys/at.ts";
+import { readStream } from "../../sys/read-stream.ts";
+import { storePaths } from "../../store/paths.ts";
+import { removeTree } from "../../sys/remove-tree.ts";
+import type { Context } from "../context.ts";
+import { checkOut } from "./files/git.ts";
+
+/** Of text, whoever wrote it. */
+const DOCKERFILE_BYTES_MAX = 32 << 20;
+const SNIFFED = 512;
+
+/** Unpacks the archive into the directory, which is empty, and returns null; or the text of a Dockerfile. `source`: "-" or a URL. */
+export async function unpackContext(context: Context, source: string, directory: string, signal: AbortSignal): Promise<string | null> {
+  const chunks = source === "-" ? fromStdin() : fetched(context, source, signal);
+  const first: Uint8Array[] = [];
+  let length = 0;
+  while (length < SNIFFED) {
+    const { value, done } = await chunks.next();
+    if (done === true) break;
+    first.push(value);
+    length += value.length;
+  }
+  const head = Buffer.concat(first);
+  const all = async function* (): AsyncGenerator<Uint8Array, void> {
+    yield head;
+    yield* chunks;
+  };
+  if (isArchive(head)) {
+    await unpack(context, all(), directory, signal);
+    return null;
+  }
+  const text: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of all()) {
+    size += chunk.length;
+    if (size > DOCKERFILE_BYTES_MAX) throw new MdkError("invalid", "dockerfile-too-large", `what ${source === "-" ? "standard input" : source} has is no archive, and larger than any Dockerfile`);
+    text.push(chunk);
+  }
+  return new TextDecoder().decode(Buffer.concat(text));
+}
+
+/** Fetches the commit into a new directory within `folder`, without .git, and returns the path of what is meant of it. Throws what checkOut throws, and "context-missing". */
+export async function checkOutContext(context: Context, remote: Remote & { readonly kind: "git" }, folder: string, signal: AbortSignal): Promise<string> {
+  const { path } = await checkOut(remote, null, { signal, environment: context.environment, paths: { ...storePaths(context.root), temporary: folder }, limits: context.settings.layers });
+  removeTree(`${path}/.git`);
+  const root = openSync(path, O_DIRECTORY | constants.O_RDONLY);
+  try {
+    // A link of the repository leads to what is in it.
+    const directory = openInRoot(root, remote.directory === "" ? "." : remote.directory, O_DIRECTORY | constants.O_RDONLY);
+    try {
+      return readlinkSync(`/proc/self/fd/${directory}`);
+    } finally {
+      closeSync(directory);
+    }
+  } catch (error) {
+    throw new MdkError("not-found", "context-missing", `failed to read the build context: ${remote.url} has no directory ${remote.directory}`, { cause: error });
+  } finally {
+    closeSync(root);
+  }
+}
+
+function isArchive(head: Buffer): boolean {
+  const begins = (...bytes: number[]): boolean => bytes.every((byte, at) => head[at] === byte);
+  return begins(0x1f, 0x8b) || begins(0x28, 0xb5, 0x2f, 0xfd) || begins(0x42, 0x5a, 0x68) || begins(0xfd, 0x37, 0x7a, 0x58, 0x5a) || head.subarray(257, 262).toString("latin1") === "ustar";
+}
+
+async function unpack(context: Context, source: AsyncIterable<Uint8Array>, directory: string, signal: AbortSignal): Promise<void> {
+  await unpackInto(directory, (write) => decompress(source, (bytes) => {
+    signal.throwIfAborted();
+    write(bytes);
+  }, { what: "the build context", limits: context.settings.layers }));
+}
+
+/** Unpacks what `work` writes, an archive, into the directory, which is made where it is missing. Throws what the work, TarReader and TreePlacer throw. */
+export async function unpackInto(directory: string, work: (write: (bytes: Uint8Array) => void) => Promise<unknown>): Promise<void> {
+  mkdirSync(directory, { recursive: true });
+  const root = openSync(directory, O_DIRECTORY | constants.O_RDONLY);
+  const placer = new TreePlacer({ directory: "/", owner: "archive", open: (path) => openInRoot(root, path === "" ? "." : path, O_DIRECTORY, 0, RESOLVE.NO_MAGICLINKS) });
+  const reader = new TarReader(placer);
+  try {
+    await work((bytes) => reader.push(bytes));
+    reader.end();
+    placer.finish();
+  } finally {
+    placer.release();
+    closeSync(root);
+  }
+}
+
+async function* fromStdin(): AsyncGenerator<Uint8Array, void> {
+  yield* readStream(0);
+}
+
+async function* fetched({ environment }: Context, url: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+  const { tls } = resolveEndpoint(new URL(url).host, { insecure: [], environment });
+  const transport = new Transport({ tls: { ...tls, rejectUnauthorized: true }, userAgent: "mdk", signal });
+  const response = await transport.send({ url });
+  if (response.status !== 200) throw new MdkError("unavailable", "context-source", `failed to fetch the build context ${url}: it answers ${response.status}`);
+  yield* bodyChunks(response, transport.reading);
+}

@@ -1,0 +1,60 @@
+/** The files of what was built, for who wants them and no image: an archive, or a directory of the host. */
+import { closeSync, constants, mkdirSync, openSync } from "node:fs";
+import { TreePlacer } from "../../layer/place.ts";
+import { readTree } from "../../layer/tar-tree.ts";
+import { TarWriter } from "../../layer/tar-write.ts";
+import { travels, type TarHandler } from "../../layer/tar.ts";
+import { O_DIRECTORY, openInRoot } from "../../sys/at.ts";
+import type { StorePaths } from "../../store/paths.ts";
+import { openView } from "./sources.ts";
+import type { StageLayer } from "./stage-image.ts";
+
+export interface BuiltFiles {
+  readonly paths: StorePaths;
+  /** Bottom first. */
+  readonly layers: readonly StageLayer[];
+  /** Milliseconds since 1970 that all files get as their time; null: they keep their own. */
+  readonly epochMs: number | null;
+}
+
+/** As an archive with all owners. `write` is called with bytes that are only lent. Throws SysError. */
+export function exportArchive(files: BuiltFiles, write: (bytes: Uint8Array) => void): void {
+  const writer = new TarWriter(write);
+  readAll(files, writer);
+  writer.end();
+}
+
+/**
+ * Into a directory, which is made where it is missing, and keeps what else is in it; everything becomes the caller's, as with BuildKit's client. Throws
+ * what TreePlacer throws, and node's errors; a part of the files is there then.
+ */
+export function exportDirectory(files: BuiltFiles, directory: string): void {
+  mkdirSync(directory, { recursive: true });
+  const root = openSync(directory, O_DIRECTORY | constants.O_RDONLY);
+  // What is there may be links: they lead to what is in the directory, nowhere else.
+  const placer = new TreePlacer({ directory, owner: null, replaces: true, open: (path) => openInRoot(root, path === "" ? "." : path, O_DIRECTORY) });
+  try {
+    readAll(files, placer);
+    placer.finish();
+  } finally {
+    placer.release();
+    closeSync(root);
+  }
+}
+
+function readAll({ paths, layers, epochMs }: BuiltFiles, handler: TarHandler): void {
+  const view = openView({ paths }, layers);
+  try {
+    readTree(view, { name: null, across: null, xattrs: travels }, epochMs === null ? handler : timed(handler, Math.floor(epochMs / 1000)));
+  } finally {
+    closeSync(view);
+  }
+}
+
+function timed(handler: TarHandler, seconds: number): TarHandler {
+  return {
+    entry: (entry) => handler.entry({ ...entry, modified: { seconds, nanoseconds: 0 } }),
+    data: (chunk) => handler.data(chunk),
+    close: () => handler.close(),
+  };
+}

@@ -1,0 +1,88 @@
+/** An image while its stage is worked on: layers, config, history, and the variables of the next instruction. Pure. */
+import { stageScope, type StageScope } from "../../build/graph/scope.ts";
+import type { ContainerDefaults, ImageConfig } from "../../image/config.ts";
+import { chainIds, type Digest } from "../../image/digest.ts";
+import type { JsonObject } from "../../image/json.ts";
+import type { Platform } from "../../image/platform.ts";
+import type { LayerRow } from "../../store/layers.ts";
+
+export type StageLayer = Pick<LayerRow, "id" | "diffId" | "size">;
+
+/** One that a step made, in this build or before. */
+export interface MadeLayer extends StageLayer {
+  /** Milliseconds since 1970. */
+  readonly createdMs: number;
+}
+
+export interface HistoryEntry {
+  /** Milliseconds since 1970 when its layer was made; null: it has none. */
+  readonly createdMs: number | null;
+  readonly created_by: string;
+  readonly comment: string;
+  readonly empty_layer?: true;
+}
+
+export interface StageImage {
+  /** Bottom first. */
+  readonly layers: readonly StageLayer[];
+  readonly config: ContainerDefaults;
+  readonly author: string;
+  /** The base's, as they were. */
+  readonly baseHistory: readonly unknown[];
+  readonly history: readonly HistoryEntry[];
+  /** What else the base's config says: "os.version" and its like. */
+  readonly kept: JsonObject;
+  readonly platform: Platform;
+  readonly scope: StageScope;
+  /** The stage itself has said what the command is: ENTRYPOINT leaves it then. */
+  readonly commandSet: boolean;
+}
+
+const NOTHING: ContainerDefaults = {
+  User: "", WorkingDir: "", StopSignal: "", Env: [], Entrypoint: null, Cmd: null, Shell: null, OnBuild: null, ExposedPorts: [], Volumes: [], Labels: {}, Healthcheck: null,
+};
+
+/** FROM scratch. */
+export function emptyImage(platform: Platform): StageImage {
+  const scope = stageScope([]);
+  return {
+    layers: [], config: { ...NOTHING, Env: environmentOf(scope), WorkingDir: "/" }, author: "", baseHistory: [], history: [], kept: {}, platform, scope, commandSet: false,
+  };
+}
+
+/** FROM an image: its triggers are the plan's business, and not inherited. */
+export function imageOn({ config, author, document, architecture, os, variant }: ImageConfig, layers: readonly StageLayer[]): StageImage {
+  const scope = stageScope(config.Env);
+  const kept = Object.fromEntries(["os.version", "os.features"].filter((key) => document[key] !== undefined).map((key) => [key, document[key]]));
+  return {
+    layers, author, scope, kept, config: { ...config, Env: environmentOf(scope), OnBuild: null }, baseHistory: Array.isArray(document.history) ? document.history : [], history: [],
+    platform: { architecture, os, variant }, commandSet: false,
+  };
+}
+
+/** FROM a stage: its arguments are inherited (Dockerfile reference, "ARG", "Scope"). */
+export function stageOn(image: StageImage): StageImage {
+  return { ...image, config: { ...image.config, OnBuild: null }, commandSet: false };
+}
+
+/** Of its layers together; null: it has none. */
+export function chainOf(layers: readonly StageLayer[]): Digest | null {
+  return chainIds(layers.map(({ diffId }) => diffId as Digest)).at(-1) ?? null;
+}
+
+export function environmentOf({ environment }: StageScope): string[] {
+  return [...environment.entries()].map(([name, value]) => `${name}=${value}`);
+}
+
+const COMMENT = "buildkit.dockerfile.v0";
+
+/** After an instruction that made a layer (null: it changed nothing), in BuildKit's words. */
+export function withLayer(image: StageImage, layer: MadeLayer | null, words: string): StageImage {
+  const entry: HistoryEntry = { createdMs: layer?.createdMs ?? null, created_by: `${words} # buildkit`, comment: COMMENT, ...(layer === null ? { empty_layer: true } : {}) };
+  return { ...image, layers: layer === null ? image.layers : [...image.layers, layer], history: [...image.history, entry] };
+}
+
+/** After one that says something of the image. */
+export function withWords(image: StageImage, words: string): StageImage {
+  return { ...image, history: [...image.history, { createdMs: null, created_by: words, comment: COMMENT, empty_layer: true }] };
+}
