@@ -1,6 +1,7 @@
 /** Chooses and measures the rows, and prints the table: started by test/bench/run.sh. */
 import { cpus, release } from "node:os";
 import { createBench, removeAll, type Bench } from "./engines.ts";
+import { buildRows } from "./rows-build.ts";
 import { endRows, logRows, pullRows, volumeRows } from "./rows-data.ts";
 import { imageRows } from "./rows-images.ts";
 import { lifeRow, listRows, parallelRow } from "./rows-many.ts";
@@ -12,7 +13,7 @@ import { renderTable, type Row } from "./table.ts";
 const ROWS: Readonly<Record<string, (bench: Bench) => Promise<Row | Row[]>>> = {
   version: versionRow, run: runRow, plain: plainRow, exec: execRow, ps: listRows, life: lifeRow, pull: pullRows, end: endRows,
   memory: memoryRow, logs: logRows, volume: volumeRows, parallel: parallelRow,
-  images: imageRows, network: networkRows, throughput: throughputRows,
+  images: imageRows, build: buildRows, network: networkRows, throughput: throughputRows,
 };
 
 const chosen = process.argv.slice(2);
