@@ -24,6 +24,7 @@ test_packages="$base_packages
   systemd:checks_the_unit_of_system_install
   libcap2-bin:file_capabilities_in_layers
   attr:extended_attributes_in_layers
+  openssh-client:an_agent_and_its_client_for_RUN_--mount=type=ssh
   musl:a_root_without_glibc
   bindfs:a_data_root_on_FUSE
   zstd:zstd_layers,_the_virtual_machine's_initrd

@@ -1,0 +1,127 @@
+/** `build` as a command: where the context and the Dockerfile come from, what is written besides, and what it says when it refuses. */
+import { describe, expect } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { builds, useBuildStage } from "../../helpers/build-stage.ts";
+import { isRoot, testIf } from "../../helpers/requires.ts";
+
+const rootTest = testIf(isRoot && existsSync("dist/mdk"), "needs root and a built dist/mdk");
+
+useBuildStage();
+
+const shown = (name: string, path: string): Promise<string> => builds.ok("run", "--rm", name, "cat", path);
+
+describe("the context", () => {
+  rootTest("-f: another name, a path outside, standard input", async () => {
+    builds.fill("echo a > a; mkdir sub; printf 'FROM base:1\\nCOPY a /sub\\n' > sub/Other");
+    const outside = join(builds.stage.folder, "Outside");
+    writeFileSync(outside, "FROM base:1\nCOPY a /outside\n");
+    await builds.built("", ["-t", "f:1", "-f", join(builds.context, "sub/Other")]);
+    expect(await shown("f:1", "/sub")).toBe("a\n");
+    await builds.built("", ["-t", "f:1", "-f", outside]);
+    expect(await shown("f:1", "/outside")).toBe("a\n");
+    await builds.built("", ["-t", "f:1", "-f", "-"], { stdin: "FROM base:1\nCOPY a /stdin\n" });
+    expect(await shown("f:1", "/stdin")).toBe("a\n");
+  });
+
+  rootTest("-: a Dockerfile, an archive, a packed one; with -f a file in it", async () => {
+    await builds.built("", ["-t", "d:1"], { from: "-", stdin: "FROM base:1\nRUN echo d > /d\n" });
+    expect(await shown("d:1", "/d")).toBe("d\n");
+    expect(await builds.refused("", [], { from: "-", stdin: "FROM base:1\nCOPY a /\n" })).toContain('there is no build context to take "a" from');
+    builds.fill("echo a > a; mkdir sub; echo 'no' > .dockerignore; echo no > no; printf 'FROM base:1\\nCOPY . /c/\\n' > Dockerfile; printf 'FROM base:1\\nCOPY a /other\\n' > sub/Other");
+    for (const pack of ["-c", "-cz"]) {
+      const stdin = Bun.spawnSync(["tar", "-C", builds.context, pack, "."]).stdout;
+      await builds.built("", ["-t", "t:1"], { from: "-", stdin });
+      expect((await builds.ok("run", "--rm", "t:1", "ls", "/c")).split("\n")).toEqual(["Dockerfile", "a", "sub", ""]);
+      await builds.built("", ["-t", "t:1", "-f", "sub/Other"], { from: "-", stdin });
+      expect(await shown("t:1", "/other")).toBe("a\n");
+    }
+  });
+
+  rootTest("by HTTP: a Dockerfile and an archive", async () => {
+    builds.fill("echo a > a; printf 'FROM base:1\\nCOPY a /h\\n' > Dockerfile");
+    const archive = Bun.spawnSync(["tar", "-C", builds.context, "-cz", "."]).stdout;
+    const folder = join(builds.stage.folder, "served");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "c.tar.gz"), archive);
+    writeFileSync(join(folder, "Plain"), "FROM base:1\nRUN echo h > /h\n");
+    // In the stage's own network namespace: mdk asks there.
+    const server = Bun.spawn(["nsenter", `--net=/run/netns/${builds.stage.host}`, "busybox", "httpd", "-f", "-p", "127.0.0.1:8080", "-h", folder], { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+    try {
+      await Bun.sleep(200);
+      await builds.built("", ["-t", "h:1"], { from: "http://127.0.0.1:8080/c.tar.gz" });
+      expect(await shown("h:1", "/h")).toBe("a\n");
+      await builds.built("", ["-t", "h:1"], { from: "http://127.0.0.1:8080/Plain" });
+      expect(await shown("h:1", "/h")).toBe("h\n");
+      expect(await builds.refused("", [], { from: "http://127.0.0.1:8080/none" })).toContain("404");
+    } finally {
+      server.kill();
+      await server.exited;
+    }
+  });
+});
+
+describe("what is made", () => {
+  rootTest("several tags, --iidfile, --metadata-file, -q", async () => {
+    const [iid, metadata] = [join(builds.stage.folder, "iid"), join(builds.stage.folder, "metadata")];
+    const { code, out, err } = await builds.build("FROM base:1\nLABEL q=1\n", ["-q", "-t", "one", "-t", "two:2", "-t", "registry.example:5000/three:3", "--iidfile", iid, "--metadata-file", metadata]);
+    const id = out.trim();
+    expect([code, err, readFileSync(iid, "utf8")]).toEqual([0, "", id]);
+    expect(JSON.parse(readFileSync(metadata, "utf8"))).toMatchObject({ "containerimage.config.digest": id, "image.name": "docker.io/library/one:latest,docker.io/library/two:2,registry.example:5000/three:3" });
+    const names = (await builds.ok("images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")).split("\n").filter((line) => line.includes(id.slice(7, 19)));
+    expect(names.map((line) => line.split(" ")[0]!).sort()).toEqual(["one:latest", "registry.example:5000/three:3", "two:2"]);
+  });
+
+  rootTest("a tag moves on, and the image that had it stays without a name", async () => {
+    const first = (await builds.build("FROM base:1\nLABEL n=1\n", ["-q", "-t", "moving:1"])).out.trim();
+    await builds.built("FROM base:1\nLABEL n=2\n", ["-t", "moving:1"]);
+    expect(await builds.ok("images", "-q", "--no-trunc", "-f", "dangling=true")).toContain(first);
+  });
+
+  rootTest("no command and nothing on standard output without -q; every way to show the progress", async () => {
+    for (const mode of ["plain", "rawjson", "tty", "quiet"]) {
+      const { code, out } = await builds.build("FROM base:1\nRUN echo said\n", ["--no-cache", "--progress", mode]);
+      expect([mode, code, out]).toEqual([mode, 0, ""]);
+    }
+    const { err } = await builds.build("FROM base:1\nRUN echo said\n", ["--no-cache", "--progress", "rawjson"]);
+    const said = err.trim().split("\n").map((line) => JSON.parse(line) as { event: string; data?: string });
+    expect(Buffer.from(said.find(({ event }) => event === "output")!.data!, "base64").toString()).toBe("said\n");
+  });
+});
+
+const REFUSED: readonly [what: string, dockerfile: string, says: string | RegExp, flags?: readonly string[]][] = [
+  ["no Dockerfile at all", "", "failed to read dockerfile"],
+  ["an empty one", "# nothing\n", /the Dockerfile cannot be empty|file with no instructions/],
+  ["no FROM", "RUN true\n", "no build stage in current context"],
+  ["an unknown instruction", "FROM base:1\nRUNN true\n", "unknown instruction: RUNN"],
+  ["an unknown flag", "FROM base:1\nCOPY --nope a /\n", "unknown flag: --nope"],
+  ["an unknown target", "FROM base:1\n", 'target stage "none" could not be found', ["--target", "none"]],
+  ["stages in a circle", "FROM base:1 AS a\nCOPY --from=b /x /\nFROM base:1 AS b\nCOPY --from=a /x /\nFROM b\n", "circular dependency"],
+  ["a stage by its number that is not there", "FROM base:1\nCOPY --from=7 /x /\n", "7"],
+  ["what is not in the context", "FROM base:1\nCOPY none /\n", '"/none": not found'],
+  ["what leads out of the context", "FROM base:1\nCOPY ../../etc/passwd /\n", "forbidden path outside the build context"],
+  ["COPY over a directory", "FROM base:1\nCOPY Dockerfile /x\nRUN rm /x; mkdir -p /x/Dockerfile\nCOPY Dockerfile /x\n", "/x/Dockerfile"],
+  ["a user who is not there", "FROM base:1\nUSER nobody-knows\nRUN true\n", "nobody-knows"],
+  ["an argument that must be set", "FROM base:1\nENV A=${B:?must be said}\n", "must be said"],
+  ["a base that is not there", "FROM registry.invalid/none:1\n", "registry.invalid"],
+  ["a tag with a digest", "FROM base:1\n", "a build cannot give a digest", ["-t", `x@sha256:${"0".repeat(64)}`]],
+  ["a bad mount", "FROM base:1\nRUN --mount=type=none,target=/x true\n", "none"],
+];
+
+describe("refuses, with status 1 and in words", () => {
+  for (const [what, dockerfile, says, flags = []] of REFUSED) {
+    rootTest(what, async () => {
+      builds.fill("true");
+      const said = await builds.refused(dockerfile, flags);
+      if (typeof says === "string") expect(said).toContain(says);
+      else expect(said).toMatch(says);
+      expect(said.trimEnd().split("\n").at(-1)!).toMatch(/\S/);
+      expect(await builds.ok("ps", "-aq")).toBe("");
+    });
+  }
+
+  rootTest("and shows the line", async () => {
+    const said = await builds.refused("FROM base:1\nLABEL a=1\nCOPY none /\nLABEL b=2\n");
+    expect(said).toContain("Dockerfile:3\n--------------------\n   1 |     FROM base:1\n   2 |     LABEL a=1\n   3 | >>> COPY none /\n   4 |     LABEL b=2\n");
+  });
+});

@@ -1,0 +1,115 @@
+/** --output, --push and --load: what comes of a build besides an image in the store. Skopeo and tar are the witnesses. */
+import { afterAll, beforeAll, expect } from "bun:test";
+import { copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { World } from "../../helpers/mdk.ts";
+import { run, startRegistry, type Registry } from "../../helpers/registry.ts";
+import { hasTool, isRoot, testIf } from "../../helpers/requires.ts";
+
+const able = isRoot && hasTool("skopeo") && existsSync("/bin/busybox");
+const rootTest = testIf(able, "needs root, skopeo and busybox");
+const FILES = ["bin", "bin/busybox", "data", "data/f", "data/l", "data/own"];
+let world: World;
+let registry: Registry;
+let context = "";
+
+beforeAll(async () => {
+  if (!able) return;
+  world = new World();
+  registry = await startRegistry();
+  context = join(world.folder, "context");
+  mkdirSync(context);
+  copyFileSync("/bin/busybox", join(context, "busybox"));
+  writeFileSync(join(context, "f"), "content\n");
+  writeFileSync(join(context, "Dockerfile"), [
+    "FROM scratch", "COPY busybox /bin/busybox", 'SHELL ["/bin/busybox", "sh", "-c"]', "COPY f /data/f",
+    "RUN /bin/busybox ln -s f /data/l && echo own >/data/own && /bin/busybox chown 7:8 /data/own && /bin/busybox chmod 4755 /data/own", 'CMD ["/bin/busybox", "cat", "/data/f"]',
+  ].join("\n"));
+});
+afterAll(async () => {
+  world?.close();
+  await registry?.stop();
+});
+
+const build = (...flags: readonly string[]): ReturnType<World["mdk"]> => world.mdk(["build", "--network", "none", ...flags, context]);
+
+/** What a build must print on standard output, and nothing failed. */
+function built(...flags: readonly string[]): string {
+  const { status, stdout, stderr } = build(...flags);
+  if (status !== 0) throw new Error(stderr);
+  return stdout;
+}
+
+const images = (): string => world.ok("images", "-aq");
+
+rootTest("local: the files are in the directory, with what was there, and nothing is in the store", () => {
+  const target = join(world.folder, "local");
+  mkdirSync(join(target, "data"), { recursive: true });
+  writeFileSync(join(target, "data/old"), "");
+  symlinkSync("/etc", join(target, "bin"));
+  built("-o", target);
+  expect([readFileSync(join(target, "data/f"), "utf8"), readlinkSync(join(target, "data/l")), existsSync(join(target, "data/old")), existsSync("/etc/busybox")]).toEqual(["content\n", "f", true, false]);
+  const { uid, gid, mode } = lstatSync(join(target, "data/own"));
+  expect([uid, gid, mode & 0o7777]).toEqual([0, 0, 0o4755]);
+  expect(images()).toBe("");
+});
+
+rootTest("tar: to a file and to standard output, the same bytes, with owners", () => {
+  const target = join(world.folder, "files.tar");
+  built("--output", `type=tar,dest=${target}`);
+  const child = Bun.spawnSync(world.words("build", "-q", "-o", "-", context), { env: process.env });
+  expect(Buffer.compare(child.stdout, readFileSync(target))).toBe(0);
+  expect(run("tar", "tf", target).split("\n").map((name) => name.replace(/\/$/, "")).filter((name) => FILES.includes(name)).sort()).toEqual(FILES);
+  expect(run("tar", "tvf", target, "--numeric-owner", "data/own")).toContain("-rwsr-xr-x 7/8");
+});
+
+rootTest("oci and docker: archives and a layout that others read, by the names of the build", () => {
+  const [oci, docker, layout] = ["oci.tar", "docker.tar", "layout"].map((name) => join(world.folder, name)) as [string, string, string];
+  built("-t", "example.org/a:1", "-o", `type=oci,dest=${oci}`, "-o", `type=docker,dest=${docker}`, "-o", `type=oci,tar=false,dest=${layout}`);
+  expect(images()).toBe("");
+  expect(JSON.parse(run("skopeo", "inspect", "--config", `oci-archive:${oci}:1`)).config.Cmd).toEqual(["/bin/busybox", "cat", "/data/f"]);
+  expect(JSON.parse(run("skopeo", "inspect", `docker-archive:${docker}:example.org/a:1`)).Layers.length).toBe(3);
+  expect(readdirSync(layout)).toContain("oci-layout");
+  expect(JSON.parse(run("skopeo", "inspect", `oci:${layout}:1`)).Layers.length).toBe(3);
+  world.ok("load", "-i", docker);
+  expect(world.ok("run", "--rm", "--network", "none", "example.org/a:1")).toBe("content");
+  world.ok("rmi", "example.org/a:1");
+});
+
+rootTest("push: what is in the registry is what was built, and stays in the store", () => {
+  const [one, two] = [`${registry.host}/pushed:1`, `${registry.host}/pushed:2`];
+  const { status, stderr } = build("--push", "-t", one);
+  expect([status, stderr.includes(`pushing manifest for ${one}@sha256:`)]).toEqual([0, true]);
+  built("-o", `type=registry,name=${two}`);
+  const id = world.ok("images", "-q", "--no-trunc", one);
+  for (const name of [one, two]) expect(JSON.parse(run("skopeo", "inspect", "--raw", "--tls-verify=false", `docker://${name}`)).config.digest).toBe(id);
+  const both = built("-q", "--load", "-t", "kept", "-o", join(world.folder, "both"));
+  expect([both.trim(), world.ok("images", "-q", "--no-trunc", "kept")]).toEqual([id, id]);
+});
+
+rootTest("annotations are in the manifests that others get, in those only", () => {
+  const [path, name] = [join(world.folder, "annotated.tar"), `${registry.host}/annotated:1`];
+  built("-t", name, "--annotation", "org.example.a=b=c", "--annotation", "manifest:d=", "-o", `type=oci,dest=${path}`, "--push");
+  const expected = { "org.example.a": "b=c", d: "" };
+  expect(JSON.parse(run("skopeo", "inspect", "--raw", `oci-archive:${path}:1`)).annotations).toEqual(expected);
+  expect(JSON.parse(run("skopeo", "inspect", "--raw", "--tls-verify=false", `docker://${name}`)).annotations).toEqual(expected);
+});
+
+rootTest("what cannot be is refused before anything runs, in the words of buildx", () => {
+  const refused = (...flags: readonly string[]): string => {
+    const { status, stderr } = build(...flags);
+    return `${status} ${stderr.split("\n")[0]}`;
+  };
+  const file = join(context, "f");
+  expect(refused("-o", "type=local")).toContain("dest is required for local exporter");
+  expect(refused("-o", "type=local,dest=-")).toContain("dest cannot be stdout for local exporter");
+  expect(refused("-o", file)).toContain(`destination directory ${file} is a file`);
+  expect(refused("-o", `type=tar,dest=${context}`)).toContain(`destination file ${context} is a directory`);
+  expect(refused("-o", "type=nothing")).toContain('exporter "nothing" could not be found');
+  expect(refused("-o", "dest=x,y")).toContain("invalid value y");
+  expect(refused("-o", "dest=x,y=z")).toContain("type is required for output");
+  expect(refused("-o", "type=image,push=maybe")).toContain('non-bool value "maybe" specified for push');
+  expect(refused("-o", "type=image,compression=zstd")).toContain("compression=zstd of the output type image is not supported");
+  expect(refused("--push")).toContain("tag is needed when pushing to registry");
+  expect(refused("-o", "-", "-o", "type=oci")).toContain("standard output can have one of the outputs only");
+});
