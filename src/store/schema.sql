@@ -75,6 +75,7 @@ CREATE TABLE ports (
 CREATE TABLE store (id TEXT NOT NULL) STRICT;
 CREATE TABLE sysctls (namespace TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (namespace, name)) STRICT;
 CREATE TABLE volumes (name TEXT PRIMARY KEY, created INTEGER NOT NULL, options TEXT NOT NULL, labels TEXT NOT NULL, anonymous INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX build_cache_layer ON build_cache(layer);
 CREATE INDEX container_images_image ON container_images(image);
 CREATE INDEX container_volumes_volume ON container_volumes(volume);
 CREATE INDEX containers_active ON containers(phase, id) WHERE phase IN ('started', 'removing', 'restarting');
