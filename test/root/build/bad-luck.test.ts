@@ -65,7 +65,7 @@ describe("kill -9 at any moment", () => {
     child.kill("SIGKILL");
     await child.exited;
     const said = await builds.built("FROM base:1\nRUN echo once > /once\nRUN true\n");
-    expect(said).toMatch(/RUN echo once > \/once\n#2 CACHED/);
+    expect(said).toMatch(/RUN echo once > \/once\n#\d+ CACHED/);
     await expectNothing();
   });
 });
@@ -96,9 +96,9 @@ END
   const { out, err } = await builds.stage.inside(["unshare", "--mount", "--propagation", "private", "sh", "-c", script]);
   expect([...out.matchAll(/^status (\d+)$/gm)].map(([, status]) => status)).toEqual(["1", "1"]);
   expect(out).toMatch(/No space left on device/i);
-  expect(out).toMatch(/status 1\n(.*\n)*#2 CACHED/);
+  expect(out).toMatch(/status 1\n(.*\n)*#6 CACHED/);
   expect(out).toMatch(/no space left on device.*\nstatus 1\nfirst\n$/i);
-  expect(err).toMatch(/#2 CACHED/);
+  expect(err).toMatch(/RUN echo first > \/first\n#\d+ CACHED/);
 });
 
 describe("two builds at once", () => {
@@ -138,7 +138,7 @@ describe("steps that misbehave", () => {
     expect(said.match(/x/g)!.length).toBeGreaterThan(300_000);
   });
 
-  rootTest("100 MB of output: all of it comes, and mdk holds little of it", async () => {
+  rootTest("100 MB of output: two of them are shown, and mdk holds little of it", async () => {
     const child = start("FROM base:1\nRUN yes 'a line of output that somebody wrote' | head -c 60000000\nRUN dd if=/dev/zero bs=1M count=45 2>/dev/null | tr '\\0' x\n", ["--no-cache"]);
     let peak = 0;
     const watch = setInterval(() => {
@@ -149,7 +149,8 @@ describe("steps that misbehave", () => {
     for await (const chunk of child.stderr) bytes += chunk.length;
     clearInterval(watch);
     expect(await child.exited).toBe(0);
-    expect(bytes).toBeGreaterThan(100_000_000);
+    expect(bytes).toBeGreaterThan(2 << 20);
+    expect(bytes).toBeLessThan(10 << 20);
     expect(peak).toBeLessThan(300_000);
   });
 });

@@ -62,13 +62,13 @@ RUN id -u > u; id -g > g; pwd > p
 
   rootTest("a heredoc with #! is a program", async () => {
     expect((await builds.ok("run", "--rm", "made:1", "cat", "/here"))).toBe("one\ntwo\n");
-    expect(await builds.built("FROM base:1\nRUN <<EOF\n#!/bin/awk -f\nBEGIN { print 6 * 7 }\nEOF\n")).toMatch(/^#2 [0-9.]+ 42$/m);
+    expect(await builds.built("FROM base:1\nRUN <<EOF\n#!/bin/awk -f\nBEGIN { print 6 * 7 }\nEOF\n")).toMatch(/^#\d+ [0-9.]+ 42$/m);
   });
 
   rootTest("its output, with and without a newline, and its status", async () => {
     const said = await builds.refused("FROM base:1\nRUN echo out; echo err >&2; printf rest; exit 7\n");
-    expect(said).toMatch(/^#2 \[2\/2\] RUN echo out; echo err >&2; printf rest; exit 7$/m);
-    for (const line of [/^#2 [0-9.]+ out$/m, /^#2 [0-9.]+ err$/m, /^#2 [0-9.]+ rest$/m, /^#2 ERROR: process "\/bin\/sh -c echo out; .*" did not complete successfully: exit code: 7$/m]) expect(said).toMatch(line);
+    expect(said).toMatch(/^#\d+ \[2\/2\] RUN echo out; echo err >&2; printf rest; exit 7$/m);
+    for (const line of [/^#\d+ [0-9.]+ out$/m, /^#\d+ [0-9.]+ err$/m, /^#\d+ [0-9.]+ rest$/m, /^#\d+ ERROR: process "\/bin\/sh -c echo out; .*" did not complete successfully: exit code: 7$/m]) expect(said).toMatch(line);
     expect(said).toEndWith('mdk: failed to solve: process "/bin/sh -c echo out; echo err >&2; printf rest; exit 7" did not complete successfully: exit code: 7\n');
     expect(said).toContain("Dockerfile:2\n--------------------\n   1 |     FROM base:1\n   2 | >>> RUN echo out;");
   });
@@ -79,7 +79,7 @@ RUN id -u > u; id -g > g; pwd > p
   });
 
   rootTest("--network: none has the loopback only, default has an address", async () => {
-    const said = await builds.built("FROM base:1\nRUN --network=none ip -o link | wc -l\nRUN ip -o link | wc -l\nRUN --network=host readlink /proc/self/ns/net\n");
+    const said = await builds.built("FROM base:1\nRUN --network=none ip -o link | wc -l\nRUN ip -o link | wc -l\nRUN --network=host readlink /proc/self/ns/net\n", ["--allow", "network.host"]);
     expect([...said.matchAll(/^#[0-9]+ [0-9]\.[0-9]{3} (\d)$/gm)].map(([, count]) => count)).toEqual(["1", "2"]);
     const [, inside] = /(net:\[\d+\])/.exec(said) ?? [];
     expect((await builds.stage.inside(["readlink", "/proc/self/ns/net"])).out.trim()).toBe(inside!);
