@@ -60,7 +60,7 @@ test("unknown flags and commands name the near one", () => {
   expect(world.mdk(["run", "--port", "80:80", busybox])).toMatchObject({ status: 125, stderr: expect.stringMatching(/^unknown flag: --port\n.*--publish/) });
   expect(world.mdk(["run", "--detatch", busybox])).toMatchObject({ status: 125, stderr: expect.stringMatching(/^unknown flag: --detatch\n.*--detach\?/) });
   expect(world.mdk(["rnu"])).toMatchObject({ status: 1, stderr: expect.stringMatching(/unknown command: mdk rnu[^]*mdk run/) });
-  expect(world.mdk(["builder"])).toMatchObject({ status: 1, stderr: expect.stringContaining("not supported by this version of mdk") });
+  expect(world.mdk(["checkpoint"])).toMatchObject({ status: 1, stderr: expect.stringContaining("not supported by this version of mdk") });
   expect(world.mdk(["container", "frob"]).status).toBe(1);
   expect(world.mdk(["image", "build"])).toMatchObject({ status: 1, stderr: "mdk: 'mdk image build' is not supported by this version of mdk\n" });
   expect(world.mdk(["constructor"])).toMatchObject({ status: 1, stderr: expect.stringContaining("unknown command: mdk constructor") });
@@ -184,7 +184,8 @@ test("a file that is not there is told in Go's words, not in JavaScript's", () =
 
 test("commands that Docker has and mdk has not, or will not have, get their word", () => {
   const word = (...args: string[]): string => world.mdk(args).stderr;
-  expect(word("buidl")).toBe("mdk: unknown command: mdk buidl\n\nDid you mean 'mdk build'? It is not supported by this version of mdk.\n\nRun 'mdk --help' for more information\n");
+  expect(word("chekpoint")).toBe("mdk: unknown command: mdk chekpoint\n\nDid you mean 'mdk checkpoint'? It is not supported by this version of mdk.\n\nRun 'mdk --help' for more information\n");
+  expect(word("buidl")).toContain("Did you mean 'mdk build'?\n");
   expect(word("inspct")).toContain("Did you mean 'mdk inspect'?\n");
   expect(word("scout")).toBe("mdk: 'mdk scout' comes with Docker Desktop, and mdk does not have it\n");
   expect(word("init")).toBe("mdk: 'mdk init' comes with Docker Desktop, and mdk does not have it\n");

@@ -44,7 +44,7 @@ test("system prune and image prune remove what nobody needs, and ask before", ()
   const gone = world.ok("create", "--name", "gone", "-v", "/anonymous", busybox);
   const volume = world.inspect("gone", "(index .Mounts 0).Name");
   world.ok("volume", "create", "named");
-  expect(world.mdk(["system", "prune", "--volumes"], { stdin: "n\n" })).toEqual({ status: 0, stderr: "", stdout: "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n  - all anonymous volumes not used by at least one container\n  - all dangling images\n\nAre you sure you want to continue? [y/N] " });
+  expect(world.mdk(["system", "prune", "--volumes"], { stdin: "n\n" })).toEqual({ status: 0, stderr: "", stdout: "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n  - all anonymous volumes not used by at least one container\n  - all dangling images\n  - unused build cache\n\nAre you sure you want to continue? [y/N] " });
   expect(world.ok("system", "prune", "-f", "--volumes")).toBe(`Deleted Containers:\n${gone}\n\nDeleted Volumes:\n${volume}\n\nTotal reclaimed space: 0B`);
   expect(world.ok("volume", "ls", "-q")).toBe("named");
   expect(world.ok("image", "prune", "-f", "-a")).toBe("Total reclaimed space: 0B"); // it is used
