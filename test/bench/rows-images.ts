@@ -33,12 +33,14 @@ async function carried(bench: Bench): Promise<Row[]> {
   const archive = (engine: Engine): string => join(bench.folder, `${engine.name}.tar`);
   const timed = async (engine: Engine, args: readonly string[]): Promise<number> => (await call(engine, args)).ms / 1000;
   let round = 0;
+  const pushed = new Map<Engine, string[]>();
   const push = await interleave(ROUNDS, bench.engines.map((engine) => ({
     name: engine.name,
     sample: async () => {
       // Another registry's name each time: nothing of it is there, and its blobs are known.
       const name = `${bench.registry}/pushed-${engine.name}-${round++}:latest`;
       await call(engine, ["tag", image, name]);
+      pushed.set(engine, [...(pushed.get(engine) ?? []), name]);
       return await timed(engine, ["push", "-q", ...engine.pullFlags, name]);
     },
   })));
@@ -49,7 +51,8 @@ async function carried(bench: Bench): Promise<Row[]> {
       return await timed(engine, ["save", "-o", archive(engine), image]);
     },
   })));
-  for (const engine of bench.engines) await call(engine, ["rmi", "-f", image]);
+  // Whoever had it under another name would have nothing to load.
+  for (const engine of bench.engines) await call(engine, ["rmi", "-f", image, ...(pushed.get(engine) ?? [])]);
   const load = await interleave(ROUNDS, bench.engines.map((engine) => ({
     name: engine.name,
     sample: async () => {

@@ -62,7 +62,7 @@ test("unknown flags and commands name the near one", () => {
   expect(world.mdk(["rnu"])).toMatchObject({ status: 1, stderr: expect.stringMatching(/unknown command: mdk rnu[^]*mdk run/) });
   expect(world.mdk(["checkpoint"])).toMatchObject({ status: 1, stderr: expect.stringContaining("not supported by this version of mdk") });
   expect(world.mdk(["container", "frob"]).status).toBe(1);
-  expect(world.mdk(["image", "build"])).toMatchObject({ status: 1, stderr: "mdk: 'mdk image build' is not supported by this version of mdk\n" });
+  expect(world.mdk(["manifest", "create"])).toMatchObject({ status: 1, stderr: "mdk: 'mdk manifest create' is not supported by this version of mdk\n" });
   expect(world.mdk(["constructor"])).toMatchObject({ status: 1, stderr: expect.stringContaining("unknown command: mdk constructor") });
 });
 
