@@ -15,6 +15,7 @@ import { SysError } from "../../sys/ffi.ts";
 import type { Context } from "../context.ts";
 import { followLinks } from "../start/root.ts";
 import { ArchiveSize } from "./archive-size.ts";
+import { toldGone } from "./find.ts";
 import { openRootView } from "./root-view.ts";
 
 export interface CopyFrom {
@@ -43,6 +44,8 @@ export function copyFrom(context: Context, container: Container, { word, path, f
     } finally {
       closeSync(source.fd);
     }
+  } catch (error) {
+    throw toldGone(context, container.id, error);
   } finally {
     view.close();
   }

@@ -12,12 +12,12 @@ import { storePaths } from "../../store/paths.ts";
 import { O_DIRECTORY, openInRoot, S_IF } from "../../sys/at.ts";
 import { errnoText } from "../../sys/errno.ts";
 import { SysError } from "../../sys/ffi.ts";
-import { readContainer, type Container } from "../../store/containers.ts";
+import type { Container } from "../../store/containers.ts";
 import type { Context } from "../context.ts";
 import { followLinks, userOf } from "../start/root.ts";
 import { ArchiveSize } from "./archive-size.ts";
 import { lookAt } from "./copy-from.ts";
-import { noSuchContainer } from "./find.ts";
+import { toldGone } from "./find.ts";
 import { openRootView, viewRunning, type RootView } from "./root-view.ts";
 
 export interface CopyTo {
@@ -39,8 +39,7 @@ export async function copyTo(context: Context, container: Container, request: Co
   try {
     return await copy(context, container, request);
   } catch (error) {
-    // The files of a container that is being removed go while it is copied to, and an overlay says so in its own words.
-    throw (error as { code?: unknown }).code === "ESTALE" && (readContainer(context.database(), container.id)?.phase ?? "removing") === "removing" ? noSuchContainer(container.id) : error;
+    throw toldGone(context, container.id, error);
   }
 }
 
