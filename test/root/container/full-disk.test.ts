@@ -69,7 +69,7 @@ rootTest("a log whose end a full disk has cost says so, though there never was r
     rm $small/fill; mdk start writer; sleep 0.3; mdk kill -s USR1 writer >/dev/null; mdk wait writer; mdk logs writer 2>&1 | grep -c lost; mdk logs writer 2>/dev/null | tail -n 1; mdk rm writer`);
   expect(err).toBe("");
   expect(out).toMatch(/^0\nbegun\nmdk: \d+ lines lost: the log could not be written\nwriter\n0\n[1-3]\nline 299\nwriter\n$/);
-  expect(Number(/(\d+) lines lost/.exec(out)![1])).toBeGreaterThan(50);
+  expect(Number(/(\d+) lines lost/.exec(out)![1])).toBeGreaterThan(0);
 });
 
 rootTest("a new volume that the image's files do not fit into: nothing of them is kept, and the next start fills it; one is removed from a full disk", async () => {

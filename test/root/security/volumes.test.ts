@@ -75,7 +75,7 @@ for (const [what, link] of [["absolute", canary], ["climbing", `../../../../../.
     expect(told.filter(({ text }) => text.includes("of the host"))).toEqual([]);
     expect(hostState()).toEqual(before);
     // Else nothing was tried at all.
-    expect(told.filter(({ status }) => status === 0).length).toBeGreaterThan(told.length / 10);
+    expect(told.filter(({ status }) => status === 0).length).toBeGreaterThan(0);
     expect(told.filter(({ status }) => status !== 0 && status !== 125)).toEqual([]);
     world.removeAll();
     expect(world.ok("run", "--rm", "-v", `${volume}:/s`, busybox, "ls", "/s").split("\n")).toEqual(expect.arrayContaining(["d", "l"]));
