@@ -29,7 +29,12 @@ function run({ context, flags }: Invocation): number {
   }
   if (!flags.bool("force") && !confirm(`WARNING! This will remove all ${all ? "" : "dangling "}build cache.`)) return 0;
   const { ids, bytes } = pruneBuildCache(context, { all, beforeMs, keepBytes: flags.bytes("keep-storage") ?? 0 });
-  if (ids.length > 0) print(`Deleted build cache objects:\n${ids.map((id) => id.replace(/^sha256:/, "").slice(0, 25)).join("\n")}\n`);
+  printForgotten(ids);
   print(`Total reclaimed space: ${humanSize(bytes)}`);
   return 0;
+}
+
+/** Docker's list, nothing for nothing. */
+export function printForgotten(ids: readonly string[]): void {
+  if (ids.length > 0) print(`Deleted build cache objects:\n${ids.map((id) => id.replace(/^sha256:/, "").slice(0, 25)).join("\n")}\n`);
 }

@@ -5,6 +5,7 @@ import { readLabels } from "../../engine/image/list.ts";
 import { pruneImages } from "../../engine/image/prune.ts";
 import { pruneNetworks } from "../../engine/network/networks.ts";
 import { pruneVolumes } from "../../engine/volume/remove.ts";
+import { printForgotten } from "../build/prune.ts";
 import { confirm } from "../grammar/confirm.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { parsePruneFilters } from "../grammar/prune-filters.ts";
@@ -39,7 +40,7 @@ function run({ context, flags }: Invocation): number {
   printDeleted(images);
   // Docker's: labels are of nothing that a build keeps.
   const cache = flags.list("filter").some((text) => text.startsWith("label")) ? { ids: [], bytes: 0 } : pruneBuildCache(context, { all, beforeMs: null, keepBytes: 0 });
-  if (cache.ids.length > 0) print(`Deleted build cache objects:\n${cache.ids.map((id) => id.replace(/^sha256:/, "").slice(0, 25)).join("\n")}\n`);
+  printForgotten(cache.ids);
   print(`Total reclaimed space: ${humanSize(containers.bytes + pruned.bytes + images.bytes + cache.bytes)}`);
   return 0;
 }

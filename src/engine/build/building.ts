@@ -4,7 +4,7 @@ import type { Digest } from "../../image/digest.ts";
 import type { Context } from "../context.ts";
 import type { ContentScope } from "../image/content.ts";
 import type { GatherOptions } from "./files/gather.ts";
-import type { FileDigests } from "./files/source.ts";
+import type { FileDigests, FileTree } from "./files/source.ts";
 import type { ImageFacts } from "../image/layers.ts";
 import type { BuildProgress, BuildRequest, ShownStep } from "./request.ts";
 import type { StageImage, StageLayer } from "./stage-image.ts";
@@ -49,7 +49,7 @@ export function directoriesOf({ paths }: Pick<Building, "paths">, layers: readon
   return layers.map(({ id }) => paths.layerTree(id)).reverse();
 }
 
-/** For gatherFiles. */
-export function gathering({ context, paths, abort, files }: Building): GatherOptions {
-  return { signal: abort.signal, environment: context.environment, paths, limits: context.settings.layers, fileDigests: files };
+/** For gatherFiles from that tree. Of an overlay nothing is kept: its device has another number at each mount. */
+export function gathering({ context, paths, abort, files }: Building, tree: Pick<FileTree, "ownersKept"> | null): GatherOptions {
+  return { signal: abort.signal, environment: context.environment, paths, limits: context.settings.layers, fileDigests: tree?.ownersKept === true ? null : files };
 }

@@ -85,7 +85,7 @@ async function fillCache(staged: Staged, mount: Mount, directory: string, source
   mkdirSync(draft);
   if (source !== null && source.kind !== "scratch") {
     const opened = await openSource(staged, source);
-    const gathered = await gatherFiles(wholeOf(mount.source), opened.tree, gathering(staged));
+    const gathered = await gatherFiles(wholeOf(mount.source), opened.tree, gathering(staged, opened.tree));
     const root = openSync(draft, O_DIRECTORY);
     try {
       await placeFiles(gathered, { root, names: null, workingDirectory: "/", sourceDateEpoch: null });

@@ -35,7 +35,7 @@ export async function copyStep(staged: Staged, image: StageImage, instruction: C
   const { request } = staged;
   const tree = await openTree(staged, instruction, step);
   try {
-    const gathered = await gatherFiles(instruction, tree?.tree ?? null, gathering(staged));
+    const gathered = await gatherFiles(instruction, tree?.tree ?? null, gathering(staged, tree?.tree ?? null));
     try {
       const { destination, chown, chmod, link } = instruction;
       const workingDirectory = image.config.WorkingDir || "/";

@@ -80,7 +80,7 @@ async function boundFrom(staged: Staged, mount: Mount, target: string, source: P
   const opened = source === null ? { tree: { root: context!.root, ignore: context!.ignore, name: "build context", ownersKept: false }, close() {} } : await openSource(staged, source);
   try {
     const copy = wholeOf(mount.source);
-    const gathered = await gatherFiles(copy, opened.tree, gathering(staged));
+    const gathered = await gatherFiles(copy, opened.tree, gathering(staged, opened.tree));
     return {
       target, key: ["bind", target, gathered.digest, mount.isReadonly], mount: bindOn(target, mount.isReadonly),
       close: () => {
