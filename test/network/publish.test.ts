@@ -6,6 +6,24 @@ import type { PortRange } from "../../src/spec/network.ts";
 
 const tcp = (hostPort: number, length = 1): PortRange => ({ protocol: "tcp", hostAddress: "127.0.0.1", hostPort, containerPort: 80, length });
 
+const listenOn = (port: number): Promise<Server | undefined> =>
+  new Promise((done) => {
+    const server: Server = createServer().on("error", () => done(undefined)).listen(port, "127.0.0.1", () => done(server));
+  });
+
+/** Below the ports that the kernel chooses from: those are other tests' at any moment. */
+async function listenBehindFree(count: number): Promise<{ server: Server; port: number }> {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = 12_000 + Math.floor(Math.random() * 18_000);
+    const servers = await Promise.all(Array.from({ length: count + 1 }, (_, index) => listenOn(port - count + index)));
+    const [server, isFree] = [servers.pop(), servers.every((one) => one !== undefined)];
+    await Promise.all(servers.map((one) => one && new Promise((done) => one.close(done))));
+    if (server && isFree) return { server, port };
+    server?.close();
+  }
+  throw new Error(`no ${count + 1} free ports in a row`);
+}
+
 test("free ports are chosen by the kernel, told, and free again when released", () => {
   for (const wanted of [tcp(0), { ...tcp(0), protocol: "udp" as const }]) {
     const held = holdPorts(wanted, { room: HELD_MAX, served: false, endpoint: "a" });
@@ -19,10 +37,7 @@ test("free ports are chosen by the kernel, told, and free again when released", 
 });
 
 test("a port that something listens on is refused in Docker's words, and what was bound before is released", async () => {
-  const server = await new Promise<Server>((done) => {
-    const listening: Server = createServer().listen(0, "127.0.0.1", () => done(listening));
-  });
-  const { port } = server.address() as { port: number };
+  const { server, port } = await listenBehindFree(3);
   const taken = `driver failed programming external connectivity on endpoint web (0123): Bind for 127.0.0.1:${port} failed: port is already allocated`;
   expect(() => holdPorts(tcp(port - 2, 3), { room: HELD_MAX, served: false, endpoint: "web (0123)" })).toThrow(taken);
   // A range that is only looked at.

@@ -134,7 +134,8 @@ describe("steps that misbehave", () => {
   rootTest("output without newlines, of bytes that are no text, and of lines without end", async () => {
     const said = await builds.built("FROM base:1\nRUN printf 'a\\tb\\033[31mred\\rover\\n'; printf '\\377\\376\\n'; dd if=/dev/zero bs=1k count=300 2>/dev/null | tr '\\0' x; printf end\n", ["--no-cache"]);
     expect(said).not.toContain("\x1b");
-    expect(said).toMatch(/xend$/m);
+    // In pieces, and the last of them is as long as it happens to be.
+    expect(said.replace(/\n#\d+ [0-9.]+ /g, "")).toMatch(/xend$/m);
     expect(said.match(/x/g)!.length).toBeGreaterThan(300_000);
   });
 
