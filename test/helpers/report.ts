@@ -22,6 +22,8 @@ const total = tally({
   allowedSkips: read("test/skips.txt") ?? "",
   onCi: process.env["CI"] === "true",
 });
+const unstable = read(join(results, "unstable.txt")) ?? "";
+for (const line of unstable.split("\n").filter((id) => id !== "")) console.log(`unstable: ${line}: failed beside other files, passed alone`);
 for (const line of total.skipped) console.log(`skipped: ${line}`);
 for (const line of total.failed) console.log(`FAILED: ${line}`);
 console.log(`${total.passed} passed, ${total.failed.length} failed, ${total.skipped.length} skipped`);
