@@ -2,6 +2,7 @@
 import { closeSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import { SysError } from "../sys/ffi.ts";
+import { receiveMessages } from "../sys/messages.ts";
 import { pollReadable } from "../sys/poll.ts";
 import { receiveWithDescriptors, sendWithDescriptors } from "../sys/socket.ts";
 import type { Exited, Report } from "./plan.ts";
@@ -105,20 +106,10 @@ export class Channel {
       this.#closed = true;
       this.#arrived();
     };
-    this.#connection = await Bun.connect({
-      // Not in Bun's types: an existing descriptor instead of an address.
-      ...({ fd: this.#descriptor } as unknown as { unix: string }),
-      socket: {
-        // One message a call, as the socket has them.
-        data: (_socket, bytes) => {
-          this.#messages.push(reportOf(bytes));
-          this.#arrived();
-        },
-        close: over,
-        end: over,
-        error: over,
-      },
-    });
+    this.#connection = await receiveMessages(this.#descriptor, (bytes) => {
+      this.#messages.push(reportOf(bytes));
+      this.#arrived();
+    }, over);
   }
 }
 

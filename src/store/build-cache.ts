@@ -46,6 +46,7 @@ export function listCached(database: Database): CachedStep[] {
 
 /** Their layers go with the next prune, where nobody else has them. */
 export function forgetCached(database: Database, keys: readonly Digest[]): void {
+  if (keys.length === 0) return;
   transaction(database, () => keys.forEach((key) => database.run("DELETE FROM build_cache WHERE key = ?", [key])));
 }
 

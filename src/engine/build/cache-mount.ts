@@ -1,5 +1,5 @@
 /** RUN --mount=type=cache: a directory of the store that stays between builds, and is no part of any layer. */
-import { chmodSync, chownSync, closeSync, existsSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { chmodSync, chownSync, closeSync, existsSync, fstatSync, futimesSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import type { PlannedStep } from "../../build/graph/plan.ts";
 import type { Mount } from "../../build/language/instructions/mount.ts";
@@ -23,6 +23,8 @@ export async function cacheOf(staged: Staged, mount: Mount, target: string, sour
   const sharing = mount.sharing ?? "shared";
   mkdirSync(paths.caches, { recursive: true, mode: 0o700 });
   const { directory, lock } = sharing === "private" ? freeCache(paths.caches, base) : { directory: `${paths.caches}/${base}`, lock: await locked(staged, `${paths.caches}/${base}.lock`, sharing === "locked" ? tryLockFile : tryShare) };
+  const now = staged.context.now();
+  futimesSync(lock, now, now);
   if (!existsSync(directory)) await fillCache(staged, mount, directory, source);
   return {
     target, key: ["cache", target, id, seed], mount: bindOn(target, mount.isReadonly),

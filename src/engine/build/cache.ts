@@ -22,15 +22,17 @@ export interface BuildCache {
 
 export function readBuildCache(context: Context): BuildCache {
   const { caches } = storePaths(context.root);
+  return { steps: listCached(context.database()), directories: listDirectories(caches).map((kept) => ({ ...kept, size: treeBytes(`${caches}/${kept.name}`) })) };
+}
+
+/** A build that takes one touches its lock (engine/build/cache-mount.ts). */
+function listDirectories(caches: string): Omit<KeptDirectory, "size">[] {
   const names = existsSync(caches) ? readdirSync(caches).filter((name) => !name.endsWith(".lock")) : [];
-  return {
-    steps: listCached(context.database()),
-    directories: names.map((name) => ({ name, size: treeBytes(`${caches}/${name}`), usedMs: statSync(`${caches}/${name}`).mtimeMs })),
-  };
+  return names.map((name) => ({ name, usedMs: (statSync(`${caches}/${name}.lock`, { throwIfNoEntry: false }) ?? statSync(`${caches}/${name}`)).mtimeMs }));
 }
 
 export interface CachePruning {
-  /** What images have, too, and the kept directories. */
+  /** What images have, too. */
   readonly all: boolean;
   /** Used before that; null: whenever. */
   readonly beforeMs: number | null;
@@ -44,29 +46,42 @@ export interface PrunedCache {
   readonly bytes: number;
 }
 
-/** What a build uses at this moment stays. */
-export function pruneBuildCache(context: Context, { all, beforeMs, keepBytes }: CachePruning): PrunedCache {
-  const { steps, directories } = readBuildCache(context);
-  const isOld = ({ usedMs }: { readonly usedMs: number }): boolean => beforeMs === null || usedMs < beforeMs;
-  let left = new Map(steps.filter(({ shared }) => !shared).map(({ layer, size }) => [layer, size])).values().reduce((sum, size) => sum + size, 0);
-  let bytes = 0;
-  const ids: string[] = [];
-  for (const step of steps) {
+interface Item {
+  readonly id: string;
+  readonly usedMs: number;
+  /** Nothing is won by it: images have it as well. */
+  readonly shared: boolean;
+  readonly size: number;
+  readonly step: CachedStep | null;
+}
+
+/** What goes by one rule, what was used longest ago first. */
+function going({ steps, directories }: BuildCache, { all, beforeMs, keepBytes }: CachePruning): Item[] {
+  const items: Item[] = [...steps.map((step) => ({ ...step, id: step.key, step })), ...directories.map((one) => ({ ...one, id: one.name, shared: false, step: null }))].toSorted((a, b) => a.usedMs - b.usedMs);
+  // Several steps may have made one layer.
+  let left = new Map(items.filter(({ shared }) => !shared).map(({ id, step, size }) => [step?.layer ?? id, size])).values().reduce((sum, size) => sum + size, 0);
+  const gone: Item[] = [];
+  for (const item of items) {
     if (left <= keepBytes && keepBytes > 0) break;
-    if (!isOld(step) || (step.shared && !all)) continue;
-    ids.push(step.key);
-    if (step.shared) continue;
-    [left, bytes] = [left - step.size, bytes + step.size];
+    if ((beforeMs !== null && item.usedMs >= beforeMs) || (item.shared && !all)) continue;
+    if (!item.shared) left -= item.size;
+    gone.push(item);
   }
-  forgetCached(context.database(), ids as CachedStep["key"][]);
+  return gone;
+}
+
+/** What of it could go: what a build uses at this moment stays. The layers go with the next prune. */
+function forget(context: Context, items: readonly Item[]): Item[] {
   const { caches, temporary } = storePaths(context.root);
-  for (const { name, size } of all ? directories.filter(isOld) : []) {
-    if (!removeDirectory(`${caches}/${name}`, temporary)) continue;
-    ids.push(name);
-    bytes += size;
-  }
+  forgetCached(context.database(), items.flatMap(({ step }) => (step === null ? [] : [step.key])));
+  return items.filter(({ id, step }) => step !== null || removeDirectory(`${caches}/${id}`, temporary));
+}
+
+/** As BuildKit: what only builds have, the directories too; `all`: what images have as well. */
+export function pruneBuildCache(context: Context, rule: CachePruning): PrunedCache {
+  const gone = forget(context, going(readBuildCache(context), rule));
   prune(ensureStore(context.root), context.database());
-  return { ids, bytes };
+  return { ids: gone.map(({ id }) => id), bytes: gone.reduce((sum, { shared, size }) => sum + (shared ? 0 : size), 0) };
 }
 
 /** False: a build has it. */
@@ -88,16 +103,10 @@ const KEPT_MS = 60 * 24 * 3_600_000;
 const KEPT_BYTES_LEAST = 2_000_000_000;
 const KEPT_SHARE = 0.1;
 
-/** After a build: what was not used for sixty days goes, and what is more than a tenth of the disk, or 2 GB, what was used longest ago first. */
+/** After a build: what was not used for sixty days goes, and of the layers what is more than a tenth of the disk, or 2 GB, what was used longest ago first. */
 export function collectCache(context: Context): void {
   const { blocks, bsize } = statfsSync(context.root);
-  const [keepBytes, now] = [Math.max(KEPT_BYTES_LEAST, blocks * bsize * KEPT_SHARE), context.now().getTime()];
-  const own = listCached(context.database()).filter(({ shared }) => !shared);
-  let left = own.reduce((sum, { size }) => sum + size, 0);
-  const going = own.filter(({ usedMs, size }) => {
-    const goes = left > keepBytes || usedMs < now - KEPT_MS;
-    if (goes) left -= size;
-    return goes;
-  });
-  if (going.length > 0) forgetCached(context.database(), going.map(({ key }) => key));
+  const directories = listDirectories(storePaths(context.root).caches).map((kept) => ({ ...kept, size: 0 }));
+  forget(context, going({ steps: listCached(context.database()), directories }, { all: false, beforeMs: context.now().getTime() - KEPT_MS, keepBytes: 0 }));
+  forget(context, going({ steps: listCached(context.database()), directories: [] }, { all: false, beforeMs: null, keepBytes: Math.max(KEPT_BYTES_LEAST, blocks * bsize * KEPT_SHARE) }));
 }

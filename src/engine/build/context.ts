@@ -5,8 +5,7 @@ import { MdkError } from "../../error.ts";
 import { decompress } from "../../layer/decompress.ts";
 import { TreePlacer } from "../../layer/place.ts";
 import { TarReader } from "../../layer/tar.ts";
-import { resolveEndpoint } from "../../registry/endpoint.ts";
-import { bodyChunks, Transport } from "../../registry/transport.ts";
+import { download } from "../../registry/download.ts";
 import { O_DIRECTORY, openInRoot, RESOLVE } from "../../sys/at.ts";
 import { readStream } from "../../sys/read-stream.ts";
 import { storePaths } from "../../store/paths.ts";
@@ -20,7 +19,7 @@ const SNIFFED = 512;
 
 /** Unpacks the archive into the directory, which is empty, and returns null; or the text of a Dockerfile. `source`: "-" or a URL. */
 export async function unpackContext(context: Context, source: string, directory: string, signal: AbortSignal): Promise<string | null> {
-  const chunks = source === "-" ? fromStdin() : fetched(context, source, signal);
+  const chunks = source === "-" ? fromStdin() : download(source, `failed to fetch the build context ${source}`, { environment: context.environment, signal });
   const first: Uint8Array[] = [];
   let length = 0;
   while (length < SNIFFED) {
@@ -98,12 +97,4 @@ export async function unpackInto(directory: string, work: (write: (bytes: Uint8A
 
 async function* fromStdin(): AsyncGenerator<Uint8Array, void> {
   yield* readStream(0);
-}
-
-async function* fetched({ environment }: Context, url: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
-  const { tls } = resolveEndpoint(new URL(url).host, { insecure: [], environment });
-  const transport = new Transport({ tls: { ...tls, rejectUnauthorized: true }, userAgent: "mdk", signal });
-  const response = await transport.send({ url });
-  if (response.status !== 200) throw new MdkError("unavailable", "context-source", `failed to fetch the build context ${url}: it answers ${response.status}`);
-  yield* bodyChunks(response, transport.reading);
 }

@@ -11,6 +11,7 @@ import { decodeConfig } from "../../spec/decode.ts";
 import { joinConfig } from "../../spec/join.ts";
 import type { HostConfig } from "../../spec/container.ts";
 import type { UserMount } from "../../spec/mount-types.ts";
+import { receiveMessages } from "../../sys/messages.ts";
 import { socketpair } from "../../sys/socket.ts";
 import { signalContainer } from "../end/end.ts";
 import { settle } from "../end/settle.ts";
@@ -157,13 +158,10 @@ function draftOf({ context, request, empty, paths }: Staged, image: StageImage, 
   };
 }
 
-/** Every message of a SOCK_SEQPACKET, until its other end is closed. */
+/** All of a socket, until its other end is closed. */
 async function read(socket: number, take: (bytes: Uint8Array) => void): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  await Bun.connect({
-    ...({ fd: socket } as unknown as { unix: string }),
-    socket: { data: (_socket, bytes) => take(bytes), close: () => resolve(), end: () => resolve(), error: () => resolve() },
-  });
+  await receiveMessages(socket, take, resolve);
   await promise;
 }
 

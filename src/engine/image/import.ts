@@ -13,8 +13,7 @@ import { LayerWriter, told } from "../../layer/apply.ts";
 import { decompress } from "../../layer/decompress.ts";
 import { TarReader } from "../../layer/tar.ts";
 import { finishLayer } from "../../layer/unpack.ts";
-import { resolveEndpoint } from "../../registry/endpoint.ts";
-import { bodyChunks, Transport } from "../../registry/transport.ts";
+import { download } from "../../registry/download.ts";
 import { applyChanges } from "../../spec/changes.ts";
 import { draftNewBlob } from "../../store/blob-draft.ts";
 import { writeBlob } from "../../store/blobs.ts";
@@ -127,7 +126,7 @@ async function unpacked({ paths, database, abort }: ContentScope, source: AsyncI
 }
 
 function openSource(context: Context, source: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
-  if (/^https?:\/\//.test(source)) return fetched(context, source, signal);
+  if (/^https?:\/\//.test(source)) return download(source, `Get "${source}"`, { environment: context.environment, signal });
   return fromFile(source === "-" ? "/dev/stdin" : source);
 }
 
@@ -138,12 +137,4 @@ async function* fromFile(path: string): AsyncGenerator<Uint8Array, void> {
   } finally {
     closeSync(fd);
   }
-}
-
-async function* fetched({ environment }: Context, url: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
-  const { tls } = resolveEndpoint(new URL(url).host, { insecure: [], environment });
-  const transport = new Transport({ tls: { ...tls, rejectUnauthorized: true }, userAgent: "mdk", signal });
-  const response = await transport.send({ url });
-  if (response.status !== 200) throw new MdkError("unavailable", "import-source", `Get "${url}": it answers ${response.status}`);
-  yield* bodyChunks(response, transport.reading);
 }

@@ -106,13 +106,14 @@ rootTest("builder prune, df and system prune say and take what builds keep", asy
   await builds.ok("rmi", "lost:1");
   const cacheRow = async (): Promise<string> => (await builds.ok("system", "df")).split("\n").find((line) => line.startsWith("Build Cache"))!;
   expect(await cacheRow()).toMatch(/^Build Cache +[0-9]+ +[0-9]+ +[0-9.]+MB/);
-  // What only the cache has goes; what an image has, and the kept directory, stay.
-  const pruned = await builds.ok("builder", "prune", "-f");
-  expect(pruned).toMatch(/Total reclaimed space: 5\.\d+MB/);
-  expect(await isCached("FROM base:1\nRUN dd if=/dev/zero of=/big bs=1M count=3 2>/dev/null\n")).toBe(true);
-  expect(await builds.built("FROM base:1\nRUN --mount=type=cache,target=/c ls /c\n")).toMatch(/ big$/m);
   expect(await builds.ok("builder", "prune", "-f", "--filter", "until=24h")).toBe("Total reclaimed space: 0B\n");
-  expect(await builds.ok("builder", "prune", "-af")).toMatch(/Total reclaimed space: 2\.\d+MB/);
+  expect(await builds.ok("builder", "prune", "-f", "--keep-storage", "6MB")).toMatch(/Total reclaimed space: [25]\.\d+MB/);
+  // What only the cache has goes, the kept directory too; what an image has stays.
+  const pruned = await builds.ok("builder", "prune", "-f");
+  expect(pruned).toMatch(/Total reclaimed space: [25]\.\d+MB/);
+  expect(await isCached("FROM base:1\nRUN dd if=/dev/zero of=/big bs=1M count=3 2>/dev/null\n")).toBe(true);
+  expect(await builds.built("FROM base:1\nRUN --mount=type=cache,target=/c ls /c | wc -l\n")).toMatch(/ 0$/m);
+  expect(await builds.ok("builder", "prune", "-af")).toMatch(/Total reclaimed space: 0B/);
   expect(await builds.ok("run", "--rm", "kept:1", "stat", "-c", "%s", "/big")).toBe("3145728\n");
   expect(await isCached("FROM base:1\nRUN dd if=/dev/zero of=/big bs=1M count=3 2>/dev/null\n")).toBe(false);
   await builds.built("FROM base:1\nRUN echo gone-without-trace > /gone\n");

@@ -2,17 +2,14 @@
 import { closeSync } from "node:fs";
 import type { LayerSettings } from "../../../config/settings.ts";
 import { MdkError } from "../../../error.ts";
-import { resolveEndpoint } from "../../../registry/endpoint.ts";
-import { bodyChunks, Transport } from "../../../registry/transport.ts";
+import { transportTo, type DownloadOptions } from "../../../registry/download.ts";
+import { bodyChunks } from "../../../registry/transport.ts";
 import type { StorePaths } from "../../../store/paths.ts";
 import { roomGuard } from "../../../store/room.ts";
 import { appendTo, openSpool } from "../../../store/spool.ts";
 import type { Time } from "../../../sys/at.ts";
 
-export interface FetchOptions {
-  readonly signal: AbortSignal;
-  /** For proxies, and certificates of hosts. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+export interface FetchOptions extends DownloadOptions {
   readonly paths: StorePaths;
   readonly limits: LayerSettings;
 }
@@ -58,8 +55,7 @@ export async function fetchFile(url: string, checksum: string | null, options: F
 
 async function fill(fd: number, url: string, { signal, environment, paths, limits }: FetchOptions): Promise<Omit<Fetched, "fd">> {
   const clean = withoutSecrets(url);
-  const { tls } = resolveEndpoint(clean.host, { insecure: [], environment });
-  const transport = new Transport({ tls: { ...tls, rejectUnauthorized: true }, userAgent: "mdk", signal });
+  const transport = transportTo(clean, { environment, signal });
   // Encoded on the way it would have another length than it says, and another digest.
   const request = { url: clean.href, headers: { "Accept-Encoding": "identity" }, authorization: basic(url), signal };
   const response = await transport.send(request).catch((error: unknown) => { throw told(error); });
