@@ -2,6 +2,7 @@
  * The sweep: `bun test/fault/sweep.ts [--every N] [--errors] [SCENARIO…]`. Records each scenario, strikes at every recorded
  * point (or each N-th) in a run of its own, and prints what is wrong. Status 1 if anything is.
  */
+import { build } from "./build-scenario.ts";
 import { locatedRun } from "./located-scenario.ts";
 import { NETWORK_SCENARIOS } from "./network-scenarios.ts";
 import { SCENARIOS, pushLayered, type Scenario } from "./scenarios.ts";
@@ -17,7 +18,7 @@ export interface Result {
   readonly failures: readonly string[];
 }
 
-export const ALL: readonly Scenario[] = [...SCENARIOS, locatedRun, ...NETWORK_SCENARIOS];
+export const ALL: readonly Scenario[] = [...SCENARIOS, locatedRun, build, ...NETWORK_SCENARIOS];
 
 const TRIES = 3;
 
