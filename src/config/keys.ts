@@ -1,6 +1,7 @@
 /** The keys that mean something, in dockerd's words where it has them: how each is read, and what it sets. Pure. */
 import { MdkError } from "../error.ts";
 import { parseSubnet, type AddressPool } from "../network/ipam.ts";
+import { parseSubnet6, type AddressPool6 } from "../network/ipam6.ts";
 import { generateResolvConf } from "../network/resolv.ts";
 import { checkParent, checkUlimit } from "../spec/limits.ts";
 import { LOG_DRIVERS } from "../spec/log-options.ts";
@@ -48,10 +49,13 @@ export const KEYS: Readonly<Record<string, (value: JsonValue) => Patch>> = {
   "no-new-privileges": (value) => ({ host: { noNewPrivileges: flagOf(value) } }),
   "seccomp-profile": (value) => ({ host: { seccomp: profileOf(value) } }),
 
-  "default-address-pools": (value) => ({ networks: { pools: addressPoolsOf(value) } }),
+  "default-address-pools": (value) => ({ networks: addressPoolsOf(value) }),
   "default-network-opts": (value) => ({ networks: { options: networkOptionsOf(value) } }),
   bip: (value) => (textOf(value), {}),
   "fixed-cidr": (value) => (textOf(value), {}),
+  ipv6: (value) => ({ networks: { ipv6: flagOf(value) } }),
+  bip6: (value) => (textOf(value), {}),
+  "fixed-cidr-v6": (value) => (textOf(value), {}),
   icc: (value) => ({ networks: { bridgeOptions: { [ICC]: String(flagOf(value)) } } }),
   ip: (value) => ({ networks: { bridgeOptions: bridgeOption(value, HOST_BINDING, textOf(value)) } }),
   "ip-masq": (value) => ({ networks: { bridgeOptions: { [MASQUERADE]: String(flagOf(value)) } } }),
@@ -135,26 +139,35 @@ function profileOf(value: JsonValue): string | null {
   return text === "" || text === "builtin" ? null : text === "unconfined" ? text : pathOf(value);
 }
 
-/** None are none: Docker's own. */
-function addressPoolsOf(value: JsonValue): AddressPool[] | null {
+/** Of a family that the list has none of: what is so without it. */
+function addressPoolsOf(value: JsonValue): Pick<Settings["networks"], "pools" | "pools6"> {
   const pools = listOf(value, poolOf);
-  return pools.length === 0 ? null : pools;
+  const [v4, v6] = [pools.flatMap((pool) => (pool.family === 4 ? pool.pool : [])), pools.flatMap((pool) => (pool.family === 6 ? pool.pool : []))];
+  return { pools: v4.length === 0 ? null : v4, pools6: v6.length === 0 ? null : v6 };
 }
 
-function poolOf(value: JsonValue): AddressPool {
+function poolOf(value: JsonValue): { readonly family: 4; readonly pool: AddressPool } | { readonly family: 6; readonly pool: AddressPool6 } {
   const fields = fieldsOf(value, ["base", "size"]);
   const [base, size] = [fields.get("base"), fields.get("size")];
   if (base === undefined || size === undefined) throw new Misplaced(value.at, `"base" and "size" are expected`);
-  if (readPrefix(textOf(base))?.family === 6) throw new Misplaced(base.at, "pools of IPv6 are not supported by this version of mdk: its networks have subnets of the store's own fd…::/48");
-  checked(base, () => poolsOf([{ Subnet: textOf(base), IPRange: "", Gateway: "", AuxiliaryAddresses: {} }], { driver: "bridge", ipv6: false }));
-  const subnet = parseSubnet(textOf(base));
-  const prefix = countOf(size, 0);
-  if (prefix < subnet.prefix || prefix > SIZE_MAX) throw new Misplaced(size.at, `invalid pool size ${prefix}: from ${subnet.prefix} to ${SIZE_MAX}`);
-  return { base: subnet, size: prefix };
+  const text = textOf(base);
+  const family = readPrefix(text)?.family ?? 4;
+  checked(base, () => poolsOf([{ Subnet: text, IPRange: "", Gateway: "", AuxiliaryAddresses: {} }], { driver: "bridge", ipv6: true }));
+  const sized = ({ prefix }: { readonly prefix: number }): number => {
+    const bits = countOf(size, 0);
+    if (bits < prefix || bits > SIZE_MAX[family]) throw new Misplaced(size.at, `invalid pool size ${bits}: from ${prefix} to ${SIZE_MAX[family]}`);
+    return bits;
+  };
+  if (family === 6) {
+    const subnet = parseSubnet6(text);
+    return { family, pool: { base: subnet, size: sized(subnet) } };
+  }
+  const subnet = parseSubnet(text);
+  return { family, pool: { base: subnet, size: sized(subnet) } };
 }
 
 /** The smallest subnet that has a gateway and a container. */
-const SIZE_MAX = 30;
+const SIZE_MAX = { 4: 30, 6: 126 } as const;
 
 function networkOptionsOf(value: JsonValue): Record<string, Record<string, string>> {
   return Object.fromEntries(membersOf(value).map(({ name, value: options, at }) => {

@@ -15,6 +15,6 @@ export const IDLE_KEYS: ReadonlySet<string> = new Set([
 /** What they ask for would be missed: each with the values that mean what mdk does anyway, as JSON. */
 export const NOT_YET_KEYS: Readonly<Record<string, readonly string[]>> = {
   "allow-direct-routing": ["false"], "allow-nondistributable-artifacts": ["[]"], "authorization-plugins": ["[]"], bridge: ['""'], "bridge-accept-fwmark": ['""'],
-  "cpu-rt-period": ["0"], "cpu-rt-runtime": ["0"], "default-gateway": ['""'], "default-gateway-v6": ['""'], "default-runtime": ['"runc"', '""'], "firewall-backend": ['""', '"nftables"'], "fixed-cidr-v6": ['""'],
-  ip6tables: ["true"], "ip-forward": ["true"], "ip-forward-no-drop": ["false"], iptables: ["true"], ipv6: ["false"], "selinux-enabled": ["false"], "userns-remap": ['""'],
+  "cpu-rt-period": ["0"], "cpu-rt-runtime": ["0"], "default-gateway": ['""'], "default-gateway-v6": ['""'], "default-runtime": ['"runc"', '""'], "firewall-backend": ['""', '"nftables"'],
+  ip6tables: ["true"], "ip-forward": ["true"], "ip-forward-no-drop": ["false"], iptables: ["true"], "selinux-enabled": ["false"], "userns-remap": ['""'],
 };

@@ -2,6 +2,7 @@
 import { MdkError } from "../error.ts";
 import { checkLogOptions, type LogDriver } from "../spec/log-options.ts";
 import { poolsOf } from "../spec/network-pools.ts";
+import type { Pools } from "../spec/network-config.ts";
 import { prefixText, readPrefix } from "../spec/prefix.ts";
 import { Misplaced, parseJson, placeOf, type JsonMember, type JsonValue } from "./json.ts";
 import { KEYS, type Patch } from "./keys.ts";
@@ -77,14 +78,26 @@ function logOf(values: Values): Patch {
   return { host: { log } };
 }
 
-/** The subnet of the default network: "bip" is its gateway in it, "fixed-cidr" where containers' addresses are taken from. */
+/** The subnets of the default network: "bip" is its gateway in it, "fixed-cidr" where containers' addresses are taken from. */
 function bridgeOf(values: Values): Patch {
-  const [address, range] = [values.get("bip"), values.get("fixed-cidr")].map((value) => (value === undefined || textOf(value) === "" ? undefined : value));
+  const v4 = bridgePoolOf(values, { family: 4, gateway: "bip", range: "fixed-cidr", example: "192.0.2.1/24" });
+  const v6 = bridgePoolOf(values, { family: 6, gateway: "bip6", range: "fixed-cidr-v6", example: "2001:db8::1/64" });
+  return { networks: { ...(v4 === null ? {} : { bridge: v4.v4 }), ...(v6 === null ? {} : { bridge6: v6.v6 }) } };
+}
+
+interface BridgeKeys {
+  readonly family: 4 | 6;
+  readonly gateway: string;
+  readonly range: string;
+  readonly example: string;
+}
+
+function bridgePoolOf(values: Values, keys: BridgeKeys): Pools | null {
+  const [address, range] = [values.get(keys.gateway), values.get(keys.range)].map((value) => (value === undefined || textOf(value) === "" ? undefined : value));
   const said = address ?? range;
-  if (said === undefined) return {};
-  const [key, prefix] = [address === undefined ? "fixed-cidr" : "bip", readPrefix(textOf(said))];
-  if (prefix === null || prefix.family === 6) throw new Misplaced(said.at, `${key}: an IPv4 address with its prefix ("192.0.2.1/24") is expected, not ${JSON.stringify(textOf(said))}`);
+  if (said === undefined) return null;
+  const [key, prefix] = [address === undefined ? keys.range : keys.gateway, readPrefix(textOf(said))];
+  if (prefix === null || prefix.family !== keys.family) throw new Misplaced(said.at, `${key}: an IPv${keys.family} address with its prefix ("${keys.example}") is expected, not ${JSON.stringify(textOf(said))}`);
   const asked = { Subnet: prefixText(prefix), IPRange: range === undefined ? "" : textOf(range), Gateway: address === undefined ? "" : textOf(address).split("/")[0]!, AuxiliaryAddresses: {} };
-  const { v4 } = named(range === undefined ? key : "fixed-cidr", () => checked(range ?? said, () => poolsOf([asked], { driver: "bridge", ipv6: false })));
-  return { networks: { bridge: v4 } };
+  return named(range === undefined ? key : keys.range, () => checked(range ?? said, () => poolsOf([asked], { driver: "bridge", ipv6: keys.family === 6 })));
 }

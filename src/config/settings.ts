@@ -1,7 +1,8 @@
 /** What the configuration of a host can say, and what is so where it says nothing. Pure. */
 import { NO_DEFAULTS, type HostDefaults } from "../spec/host-defaults.ts";
-import type { Pool4 } from "../spec/network-config.ts";
+import type { Pool4, Pool6 } from "../spec/network-config.ts";
 import type { AddressPool } from "../network/ipam.ts";
+import type { AddressPool6 } from "../network/ipam6.ts";
 
 /** What a store is on (engine/host/root-store.ts). */
 export const STORAGE_DRIVERS = ["overlay2", "loop", "tmpfs"] as const;
@@ -56,8 +57,13 @@ export interface LayerSettings {
 export interface NetworkSettings {
   /** Where networks get their subnets from; null: Docker's own. */
   readonly pools: readonly AddressPool[] | null;
+  /** Null: the store's own fd…::/48. */
+  readonly pools6: readonly AddressPool6[] | null;
   /** The default network's; null: one is chosen. */
   readonly bridge: Pool4 | null;
+  /** Whether the default network has IPv6, and its pool of it; null: one is chosen. */
+  readonly ipv6: boolean;
+  readonly bridge6: Pool6 | null;
   /** Options of the default network, as `network create -o` names them. */
   readonly bridgeOptions: Readonly<Record<string, string>>;
   /** Options of new networks, by driver. */
@@ -68,5 +74,5 @@ export const NO_SETTINGS: Settings = {
   file: null, idle: [], dataRoot: null, execRoot: null, storageDriver: null, host: NO_DEFAULTS, proxies: {},
   registries: { insecure: [], mirrors: {}, downloads: 3, uploads: 5, attempts: 5 },
   layers: { keepBlobs: true, size: 2 ** 30, ratio: 200, freePercent: 5 },
-  networks: { pools: null, bridge: null, bridgeOptions: {}, options: {} },
+  networks: { pools: null, pools6: null, bridge: null, ipv6: false, bridge6: null, bridgeOptions: {}, options: {} },
 };

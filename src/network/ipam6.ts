@@ -120,20 +120,34 @@ export function nextAddress6({ first, last }: { readonly first: bigint; readonly
 
 const ULA = 0xfdn << 120n;
 const GLOBAL_ID_BITS = 40;
-const SUBNET_ID_BITS = 16;
 const NETWORK_PREFIX = 64;
 
-/**
- * The first /64 of the store's own fd…::/48 (RFC 4193) that overlaps none of `taken`; the default route takes nothing. `seed`: the
- * global id, 5 random bytes that are the store's for ever. Throws MdkError "no-free-pool".
- */
-export function choosePool6(taken: readonly Subnet6[], seed: Uint8Array): Subnet6 {
+/** Subnets of one size, side by side: "default-address-pools" of the configuration. */
+export interface AddressPool6 {
+  readonly base: Subnet6;
+  /** Bits of a subnet's prefix, at least those of the base. */
+  readonly size: number;
+}
+
+/** The store's own fd…::/48 (RFC 4193), in /64s. `seed`: the global id, 5 random bytes that are the store's for ever. */
+export function ownPool6(seed: Uint8Array): AddressPool6 {
   const globalId = seed.subarray(0, GLOBAL_ID_BITS / 8).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-  const site: Subnet6 = { address: ULA | (globalId << 80n), prefix: 8 + GLOBAL_ID_BITS };
-  const near = taken.filter((other) => other.prefix > 0 && overlaps6(site, other));
-  for (let id = 0n; id < 1n << BigInt(SUBNET_ID_BITS); id++) {
-    const subnet = { address: site.address | (id << 64n), prefix: NETWORK_PREFIX };
-    if (isFree6(subnet, near)) return subnet;
+  return { base: { address: ULA | (globalId << 80n), prefix: 8 + GLOBAL_ID_BITS }, size: NETWORK_PREFIX };
+}
+
+/** The first subnet of the pools that overlaps none of `taken`; the default route takes nothing. Throws MdkError "no-free-pool". */
+export function choosePool6(taken: readonly Subnet6[], pools: readonly AddressPool6[]): Subnet6 {
+  for (const { base, size } of pools) {
+    const near = taken.filter((other) => other.prefix > 0 && overlaps6(base, other));
+    const step = 1n << BigInt(BITS - size);
+    for (let address = firstOf(base); address <= lastAddress6(base); ) {
+      const subnet = { address, prefix: size };
+      const inTheWay = near.filter((other) => overlaps6(subnet, other));
+      if (inTheWay.length === 0) return subnet;
+      // Behind the widest of them: a base has more subnets than can be tried one by one.
+      const end = inTheWay.map(lastAddress6).reduce((a, b) => (a > b ? a : b));
+      address = end < address + step ? address + step : firstOf({ address: end, prefix: size }) + step;
+    }
   }
   throw new MdkError("exhausted", "no-free-pool", "could not find an available, non-overlapping IPv6 address pool among the defaults to assign to the network");
 }

@@ -30,7 +30,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   "keep-blobs": "false", "max-layer-size": '"4GiB"', "max-layer-ratio": "1000", "min-free-space": '"1%"', "log-driver": '"local"', "log-opts": '{"max-size": "1m"}',
   dns: '["192.0.2.53"]', "dns-search": '["example.test"]', "dns-opts": '["ndots:2"]', "default-ulimits": '{"nofile": {"Name": "nofile", "Soft": 64, "Hard": 128}}',
   "default-shm-size": '"32M"', "default-ipc-mode": '"shareable"', "default-cgroupns-mode": '"host"', "cgroup-parent": '"/below"', init: "true", "no-new-privileges": "true", "seccomp-profile": '"/etc/profile.json"',
-  "default-address-pools": '[{"base": "10.9.0.0/16", "size": 24}]', "default-network-opts": '{"bridge": {"com.docker.network.driver.mtu": "1400"}}', bip: '"192.0.2.1/24"', "fixed-cidr": '"192.0.2.0/25"',
+  "default-address-pools": '[{"base": "10.9.0.0/16", "size": 24}]', "default-network-opts": '{"bridge": {"com.docker.network.driver.mtu": "1400"}}', bip: '"192.0.2.1/24"', "fixed-cidr": '"192.0.2.0/25"', ipv6: "true", bip6: '"2001:db8::1/64"', "fixed-cidr-v6": '"2001:db8::8000/113"',
   icc: "false", ip: '"127.0.0.1"', "ip-masq": "false", mtu: "1400",
 };
 
@@ -92,6 +92,8 @@ describe("mistakes", () => {
     expect(refused('{"registry-mirrors": {"a/b": []}}')).toBe('1:23: registry-mirrors: "a/b" is no registry: HOST or HOST:PORT is expected');
     expect(refused('{"insecure-registries": ["a/b"]}')).toBe('1:26: insecure-registries: insecure registry "a/b" is not valid: HOST, HOST:PORT or a subnet is expected');
     expect(refused('{"default-address-pools": [{"base": "10.0.0.0/16", "size": 8}]}')).toBe("1:60: default-address-pools: invalid pool size 8: from 16 to 30");
+    expect(refused('{"default-address-pools": [{"base": "2001:db8::/64", "size": 48}]}')).toBe("1:62: default-address-pools: invalid pool size 48: from 64 to 126");
+    expect(refused('{"fixed-cidr-v6": "192.0.2.0/24"}')).toBe('1:19: fixed-cidr-v6: an IPv6 address with its prefix ("2001:db8::1/64") is expected, not "192.0.2.0/24"');
     expect(refused('{"default-address-pools": [{"base": "127.0.0.0/8", "size": 16}]}')).toBe("1:37: default-address-pools: invalid network config: loopback subnet '127.0.0.0/8' is not allowed");
     expect(refused('{"default-address-pools": [{"base": "0.0.0.0/0", "size": 16}]}')).toBe("1:37: default-address-pools: invalid network config: ipv4 pool is empty");
     expect(refused('{"bip": "192.0.2.1/24", "fixed-cidr": "10.0.0.0/8"}')).toContain("1:39: fixed-cidr: ");

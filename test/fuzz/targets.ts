@@ -101,7 +101,7 @@ function refusal(work: () => unknown): string | null {
 const SETTINGS = {
   "data-root": "/srv/mdk", "storage-driver": "loop", "insecure-registries": ["registry.test:5000", "192.0.2.0/24"], "registry-mirrors": ["https://mirror.test/"], "max-concurrent-downloads": 7, "keep-blobs": false,
   "max-layer-size": "4GiB", "min-free-space": "1%", "log-opts": { "max-size": "1m" }, dns: ["192.0.2.53"], "default-ulimits": { nofile: { Name: "nofile", Soft: 64, Hard: 128 } }, "default-shm-size": "32M",
-  "default-address-pools": [{ base: "10.9.0.0/16", size: 24 }], bip: "192.0.2.1/24", "fixed-cidr": "192.0.2.0/25", mtu: 1400,
+  "default-address-pools": [{ base: "10.9.0.0/16", size: 24 }], bip: "192.0.2.1/24", "fixed-cidr": "192.0.2.0/25", mtu: 1400, ipv6: true, bip6: "2001:db8::1/64", "fixed-cidr-v6": "2001:db8::/80",
 };
 const settings: Target = {
   name: "daemon.json",

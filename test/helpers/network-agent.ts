@@ -10,7 +10,7 @@ import { ensureFirewall, openFirewall } from "../../src/network/firewall.ts";
 import { removeForeignRulesOf } from "../../src/network/foreign.ts";
 import type { ChangedSysctl } from "../../src/network/forwarding.ts";
 import { choosePool, formatHardwareAddress, formatSubnet, gatewayOf, hardwareAddress, parseSubnet } from "../../src/network/ipam.ts";
-import { choosePool6, formatSubnet6, gatewayOf6, parseSubnet6 } from "../../src/network/ipam6.ts";
+import { choosePool6, formatSubnet6, gatewayOf6, ownPool6, parseSubnet6 } from "../../src/network/ipam6.ts";
 import type { MacvlanMode } from "../../src/network/link.ts";
 import { ensureMacvlanParent, removeMacvlanParent } from "../../src/network/macvlan.ts";
 import { leaveNetwork } from "../../src/network/membership.ts";
@@ -163,7 +163,7 @@ function perform(command: Command): unknown {
       return removeForeignRulesOf(firewall, command.bridge);
     case "remove": return removeNetworks(route, firewall, networkNames(command.tag), command.owner ?? "");
     case "pool": return formatSubnet(choosePool(readRoutes(route)));
-    case "pool6": return formatSubnet6(choosePool6(readRoutes6(route), Uint8Array.of(1, 2, 3, 4, 5)));
+    case "pool6": return formatSubnet6(choosePool6(readRoutes6(route), [ownPool6(Uint8Array.of(1, 2, 3, 4, 5))]));
   }
 }
 

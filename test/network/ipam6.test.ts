@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { assignableRange, contains, parseAddress, parseSubnet } from "../../src/network/ipam.ts";
 import {
-  addressBytes6, assignableRange6, choosePool6, contains6, formatAddress6, formatSubnet6, gatewayOf6, isFree6, nextAddress6, overlaps6, parseAddress6,
+  addressBytes6, assignableRange6, choosePool6, contains6, formatAddress6, formatSubnet6, gatewayOf6, isFree6, nextAddress6, overlaps6, ownPool6, parseAddress6,
   parseSubnet6, readAddress6,
 } from "../../src/network/ipam6.ts";
 
@@ -54,8 +54,18 @@ test("addresses go round robin", () => {
 
 test("the pool is the first free /64 of the store's own site", () => {
   const seed = Uint8Array.of(0x01, 0x23, 0x45, 0x67, 0x89);
-  const pool = (...taken: string[]) => formatSubnet6(choosePool6(taken.map(parseSubnet6), seed));
+  const pool = (...taken: string[]) => formatSubnet6(choosePool6(taken.map(parseSubnet6), [ownPool6(seed)]));
   expect(pool("::/0", "fe80::/64")).toBe("fd01:2345:6789::/64");
   expect(pool("fd01:2345:6789::1/128", "fd01:2345:6789:1::/64", "fd01:2345:6789:3::/64")).toBe("fd01:2345:6789:2::/64");
   expect(() => pool("fd00::/8")).toThrow("IPv6 address pool");
+});
+
+test("of pools that are configured, the first free subnet; what is taken is passed by in one step", () => {
+  const pools = [{ base: parseSubnet6("2001:db8::/126"), size: 127 }, { base: parseSubnet6("2001:db8:1::/48"), size: 112 }];
+  const pool = (...taken: string[]) => formatSubnet6(choosePool6(taken.map(parseSubnet6), pools));
+  expect(pool("::/0")).toBe("2001:db8::/127");
+  expect(pool("2001:db8::/128")).toBe("2001:db8::2/127");
+  expect(pool("2001:db8::/64")).toBe("2001:db8:1::/112");
+  expect(pool("2001:db8::/64", "2001:db8:1::/52", "2001:db8:1:1000::8/125")).toBe("2001:db8:1:1000::1:0/112");
+  expect(() => pool("2001:db8::/32")).toThrow("IPv6 address pool");
 });

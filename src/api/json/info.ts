@@ -1,5 +1,6 @@
 /** Docker's JSON of `info` (GET /info, SystemInfo). Pure. */
 import { formatSubnet } from "../../network/ipam.ts";
+import { formatSubnet6 } from "../../network/ipam6.ts";
 import { DRIVERS } from "../../spec/network-config.ts";
 import { LOG_DRIVERS } from "../../spec/log-options.ts";
 import type { SystemFacts } from "../../engine/system/info.ts";
@@ -17,7 +18,8 @@ export function infoJson(facts: SystemFacts, version: string): Record<string, un
   const warnings = Object.entries(WARNINGS).filter(([name]) => !supported[name as keyof typeof WARNINGS]).map(([, warning]): string => warning);
   const { settings } = facts;
   if (settings.idle.length > 0) warnings.push(`WARNING: ${settings.file}: these keys mean nothing to mdk: ${settings.idle.join(", ")}`);
-  const { pools } = settings.networks;
+  const { pools, pools6 } = settings.networks;
+  const addressPools = [...(pools ?? []).map(({ base, size }) => ({ Base: formatSubnet(base), Size: size })), ...(pools6 ?? []).map(({ base, size }) => ({ Base: formatSubnet6(base), Size: size }))];
   const proxy = (name: string): string => facts.environment[name] ?? facts.environment[name.toLowerCase()] ?? "";
   return {
     ID: facts.id, Containers: facts.containers, ContainersRunning: facts.running, ContainersPaused: facts.paused, ContainersStopped: facts.containers - facts.running - facts.paused,
@@ -29,7 +31,7 @@ export function infoJson(facts: SystemFacts, version: string): Record<string, un
     LoggingDriver: settings.host.log.Type, CgroupDriver: "cgroupfs", CgroupVersion: facts.cgroups.mode === "v2" ? "2" : "1", CgroupMode: facts.cgroups.mode, CgroupParent: facts.cgroups.parent,
     NEventsListener: 0, KernelVersion: facts.kernel, OperatingSystem: facts.system.name, OSVersion: facts.system.version, OSType: "linux", Architecture: facts.machine,
     IndexServerAddress: "https://index.docker.io/v1/",
-    RegistryConfig: registryConfig(settings.registries), ...(pools === null ? {} : { DefaultAddressPools: pools.map(({ base, size }) => ({ Base: formatSubnet(base), Size: size })) }),
+    RegistryConfig: registryConfig(settings.registries), ...(addressPools.length === 0 ? {} : { DefaultAddressPools: addressPools }),
     NCPU: facts.cpus, MemTotal: facts.memory, GenericResources: null, DockerRootDir: facts.root, RunRoot: facts.runRoot, ConfigFile: settings.file ?? "",
     HttpProxy: proxy("HTTP_PROXY"), HttpsProxy: proxy("HTTPS_PROXY"), NoProxy: proxy("NO_PROXY"), Name: facts.hostname, Labels: [], ExperimentalBuild: false,
     ServerVersion: version, Runtimes: { runc: { path: "mdk-shim" } }, DefaultRuntime: "runc",

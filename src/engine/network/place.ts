@@ -7,7 +7,7 @@ import { MdkError } from "../../error.ts";
 import { hasBridge, makeBridge, removeIdleBridges, removeOwnBridge } from "../../network/bridge.ts";
 import { openFirewall } from "../../network/firewall.ts";
 import { choosePool, contains, formatSubnet, isFree, overlaps } from "../../network/ipam.ts";
-import { choosePool6, contains6, formatSubnet6, isFree6, overlaps6 } from "../../network/ipam6.ts";
+import { choosePool6, contains6, formatSubnet6, isFree6, overlaps6, ownPool6 } from "../../network/ipam6.ts";
 import { removeForeignRulesOf } from "../../network/foreign.ts";
 import { ALIAS_BYTES_MAX } from "../../network/link.ts";
 import { ensureMacvlanParent, removeMacvlanParent } from "../../network/macvlan.ts";
@@ -112,7 +112,7 @@ export function choosePools(context: Context, { driver, ipv6, v4, v6 }: Pick<Net
 /** The known ones where nothing else is routed there; where it is, another one if nobody asked for them. */
 function poolsHere(context: Context, route: NetlinkSocket, namespace: string, network: Network, known: Place | null): Pools {
   // What is asked for is what is known, but of the default network, which the configuration may change.
-  const wanted = { v4: network.v4?.auto === false ? network.v4 : (known?.v4 ?? network.v4), v6: known?.v6 ?? network.v6 };
+  const wanted = { v4: network.v4?.auto === false ? network.v4 : (known?.v4 ?? network.v4), v6: network.v6?.auto === false ? network.v6 : (known?.v6 ?? network.v6) };
   const routes = readRoutes(route);
   const others = listPlaces(context.database(), namespace).filter(({ network: id }) => id !== network.id);
   const taken = [...routes, ...others.flatMap(({ v4 }) => v4?.subnet ?? [])];
@@ -155,10 +155,11 @@ function freePool(context: Context, route: NetlinkSocket, isDefault = false): Po
   }
 }
 
-/** Of the store's own unique local /48 (RFC 4193). */
+/** Of the configured pools, else of the store's own unique local /48 (RFC 4193). */
 function freePool6(context: Context, route: NetlinkSocket): Pool6 {
   const others = listNetworks(context.database()).flatMap(({ v6 }) => v6?.subnet ?? []);
-  const subnet = choosePool6([...readRoutes6(route), ...others], Buffer.from(storeId(context.database()).slice(0, 10), "hex"));
+  const own = ownPool6(Buffer.from(storeId(context.database()).slice(0, 10), "hex"));
+  const subnet = choosePool6([...readRoutes6(route), ...others], context.settings.networks.pools6 ?? [own]);
   return { subnet, gateway: subnet.address + 1n, range: null, aux: {}, auto: true };
 }
 

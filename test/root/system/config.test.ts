@@ -108,6 +108,27 @@ rootTest("networks: pools, the default network's subnet, and the options of both
   expect((await stage.inside(["ip", "-4", "-o", "addr"])).out).not.toContain("10.77.0.");
 });
 
+rootTest("networks: IPv6 of the default network and pools of it, when nobody is on it any more", async () => {
+  const addresses = ["sh", "-c", "ip -6 -o addr show dev eth0 scope global; ip -6 route show default"];
+  write({});
+  await out("run", "-d", "--name", "stays", image);
+  write({ ipv6: true, "fixed-cidr-v6": "2001:db8:77::/64", "default-address-pools": [{ base: "2001:db8:100::/40", size: 64 }, { base: "10.99.0.0/16", size: 24 }] });
+  expect(await out("run", "--rm", image, ...addresses)).toBe("");
+  await out("rm", "-f", "stays");
+  const inside = await out("run", "--rm", image, ...addresses);
+  expect(inside).toMatch(/inet6 2001:db8:77::[0-9a-f:]+\/64 /);
+  expect(inside).toMatch(/^default via 2001:db8:77::1 dev eth0/m);
+  expect(await out("network", "inspect", "-f", "{{.EnableIPv6}} {{range .IPAM.Config}}{{.Subnet}} {{end}}", "bridge")).toMatch(/^true [0-9./]+ 2001:db8:77::\/64$/);
+  await out("network", "create", "--ipv6", "pooled");
+  expect(await out("network", "inspect", "-f", "{{range .IPAM.Config}}{{.Subnet}} {{end}}", "pooled")).toMatch(/^10\.99\.\d+\.0\/24 2001:db8:100::\/64$/);
+  await out("network", "rm", "pooled");
+  write({ ipv6: true, bip6: "2001:db8:78::9/64", "fixed-cidr-v6": "2001:db8:78::8000/113" });
+  expect(await out("run", "--rm", image, ...addresses)).toMatch(/inet6 2001:db8:78::[89a-f][0-9a-f]{3}\/64 [^]*default via 2001:db8:78::9 /);
+  write({});
+  expect(await out("run", "--rm", image, ...addresses)).toBe("");
+  expect((await stage.inside(["ip", "-6", "-o", "addr"])).out).not.toContain("2001:db8:7");
+});
+
 rootTest("where the store is: flag, then environment, then the file", async () => {
   write({ "data-root": join(stage.folder, "file-root"), "exec-root": join(stage.folder, "file-run"), "storage-driver": "overlay2" });
   const info = async (words: readonly string[], environment: readonly string[] = []): Promise<string> =>
