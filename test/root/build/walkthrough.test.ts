@@ -37,6 +37,32 @@ CMD ["sh", "-c", "greeter; helper; cat /var/lib/*-configured; dpkg -s greeter | 
   expect(await builds.ok("run", "--rm", "packages:1")).toBe("greeter says hello\nhelper says hello\n0\n0\nStatus: install ok installed\n");
 }, 120_000);
 
+debianTest("apt-get update and install from a mirror", async () => {
+  const mirror = join(builds.stage.folder, "mirror");
+  builds.fill(`
+mkdir -p ${mirror}/pool greeter/DEBIAN greeter/usr/bin; printf '#!/bin/sh\\necho from the mirror\\n' > greeter/usr/bin/mirrored; chmod 755 greeter/usr/bin/mirrored
+printf 'Package: mirrored\\nVersion: 2.0\\nArchitecture: all\\nMaintainer: nobody <nobody@example.com>\\nDescription: a test\\n' > greeter/DEBIAN/control
+dpkg-deb --root-owner-group -b greeter ${mirror}/pool/mirrored.deb >/dev/null; cd ${mirror}
+{ cat ${builds.context}/greeter/DEBIAN/control; echo "Filename: pool/mirrored.deb"; stat -c 'Size: %s' pool/mirrored.deb; echo "SHA256: $(sha256sum pool/mirrored.deb | cut -d' ' -f1)"; } > Packages`);
+  const server = Bun.spawn(["nsenter", `--net=/run/netns/${builds.stage.host}`, "busybox", "httpd", "-f", "-p", "8081", "-h", mirror], { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+  try {
+    await builds.built(`FROM debian:12
+RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,target=/var/lib/apt,sharing=locked <<EOF
+set -e
+rm -f /etc/apt/sources.list.d/*
+echo "deb [trusted=yes] http://mirror:8081/ ./" > /etc/apt/sources.list
+apt-get update
+apt-get install -y --no-install-recommends mirrored
+EOF
+CMD ["mirrored"]
+`, ["-t", "mirrored:1", "--add-host", "mirror:host-gateway"]);
+  } finally {
+    server.kill();
+    await server.exited;
+  }
+  expect(await builds.ok("run", "--rm", "mirrored:1")).toBe("from the mirror\n");
+}, 120_000);
+
 rootTest("an application with a cache mount: what it depends on is fetched once, a change of its source does not fetch again", async () => {
   const dockerfile = `FROM base:1 AS dependencies
 WORKDIR /app
