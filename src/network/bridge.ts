@@ -7,7 +7,7 @@ import { MdkError } from "../error.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
-import type { Subnet, Subnet6 } from "../spec/network.ts";
+import type { BridgeNetwork } from "./bridge-network.ts";
 import { addAddress, addAddress6, readAddresses, readAddresses6 } from "./address.ts";
 import { openFirewall, removeFirewall } from "./firewall.ts";
 import { hasIpv6, requireIpv6 } from "./forwarding.ts";
@@ -18,23 +18,6 @@ import { leaveNetwork, listBridges } from "./membership.ts";
 import { networkNames, parseBridgeName, type NetworkNames } from "./names.ts";
 import { readRoutes, readRoutes6 } from "./route.ts";
 import { readSysctl, writeSysctl } from "./sysctl.ts";
-
-/** A network as the host has it. */
-export interface BridgeNetwork {
-  /** Name of its bridge: of mdk's making (network/names.ts), or the user's. */
-  readonly bridge: string;
-  /** Null: without IPv4. */
-  readonly ipv4: { readonly subnet: Subnet; /** The bridge's own address, "172.18.0.1"; null: it has none. */ readonly gateway: string | null } | null;
-  /** Null: without IPv6. */
-  readonly ipv6: { readonly subnet: Subnet6; readonly gateway: string | null } | null;
-  readonly mtu: number;
-  /** Containers reach one another and the host, nothing else. */
-  readonly internal: boolean;
-  /** Containers reach one another. */
-  readonly icc: boolean;
-  /** What leaves it takes the host's address. */
-  readonly masquerade: boolean;
-}
 
 /** Whose bridge it is, noted on one that is made: at most ALIAS_BYTES_MAX bytes. */
 export type Owner = () => string;

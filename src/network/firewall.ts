@@ -6,7 +6,7 @@ import { MdkError } from "../error.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import { NETLINK_NETFILTER, openNetlink, type NetlinkSocket } from "../sys/netlink.ts";
-import type { BridgeNetwork } from "./bridge.ts";
+import type { BridgeNetwork } from "./bridge-network.ts";
 import type { IpFamily } from "./expressions.ts";
 import { foreignQuestions, passForeignFirewalls, removeForeignRules } from "./foreign.ts";
 import { FORWARDING, isForwarding, requireIpv6, switchOn, type Remember } from "./forwarding.ts";

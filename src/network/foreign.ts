@@ -8,7 +8,7 @@ import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import { legacyForwardDrops } from "../sys/iptables.ts";
 import type { NetlinkMessage, NetlinkReply, NetlinkSocket } from "../sys/netlink.ts";
-import type { BridgeNetwork } from "./bridge.ts";
+import type { BridgeNetwork } from "./bridge-network.ts";
 import { parseBridgeName, type NetworkNames } from "./names.ts";
 import { noteNeighbours } from "./neighbours.ts";
 import { counter, linkBegins, linkIs, verdict, type Expression } from "./expressions.ts";

@@ -11,7 +11,7 @@
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
-import type { BridgeNetwork } from "./bridge.ts";
+import type { BridgeNetwork } from "./bridge-network.ts";
 import { linkName } from "./expressions.ts";
 import { formatSubnet, lastAddress } from "./ipam.ts";
 import { addressBytes6, formatSubnet6, lastAddress6 } from "./ipam6.ts";

@@ -1,6 +1,5 @@
 /** `--blkio-weight`, `--blkio-weight-device`, `--device-{read,write}-{bps,iops}` in Docker's words (docker/cli opts/weightdevice.go, throttledevice.go). Pure. */
 import { MdkError } from "../error.ts";
-import type { HostConfig } from "./container.ts";
 import { parseSize } from "./sizes.ts";
 import type { LinuxBlockIO } from "./types.ts";
 
@@ -14,6 +13,17 @@ export interface WeightDevice {
 export interface ThrottleDevice {
   Path: string;
   Rate: number;
+}
+
+/** Members of HostConfig. */
+export interface BlockIoLimits {
+  /** 10 … 1000; 0: the kernel's own. */
+  BlkioWeight: number;
+  BlkioWeightDevice?: WeightDevice[];
+  BlkioDeviceReadBps?: ThrottleDevice[];
+  BlkioDeviceWriteBps?: ThrottleDevice[];
+  BlkioDeviceReadIOps?: ThrottleDevice[];
+  BlkioDeviceWriteIOps?: ThrottleDevice[];
 }
 
 /** Members of HostConfig, of the specification, and what Docker's command line calls each. */
@@ -58,7 +68,7 @@ export function parseThrottleDevice(text: string, flag: string): ThrottleDevice 
 const isWeight = (weight: number): boolean => weight === 0 || (weight >= WEIGHT_MIN && weight <= WEIGHT_MAX);
 
 /** moby daemon/daemon_unix.go, verifyPlatformContainerResources. */
-export function checkBlockIo(host: HostConfig): void {
+export function checkBlockIo(host: BlockIoLimits): void {
   if (!isWeight(host.BlkioWeight)) throw invalid("Range of blkio weight is from 10 to 1000");
   for (const { Path, Weight } of host.BlkioWeightDevice ?? []) if (!isWeight(Weight)) throw invalid(`invalid weight for device: ${Path}:${Weight}`);
   for (const { member } of THROTTLES) {
@@ -67,7 +77,7 @@ export function checkBlockIo(host: HostConfig): void {
 }
 
 /** Every device that a limit is for: its number has to be found. */
-export function limitedDevices(host: HostConfig): string[] {
+export function limitedDevices(host: BlockIoLimits): string[] {
   return [...(host.BlkioWeightDevice ?? []), ...THROTTLES.flatMap(({ member }) => host[member] ?? [])].map(({ Path }) => Path);
 }
 
@@ -75,7 +85,7 @@ export function limitedDevices(host: HostConfig): string[] {
 export type DeviceNumbers = ReadonlyMap<string, { readonly major: number; readonly minor: number }>;
 
 /** The specification's blockIO, nothing without any. `numbers`: of all limitedDevices. */
-export function blockIoOf(host: HostConfig, numbers: DeviceNumbers): { blockIO?: LinuxBlockIO } {
+export function blockIoOf(host: BlockIoLimits, numbers: DeviceNumbers): { blockIO?: LinuxBlockIO } {
   const numbered = <T extends object>(Path: string, value: T): T & { major: number; minor: number } => {
     const number = numbers.get(Path);
     if (number === undefined) throw new Error(`no number of ${Path}`);

@@ -2,11 +2,11 @@
  * What a container is asked to be, in the words and shapes of Docker's API (ContainerConfig and HostConfig of
  * /containers/create): stored as they are, shown by inspect as they are. Only what mdk carries out has a field.
  */
-import type { ThrottleDevice, WeightDevice } from "./block-io.ts";
+import type { BlockIoLimits } from "./block-io.ts";
 import type { DeviceMapping } from "./devices.ts";
-import type { LogDriver } from "./log-options.ts";
+import type { LogConfig } from "./log-options.ts";
 import type { EndpointSettings } from "./endpoint.ts";
-import type { CgroupnsMode, IpcMode, PidMode, UtsMode } from "./namespace-modes.ts";
+import type { NamespaceModes } from "./namespace-modes.ts";
 import type { Healthcheck } from "../image/config.ts";
 import type { HealthAction } from "./health.ts";
 import type { MountAsked } from "./mounts-asked.ts";
@@ -60,7 +60,7 @@ export interface PortBinding {
 }
 
 /** `HostConfig`: how it is confined and joined to the host. */
-export interface HostConfig {
+export interface HostConfig extends NamespaceModes, BlockIoLimits {
   Binds: string[] | null;
   /** `--mount`. */
   Mounts?: MountAsked[];
@@ -68,7 +68,7 @@ export interface HostConfig {
   VolumesFrom: string[] | null;
   /** Of the volumes that -v makes; "": local. */
   VolumeDriver: string;
-  LogConfig: { Type: LogDriver; Config: Record<string, string> };
+  LogConfig: LogConfig;
   NetworkMode: NetworkMode;
   /** By "80/tcp". */
   PortBindings: Record<string, PortBinding[]>;
@@ -78,12 +78,8 @@ export interface HostConfig {
   AutoRemove: boolean;
   CapAdd: string[] | null;
   CapDrop: string[] | null;
-  CgroupnsMode: CgroupnsMode;
   /** Below every hierarchy's root; "": the engine's own. */
   CgroupParent: string;
-  IpcMode: IpcMode;
-  PidMode: PidMode;
-  UTSMode: UtsMode;
   Devices?: DeviceMapping[];
   /** "c 42:* rmw". */
   DeviceCgroupRules?: string[];
@@ -127,13 +123,6 @@ export interface HostConfig {
   CpuRealtimeRuntime: number;
   CpusetCpus: string;
   CpusetMems: string;
-  /** 10 … 1000; 0: the kernel's own. */
-  BlkioWeight: number;
-  BlkioWeightDevice?: WeightDevice[];
-  BlkioDeviceReadBps?: ThrottleDevice[];
-  BlkioDeviceWriteBps?: ThrottleDevice[];
-  BlkioDeviceReadIOps?: ThrottleDevice[];
-  BlkioDeviceWriteIOps?: ThrottleDevice[];
   /** 0 … 100. */
   MemorySwappiness?: number;
   OomKillDisable?: boolean;

@@ -2,7 +2,6 @@
 import { MdkError } from "../error.ts";
 import type { Healthcheck } from "../image/config.ts";
 import { integerOf, objectOf, optional, stringsOf } from "../image/json.ts";
-import type { ContainerConfig } from "./container.ts";
 
 export const HEALTH_ACTIONS = ["none", "kill", "restart", "stop"] as const;
 /** What is done about a container that turns unhealthy. */
@@ -49,7 +48,7 @@ export function joinHealth(asked: Healthcheck | undefined, image: Healthcheck | 
 }
 
 /** What a probe executes; null: the container's health is not checked. Throws MdkError for a kind that nobody knows. */
-export function probeOf({ Healthcheck: health, Shell: shell }: Pick<ContainerConfig, "Healthcheck" | "Shell">): readonly string[] | null {
+export function probeOf({ Healthcheck: health, Shell: shell }: { readonly Healthcheck?: Healthcheck; readonly Shell?: readonly string[] }): readonly string[] | null {
   const [kind, ...words] = health?.Test ?? [];
   switch (kind) {
     case undefined:

@@ -1,6 +1,5 @@
 /** `--log-driver` and `--log-opt`: the drivers, what each takes of Docker's options, and how its files are rotated. Pure. */
 import { MdkError } from "../error.ts";
-import type { HostConfig } from "./container.ts";
 import { parseSize } from "./sizes.ts";
 
 /**
@@ -9,6 +8,13 @@ import { parseSize } from "./sizes.ts";
  */
 export const LOG_DRIVERS = ["json-file", "local", "none"] as const;
 export type LogDriver = (typeof LOG_DRIVERS)[number];
+
+/** HostConfig.LogConfig. */
+export interface LogConfig {
+  Type: LogDriver;
+  /** The driver's options. */
+  Config: Record<string, string>;
+}
 
 /** Bytes a file, and files. Rotation is on by default: a container cannot fill the disk with its log. */
 const ROTATION: Readonly<Record<Exclude<LogDriver, "none">, { readonly bytes: number; readonly files: number }>> = {
@@ -20,7 +26,7 @@ const ROTATION: Readonly<Record<Exclude<LogDriver, "none">, { readonly bytes: nu
 const OTHERS: ReadonlySet<string> = new Set(["mode", "max-buffer-size", "labels", "labels-regex", "env", "env-regex", "tag"]);
 
 /** Throws Docker's sentence for an option that the driver does not have, or a value that is none. */
-export function checkLogOptions({ Type, Config }: HostConfig["LogConfig"]): void {
+export function checkLogOptions({ Type, Config }: LogConfig): void {
   for (const [key, value] of Object.entries(Config)) {
     if (Type !== "none" && (key === "max-size" || key === "max-file" || key === "compress")) checkValue(key, value);
     else if (Type !== "none" && OTHERS.has(key)) throw new MdkError("unsupported", "unsupported-log-opt", `log opt '${key}' is not supported by this version of mdk`);
@@ -36,7 +42,7 @@ function checkValue(key: string, value: string): void {
 }
 
 /** Of checked options; null: nothing is logged. */
-export function rotationOf({ Type, Config }: HostConfig["LogConfig"]): { readonly bytes: number; readonly files: number } | null {
+export function rotationOf({ Type, Config }: LogConfig): { readonly bytes: number; readonly files: number } | null {
   if (Type === "none") return null;
   const { bytes, files } = ROTATION[Type];
   const [size, count] = [Config["max-size"], Config["max-file"]];

@@ -1,6 +1,5 @@
 /** `--pid`, `--ipc`, `--uts`, `--cgroupns`: whose namespaces a container is in, in the words of Docker's API (container.PidMode …). Pure. */
 import { MdkError } from "../error.ts";
-import type { ContainerConfig, HostConfig } from "./container.ts";
 
 /** A container whose namespace is joined: by its id since the row was made, by what the user wrote before. */
 export type Joined = `container:${string}`;
@@ -11,13 +10,21 @@ export type IpcMode = "none" | "private" | "shareable" | "host" | Joined;
 export type UtsMode = "" | "host";
 export type CgroupnsMode = "private" | "host";
 
+/** Members of HostConfig. */
+export interface NamespaceModes {
+  CgroupnsMode: CgroupnsMode;
+  IpcMode: IpcMode;
+  PidMode: PidMode;
+  UTSMode: UtsMode;
+}
+
 /** The container of "container:NAME"; null for the other modes. */
 export function joinedContainer(mode: string): string | null {
   return mode.startsWith(JOINED) ? mode.slice(JOINED.length) : null;
 }
 
 /** Whether any namespace of another container's is joined. */
-export function isJoining({ PidMode, IpcMode, NetworkMode }: Pick<HostConfig, "PidMode" | "IpcMode" | "NetworkMode">): boolean {
+export function isJoining({ PidMode, IpcMode, NetworkMode }: Pick<NamespaceModes, "PidMode" | "IpcMode"> & { readonly NetworkMode: string }): boolean {
   return [PidMode, IpcMode, NetworkMode].some((mode) => joinedContainer(mode) !== null);
 }
 
@@ -55,8 +62,8 @@ export function parseCgroupnsMode(text: string): CgroupnsMode {
 }
 
 /** What the modes rule out (moby runconfig/hostconfig_unix.go; runc libcontainer/configs/validate). `hostname`: as the request has it. */
-export function checkModes(host: HostConfig, { Hostname, Domainname }: Pick<ContainerConfig, "Hostname" | "Domainname">): void {
-  if (host.UTSMode !== "host") return;
+export function checkModes({ UTSMode }: Pick<NamespaceModes, "UTSMode">, { Hostname, Domainname }: { readonly Hostname: string; readonly Domainname: string }): void {
+  if (UTSMode !== "host") return;
   if (Hostname !== "") throw invalid("conflicting options: hostname and the UTS mode");
   if (Domainname !== "") throw invalid("conflicting options: domainname and the UTS mode");
 }

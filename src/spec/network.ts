@@ -1,5 +1,4 @@
 /** What networks are made of: subnets, published ports, hardware addresses. Pure. */
-import type { HostConfig } from "./container.ts";
 
 /** An IPv4 subnet: `address` is its first address as an unsigned 32-bit number. */
 export interface Subnet {
@@ -36,7 +35,7 @@ export function parseMacAddress(text: string): string | null {
 }
 
 /** What Docker's engine warns of when a container is made with this network. */
-export function networkWarnings({ NetworkMode, PortBindings }: Pick<HostConfig, "NetworkMode" | "PortBindings">): string[] {
+export function networkWarnings({ NetworkMode, PortBindings }: { readonly NetworkMode: string; readonly PortBindings: Readonly<Record<string, unknown>> }): string[] {
   const discarded = NetworkMode === "host" && Object.keys(PortBindings).length > 0;
   return discarded ? ["Published ports are discarded when using host network mode"] : [];
 }

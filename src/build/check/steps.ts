@@ -2,7 +2,7 @@
 import { posix } from "node:path";
 import type { IgnoreRules } from "../context/ignore.ts";
 import { SCANNER_ARGUMENTS, withArguments, withEnvironment, type BuildArguments, type GlobalScope, type StageScope } from "../graph/scope.ts";
-import type { PlannedStage } from "../graph/plan.ts";
+import type { PlannedStage } from "../graph/planned.ts";
 import { expandInstruction, mountsOf, type Scope } from "../language/expand/instruction.ts";
 import { parseExposed } from "../language/expand/ports.ts";
 import type { Add, Copy, Expose, Healthcheck, Instruction, Pairs, Program } from "../language/instructions/types.ts";

@@ -3,7 +3,7 @@ import { DockerfileError } from "../language/error.ts";
 import type { Instruction } from "../language/instructions/types.ts";
 import { mountFrom } from "../language/instructions/mount.ts";
 import { quote } from "../language/text.ts";
-import type { PlannedStage } from "./plan.ts";
+import type { PlannedStage } from "./planned.ts";
 
 interface Need {
   readonly index: number;

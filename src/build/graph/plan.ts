@@ -13,28 +13,7 @@ import type { Instruction } from "../language/instructions/types.ts";
 import { globalScope, predefinedArguments, type BuildArguments, type BuildPlatforms, type GlobalScope } from "./scope.ts";
 import { contextNames, sourcesOf, type Names, type Source } from "./sources.ts";
 import { refuseCircles, refuseLater } from "./order.ts";
-
-export interface PlannedStep {
-  readonly instruction: Instruction;
-  /** It comes from an ONBUILD of the base. */
-  readonly isTrigger: boolean;
-  /** COPY: where from, nothing for the build context. RUN: one for each of its mounts, null for the build context or nothing. */
-  readonly sources: readonly (Source | null)[];
-}
-
-export interface PlannedStage {
-  readonly index: number;
-  /** "stage-2" where it has none of its own. */
-  readonly name: string;
-  readonly stage: Stage;
-  /** A named context of the stage's own name takes the place of all that the stage says. */
-  readonly base: Source;
-  /** Of FROM --platform; null: the target's, or its base stage's. */
-  readonly platform: Platform | null;
-  readonly steps: readonly PlannedStep[];
-  /** The stages that it takes from or stands on, in their order. */
-  readonly needs: readonly number[];
-}
+import type { PlannedStage, PlannedStep } from "./planned.ts";
 
 export interface BuildPlan {
   readonly stages: readonly PlannedStage[];

@@ -1,5 +1,6 @@
 /** A build under way: what all of its steps share. */
-import type { BuildPlan, PlannedStep } from "../../build/graph/plan.ts";
+import type { BuildPlan } from "../../build/graph/plan.ts";
+import type { PlannedStep } from "../../build/graph/planned.ts";
 import type { Digest } from "../../image/digest.ts";
 import type { Context } from "../context.ts";
 import type { ContentScope } from "../image/content.ts";

@@ -1,7 +1,7 @@
 /** RUN --mount=type=cache: a directory of the store that stays between builds, and is no part of any layer. */
 import { chmodSync, chownSync, closeSync, existsSync, fstatSync, futimesSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { MdkError } from "../../error.ts";
-import type { PlannedStep } from "../../build/graph/plan.ts";
+import type { PlannedStep } from "../../build/graph/planned.ts";
 import type { Mount } from "../../build/language/instructions/mount.ts";
 import { openInRoot, O_DIRECTORY, O_PATH } from "../../sys/at.ts";
 import { openLock, tryLockFile, tryLockShared } from "../../sys/lock.ts";

@@ -1,7 +1,7 @@
 /** COPY, ADD and WORKDIR: files put into a mounted overlay, or with --link into an empty directory, whose upper becomes the next layer. */
 import { closeSync, openSync } from "node:fs";
 import { posix } from "node:path";
-import type { PlannedStep } from "../../build/graph/plan.ts";
+import type { PlannedStep } from "../../build/graph/planned.ts";
 import type { Add, Copy } from "../../build/language/instructions/types.ts";
 import { mountOverlay } from "../../layer/overlay.ts";
 import { O_DIRECTORY, O_NOFOLLOW, type Time } from "../../sys/at.ts";

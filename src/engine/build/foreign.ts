@@ -1,6 +1,7 @@
 /** Programs of other architectures in RUN: refused before anything runs where nothing on this host could run them. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import type { BuildPlan, PlannedStage } from "../../build/graph/plan.ts";
+import type { BuildPlan } from "../../build/graph/plan.ts";
+import type { PlannedStage } from "../../build/graph/planned.ts";
 import { DockerfileError } from "../../build/language/error.ts";
 import { hostPlatform, platformName, type Platform } from "../../image/platform.ts";
 

@@ -1,6 +1,6 @@
 /** Where a build's images and files come from, once they are needed: stages, images, named contexts. */
 import { closeSync, mkdirSync, openSync } from "node:fs";
-import type { PlannedStage } from "../../build/graph/plan.ts";
+import type { PlannedStage } from "../../build/graph/planned.ts";
 import type { Source } from "../../build/graph/sources.ts";
 import { MdkError } from "../../error.ts";
 import { O_DIRECTORY, O_NOFOLLOW } from "../../sys/at.ts";

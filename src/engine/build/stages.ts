@@ -1,5 +1,5 @@
 /** The stages of a build: each begins when those that it needs are there, so that independent ones run at once; an instruction at a time within one. */
-import type { PlannedStage, PlannedStep } from "../../build/graph/plan.ts";
+import type { PlannedStage, PlannedStep } from "../../build/graph/planned.ts";
 import { DockerfileError } from "../../build/language/error.ts";
 import { expandInstruction } from "../../build/language/expand/instruction.ts";
 import type { Add, Copy, Instruction, Run, Single } from "../../build/language/instructions/types.ts";

@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, mkdirSync, openSync } from "node:fs";
 import { posix } from "node:path";
 import { MdkError } from "../../error.ts";
-import type { PlannedStep } from "../../build/graph/plan.ts";
+import type { PlannedStep } from "../../build/graph/planned.ts";
 import type { Mount } from "../../build/language/instructions/mount.ts";
 import { mountOverlay } from "../../layer/overlay.ts";
 import type { UserMount } from "../../spec/mount-types.ts";

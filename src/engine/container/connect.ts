@@ -11,7 +11,7 @@ import type { Network } from "../../store/networks.ts";
 import { runPaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
 import { takeOpLock } from "../end/settle.ts";
-import { driverOf } from "../network/drivers/driver.ts";
+import { driverOf } from "../network/drivers/choose.ts";
 import { checkSettings, findNetwork } from "../network/endpoints.ts";
 import { findContainer } from "./find.ts";
 import { join, leave, type Running } from "./live.ts";

@@ -9,7 +9,8 @@ import type { Connection } from "../../store/endpoints.ts";
 import type { Context } from "../context.ts";
 import { isUserDefined } from "./endpoints.ts";
 import { addressesOf, linkedHosts } from "./names.ts";
-import type { Reservation, Seat } from "./network.ts";
+import type { Reservation } from "./network.ts";
+import type { Seat } from "./seat.ts";
 import { isToldAlready } from "./told.ts";
 
 /** What a start has of its networks. */

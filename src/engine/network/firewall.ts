@@ -2,7 +2,7 @@
 import { ensureFirewall } from "../../network/firewall.ts";
 import { networkNames, type NetworkNames } from "../../network/names.ts";
 import { addElements } from "../../network/publish.ts";
-import type { BridgeNetwork } from "../../network/bridge.ts";
+import type { BridgeNetwork } from "../../network/bridge-network.ts";
 import { transaction } from "../../store/database.ts";
 import { allConnected } from "../../store/endpoints.ts";
 import { rememberedSysctl, rememberSysctl } from "../../store/namespaces.ts";

@@ -9,7 +9,8 @@ import { heldPorts, movePorts, releasePorts, type PortLease } from "../../store/
 import type { NetlinkSocket } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
 import { addressTexts } from "./names.ts";
-import { endpointName, publishedOn, type LiveSeat } from "./network.ts";
+import { endpointName, publishedOn } from "./network.ts";
+import type { LiveSeat } from "./seat.ts";
 import { holdRequests, leaseRequests } from "./ports.ts";
 import { gatewaysOf, publishedBy } from "./routes.ts";
 import { wayHere } from "./ways.ts";

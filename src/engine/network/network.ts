@@ -9,12 +9,10 @@ import { isolateContainer } from "../../network/container.ts";
 import { networkNames } from "../../network/names.ts";
 import { publishPorts, removePublished, type HeldPorts } from "../../network/publish.ts";
 import { enterNamespace, openNetfilterIn } from "../../runtime/netlink.ts";
-import type { EndpointSettings } from "../../spec/endpoint.ts";
 import { parsePorts } from "../../spec/ports.ts";
 import type { Container } from "../../store/containers.ts";
 import { connectEndpoint, listEndpoints, type Connection } from "../../store/endpoints.ts";
 import { readTag } from "../../store/namespaces.ts";
-import type { Network, Placed } from "../../store/networks.ts";
 import { listPorts } from "../../store/ports.ts";
 import { NetlinkSocket } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
@@ -22,7 +20,7 @@ import { networkNamespace, openNetworkNamespace } from "../host/facts.ts";
 import { newId } from "../host/ids.ts";
 import { leaseAddresses } from "./addresses.ts";
 import { boundPorts } from "./configured.ts";
-import { driverOf } from "./drivers/driver.ts";
+import { driverOf } from "./drivers/choose.ts";
 import { IPV6_SETTINGS } from "./drivers/endpoint.ts";
 import type { Wish } from "./endpoints.ts";
 import { addressTexts } from "./names.ts";
@@ -30,20 +28,8 @@ import { ensurePlace } from "./place.ts";
 import { holdRequests, leaseRequests, type HeldRequest, type Published } from "./ports.ts";
 import { raise, type Raised } from "./raise.ts";
 import { gatewaysOf, publishedBy, type Gateways } from "./routes.ts";
+import type { Seat } from "./seat.ts";
 import { wayHere, type Way } from "./ways.ts";
-
-/** A network that the container will be on. */
-export interface Seat {
-  readonly network: Network;
-  readonly settings: EndpointSettings;
-  /** Null: the network is nowhere, as `none` and `host`. */
-  readonly place: Placed | null;
-}
-
-/** A network that a container is on, with its addresses there. */
-export interface LiveSeat extends Seat {
-  readonly connection: Connection;
-}
 
 /** What a container will have, before it is leased. */
 export interface Reservation {

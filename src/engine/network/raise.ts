@@ -2,9 +2,9 @@
 import { closeSync } from "node:fs";
 import { NETLINK_ROUTE, openNetlink, type NetlinkSocket } from "../../sys/netlink.ts";
 import type { Context } from "../context.ts";
-import { driverOf } from "./drivers/driver.ts";
+import { driverOf } from "./drivers/choose.ts";
 import { raiseFirewall } from "./firewall.ts";
-import type { Seat } from "./network.ts";
+import type { Seat } from "./seat.ts";
 import { warningsOf, type Way } from "./ways.ts";
 
 /** The host's side, ready to be joined. */

@@ -2,7 +2,7 @@
 import type { EndpointSettings } from "../../spec/endpoint.ts";
 import type { Pools } from "../../spec/network-config.ts";
 import type { Network } from "../../store/networks.ts";
-import { driverOf } from "./drivers/driver.ts";
+import { driverOf } from "./drivers/choose.ts";
 
 interface Candidate {
   readonly network: Pick<Network, "name" | "driver" | "internal">;

@@ -14,7 +14,7 @@ import type { Context } from "../context.ts";
 import { connectMonitor } from "../end/end.ts";
 import { hasResolver, resolvOf } from "../network/files.ts";
 import { announce, writeNameView } from "../network/names.ts";
-import type { Seat } from "../network/network.ts";
+import type { Seat } from "../network/seat.ts";
 import { resolverPort, type Way } from "../network/ways.ts";
 
 /** Descriptors that init sent of its network namespace; `firewall` is missing where the kernel has no nf_tables there. */

@@ -1,7 +1,7 @@
 /** COPY and ADD. */
 import { parseHeredoc, textOf, type Heredoc } from "../heredoc.ts";
 import type { FlagKind } from "../flags.ts";
-import type { Reading } from "./parse.ts";
+import type { Reading } from "./reading.ts";
 import type { Add, Copy, InlineFile } from "./types.ts";
 
 const SHARED: Readonly<Record<string, FlagKind>> = { chown: "value", chmod: "value", link: "switch", exclude: "list" };

@@ -1,6 +1,6 @@
 /** FROM [--platform=PLATFORM] BASE [AS NAME]. */
 import { quote } from "../text.ts";
-import type { Reading } from "./parse.ts";
+import type { Reading } from "./reading.ts";
 import type { From } from "./types.ts";
 
 const STAGE_NAME = /^[a-z][a-z0-9-_.]*$/;

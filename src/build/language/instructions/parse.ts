@@ -1,24 +1,15 @@
 /** A statement becomes an instruction: the table of the kinds there are. */
 import { DockerfileError } from "../error.ts";
-import { parseFlags, type FlagKind, type Flags } from "../flags.ts";
+import { parseFlags } from "../flags.ts";
 import { spanFrom, type Statement } from "../statements.ts";
 import { suggestion } from "../text.ts";
 import { parseFiles } from "./files.ts";
 import { parseFrom } from "./from.ts";
 import { parseHealthcheck, parseProgram, parseShell } from "./programs.ts";
+import type { Reading } from "./reading.ts";
 import { parseRun } from "./run.ts";
 import { parseArg, parseExpose, parseOnbuild, parsePairs, parseSingle, parseVolume } from "./settings.ts";
-import type { From, Instruction, Origin } from "./types.ts";
-
-/** What reads one kind is handed: the statement, and how to refuse it at a place of its line. */
-export interface Reading {
-  readonly statement: Statement;
-  readonly origin: Origin;
-  /** The flags by the kind's table; throws for others. */
-  readonly flags: (table: Readonly<Record<string, FlagKind>>) => Flags;
-  /** `at`: in the line; the keyword's place by default. */
-  readonly refuse: (message: string, at?: number) => DockerfileError;
-}
+import type { From, Instruction } from "./types.ts";
 
 type Reader = (reading: Reading) => From | Instruction;
 

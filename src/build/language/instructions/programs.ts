@@ -1,7 +1,7 @@
 /** What a container runs: CMD, ENTRYPOINT, SHELL, HEALTHCHECK. */
 import { parseDuration } from "../../../spec/duration.ts";
 import { quote } from "../text.ts";
-import type { Reading } from "./parse.ts";
+import type { Reading } from "./reading.ts";
 import type { Healthcheck, Program, Shell } from "./types.ts";
 
 const NANOSECONDS_MIN = 1e6;

@@ -1,7 +1,7 @@
 /** RUN: a line for the shell, a program with its arguments, or heredocs. */
 import { quote } from "../text.ts";
 import { checkMountWords } from "./mount.ts";
-import type { Reading } from "./parse.ts";
+import type { Reading } from "./reading.ts";
 import type { Run } from "./types.ts";
 
 const NETWORKS = ["default", "none", "host"] as const;

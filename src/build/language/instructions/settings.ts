@@ -1,6 +1,6 @@
 /** Instructions that only set something: ENV, LABEL, ARG, EXPOSE, VOLUME, USER, WORKDIR, STOPSIGNAL, MAINTAINER, ONBUILD. */
 import { trim } from "../text.ts";
-import type { Reading } from "./parse.ts";
+import type { Reading } from "./reading.ts";
 import type { Arg, Expose, Onbuild, Pairs, Single, Volume } from "./types.ts";
 
 export function parsePairs({ statement: { pairs }, origin, flags, refuse }: Reading, kind: "env" | "label"): Pairs {

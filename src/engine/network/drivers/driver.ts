@@ -1,12 +1,9 @@
-/** What a kind of network does: one file each, behind one interface. */
+/** What a kind of network does: one file each, behind one interface (choose.ts). */
 import type { NetlinkSocket } from "../../../sys/netlink.ts";
 import type { Connection } from "../../../store/endpoints.ts";
 import type { Network } from "../../../store/networks.ts";
 import type { Context } from "../../context.ts";
 import type { Placed } from "../../../store/networks.ts";
-import { BRIDGE_DRIVER } from "./bridge.ts";
-import { MACVLAN_DRIVER } from "./macvlan.ts";
-import { NOWHERE_DRIVER } from "./nowhere.ts";
 
 /** The host's side of the networks that a start needs, while it is made. */
 export interface Raising {
@@ -44,7 +41,3 @@ export interface Driver {
   readonly raise: (raising: Raising, network: Network, place: Placed) => number;
   readonly attach: (attaching: Attaching) => void;
 }
-
-const DRIVERS = { bridge: BRIDGE_DRIVER, macvlan: MACVLAN_DRIVER, host: NOWHERE_DRIVER, null: NOWHERE_DRIVER } as const satisfies Record<Network["driver"], Driver>;
-
-export const driverOf = ({ driver }: Pick<Network, "driver">): Driver => DRIVERS[driver];
