@@ -73,6 +73,22 @@ async function compare(one: BuildCase): Promise<void> {
     if (differs[what] === undefined) expect([what, of(ours)]).toEqual([what, of(theirs)]);
     else expect([what, of(ours)]).not.toEqual([what, of(theirs)]);
   }
+  await runsInBoth(ours);
+}
+
+/** Who the program is, where, and with what, is the same in both engines; of an image without a shell, that Docker makes a container of it. */
+async function runsInBoth({ layers }: SavedImage): Promise<void> {
+  const path = join(stage.stage.folder, "saved.tar");
+  expect(docker.docker("load", "-q", "-i", path)).toMatchObject({ status: 0 });
+  if (!treeLines(layers).some((line) => line.startsWith("/bin/sh "))) {
+    expect(docker.docker("create", "--rm", "made:1", "/none")).toMatchObject({ status: 0 });
+    expect((await stage.stage.mdk("create", "--rm", "made:1", "/none")).code).toBe(0);
+    return;
+  }
+  const words = ["run", "--rm", "--network", "none", "--hostname", "h", "--entrypoint", "/bin/sh", "made:1", "-c", "export -p; umask; pwd; /bin/busybox id; exit 7"];
+  const theirs = docker.docker(...words);
+  expect(theirs.status).toBe(7);
+  expect(await stage.stage.mdk(...words)).toMatchObject({ code: 7, out: theirs.stdout });
 }
 
 for (const one of CASES.filter((_, index) => whole || index % 8 === 0)) testIf(ready, "needs root, a built dist/mdk, dockerd, skopeo and setfattr")(one.name, () => compare(one));
