@@ -2,13 +2,14 @@
 import { cpus, release } from "node:os";
 import { createBench, removeAll, type Bench } from "./engines.ts";
 import { buildRows } from "./rows-build.ts";
-import { endRows, logRows, pullRows, volumeRows } from "./rows-data.ts";
+import { endRows, logRows, volumeRows } from "./rows-data.ts";
 import { imageRows } from "./rows-images.ts";
 import { lifeRow, listRows, parallelRow } from "./rows-many.ts";
 import { memoryRow } from "./rows-memory.ts";
+import { pullRows } from "./rows-pull.ts";
 import { networkRows, throughputRows } from "./rows-network.ts";
 import { execRow, plainRow, runRow, versionRow } from "./rows-start.ts";
-import { renderTable, type Row } from "./table.ts";
+import { renderTable, renderTaken, type Row } from "./table.ts";
 
 const ROWS: Readonly<Record<string, (bench: Bench) => Promise<Row | Row[]>>> = {
   version: versionRow, run: runRow, plain: plainRow, exec: execRow, ps: listRows, life: lifeRow, pull: pullRows, end: endRows,
@@ -37,3 +38,4 @@ await bench.host.close();
 await bench.plain.close();
 console.log(`\`test/bench/run.sh${chosen.length > 0 ? ` ${chosen.join(" ")}` : ""}\`, ${new Date().toISOString().slice(0, 10)}, Linux ${release()}, ${cpus().length} × ${cpus()[0]?.model ?? "?"}, medians\n`);
 console.log(renderTable(rows));
+console.log(renderTaken(rows));

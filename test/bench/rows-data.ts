@@ -1,49 +1,7 @@
-/** Rows about data: a pull, the end of a program that wrote much, the log. */
-import { mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+/** Rows about data: the end of a program that wrote much, a volume, the log. */
 import { call, pullAll, type Bench } from "./engines.ts";
-import { fetchManifest, pushBigImage } from "./image.ts";
 import { interleave } from "./sample.ts";
 import type { Row } from "./table.ts";
-
-export async function pullRows(bench: Bench): Promise<Row[]> {
-  const image = await pushBigImage(bench);
-  const floor = await floorCommand(bench, image);
-  const samples = await interleave(3, [
-    ...bench.engines.map((engine) => ({
-      name: engine.name,
-      sample: async () => {
-        const { ms } = await call(engine, ["pull", "-q", ...engine.pullFlags, image]);
-        await call(engine, ["rmi", image]);
-        return ms / 1000;
-      },
-    })),
-    { name: "curl, zcat and tar", sample: async () => (await floor()) / 1000 },
-  ]);
-  const what = "pull, 770 MB in 6 layers";
-  return [
-    { what, unit: "s", samples, against: "faster of docker and podman", budget: 0.4 },
-    { what: `${what}, against the floor`, unit: "s", samples, against: "curl, zcat and tar", budget: 1 },
-  ].map((row) => (row.against.startsWith("faster") ? { ...row, samples: without(samples, "curl, zcat and tar"), against: "faster peer" } : row) as Row);
-}
-
-function without(samples: Row["samples"], name: string): Row["samples"] {
-  return Object.fromEntries(Object.entries(samples).filter(([key]) => key !== name));
-}
-
-/** curl for each blob, then `zcat | tar x`, two layers at a time: what a pull costs without any engine. */
-async function floorCommand(bench: Bench, image: string): Promise<() => Promise<number>> {
-  const layers = (await fetchManifest(bench.registry, image)).layers.map((layer) => layer.digest);
-  const folder = join(bench.folder, "floor");
-  const name = image.split("/")[1]?.split(":")[0] ?? "";
-  const one = `set -e; d=$1; curl -sf -o "$d.gz" "http://${bench.registry}/v2/${name}/blobs/$d"; mkdir "$d"; zcat "$d.gz" | tar -x -C "$d"`;
-  return async () => {
-    mkdirSync(folder, { recursive: true });
-    const { ms } = await bench.host.run({ batch: layers.map((digest) => ["sh", "-c", `cd '${folder}'; ${one}`, "sh", digest]), width: 2 });
-    rmSync(folder, { recursive: true, force: true });
-    return ms;
-  };
-}
 
 /** From the program's last moment, as it says itself, to the end of the client. */
 export async function endRows(bench: Bench): Promise<Row[]> {

@@ -1,5 +1,7 @@
 /** Figures to a markdown table. Pure. */
 
+import type { Taken } from "./taken.ts";
+
 /** Name of what was measured to its samples. */
 export type Samples = Readonly<Record<string, readonly number[]>>;
 
@@ -11,6 +13,8 @@ export interface Row {
   readonly against: string | null;
   /** Largest ratio, or largest figure where `against` is null. */
   readonly budget: number;
+  /** What each took besides. */
+  readonly taken?: Readonly<Record<string, Taken>>;
 }
 
 export function median(values: readonly number[]): number {
@@ -45,6 +49,12 @@ export function renderTable(rows: readonly Row[]): string {
     return `| ${row.what} | ${format(median(row.samples[SUBJECT] ?? []))} ${row.unit} | ${peers.join(", ")} | ${format(value)}${unit} | ${budget} | ${isMet(row) ? "yes" : "**no**"} |`;
   });
   return ["| what | mdk | peers | measured | budget | met |", "|---|---|---|---|---|---|", ...lines].join("\n");
+}
+
+/** What was taken of the machine, a row for each who did it; "": of no row. */
+export function renderTaken(rows: readonly Row[]): string {
+  const lines = rows.flatMap(({ what, taken = {} }) => Object.entries(taken).map(([name, { cpuSeconds, peakMib, writtenMb }]) => `| ${what} | ${name} | ${format(cpuSeconds)} s | ${format(peakMib)} MiB | ${format(writtenMb)} MB |`));
+  return lines.length === 0 ? "" : ["", "| what | by | CPU of the machine | memory at most | written |", "|---|---|---|---|---|", ...lines].join("\n");
 }
 
 function format(value: number): string {

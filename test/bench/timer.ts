@@ -24,6 +24,8 @@ export interface Result {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
+  /** The largest process of the command that was waited for (getrusage(2), ru_maxrss). */
+  readonly peakKib: number;
 }
 
 function runTask({ argv, capture }: Task): Result {
@@ -36,6 +38,7 @@ function runTask({ argv, capture }: Task): Result {
     status: child.exitCode,
     stdout: child.stdout?.toString() ?? "",
     stderr: child.stderr.toString().slice(-2000),
+    peakKib: child.resourceUsage.maxRSS / 1024,
   };
 }
 
@@ -43,17 +46,20 @@ async function runBatch({ batch, width }: Batch): Promise<Result> {
   const queue = [...batch];
   let status = 0;
   let stderr = "";
+  let peakKib = 0;
   const start = performance.now();
   const worker = async (): Promise<void> => {
     for (let argv = queue.shift(); argv !== undefined; argv = queue.shift()) {
       const child = Bun.spawn([...argv], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
       const text = await new Response(child.stderr).text();
-      if ((await child.exited) !== 0) [status, stderr] = [status + 1, text.slice(-2000)];
+      const code = await child.exited;
+      peakKib = Math.max(peakKib, (child.resourceUsage()?.maxRSS ?? 0) / 1024);
+      if (code !== 0) [status, stderr] = [status + 1, text.slice(-2000)];
     }
   };
   await Promise.all(Array.from({ length: width }, worker));
   const end = performance.now();
-  return { ms: end - start, endMs: performance.timeOrigin + end, status, stdout: "", stderr };
+  return { ms: end - start, endMs: performance.timeOrigin + end, status, stdout: "", stderr, peakKib };
 }
 
 if (import.meta.main) {
