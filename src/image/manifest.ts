@@ -5,7 +5,7 @@
 import { MdkError } from "../error.ts";
 import { parseDigest, type Digest } from "./digest.ts";
 import { listOf, naturalOf, objectOf, optional, parseObject, parseUnique, stringOf, type JsonObject } from "./json.ts";
-import { OCI_MANIFEST } from "./media-types.ts";
+import { CACHE_CONFIG, OCI_MANIFEST } from "./media-types.ts";
 import type { Platform } from "./platform.ts";
 
 /** image-spec descriptor.md; what a manifest says of a blob before it is fetched. */
@@ -19,7 +19,7 @@ export interface Descriptor {
 export interface Manifest {
   readonly kind: "manifest";
   readonly config: Descriptor;
-  /** Bottom first; at least one. */
+  /** Bottom first, at least one; of a cache in any order, and there may be none. */
   readonly layers: readonly Descriptor[];
 }
 
@@ -38,6 +38,8 @@ export const CONFIG_BYTES_MAX = 8 << 20;
 /** Docker's own bound for a chain of layers; overlay takes 500. */
 export const LAYERS_MAX = 127;
 const INDEX_ENTRIES_MAX = 1000;
+/** Of all steps of a build together. */
+export const CACHE_LAYERS_MAX = 1000;
 
 const MANIFEST_TYPES: ReadonlySet<string> = new Set([
   "application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json",
@@ -67,6 +69,20 @@ export const ACCEPT = [...MANIFEST_TYPES, ...INDEX_TYPES].join(", ");
  * document (CVE-2021-41190). `name` is for errors. Throws "manifest-invalid", "manifest-unsupported", "json-invalid".
  */
 export function parseManifest(bytes: Uint8Array, contentType: string, name: string): Manifest | Index {
+  return parse(bytes, contentType, { name, mayBeCache: false });
+}
+
+/** The same, for what may be the cache of a build instead: a manifest whose config is of that type. */
+export function parseCacheManifest(bytes: Uint8Array, contentType: string, name: string): Manifest | Index {
+  return parse(bytes, contentType, { name, mayBeCache: true });
+}
+
+interface Reading {
+  readonly name: string;
+  readonly mayBeCache: boolean;
+}
+
+function parse(bytes: Uint8Array, contentType: string, { name, mayBeCache }: Reading): Manifest | Index {
   const what = `the manifest of ${name}`;
   const document = parseUnique(bytes, what);
   const said = contentType.split(";")[0]!.trim().toLowerCase();
@@ -88,32 +104,38 @@ export function parseManifest(bytes: Uint8Array, contentType: string, name: stri
   if (INDEX_TYPES.has(type) ? hasLayers : MANIFEST_TYPES.has(type) && hasManifests) {
     throw new MdkError("corrupt", "manifest-invalid", `${what} is not what its media type ${type} says`);
   }
-  return hasManifests ? readIndex(document, what) : readManifest(document, what);
+  return hasManifests ? readIndex(document, what) : readManifest(document, what, mayBeCache);
 }
 
 function known(type: string): boolean {
   return MANIFEST_TYPES.has(type) || INDEX_TYPES.has(type);
 }
 
-function readManifest(document: JsonObject, what: string): Manifest {
+function readManifest(document: JsonObject, what: string, mayBeCache: boolean): Manifest {
   const config = readDescriptor(document.config, `${what}: config`);
-  if (!CONFIG_TYPES.has(config.mediaType)) {
+  const isCache = mayBeCache && config.mediaType === CACHE_CONFIG;
+  if (!isCache && !CONFIG_TYPES.has(config.mediaType)) {
     throw new MdkError("unsupported", "manifest-unsupported", `${what} is not that of a container image (config of type ${config.mediaType})`);
   }
   if (config.size > CONFIG_BYTES_MAX) {
     throw new MdkError("corrupt", "manifest-invalid", `${what}: the config is larger than ${CONFIG_BYTES_MAX} bytes`);
   }
   const list = optional(document.layers, (value) => listOf(value, `${what}: layers`), []);
-  if (list.length === 0) throw new MdkError("corrupt", "manifest-invalid", `${what} has no layers: there is nothing to run`);
-  if (list.length > LAYERS_MAX) {
+  if (list.length === 0 && !isCache) throw new MdkError("corrupt", "manifest-invalid", `${what} has no layers: there is nothing to run`);
+  if (list.length > LAYERS_MAX && !isCache) {
     throw new MdkError("corrupt", "manifest-invalid", `${what} has ${list.length} layers, more than the ${LAYERS_MAX} that can be mounted`);
   }
+  if (list.length > CACHE_LAYERS_MAX) throw new MdkError("corrupt", "manifest-invalid", `${what} has ${list.length} layers, more than ${CACHE_LAYERS_MAX}`);
   const layers = list.map((value, index) => readDescriptor(value, `${what}: layers[${index}]`));
-  const strange = layers.find(({ mediaType }) => !LAYER_TYPE.test(mediaType));
+  const strange = layers.find((layer) => !isLayer(layer));
   if (strange !== undefined) {
     throw new MdkError("unsupported", "manifest-unsupported", `${what} has a layer of the unsupported media type ${strange.mediaType}`);
   }
   return { kind: "manifest", config, layers };
+}
+
+export function isLayer({ mediaType }: Descriptor): boolean {
+  return LAYER_TYPE.test(mediaType);
 }
 
 function readIndex(document: JsonObject, what: string): Index {

@@ -4,6 +4,8 @@ import { MdkError } from "../error.ts";
 export const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
 export const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 export const OCI_CONFIG = "application/vnd.oci.image.config.v1+json";
+/** Config of the cache of a build (moby/buildkit, cache/remotecache/v1/spec.go). */
+export const CACHE_CONFIG = "application/vnd.buildkit.cacheconfig.v0";
 
 const LAYER = "application/vnd.oci.image.layer.v1.tar";
 

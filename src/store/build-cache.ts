@@ -30,10 +30,14 @@ export function useCached(database: Database, key: Digest, nowMs: number): { rea
   return { layer: layer === null ? null : there, createdMs };
 }
 
+export interface KeptStep extends Pick<CachedStep, "key" | "layer" | "description" | "createdMs"> {
+  readonly nowMs: number;
+}
+
 /** In the place of what the step made before. */
-export function keepCached(database: Database, { key, layer, description, nowMs }: { readonly key: Digest; readonly layer: string | null; readonly description: string; readonly nowMs: number }): void {
+export function keepCached(database: Database, { key, layer, description, createdMs, nowMs }: KeptStep): void {
   transaction(database, () =>
-    database.run("INSERT INTO build_cache (key, layer, description, created, used, uses) VALUES (?1, ?2, ?3, ?4, ?4, 0) ON CONFLICT DO UPDATE SET layer = ?2, description = ?3, created = ?4, used = ?4", [key, layer, description, nowMs]));
+    database.run("INSERT INTO build_cache (key, layer, description, created, used, uses) VALUES (?1, ?2, ?3, ?4, ?5, 0) ON CONFLICT DO UPDATE SET layer = ?2, description = ?3, created = ?4, used = ?5", [key, layer, description, createdMs, nowMs]));
 }
 
 /** All, what was used longest ago first. */

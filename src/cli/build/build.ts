@@ -20,6 +20,7 @@ import { UsageError, type Command, type Invocation, type Values } from "../gramm
 import { givenUp } from "../image/given-up.ts";
 import { print, printable, printError } from "../output/text.ts";
 import { annotationsOf, checkAccepted, entitlementsOf } from "./accepted.ts";
+import { parseCacheFrom, parseCacheTo } from "./caches.ts";
 import { checkOutput, excerptOf } from "./check-output.ts";
 import { openContext, type OpenContext } from "./context.ts";
 import { openContexts } from "./contexts.ts";
@@ -95,7 +96,7 @@ async function buildWith(context: Context, flags: Values, opened: OpenContext, r
   const { pull } = await import("../../engine/image/pull.ts");
   showRead(shown, opened);
   try {
-    const { id } = await buildImage(context, { ...request, debug: flags.bool("debug-shell") ? debugShell(context, shown) : null }, shown, { pull: (reference, platform, step) => pull(context, reference, { platform, signal, insecureRegistries: [], progress: pulledAs(step) }) },
+    const { id } = await buildImage(context, { ...request, debug: flags.bool("debug-shell") ? debugShell(context, shown) : null }, shown, { pull: (reference, platform, step) => pull(context, reference, { platform, signal, insecureRegistries: [], progress: pulledAs(step) }), shownAs: pulledAs },
       (built, scope) => deliver(outputs, built, scope, { context, progress: shown, epochMs: request.epochMs, annotations, signal }));
     shown.end();
     if (!quiet) warn(context, flags, opened);
@@ -140,7 +141,7 @@ function buildRequest(context: Context, flags: Values, { dockerfile, directory }
     dockerfile, context: directory, contexts, buildArguments, target: flags.string("target"), platform: platformsOf(flags).target, labels: pairsOf(flags.list("label")),
     noCache: flags.bool("no-cache") || (stages.length > 0 && stages), pull: flags.bool("pull"), host, epochMs: epoch === undefined ? null : Number(epoch) * 1000,
     secrets: new Map(flags.list("secret").map((text) => secretOf(text, context))), agents: new Map(flags.list("ssh").map((text) => agentOf(text, context))), signal,
-    debug: null, entitlements: entitlementsOf(flags.list("allow"), flags.string("network")),
+    debug: null, cacheFrom: parseCacheFrom(flags.list("cache-from")), cacheTo: parseCacheTo(flags.list("cache-to")), entitlements: entitlementsOf(flags.list("allow"), flags.string("network")),
   };
 }
 

@@ -91,7 +91,8 @@ function partsOf(word: string): string[] {
   }
 }
 
-function flag(fields: ReadonlyMap<string, string>, key: string, usual: boolean): boolean {
+/** Throws MdkError "output". */
+export function flag(fields: ReadonlyMap<string, string>, key: string, usual: boolean): boolean {
   const value = fields.get(key);
   if (value === undefined) return usual;
   if (/^(1|t|true)$/i.test(value)) return true;

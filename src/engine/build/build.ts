@@ -17,7 +17,9 @@ import { writeContent, type ContentScope } from "../image/content.ts";
 import { findImage } from "../image/layers.ts";
 import { bringLocated, withEmptyImage } from "../image/located.ts";
 import { refuseUnallowed } from "./allowed.ts";
+import { openCaches } from "./build-caches.ts";
 import type { BaseImage } from "./building.ts";
+import { exportCaches, withInlineCache } from "./cache-export.ts";
 import { collectCache } from "./cache.ts";
 import type { BuildProgress, BuildRequest, Puller, ShownStep } from "./request.ts";
 import { refuseForeign } from "./foreign.ts";
@@ -46,11 +48,17 @@ export async function buildImage(context: Context, request: BuildRequest, progre
     refuseUnallowed(plan, request.entitlements);
     refuseForeign(plan, request.platform);
     const files = new KnownFiles(context);
-    const building = { ...scope, files, context, request: { ...request, signal: scope.abort.signal }, progress, escape: dockerfile.directives.escape, empty, images };
-    const image = await buildStages(building, plan).finally(() => files.store());
-    const built = { id: store(context, scope, request, image, progress), layers: image.layers };
+    const caches = await openCaches({ context, scope, request, progress, puller });
+    const building = { ...scope, files, context, request: { ...request, signal: scope.abort.signal }, progress, escape: dockerfile.directives.escape, empty, images, caches };
+    const image = await buildStages(building, plan).finally(() => {
+      files.store();
+      caches.close();
+    });
+    const { made } = caches;
+    const built = { id: store(context, scope, request, withInlineCache(image, request, made), progress), layers: image.layers };
     collectCache(context);
     await deliver(built, scope);
+    await exportCaches({ context, scope, request, progress }, image, made);
     return built;
   }));
 }

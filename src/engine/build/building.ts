@@ -7,6 +7,7 @@ import type { ContentScope } from "../image/content.ts";
 import type { GatherOptions } from "./files/gather.ts";
 import type { FileDigests, FileTree } from "./files/source.ts";
 import type { ImageFacts } from "../image/layers.ts";
+import type { BuildCaches } from "./build-caches.ts";
 import type { BuildProgress, BuildRequest, ShownStep } from "./request.ts";
 import type { StageImage, StageLayer } from "./stage-image.ts";
 
@@ -20,6 +21,7 @@ export interface Building extends ContentScope {
   readonly empty: ImageFacts;
   /** By the reference that the plan has. */
   readonly images: ReadonlyMap<string, BaseImage>;
+  readonly caches: BuildCaches;
 }
 
 export interface BaseImage {

@@ -1,4 +1,4 @@
-/** A step that makes a layer: found where it was made before, else made, once however many builds come to it at the same time. */
+/** A step that makes a layer: found where it was made before, here or by whoever keeps a cache for others, else made, once however many builds come to it at the same time. */
 import { chmodSync, closeSync, constants, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { digestOf, type Digest } from "../../image/digest.ts";
@@ -8,6 +8,7 @@ import { draftLayer, type LayerDraft, type LayerRow } from "../../store/layers.t
 import { removeTree } from "../../sys/remove-tree.ts";
 import { openLayerView } from "../image/layer-view.ts";
 import { makeLike } from "../start/root.ts";
+import type { StepResult } from "./build-caches.ts";
 import type { Building } from "./building.ts";
 import { clampTimes } from "./clamp.ts";
 import type { ShownStep } from "./request.ts";
@@ -42,29 +43,37 @@ const WAIT_MS = 20;
 
 /** Null: the step changed nothing. Throws what the work throws; nothing is left then. */
 export async function cachedLayer(building: Building, step: LayerStep): Promise<MadeLayer | null> {
-  const { context, paths, database, request } = building;
-  const key = request.epochMs === null ? step.key : stepKey(["times", request.epochMs, step.key]);
+  const { epochMs } = building.request;
+  const key = epochMs === null ? step.key : stepKey(["times", epochMs, step.key]);
+  const { result, isThere } = await foundOrMade(building, step, key);
+  building.caches.note({ key, below: step.below, ...result });
+  if (isThere) step.shown.cached();
+  else step.shown.done();
+  return result.layer === null ? null : { ...result.layer, createdMs: result.createdMs };
+}
+
+interface Outcome {
+  readonly result: StepResult;
+  readonly isThere: boolean;
+}
+
+async function foundOrMade(building: Building, step: LayerStep, key: Digest): Promise<Outcome> {
+  const { context, paths, database, request, caches } = building;
+  const now = (): number => context.now().getTime();
   for (let waited = false; ; waited = true) {
-    const found = step.anew && !waited ? null : useCached(database, key, context.now().getTime());
-    if (found !== null) {
-      step.shown.cached();
-      return madeOf(found);
-    }
+    const found = step.anew && !waited ? null : useCached(database, key, now());
+    if (found !== null) return { result: found, isThere: true };
     const draft = draftLayer(paths, database, key);
     if (draft !== null) {
       try {
         // Who had it until now may just have made it.
-        const made = step.anew ? null : useCached(database, key, context.now().getTime());
-        if (made !== null) {
-          step.shown.cached();
-          return madeOf(made);
-        }
-        step.shown.begin();
-        const layer = await makeLayer(building, draft, step);
-        const createdMs = context.now().getTime();
-        keepCached(database, { key, layer: layer?.id ?? null, description: step.description, nowMs: createdMs });
-        step.shown.done();
-        return madeOf({ layer, createdMs });
+        const made = step.anew ? null : useCached(database, key, now());
+        if (made !== null) return { result: made, isThere: true };
+        const brought = step.anew ? null : await caches.bring({ ...step, key });
+        if (brought === null) step.shown.begin();
+        const result = brought ?? { layer: await makeLayer(building, draft, step), createdMs: now() };
+        keepCached(database, { key, layer: result.layer?.id ?? null, description: step.description, createdMs: result.createdMs, nowMs: now() });
+        return { result, isThere: brought !== null };
       } finally {
         draft.release();
       }
@@ -72,10 +81,6 @@ export async function cachedLayer(building: Building, step: LayerStep): Promise<
     request.signal.throwIfAborted();
     await Bun.sleep(WAIT_MS);
   }
-}
-
-function madeOf({ layer, createdMs }: { readonly layer: LayerRow | null; readonly createdMs: number }): MadeLayer | null {
-  return layer === null ? null : { ...layer, createdMs };
 }
 
 async function makeLayer(building: Building, draft: LayerDraft, { below, fill }: LayerStep): Promise<LayerRow | null> {

@@ -1,9 +1,11 @@
 /** What is asked of a build, and who is told how far it is. */
+import type { Digest } from "../../image/digest.ts";
 import type { Location } from "../../image/location.ts";
 import type { Platform } from "../../image/platform.ts";
 import type { BuildArguments } from "../../build/graph/scope.ts";
 import type { IgnoreRules } from "../../build/context/ignore.ts";
 import type { HostConfig } from "../../spec/container.ts";
+import type { LayerProgress } from "../image/copy.ts";
 import type { Pulled } from "../image/pull.ts";
 import type { Begun } from "../start/begin.ts";
 
@@ -47,7 +49,30 @@ export interface BuildRequest {
   readonly entitlements: ReadonlySet<Entitlement>;
   /** --debug-shell: stays with the container of a shell, on the user's terminal, until it ends; null: nobody asked for one. */
   readonly debug: ((shell: Begun) => Promise<void>) | null;
+  /** Asked in this order, for what this store has not. */
+  readonly cacheFrom: readonly CacheSource[];
+  readonly cacheTo: readonly CacheTarget[];
   readonly signal: AbortSignal;
+}
+
+/** Of --cache-from: a repository, or a layout in a directory. */
+export type CacheSource =
+  | { readonly kind: "registry"; readonly reference: string; /** Without TLS. */ readonly isInsecure: boolean }
+  /** `tag`: null for the only one there, or "latest". */
+  | { readonly kind: "local"; readonly path: string; readonly digest: Digest | null; readonly tag: string | null };
+
+/** Of --cache-to: the config of the image itself, a repository, a layout in a directory. */
+export type CacheTarget = { readonly kind: "inline" } | WrittenCache;
+
+export type WrittenCache = CacheOptions & ({ readonly kind: "registry"; readonly reference: string; readonly isInsecure: boolean } | { readonly kind: "local"; readonly path: string; readonly tag: string });
+
+interface CacheOptions {
+  /** Of all stages, not only of what the image is made of. */
+  readonly isMax: boolean;
+  /** A manifest, as of an image; else an index, as BuildKit had it at first. */
+  readonly isManifest: boolean;
+  /** What fails is told, and the build goes on. */
+  readonly mayFail: boolean;
 }
 
 /** Of --allow. */
@@ -79,5 +104,7 @@ export interface BuildProgress {
 
 /** What the engine asks of whoever knows registries and their credentials. */
 export interface Puller {
+  /** Layers on their way, as parts of a step. */
+  shownAs(step: ShownStep): LayerProgress;
   pull(reference: string, platform: string, step: ShownStep): Promise<Pulled>;
 }

@@ -2,6 +2,7 @@
  * The one copier of images: pull, push, save and load are each a source, a sink and this between them. Every blob goes through
  * `verified`, several at once as the sink can take them, and the manifest goes last, when everything that it names is there.
  */
+import type { ImageConfig } from "../../image/config.ts";
 import { hexOf, type Digest } from "../../image/digest.ts";
 import type { Descriptor } from "../../image/manifest.ts";
 import { verified, type Source } from "../../image/transfer.ts";
@@ -38,33 +39,33 @@ export interface LayerTransfer {
   report(status: LayerStatus, current: number): void;
 }
 
-export interface Sink {
+/** What copying knows of an image, or of what is stored like one. */
+export type Copied = Pick<SourceImage, "fetched" | "manifest" | "configBytes"> & { readonly config: Pick<ImageConfig, "diffIds"> };
+
+export interface Sink<T extends Copied = SourceImage> {
   /** As Docker's --max-concurrent-downloads. */
   readonly concurrent: number;
   /** All layers are offered at once, bottom first; the sink takes a slot for each while it works. */
   layer(transfer: LayerTransfer): Promise<void>;
   /** Config and manifest: when all layers are there. */
-  finish(image: SourceImage): Promise<void>;
+  finish(image: T): Promise<void>;
 }
 
-export interface Copy {
+export interface Copy<T extends Copied = SourceImage> {
   readonly source: Source;
-  readonly sink: Sink;
-  readonly image: SourceImage;
+  readonly sink: Sink<T>;
+  readonly image: T;
   readonly progress: LayerProgress;
   /** Gives up the other layers when one fails. */
   readonly abort: AbortController;
 }
 
 /** Returns when the sink has the image, or throws the first error when every part has stopped. */
-export async function copyImage({ source, sink, image, progress, abort }: Copy): Promise<void> {
+export async function copyImage<T extends Copied>({ source, sink, image, progress, abort }: Copy<T>): Promise<void> {
   const { signal } = abort;
-  const slots = new Slots(sink.concurrent);
+  const way = { source, progress, signal, slots: new Slots(sink.concurrent) };
   const layers = image.manifest.layers.map(async (descriptor, index) => {
-    const id = hexOf(descriptor.digest).slice(0, 12);
-    const report = (status: LayerStatus, current: number): void => progress.layer(id, status, current, descriptor.size);
-    const open = (status: LayerStatus, kept: Kept | null = null): AsyncIterable<Uint8Array> => counted(verified(descriptor, joined(source, descriptor, kept)), signal, (current) => report(status, current));
-    await sink.layer({ index, descriptor, diffId: image.config.diffIds[index] as Digest, signal, slots, open, report }).catch((error: unknown) => {
+    await sink.layer(transferOf(way, { index, descriptor, diffId: image.config.diffIds[index] as Digest })).catch((error: unknown) => {
       abort.abort(error);
       throw error;
     });
@@ -72,6 +73,20 @@ export async function copyImage({ source, sink, image, progress, abort }: Copy):
   await Promise.allSettled(layers);
   if (signal.aborted) throw signal.reason;
   await sink.finish(image);
+}
+
+/** What the layers of one source have in common on their way. */
+export interface Way extends Pick<LayerTransfer, "signal" | "slots"> {
+  readonly source: Source;
+  readonly progress: LayerProgress;
+}
+
+export function transferOf({ source, progress, signal, slots }: Way, layer: Pick<LayerTransfer, "index" | "descriptor" | "diffId">): LayerTransfer {
+  const { descriptor } = layer;
+  const id = hexOf(descriptor.digest).slice(0, 12);
+  const report = (status: LayerStatus, current: number): void => progress.layer(id, status, current, descriptor.size);
+  const open = (status: LayerStatus, kept: Kept | null = null): AsyncIterable<Uint8Array> => counted(verified(descriptor, joined(source, descriptor, kept)), signal, (current) => report(status, current));
+  return { ...layer, signal, slots, open, report };
 }
 
 async function* joined(source: Source, descriptor: Descriptor, kept: Kept | null): AsyncGenerator<Uint8Array, void> {
@@ -92,7 +107,7 @@ async function* counted(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal, 
 }
 
 /** A counting semaphore: first come, first served. */
-class Slots {
+export class Slots {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 

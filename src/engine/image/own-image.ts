@@ -56,8 +56,7 @@ export async function ownImage(scope: ContentScope, row: ImageRow, { repository,
   const configBytes = readBlob(paths, row.id);
   const config = parseConfig(configBytes, name);
   const layers = layersOf(database, row.id);
-  const spools = new Map<string, number>();
-  const own = { source: storeSource(scope, spools, again), close: () => spools.forEach((fd) => closeSync(fd)) };
+  const { pack, ...own } = openLayerBlobs(scope, again);
   const isAnnotated = Object.keys(annotations).length > 0;
   const manifests = listManifests(database, row.id, repository);
   for (const digest of isAnnotated ? [] : manifests) {
@@ -69,7 +68,7 @@ export async function ownImage(scope: ContentScope, row: ImageRow, { repository,
   if (again !== null && manifests.length > 0 && !isAnnotated) throw new MdkError("unavailable", "blob-not-kept", `the layers of ${name} are not kept as they were ("keep-blobs": false), and no registry is known that has them`, { hint: "pull it again" });
   try {
     const packed: Packed[] = [];
-    for (const at of layers.keys()) packed.push(await ensureBlob(scope, layers.slice(0, at + 1), spools));
+    for (const at of layers.keys()) packed.push(await pack(layers.slice(0, at + 1)));
     const anew = packed.some(({ diffId }, at) => diffId !== layers[at]!.diffId);
     const document = anew ? { ...config.document, rootfs: { type: "layers", diff_ids: packed.map(({ diffId }) => diffId) } } : null;
     const image = describe(packed, document === null ? configBytes : Buffer.from(JSON.stringify(document)), { name, annotations });
@@ -82,6 +81,19 @@ export async function ownImage(scope: ContentScope, row: ImageRow, { repository,
     own.close();
     throw error;
   }
+}
+
+/** Layers of the store as blobs, within writeContent; close() when they were copied. */
+export interface LayerBlobs {
+  readonly source: Source;
+  /** Of the uppermost of these layers, bottom first. Throws the errors of packLayer and of the disk. */
+  pack(layers: readonly Layer[]): Promise<Packed>;
+  close(): void;
+}
+
+export function openLayerBlobs(scope: ContentScope, again: Again | null): LayerBlobs {
+  const spools = new Map<string, number>();
+  return { source: storeSource(scope, spools, again), pack: async (layers) => await ensureBlob(scope, layers, spools), close: () => spools.forEach((fd) => closeSync(fd)) };
 }
 
 /** The store as a source: what its rows name is there, what was packed only for this copy, and what is to be had again. */
@@ -120,7 +132,7 @@ async function ensureBlob({ paths, database, abort }: ContentScope, layers: read
   const compressed = kept.find(({ mediaType }) => compressionOf(mediaType) !== "none");
   if (compressed !== undefined) return { diffId, descriptor: { ...compressed, mediaType: layerType(compressionOf(compressed.mediaType)) } };
   const [plain] = kept;
-  const archive = plain === undefined ? pack(paths, layers) : null;
+  const archive = plain === undefined ? archiveOf(paths, layers) : null;
   try {
     const source = archive === null ? verified(plain!, streamBlob(paths, plain!.digest, 0)) : readSpool(archive.fd, 0);
     if (archive === null || archive.diffId === diffId) {
@@ -143,7 +155,7 @@ async function ensureBlob({ paths, database, abort }: ContentScope, layers: read
 }
 
 /** A file without a name that holds the archive of the uppermost layer, and its diff id: the layer's, for one that was made here. */
-function pack(paths: StorePaths, layers: readonly Layer[]): { readonly fd: number; readonly diffId: Digest } {
+function archiveOf(paths: StorePaths, layers: readonly Layer[]): { readonly fd: number; readonly diffId: Digest } {
   const { id, diffId } = layers.at(-1)!;
   const below = layers.slice(0, -1).map((layer) => layer.id);
   const upper = openSync(paths.layerTree(id), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);

@@ -3,16 +3,16 @@ import { MdkError } from "../../error.ts";
 import type { Digest } from "../../image/digest.ts";
 import { mediaTypeOf } from "../../image/manifest.ts";
 import { DEFAULT_TAG, familiarName, familiarRepository, parseReference, repositoryOf, type Reference } from "../../image/reference.ts";
+import type { Source } from "../../image/transfer.ts";
 import { PushTarget } from "../../registry/push-target.ts";
 import type { Database } from "../../store/database.ts";
 import { addDigest, findByReference, listTags, repositoriesWith, type ImageRow } from "../../store/images.ts";
 import type { Context } from "../context.ts";
 import { writeContent, type ContentScope } from "./content.ts";
-import { copyImage, type LayerProgress, type LayerTransfer, type Sink } from "./copy.ts";
+import { copyImage, type Copied, type LayerProgress, type LayerTransfer, type Sink } from "./copy.ts";
 import { fetchedAgain } from "./fetched-again.ts";
 import { ownImage } from "./own-image.ts";
 import { remoteOptions, type RegistryOptions } from "./registry-options.ts";
-import type { SourceImage } from "./select.ts";
 
 export interface PushProgress extends LayerProgress {
   /** "docker.io/library/name" */
@@ -66,23 +66,34 @@ interface Job extends ContentScope {
   readonly progress: PushProgress;
 }
 
-async function pushOne({ context, options, progress, paths, database, abort, ...scope }: Job, row: ImageRow, reference: Reference & { readonly tag: string }): Promise<void> {
+async function pushOne({ options, progress, ...scope }: Job, row: ImageRow, reference: Reference & { readonly tag: string }): Promise<void> {
   const repository = repositoryOf(reference);
-  const own = await ownImage({ ...scope, paths, database, abort }, row, { repository, name: familiarName(reference), annotations: options.annotations ?? {}, warn: options.warn ?? (() => {}), again: fetchedAgain(context, options, abort.signal) });
-  const { image, source } = own;
+  const own = await ownImage(scope, row, { repository, name: familiarName(reference), annotations: options.annotations ?? {}, warn: options.warn ?? (() => {}), again: fetchedAgain(scope.context, options, scope.abort.signal) });
   try {
-    const mounts = mountsOf(database, image, reference);
-    const target = new PushTarget(reference, [...new Set(mounts.values())], remoteOptions(context, reference, options, abort.signal));
-    await copyImage({ source, sink: new RegistrySink(target, { mounts, tag: reference.tag, concurrent: context.settings.registries.uploads }), image, progress, abort });
+    await send(scope, own, reference, { ...options, progress });
   } finally {
     own.close();
   }
-  if (!own.anew) addDigest(database, row.id, { repository, digest: image.fetched.digest });
-  progress.done(reference.tag, image.fetched.digest, image.fetched.bytes.length);
+  const { fetched } = own.image;
+  if (!own.anew) addDigest(scope.database, row.id, { repository, digest: fetched.digest });
+  progress.done(reference.tag, fetched.digest, fetched.bytes.length);
+}
+
+/** What is sent, and where its blobs are. */
+interface Sent {
+  readonly image: Copied;
+  readonly source: Source;
+}
+
+/** The reference's tag is the image's then; without one it is known by its digest only. Within writeContent. Errors as of PushTarget. */
+export async function send({ context, database, abort }: ContentScope & { readonly context: Context }, { image, source }: Sent, reference: Reference, options: PushOptions): Promise<void> {
+  const mounts = mountsOf(database, image, reference);
+  const target = new PushTarget(reference, [...new Set(mounts.values())], remoteOptions(context, reference, options, abort.signal));
+  await copyImage({ source, sink: new RegistrySink(target, { mounts, tag: reference.tag, concurrent: context.settings.registries.uploads }), image, progress: options.progress ?? { layer() {} }, abort });
 }
 
 /** Paths of repositories of the same registry that have layers of the image, by the layers' digests. */
-function mountsOf(database: Database, { manifest }: SourceImage, reference: Reference): Map<Digest, string> {
+function mountsOf(database: Database, { manifest }: Copied, reference: Reference): Map<Digest, string> {
   return new Map(manifest.layers.flatMap(({ digest }) => {
     const there = repositoriesWith(database, digest).filter((other) => other.startsWith(`${reference.domain}/`));
     const from = there.includes(repositoryOf(reference)) ? undefined : there[0];
@@ -90,15 +101,15 @@ function mountsOf(database: Database, { manifest }: SourceImage, reference: Refe
   }));
 }
 
-class RegistrySink implements Sink {
+class RegistrySink implements Sink<Copied> {
   readonly concurrent: number;
   readonly #target: PushTarget;
   readonly #mounts: ReadonlyMap<Digest, string>;
-  readonly #tag: string;
+  readonly #tag: string | null;
   /** A layer that an image has twice is sent once. */
   readonly #begun = new Map<Digest, Promise<void>>();
 
-  constructor(target: PushTarget, { mounts, tag, concurrent }: { readonly mounts: ReadonlyMap<Digest, string>; readonly tag: string; readonly concurrent: number }) {
+  constructor(target: PushTarget, { mounts, tag, concurrent }: { readonly mounts: ReadonlyMap<Digest, string>; readonly tag: string | null; readonly concurrent: number }) {
     [this.#target, this.#mounts, this.#tag, this.concurrent] = [target, mounts, tag, concurrent];
   }
 
@@ -122,7 +133,7 @@ class RegistrySink implements Sink {
     }
   }
 
-  async finish({ manifest, configBytes, fetched }: SourceImage): Promise<void> {
+  async finish({ manifest, configBytes, fetched }: Copied): Promise<void> {
     await this.#target.blob({ descriptor: manifest.config, from: null, open: async function* () { yield configBytes; } });
     await this.#target.manifest(fetched.bytes, mediaTypeOf(fetched), this.#tag);
   }
