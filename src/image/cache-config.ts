@@ -68,7 +68,7 @@ export function parseCacheConfig(bytes: Uint8Array, blobs: ReadonlyMap<string, D
   const list = optional(document.layers, (value) => listOf(value, `${what}: layers`), []);
   if (list.length > CACHE_LAYERS_MAX) throw wrong(`${what} has more than ${CACHE_LAYERS_MAX} layers`);
   const parents: number[] = [];
-  const layers = list.map((value, at): CacheLayer => {
+  const layers = list.map((value, at): CacheLayer | null => {
     const where = `${what}: layers[${at}]`;
     const layer = objectOf(value, where);
     // Go leaves out what is 0.
@@ -89,14 +89,15 @@ export function parseInlineCache(document: JsonObject, layers: readonly CacheLay
   return recordsOf(records, layers, what);
 }
 
-function layerOf(layer: JsonObject, blobs: ReadonlyMap<string, Descriptor>, where: string): CacheLayer {
+/** Null: it does not say what it unpacks to, as in BuildKit's own registries, whose keys are others anyway. */
+function layerOf(layer: JsonObject, blobs: ReadonlyMap<string, Descriptor>, where: string): CacheLayer | null {
   const digest = parseDigest(layer.blob, `${where}.blob`);
   const descriptor = blobs.get(digest);
   if (descriptor === undefined) throw wrong(`${where} is the blob ${digest}, which its manifest does not have`);
-  const annotations = objectOf(layer.annotations, `${where}.annotations`);
+  const annotations = optional(layer.annotations, (value) => objectOf(value, `${where}.annotations`), {} as JsonObject);
   const size = optional(annotations.size, (value) => naturalOf(value, `${where}.annotations.size`), descriptor.size);
   if (size !== descriptor.size) throw wrong(`${where} has ${size} bytes, its manifest says ${descriptor.size}`);
-  return { descriptor, diffId: parseDigest(annotations.diffID, `${where}.annotations.diffID`) };
+  return optional(annotations.diffID, (value) => ({ descriptor, diffId: parseDigest(value, `${where}.annotations.diffID`) }), null);
 }
 
 /** No chain is longer than what can be mounted, or comes back to itself. */
@@ -112,7 +113,7 @@ function checkParents(parents: readonly number[], what: string): void {
 }
 
 /** Of a key that is there twice the first one counts. */
-function recordsOf(value: unknown, layers: readonly CacheLayer[], what: string): CacheResults {
+function recordsOf(value: unknown, layers: readonly (CacheLayer | null)[], what: string): CacheResults {
   const list = optional(value, (given) => listOf(given, `${what}: records`), []);
   if (list.length > RECORDS_MAX) throw wrong(`${what} has more than ${RECORDS_MAX} records`);
   const results: CacheResults = new Map();
@@ -126,23 +127,19 @@ function recordsOf(value: unknown, layers: readonly CacheLayer[], what: string):
   return results;
 }
 
-/** Null: the record only leads to others. */
-function resultOf(record: JsonObject, layers: readonly CacheLayer[], where: string): CacheResult | null {
+/** Null: the record only leads to others, or to a layer that cannot be had. */
+function resultOf(record: JsonObject, layers: readonly (CacheLayer | null)[], where: string): CacheResult | null {
   const [result] = optional(record.results, (value) => listOf(value, `${where}.results`), []);
   const [chain] = optional(record.chains, (value) => listOf(value, `${where}.chains`), []);
-  const at = (index: number): CacheLayer => {
-    const layer = layers[index];
-    if (layer === undefined) throw wrong(`${where} names a layer ${index}, which there is not`);
-    return layer;
-  };
-  if (result !== undefined) {
-    const { layer, createdAt } = objectOf(result, `${where}.results[0]`);
-    return { layer: at(optional(layer, (value) => naturalOf(value, `${where}.results[0].layer`), 0)), createdMs: millisecondsOf(createdAt, where) };
-  }
-  if (chain === undefined) return null;
-  const { layers: indexes, createdAt } = objectOf(chain, `${where}.chains[0]`);
-  const top = optional(indexes, (value) => listOf(value, `${where}.chains[0].layers`), []).at(-1);
-  return { layer: top === undefined ? null : at(naturalOf(top, `${where}.chains[0].layers`)), createdMs: millisecondsOf(createdAt, where) };
+  if (result === undefined && chain === undefined) return null;
+  const { layer, layers: indexes, createdAt } = objectOf(result ?? chain, `${where}: its result`);
+  const createdMs = millisecondsOf(createdAt, where);
+  const top = result === undefined ? optional(indexes, (value) => listOf(value, `${where}.chains[0].layers`), []).at(-1) : (layer ?? 0);
+  if (top === undefined) return { layer: null, createdMs };
+  const index = naturalOf(top, `${where}: its layer`);
+  if (index >= layers.length) throw wrong(`${where} names a layer ${index}, which there is not`);
+  const found = layers[index]!;
+  return found === null ? null : { layer: found, createdMs };
 }
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;

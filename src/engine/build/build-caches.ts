@@ -80,6 +80,7 @@ export class BuildCaches {
       if (result === undefined) continue;
       const { layer, createdMs } = result;
       if (layer === null) return { layer, createdMs };
+      shown.begin();
       try {
         return { layer: await this.#fetch(cache, { ...layer, below, shown }), createdMs };
       } catch (error) {

@@ -113,8 +113,11 @@ async function cacheImage(blobs: LayerBlobs, steps: readonly MadeStep[], isManif
   return imageOf(config, configBytes, own, isManifest);
 }
 
+/** Where containerd, and BuildKit's importer, look for a layer's diff id. */
+const UNCOMPRESSED = "containerd.io/uncompressed";
+
 function imageOf(config: Descriptor, configBytes: Uint8Array, own: readonly WrittenLayer[], isManifest: boolean): Copied {
-  const descriptors = own.map(({ descriptor }) => descriptor);
+  const descriptors = own.map(({ descriptor, diffId }) => ({ ...descriptor, annotations: { [UNCOMPRESSED]: diffId } }));
   const mediaType = isManifest ? OCI_MANIFEST : OCI_INDEX;
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, ...(isManifest ? { config, layers: descriptors } : { manifests: [...descriptors, config] }) }));
   return { fetched: { bytes, contentType: mediaType, digest: digestOf(bytes) }, configBytes, manifest: { kind: "manifest", config, layers: descriptors }, config: { diffIds: own.map(({ diffId }) => diffId) } };
