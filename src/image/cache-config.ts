@@ -54,7 +54,7 @@ export function inlineCache(records: readonly WrittenRecord[]): string {
 
 function recordOf({ key, layer, createdMs }: WrittenRecord): object {
   const createdAt = timeOf(createdMs);
-  return { digest: key, ...(layer === null ? { chains: [{ layers: [], createdAt }] } : { results: [{ layer, createdAt }] }) };
+  return { digest: key, ...(layer === null ? { chains: [{ layers: [], createdAt }] } : { layers: [{ layer, createdAt }] }) };
 }
 
 const timeOf = (ms: number): string => new Date(ms).toISOString();
@@ -129,7 +129,7 @@ function recordsOf(value: unknown, layers: readonly (CacheLayer | null)[], what:
 
 /** Null: the record only leads to others, or to a layer that cannot be had. */
 function resultOf(record: JsonObject, layers: readonly (CacheLayer | null)[], where: string): CacheResult | null {
-  const [result] = optional(record.results, (value) => listOf(value, `${where}.results`), []);
+  const [result] = optional(record.layers, (value) => listOf(value, `${where}.layers`), []);
   const [chain] = optional(record.chains, (value) => listOf(value, `${where}.chains`), []);
   if (result === undefined && chain === undefined) return null;
   const { layer, layers: indexes, createdAt } = objectOf(result ?? chain, `${where}: its result`);

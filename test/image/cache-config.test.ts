@@ -33,13 +33,21 @@ test("the records of an image's config are of its layers", () => {
 describe("what BuildKit writes otherwise is read:", () => {
   const layers = [{ blob: D("1"), parent: -1, annotations: { diffID: D("a") } }, { blob: D("2") }];
   test("0 that is left out", () => {
-    expect([...read({ layers, records: [{ digest: D("c"), results: [{}] }] })]).toEqual([[D("c"), { layer: { descriptor: LAYERS[0]!.descriptor, diffId: D("a") }, createdMs: 0 }]]);
+    expect([...read({ layers, records: [{ digest: D("c"), layers: [{}] }] })]).toEqual([[D("c"), { layer: { descriptor: LAYERS[0]!.descriptor, diffId: D("a") }, createdMs: 0 }]]);
   });
   test("records that lead to others, and layers whose diff id is somewhere else, are nothing to come by", () => {
-    expect(read({ layers, records: [{ digest: D("c"), inputs: [[{ link: 1 }]] }, { digest: D("d"), results: [{ layer: 1, createdAt: "2024-01-01T00:00:00.123456789+01:00" }] }] }).size).toBe(0);
+    expect(read({ layers, records: [{ digest: D("c"), inputs: [[{ link: 1 }]] }, { digest: D("d"), layers: [{ layer: 1, createdAt: "2024-01-01T00:00:00.123456789+01:00" }] }] }).size).toBe(0);
   });
   test("chains of layers, and times before 1970", () => {
     expect(read({ layers, records: [{ digest: D("c"), chains: [{ layers: [1, 0], createdAt: "0001-01-01T00:00:00Z" }] }] }).get(D("c"))).toEqual({ layer: { descriptor: LAYERS[0]!.descriptor, diffId: D("a") }, createdMs: 0 });
+  });
+  test("what Debian's dockerd 20.10 put into the config of an image with BUILDKIT_INLINE_CACHE=1", () => {
+    const records = [
+      { layers: [{ layer: 1, createdAt: "2026-11-28T07:22:12.147000861Z" }], digest: D("1"), inputs: [[{ link: 1 }]] }, { layers: [{ layer: 0, createdAt: "2026-11-28T07:22:12.087081931Z" }], digest: D("2"), inputs: [[{ link: 2 }]] },
+      { digest: D("3") },
+    ];
+    const found = parseInlineCache({ [INLINE_CACHE]: Buffer.from(JSON.stringify(records)).toString("base64") }, LAYERS.map(({ descriptor, diffId }) => ({ descriptor, diffId })), "x")!;
+    expect([...found].map(([key, { layer, createdMs }]) => [key, layer?.diffId, new Date(createdMs).toISOString()])).toEqual([[D("1"), D("b"), "2026-11-28T07:22:12.147Z"], [D("2"), D("a"), "2026-11-28T07:22:12.087Z"]]);
   });
   test("nothing at all, as Go has it", () => {
     expect([read({}).size, read({ layers: null, records: null }).size]).toEqual([0, 0]);
@@ -55,7 +63,7 @@ describe("refused is", () => {
     ["a parent that there is not", { layers: [{ blob: D("1"), parent: 1 }] }, "a layer 1, which there is not"], ["a parent below all", { layers: [{ blob: D("1"), parent: -2 }] }, "a layer -2, which there is not"],
     ["a parent in parts", { layers: [{ blob: D("1"), parent: 0.5 }] }, "must be a whole number"], ["too many layers", { layers: new Array(1001).fill({ blob: D("1"), parent: -1 }) }, "more than 1000 layers"],
     ["too many records", { records: new Array(10_001).fill({ digest: D("c") }) }, "more than 10000 records"], ["a key that is none", { records: [{ digest: "sha256:c" }] }, "invalid checksum digest format"],
-    ["a year of many digits", { layers: chain(1), records: [{ digest: D("c"), results: [{ createdAt: "+275760-09-13T00:00:00Z" }] }] }, "which is no time"],
+    ["a year of many digits", { layers: chain(1), records: [{ digest: D("c"), layers: [{ createdAt: "+275760-09-13T00:00:00Z" }] }] }, "which is no time"],
     ["a size that is none", { layers: [{ blob: D("1"), parent: -1, annotations: { size: -1 } }] }, "must be a natural number"],
   ];
   for (const [what, document, expected] of CASES) test(what, () => expect(() => read(document)).toThrow(expected));

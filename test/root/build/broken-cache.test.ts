@@ -39,7 +39,7 @@ interface Layer {
 
 interface Entry {
   digest: string;
-  readonly results: [{ layer: number; createdAt: string }];
+  readonly layers: [{ layer: number; createdAt: string }];
 }
 
 interface Config {
@@ -115,8 +115,8 @@ const SPOILT: readonly [string, (cache: Spoilt) => void, RegExp][] = [
   ["a config that was changed", (cache) => { const { config } = cache.first; writeFileSync(cache.path(config.digest), Buffer.alloc(config.size, 32)); }, /verification failed/],
   ["a config that is a list", (cache) => cache.config(() => []), /must be an object/],
   ["a config that is deep", (cache) => cache.config(() => `{"layers":${"[".repeat(100_000)}${"]".repeat(100_000)}}`), /levels deep/],
-  ["a record of a layer that there is not", (cache) => cache.config((config) => void (config.records[0].results[0].layer = 99)), /names a layer 99, which there is not/],
-  ["a record of a negative layer", (cache) => cache.config((config) => void (config.records[0].results[0].layer = -1)), /must be a natural number/],
+  ["a record of a layer that there is not", (cache) => cache.config((config) => void (config.records[0].layers[0].layer = 99)), /names a layer 99, which there is not/],
+  ["a record of a negative layer", (cache) => cache.config((config) => void (config.records[0].layers[0].layer = -1)), /must be a natural number/],
   ["a key that climbs", (cache) => cache.config((config) => void (config.records[0].digest = "sha256:../../x")), /invalid checksum digest format/],
   ["a diff id that climbs", (cache) => cache.config((config) => void (config.layers[0].annotations.diffID = "../x")), /unsupported digest algorithm/],
   ["a blob that climbs", (cache) => cache.config((config) => void (config.layers[0].blob = "sha256:/etc/passwd")), /invalid checksum digest format/],
@@ -125,7 +125,7 @@ const SPOILT: readonly [string, (cache: Spoilt) => void, RegExp][] = [
   ["a layer on one that there is not", (cache) => cache.config((config) => void (config.layers[0].parent = 7)), /which there is not/],
   ["a blob that its manifest does not have", (cache) => cache.manifest((manifest) => void manifest.layers.shift()), /which its manifest does not have/],
   ["two sizes", (cache) => cache.config((config) => void config.layers[0].annotations.size++), /its manifest says/],
-  ["a time that is none", (cache) => cache.config((config) => void (config.records[0].results[0].createdAt = "yesterday")), /which is no time/],
+  ["a time that is none", (cache) => cache.config((config) => void (config.records[0].layers[0].createdAt = "yesterday")), /which is no time/],
   ["a layer of another type", (cache) => cache.manifest((manifest) => void (manifest.layers[0].mediaType = "text/plain")), /unsupported media type/],
   ["an image without a cache", (cache) => cache.manifest((manifest) => Object.assign(manifest.config, { mediaType: "application/vnd.oci.image.config.v1+json" }, cache.write(JSON.stringify({ os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: manifest.layers.map(({ digest }: { digest: string }) => digest) } })))), /an image without a cache/],
   ["a layer that is gone", (cache) => rmSync(firstLayer(cache)), /passed over for a step: the archive does not have/],
