@@ -112,7 +112,7 @@ export class BuildCaches {
 
 type Fetching = Omit<WantedStep, "key"> & CacheLayer;
 
-/** Those of the request that are there; what is wrong with another one is told. Without any where no step is to be found. */
+/** Those of the request that are there; what is wrong with another one is told. With --no-cache nobody is asked. */
 export async function openCaches(opening: Opening): Promise<BuildCaches> {
   const { request, scope, progress } = opening;
   const found = await Promise.all((request.noCache === true ? [] : request.cacheFrom).map(async (from) => {
