@@ -1,14 +1,13 @@
 /** Caches of other builders: what they have made is brought here when a step wants it; and what this build has made, for those that it writes. */
 import { isOfTheWorld, MdkError, messageOf } from "../../error.ts";
-import type { CacheLayer, CacheResults } from "../../image/cache-config.ts";
+import type { CacheLayer } from "../../image/cache-config.ts";
 import { chainIds, type Digest } from "../../image/digest.ts";
-import type { Source } from "../../image/transfer.ts";
 import type { LayerRow } from "../../store/layers.ts";
 import type { Context } from "../context.ts";
 import type { ContentScope } from "../image/content.ts";
 import { Slots, transferOf } from "../image/copy.ts";
 import { ensureLayer } from "../image/stored-layer.ts";
-import { openCache } from "./cache-import.ts";
+import { openCache, type OpenCache } from "./cache-import.ts";
 import type { BuildProgress, BuildRequest, Puller, ShownStep } from "./request.ts";
 import type { StageLayer } from "./stage-image.ts";
 
@@ -30,16 +29,6 @@ export interface WantedStep {
   readonly key: Digest;
   readonly below: readonly StageLayer[];
   readonly shown: ShownStep;
-}
-
-/** A cache that was found: what it has, and where the blobs are. */
-export interface OpenCache {
-  /** For the user. */
-  readonly name: string;
-  /** What turns out to be wrong is taken out. */
-  readonly results: CacheResults;
-  readonly source: Source;
-  close(): void;
 }
 
 interface Opening {

@@ -15,8 +15,17 @@ import type { ContentScope } from "../image/content.ts";
 import { openFiles } from "../image/load.ts";
 import { remoteOptions } from "../image/registry-options.ts";
 import { readImage, selectManifest } from "../image/select.ts";
-import type { OpenCache } from "./build-caches.ts";
 import type { CacheSource } from "./request.ts";
+
+/** A cache that was found: what it has, and where the blobs are. */
+export interface OpenCache {
+  /** For the user. */
+  readonly name: string;
+  /** What turns out to be wrong is taken out. */
+  readonly results: CacheResults;
+  readonly source: Source;
+  close(): void;
+}
 
 interface Importing {
   readonly context: Context;
