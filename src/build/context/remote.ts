@@ -9,6 +9,11 @@ export type Remote =
 const SCP = /^[\w.-]+@[\w.-]+:(?!\/\/)/;
 const UNNAMED = "__unnamed__";
 
+/** Whether a repository may name another one by it: an address in the network, or one beside its own. */
+export function isRepositoryAddress(text: string): boolean {
+  return /^(https?|git|ssh):\/\/[^-]/.test(text) || SCP.test(text) || /^\.\.?\//.test(text);
+}
+
 /** Null: it is a path. Throws MdkError "invalid" for an address that is none. */
 export function parseRemote(source: string): Remote | null {
   if (/^(git|ssh):\/\//.test(source) || SCP.test(source)) return gitOf(source);

@@ -42,7 +42,7 @@ export const command: Command = {
 
 async function run({ context, flags, operands: [word = ""] }: Invocation): Promise<number> {
   return await givenUp(async (signal) => {
-    const opened = await openContext(context, word, flags.string("file"), signal);
+    const opened = await openContext(context, word, flags.string("file"), { signal, keepsGit: keepsGit(context, flags) });
     try {
       return flags.bool("check") ? check(context, flags, opened) : await build(context, flags, opened, signal);
     } finally {
@@ -78,7 +78,7 @@ async function build(context: Context, flags: Values, opened: OpenContext, signa
   checkAccepted(flags);
   if (flags.bool("debug-shell")) refuseWithoutTerminal();
   const outputs = parseOutputs({ words: flags.list("output"), tags: flags.list("tag"), isPushed: flags.bool("push"), isLoaded: flags.bool("load"), isTerminal: isTerminal(1) });
-  const named = await openContexts(context, flags.list("build-context"), signal);
+  const named = await openContexts(context, flags.list("build-context"), { signal, keepsGit: keepsGit(context, flags) });
   try {
     return await buildWith(context, flags, opened, buildRequest(context, flags, opened, { outputs, contexts: named.contexts, signal }), outputs);
   } finally {
@@ -150,6 +150,11 @@ function platformsOf(flags: Values): BuildPlatforms {
   const target = flags.string("platform");
   if (target?.includes(",") === true) throw new MdkError("unsupported", "platforms-several", "several platforms in one build are not supported by this version of mdk", { hint: "build one after the other" });
   return { build: host, target: target === null ? host : parsePlatform(target, host) };
+}
+
+/** BuildKit's own build argument for contexts. */
+function keepsGit({ environment }: Context, flags: Values): boolean {
+  return /^(1|t|true)$/i.test(argumentsOf(flags.list("build-arg"), environment).get("BUILDKIT_CONTEXT_KEEP_GIT_DIR") ?? "");
 }
 
 /** "NAME" alone is taken from the environment, and is nothing where it is not there. */

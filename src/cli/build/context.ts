@@ -26,10 +26,16 @@ export interface FoundFiles {
   remove(): void;
 }
 
+export interface Finding {
+  readonly signal: AbortSignal;
+  /** Of git repositories .git stays, too. */
+  readonly keepsGit: boolean;
+}
+
 /** `word`: the command's operand; `file`: --file. Throws "context-missing" and what the archive, the server and git throw. */
-export async function openContext(context: Context, word: string, file: string | null, signal: AbortSignal): Promise<OpenContext> {
+export async function openContext(context: Context, word: string, file: string | null, finding: Finding): Promise<OpenContext> {
   if (word === "-" && file === "-") throw new MdkError("invalid", "context-stdin", "invalid argument: can't use stdin for both build context and dockerfile");
-  const found = await findFiles(context, word, signal);
+  const found = await findFiles(context, word, finding);
   try {
     if (found.path !== null) return inDirectory(found.path, file, found);
   } catch (error) {
@@ -41,17 +47,17 @@ export async function openContext(context: Context, word: string, file: string |
 }
 
 /** What a word means: "-", a URL of an archive or a Dockerfile, an address of a git repository with "#ref:directory", or a path. */
-export async function findFiles(context: Context, word: string, signal: AbortSignal): Promise<FoundFiles> {
+export async function findFiles(context: Context, word: string, finding: Finding): Promise<FoundFiles> {
   const remote = statSync(word, { throwIfNoEntry: false }) === undefined ? parseRemote(word.startsWith("github.com/") ? `https://${word}` : word) : null;
   const isGit = remote?.kind === "git" || word.startsWith("github.com/");
   if (word !== "-" && remote === null) return { path: word, text: "", from: null, remove() {} };
   const folder = mkdtempSync(join(context.environment["TMPDIR"] ?? "/tmp", "mdk-context-"));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
-    if (isGit) return { path: await checkOutContext(context, gitOf(remote!), folder, signal), text: "", from: word, remove };
+    if (isGit) return { path: await checkOutContext(context, gitOf(remote!), folder, finding), text: "", from: word, remove };
     const files = join(folder, "files");
     mkdirSync(files);
-    const text = await unpackContext(context, word, files, signal);
+    const text = await unpackContext(context, word, files, finding.signal);
     return { path: text === null ? files : null, text: text ?? "", from: word === "-" ? "standard input" : word, remove };
   } catch (error) {
     remove();

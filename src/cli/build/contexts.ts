@@ -7,7 +7,7 @@ import type { Location } from "../../image/location.ts";
 import { canonicalName, parseReference, withDefaultTag } from "../../image/reference.ts";
 import { O_DIRECTORY, O_PATH } from "../../sys/at.ts";
 import { UsageError } from "../grammar/flags.ts";
-import { findFiles } from "./context.ts";
+import { findFiles, type Finding } from "./context.ts";
 import { readIgnoreRules } from "./files.ts";
 
 export interface OpenContexts {
@@ -19,7 +19,7 @@ const IMAGE = "docker-image://";
 const LAYOUT = "oci-layout://";
 
 /** "name=path", "name=docker-image://reference", "name=oci-layout://path[:tag]", "name=URL". Throws UsageError, "context-missing" and what findFiles throws. */
-export async function openContexts(context: Context, words: readonly string[], signal: AbortSignal): Promise<OpenContexts> {
+export async function openContexts(context: Context, words: readonly string[], finding: Finding): Promise<OpenContexts> {
   const contexts = new Map<string, NamedContext>();
   const ends: (() => void)[] = [];
   const close = (): void => ends.forEach((end) => end());
@@ -27,7 +27,7 @@ export async function openContexts(context: Context, words: readonly string[], s
     for (const text of words) {
       const [, name = "", value = ""] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
       if (name === "") throw new UsageError(`invalid context value: ${text}, expected key=value`);
-      contexts.set(name, await opened(context, { name, value }, ends, signal));
+      contexts.set(name, await opened(context, { name, value }, ends, finding));
     }
     return { contexts, close };
   } catch (error) {
@@ -36,10 +36,10 @@ export async function openContexts(context: Context, words: readonly string[], s
   }
 }
 
-async function opened(context: Context, { name, value }: { readonly name: string; readonly value: string }, ends: (() => void)[], signal: AbortSignal): Promise<NamedContext> {
+async function opened(context: Context, { name, value }: { readonly name: string; readonly value: string }, ends: (() => void)[], finding: Finding): Promise<NamedContext> {
   if (value.startsWith(IMAGE)) return { kind: "image", reference: canonicalName(withDefaultTag(parseReference(value.slice(IMAGE.length)))), location: null };
   if (value.startsWith(LAYOUT)) return { kind: "image", reference: value, location: layoutOf(value.slice(LAYOUT.length)) };
-  const found = await findFiles(context, value, signal);
+  const found = await findFiles(context, value, finding);
   ends.push(() => found.remove());
   if (found.path === null) throw new MdkError("invalid", "context-kind", `failed to get build context ${name}: ${value} is no archive`);
   if (statSync(found.path, { throwIfNoEntry: false })?.isDirectory() !== true) throw new MdkError("not-found", "context-missing", `failed to get build context ${name}: ${value} is no directory`);

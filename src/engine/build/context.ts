@@ -9,7 +9,6 @@ import { download } from "../../registry/download.ts";
 import { O_DIRECTORY, openInRoot, RESOLVE } from "../../sys/at.ts";
 import { readStream } from "../../sys/read-stream.ts";
 import { storePaths } from "../../store/paths.ts";
-import { removeTree } from "../../sys/remove-tree.ts";
 import type { Context } from "../context.ts";
 import { checkOut } from "./files/git.ts";
 
@@ -47,10 +46,9 @@ export async function unpackContext(context: Context, source: string, directory:
   return new TextDecoder().decode(Buffer.concat(text));
 }
 
-/** Fetches the commit into a new directory within `folder`, without .git, and returns the path of what is meant of it. Throws what checkOut throws, and "context-missing". */
-export async function checkOutContext(context: Context, remote: Remote & { readonly kind: "git" }, folder: string, signal: AbortSignal): Promise<string> {
-  const { path } = await checkOut(remote, null, { signal, environment: context.environment, paths: { ...storePaths(context.root), temporary: folder }, limits: context.settings.layers });
-  removeTree(`${path}/.git`);
+/** Fetches the commit into a new directory within `folder` and returns the path of what is meant of it. Throws what checkOut throws, and "context-missing". */
+export async function checkOutContext(context: Context, remote: Remote & { readonly kind: "git" }, folder: string, { signal, keepsGit }: { readonly signal: AbortSignal; readonly keepsGit: boolean }): Promise<string> {
+  const { path } = await checkOut(remote, { checksum: null, keepsGit: keepsGit && remote.directory === "", signal, environment: context.environment, paths: { ...storePaths(context.root), temporary: folder }, limits: context.settings.layers });
   const root = openSync(path, O_DIRECTORY | constants.O_RDONLY);
   try {
     // A link of the repository leads to what is in it.

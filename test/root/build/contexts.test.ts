@@ -1,6 +1,6 @@
 /** Where the files of a build come from besides a directory: git repositories, archives and layouts. */
 import { afterAll, beforeAll, expect } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { World } from "../../helpers/mdk.ts";
 import { run } from "../../helpers/registry.ts";
@@ -82,6 +82,53 @@ rootTest("git: what is not there is told, and links lead nowhere else", async ()
   expect(await told(`${address}/bare.git#:led`)).toContain("leads out of the build context");
   expect(await told(`${address}/bare.git#main:../x`)).toContain('invalid subdirectory "../x"');
   expect(readdirSync(world.folder).filter((name) => name.startsWith("mdk-context-"))).toEqual([]);
+});
+
+/** A repository "NAME.git" on the server, whose files a script makes. */
+function serveRepository(name: string, script: string): void {
+  run("sh", "-euc", `cd ${world.folder}
+    export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@a GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@a
+    rm -rf ${name} ${name}.git; git init -q -b main ${name}; cd ${name}; ${script}
+    git add -A; git commit -q -m ${name}; cd ..; git clone -q --bare ${name} ${name}.git; git -C ${name}.git update-server-info`);
+}
+
+/** A submodule as git keeps it: a line of .gitmodules, and a commit in the tree. */
+const submodule = (path: string, url: string, of: string): string => `git config -f .gitmodules submodule.${path}.path ${path}; git config -f .gitmodules submodule.${path}.url ${url}
+    git update-index --add --cacheinfo 160000,$(git -C ../${of}.git rev-parse main),${path}; mkdir ${path};`;
+
+rootTest("git: submodules and theirs, by whole and relative addresses; .git stays where that is asked for", async () => {
+  serveRepository("leaf", "echo leaf > leaf");
+  serveRepository("middle", `echo middle > middle; ${submodule("inner", "../leaf.git", "leaf")}`);
+  serveRepository("outer", `printf 'FROM scratch\\nCOPY . /\\n' > Dockerfile; ${submodule("lib", `${address}/middle.git`, "middle")}`);
+  const files = (directory: string): string[] => run("sh", "-c", `cd ${directory}; find . -name .git -prune -print -o -type f -print`).trim().split("\n").sort();
+  expect(files(await filesOf(`${address}/outer.git`))).toEqual(["./.gitmodules", "./Dockerfile", "./lib/.gitmodules", "./lib/inner/leaf", "./lib/middle"]);
+  const kept = await filesOf("--build-arg", "BUILDKIT_CONTEXT_KEEP_GIT_DIR=1", `${address}/outer.git`);
+  expect(files(kept)).toEqual(["./.git", "./.gitmodules", "./Dockerfile", "./lib/.git", "./lib/.gitmodules", "./lib/inner/.git", "./lib/inner/leaf", "./lib/middle"]);
+  expect(run("git", "-c", "safe.directory=*", "-C", join(kept, "lib/inner"), "log", "--format=%s")).toBe("leaf\n");
+  const own = join(world.folder, "added");
+  mkdirSync(own);
+  writeFileSync(join(own, "Dockerfile"), `FROM scratch\nADD ${address}/outer.git /x\nADD --keep-git-dir=true ${address}/outer.git /y\n`);
+  const added = await filesOf(own);
+  expect([files(join(added, "x")).length, files(join(added, "y")).length]).toEqual([5, 8]);
+});
+
+rootTest("git: a submodule leads to nothing of this host, and executes nothing", async () => {
+  const told = async (script: string): Promise<string> => {
+    serveRepository("evil", `printf 'FROM scratch\\nCOPY . /\\n' > Dockerfile; ${script}`);
+    return (await build(`${address}/evil.git`)).stderr;
+  };
+  serveRepository("leaf", "echo leaf > leaf");
+  for (const url of [`${world.folder}/leaf.git`, `file://${world.folder}/leaf.git`, "ext::sh\\ -c\\ touch\\ ran", "--upload-pack=touch", "http://--upload-pack=x/y"]) {
+    expect(await told(submodule("lib", `'${url}'`, "leaf"))).toContain("is no address that one is fetched from");
+  }
+  expect(await told(submodule("lib", `${address}/none.git`, "leaf"))).toContain("git failed: submodule:");
+  const ran = await told(`${submodule("lib", `${address}/leaf.git`, "leaf")} git config -f .gitmodules submodule.lib.update '!touch ran'`);
+  expect(ran).toContain("invalid value for 'submodule.lib.update'");
+  // A link where the submodule would be: git takes it away, or refuses.
+  const linked = await told(`${submodule("lib", `${address}/leaf.git`, "leaf")} git config -f .gitmodules submodule.lib.path link/lib; ln -s /tmp link; true`);
+  expect(existsSync("/tmp/lib")).toBe(false);
+  expect(linked).not.toContain("panic");
+  expect(readdirSync(world.folder).filter((name) => name.startsWith("mdk-context-") || name === "ran")).toEqual([]);
 });
 
 rootTest("an archive by HTTP, as the context and as a named one; a layout and git as named ones", async () => {

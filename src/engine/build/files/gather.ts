@@ -148,18 +148,18 @@ class Gatherer {
   }
 
   async #repository(remote: Remote & { readonly kind: "git" }, { checksum, keepGitDirectory, exclude }: Add): Promise<void> {
-    const { path, commit } = await checkOut(remote, checksum, this.#options);
+    const keepsGit = keepGitDirectory === true && remote.directory === "";
+    const { path, commit } = await checkOut(remote, { ...this.#options, checksum, keepsGit });
     this.#held.push(() => removeTree(path));
     const root = openSync(path, "r");
     this.#held.push(() => closeSync(root));
-    const keeps = keepGitDirectory === true && remote.directory === "";
     const tree: FileTree = { root, ignore: null, name: remote.url, ownersKept: false };
     const [start] = findSources(tree, remote.directory);
     if (start === undefined || !isDirectory(start.status)) throw new MdkError("not-found", "add-git", `${remote.url} has no directory ${JSON.stringify(remote.directory)}`);
-    const found = scan(tree, { directory: start.path, exclude: keeps ? exclude : [".git", ...exclude], only: null });
+    const found = scan(tree, { directory: start.path, exclude, only: null });
     this.#brought.push({ kind: "files", gathering: { tree, directory: start.path, top: start.status, name: "", found }, isCheckout: true });
     // What git keeps for itself differs each time.
-    this.#note("git", commit, start.path, String(keeps), ...exclude);
+    this.#note("git", commit, start.path, String(keepsGit), ...exclude);
   }
 }
 
