@@ -1,57 +1,57 @@
 /** Instructions that say something of an image and make no files, and what its history says of them (moby/buildkit dockerfile2llb, convert.go). Pure. */
 import { withArguments, withEnvironment, type Given } from "../../build/graph/scope.ts";
-import { DEFAULT_SHELL, programWords } from "../../build/language/command-line.ts";
-import { exposedPorts, parseExposed } from "../../build/language/expand/ports.ts";
-import type { Add, Copy, Healthcheck, Instruction, Run, Single } from "../../build/language/instructions/types.ts";
+import type { Arg, Healthcheck, Onbuild, Pairs, Single } from "../../build/language/instructions/types.ts";
 import type { Pair } from "../../build/language/words.ts";
 import { quote } from "../../build/language/text.ts";
+import { changedConfig, exposedOf, type Saying } from "../image/config-change.ts";
 import { environmentOf, withWords, type StageImage } from "./stage-image.ts";
 
-export type Setting = Exclude<Instruction, Run | Copy | Add | Single> | (Single & { readonly kind: "user" | "stopsignal" | "maintainer" });
+export type Setting = Saying | Arg | (Pairs & { readonly kind: "env" }) | (Single & { readonly kind: "maintainer" });
 
 /** The image after an instruction that was expanded. */
 export function applySetting(image: StageImage, instruction: Setting, given: Given): StageImage {
   const { config } = image;
-  const say = (change: Partial<StageImage["config"]>, words: string, more: Partial<StageImage> = {}): StageImage => withWords({ ...image, config: { ...config, ...change }, ...more }, words);
   switch (instruction.kind) {
     case "env": {
       const scope = withEnvironment(image.scope, instruction.pairs);
-      return say({ Env: environmentOf(scope) }, `ENV${textOf(instruction.pairs)}`, { scope });
+      return withWords({ ...image, config: { ...config, Env: environmentOf(scope) }, scope }, `ENV${textOf(instruction.pairs)}`);
     }
-    case "label":
-      return say({ Labels: { ...config.Labels, ...Object.fromEntries(instruction.pairs.map(({ name, value }) => [name, value])) } }, `LABEL${textOf(instruction.pairs)}`);
     case "arg": {
       const scope = withArguments(image.scope, instruction, given);
       const declared = instruction.declared.map(({ name }) => ({ name, value: scope.declared.get(name) ?? null })).map(({ name, value }) => (value === null ? name : `${name}=${value}`));
       return withWords({ ...image, scope }, `ARG ${declared.join(" ")}`);
     }
-    case "cmd": {
-      const Cmd = programWords(instruction.command, config.Shell ?? DEFAULT_SHELL);
-      return say({ Cmd }, `CMD ${listOf(Cmd)}`, { commandSet: true });
-    }
-    case "entrypoint": {
-      const Entrypoint = programWords(instruction.command, config.Shell ?? DEFAULT_SHELL);
-      // What the base's command was for another program says nothing to this one.
-      return say({ Entrypoint, ...(image.commandSet ? {} : { Cmd: null }) }, `ENTRYPOINT ${listOf(Entrypoint)}`);
-    }
-    case "expose": {
-      const ports = instruction.ports.map(parseExposed).flatMap(exposedPorts);
-      return say({ ExposedPorts: [...new Set([...config.ExposedPorts, ...ports.toSorted()])] }, `EXPOSE [${ports.join(" ")}]`);
-    }
-    case "volume":
-      return say({ Volumes: [...new Set([...config.Volumes, ...instruction.paths])] }, `VOLUME [${instruction.paths.join(" ")}]`);
-    case "user":
-      return say({ User: instruction.value }, `USER ${instruction.value}`);
-    case "stopsignal":
-      return say({ StopSignal: instruction.value }, `STOPSIGNAL ${instruction.value}`);
-    case "shell":
-      return say({ Shell: instruction.command }, `SHELL [${instruction.command.join(" ")}]`);
-    case "healthcheck":
-      return say({ Healthcheck: healthOf(instruction) }, `HEALTHCHECK ${healthWords(instruction)}`);
     case "maintainer":
-      return say({}, `MAINTAINER ${instruction.value}`, { author: instruction.value });
+      return withWords({ ...image, author: instruction.value }, `MAINTAINER ${instruction.value}`);
     case "onbuild":
-      return { ...image, config: { ...config, OnBuild: [...(config.OnBuild ?? []), instruction.expression] } };
+      return { ...image, config: changedConfig(config, instruction, image.commandSet) };
+    default: {
+      const changed = changedConfig(config, instruction, image.commandSet);
+      return withWords({ ...image, config: changed, commandSet: image.commandSet || instruction.kind === "cmd" }, wordsOf(instruction, changed));
+    }
+  }
+}
+
+function wordsOf(instruction: Exclude<Saying, Onbuild>, { Cmd, Entrypoint }: StageImage["config"]): string {
+  switch (instruction.kind) {
+    case "label":
+      return `LABEL${textOf(instruction.pairs)}`;
+    case "cmd":
+      return `CMD ${listOf(Cmd ?? [])}`;
+    case "entrypoint":
+      return `ENTRYPOINT ${listOf(Entrypoint ?? [])}`;
+    case "expose":
+      return `EXPOSE [${exposedOf(instruction).join(" ")}]`;
+    case "volume":
+      return `VOLUME [${instruction.paths.join(" ")}]`;
+    case "user":
+      return `USER ${instruction.value}`;
+    case "stopsignal":
+      return `STOPSIGNAL ${instruction.value}`;
+    case "shell":
+      return `SHELL [${instruction.command.join(" ")}]`;
+    case "healthcheck":
+      return `HEALTHCHECK ${healthWords(instruction)}`;
   }
 }
 
@@ -59,10 +59,6 @@ const textOf = (pairs: readonly Pair[]): string => pairs.map(({ name, value }) =
 
 /** As Go's %q prints a list of texts. */
 const listOf = (words: readonly string[]): string => `[${words.map(quote).join(" ")}]`;
-
-function healthOf({ test, interval, timeout, startPeriod, startInterval, retries }: Healthcheck): NonNullable<StageImage["config"]["Healthcheck"]> {
-  return { Test: test, Interval: interval, Timeout: timeout, StartPeriod: startPeriod, StartInterval: startInterval, Retries: retries };
-}
 
 /** As Go's %+v prints the structure. */
 function healthWords({ test, interval, timeout, startPeriod, startInterval, retries }: Healthcheck): string {

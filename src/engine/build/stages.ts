@@ -50,7 +50,6 @@ async function buildStage(staged: Staged, stage: PlannedStage): Promise<StageIma
 type FileInstruction = Run | Copy | Add | (Single & { readonly kind: "workdir" });
 
 const makesFiles = (instruction: Instruction): instruction is FileInstruction => ["run", "copy", "add", "workdir"].includes(instruction.kind);
-const isSetting = (instruction: Instruction): instruction is Setting => !makesFiles(instruction);
 
 /** "build " before the numbers, where there is more than one stage, or the only one has a name. */
 function labelOf({ plan }: Pick<Staged, "plan">, { name, stage }: PlannedStage): string {
@@ -67,7 +66,7 @@ async function applyStep(staged: Staged, image: StageImage, step: PlannedStep, {
   const { escape, request, plan, progress } = staged;
   const scope = { lookup: (name: string) => image.scope.variables.get(name), escape };
   const instruction = expandInstruction(step.instruction, scope);
-  if (isSetting(instruction)) return applySetting(image, instruction, { globals: plan.globals, buildArguments: request.buildArguments, escape });
+  if (!makesFiles(instruction)) return applySetting(image, instruction as Setting, { globals: plan.globals, buildArguments: request.buildArguments, escape });
   const description = `[${label}] ${step.instruction.source}`;
   const shown = progress.step(description);
   const anew = request.noCache === true || (request.noCache !== false && request.noCache.includes(stage.name));

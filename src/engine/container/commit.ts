@@ -13,7 +13,7 @@ import { TarReader } from "../../layer/tar.ts";
 import { finishLayer } from "../../layer/unpack.ts";
 import { leaveLast } from "../../runtime/last.ts";
 import { readCondition } from "../../runtime/state.ts";
-import { applyChanges } from "../../spec/changes.ts";
+import { applyChanges } from "../image/changes.ts";
 import { readBlob, writeBlob } from "../../store/blobs.ts";
 import { readContainer, type Container } from "../../store/containers.ts";
 import { checkpoint } from "../../store/database.ts";

@@ -14,7 +14,6 @@ import { decompress } from "../../layer/decompress.ts";
 import { TarReader } from "../../layer/tar.ts";
 import { finishLayer } from "../../layer/unpack.ts";
 import { download } from "../../registry/download.ts";
-import { applyChanges } from "../../spec/changes.ts";
 import { draftNewBlob } from "../../store/blob-draft.ts";
 import { writeBlob } from "../../store/blobs.ts";
 import { addImage } from "../../store/images.ts";
@@ -24,6 +23,7 @@ import { O_DIRECTORY, O_NOFOLLOW, openAt } from "../../sys/at.ts";
 import { readStream } from "../../sys/read-stream.ts";
 import { AT_FDCWD } from "../../sys/mount.ts";
 import type { Context } from "../context.ts";
+import { applyChanges } from "./changes.ts";
 import { writeContent, type ContentScope } from "./content.ts";
 
 export interface ImportRequest {

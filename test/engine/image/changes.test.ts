@@ -1,7 +1,7 @@
 /** `commit --change`: the instructions' grammar and sentences. The same lines went through Docker 20.10; where its newer parser says it better, that is written. */
 import { describe, expect, test } from "bun:test";
-import type { ContainerDefaults } from "../../src/image/config.ts";
-import { applyChanges } from "../../src/spec/changes.ts";
+import type { ContainerDefaults } from "../../../src/image/config.ts";
+import { applyChanges } from "../../../src/engine/image/changes.ts";
 
 const BASE: ContainerDefaults = {
   User: "", WorkingDir: "/w", StopSignal: "", Env: ["PATH=/bin", "X=1"], Entrypoint: ["/e"], Cmd: ["c"], Shell: null, OnBuild: null, ExposedPorts: ["1/tcp"], Volumes: [], Labels: { a: "b" }, Healthcheck: null,
@@ -41,11 +41,11 @@ describe("no change", () => {
     ["RUN x", "run is not a valid change command"], ["junk", "junk is not a valid change command"], ["STOPSIGNAL 9", "stopsignal is not a valid change command"],
     ["", "file with no instructions"], ["# x", "file with no instructions"], ["ENV", "ENV requires at least one argument"], ["ENV A", "ENV must have two arguments"],
     ["ENV A=b C", "Syntax error - can't find = in \"C\". Must be of the form: name=value"], ["ENV =b", "ENV names can not be blank"], ["LABEL x", "LABEL must have two arguments"],
-    ["EXPOSE abc", "Invalid containerPort: abc"], ["EXPOSE", "EXPOSE requires at least one argument"], ["USER", "USER requires exactly one argument"], ["WORKDIR", "WORKDIR requires exactly one argument"],
+    ["EXPOSE abc", "invalid containerPort: abc"], ["EXPOSE", "EXPOSE requires at least one argument"], ["USER", "USER requires exactly one argument"], ["WORKDIR", "WORKDIR requires exactly one argument"],
     ["VOLUME", "VOLUME requires at least one argument"], ["VOLUME [\"\"]", "VOLUME specified can not be an empty string"], ["ONBUILD", "ONBUILD requires at least one argument"],
     ["ONBUILD FROM x", "FROM isn't allowed as an ONBUILD trigger"], ["ONBUILD onbuild RUN x", "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"],
     ["HEALTHCHECK", "HEALTHCHECK requires at least one argument"], ["HEALTHCHECK NONE x", "HEALTHCHECK NONE takes no arguments"],
-    ["HEALTHCHECK RUN x", "unknown type \"RUN\" in HEALTHCHECK (try CMD)"], ["HEALTHCHECK CMD", "missing command after HEALTHCHECK CMD"], ["HEALTHCHECK --interval=1us CMD x", "Interval \"interval\" cannot be less than 1ms"],
+    ["HEALTHCHECK RUN x", "Unknown type \"RUN\" in HEALTHCHECK (try CMD)"], ["HEALTHCHECK CMD", "Missing command after HEALTHCHECK CMD"], ["HEALTHCHECK --interval=1us CMD x", "Interval \"interval\" cannot be less than 1ms"],
     ["HEALTHCHECK --retries=-1 CMD x", "--retries cannot be negative (-1)"], ["HEALTHCHECK --no=1 CMD x", "unknown flag: --no"], ["toString x", "tostring is not a valid change command"],
   ] as const) {
     test(JSON.stringify(line), () => expect(() => applyChanges(BASE, [line])).toThrow(sentence));

@@ -1,0 +1,48 @@
+/** What an instruction that makes no files says of an image's config: of a Dockerfile, or of `commit --change`. Pure. */
+import { DEFAULT_SHELL, programWords } from "../../build/language/command-line.ts";
+import { exposedPorts, parseExposed } from "../../build/language/expand/ports.ts";
+import type { Expose, Healthcheck, Instruction, Onbuild, Pairs, Program, Shell, Single, Volume } from "../../build/language/instructions/types.ts";
+import type { ContainerDefaults } from "../../image/config.ts";
+
+/** Those that say something of it by themselves: what ENV and WORKDIR mean depends on what there was. */
+export type Saying = Program | Shell | Healthcheck | Expose | Volume | Onbuild | (Pairs & { readonly kind: "label" }) | (Single & { readonly kind: "user" | "stopsignal" });
+
+const KINDS: ReadonlySet<string> = new Set<Saying["kind"]>(["cmd", "entrypoint", "shell", "healthcheck", "expose", "volume", "onbuild", "label", "user", "stopsignal"]);
+
+export function isSaying(instruction: Instruction): instruction is Saying {
+  return KINDS.has(instruction.kind);
+}
+
+/** "80/tcp", each. */
+export function exposedOf({ ports }: Expose): string[] {
+  return ports.map(parseExposed).flatMap(exposedPorts);
+}
+
+/** The config after an instruction that was expanded. `commandSet`: a CMD came before, of the same stage or call. */
+export function changedConfig(config: ContainerDefaults, instruction: Saying, commandSet: boolean): ContainerDefaults {
+  switch (instruction.kind) {
+    case "label":
+      return { ...config, Labels: { ...config.Labels, ...Object.fromEntries(instruction.pairs.map(({ name, value }) => [name, value])) } };
+    case "cmd":
+      return { ...config, Cmd: programWords(instruction.command, config.Shell ?? DEFAULT_SHELL) };
+    case "entrypoint":
+      // What the base's command was for another program says nothing to this one.
+      return { ...config, Entrypoint: programWords(instruction.command, config.Shell ?? DEFAULT_SHELL), ...(commandSet ? {} : { Cmd: null }) };
+    case "expose":
+      return { ...config, ExposedPorts: [...new Set([...config.ExposedPorts, ...exposedOf(instruction).toSorted()])] };
+    case "volume":
+      return { ...config, Volumes: [...new Set([...config.Volumes, ...instruction.paths])] };
+    case "user":
+      return { ...config, User: instruction.value };
+    case "stopsignal":
+      return { ...config, StopSignal: instruction.value };
+    case "shell":
+      return { ...config, Shell: instruction.command };
+    case "healthcheck": {
+      const { test, interval, timeout, startPeriod, startInterval, retries } = instruction;
+      return { ...config, Healthcheck: { Test: test, Interval: interval, Timeout: timeout, StartPeriod: startPeriod, StartInterval: startInterval, Retries: retries } };
+    }
+    case "onbuild":
+      return { ...config, OnBuild: [...(config.OnBuild ?? []), instruction.expression] };
+  }
+}
