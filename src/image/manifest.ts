@@ -19,7 +19,7 @@ export interface Descriptor {
 export interface Manifest {
   readonly kind: "manifest";
   readonly config: Descriptor;
-  /** Bottom first, at least one; of a cache in any order, and there may be none. */
+  /** Bottom first; none of an image without files. Of a cache in any order. */
   readonly layers: readonly Descriptor[];
 }
 
@@ -120,8 +120,9 @@ function readManifest(document: JsonObject, what: string, mayBeCache: boolean): 
   if (config.size > CONFIG_BYTES_MAX) {
     throw new MdkError("corrupt", "manifest-invalid", `${what}: the config is larger than ${CONFIG_BYTES_MAX} bytes`);
   }
+  if (document.layers === undefined) throw new MdkError("corrupt", "manifest-invalid", `${what} has no layers`);
+  // An image that only says something has none, in Go's words null.
   const list = optional(document.layers, (value) => listOf(value, `${what}: layers`), []);
-  if (list.length === 0 && !isCache) throw new MdkError("corrupt", "manifest-invalid", `${what} has no layers: there is nothing to run`);
   if (list.length > LAYERS_MAX && !isCache) {
     throw new MdkError("corrupt", "manifest-invalid", `${what} has ${list.length} layers, more than the ${LAYERS_MAX} that can be mounted`);
   }

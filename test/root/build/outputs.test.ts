@@ -87,6 +87,23 @@ rootTest("push: what is in the registry is what was built, and stays in the stor
   expect([both.trim(), world.ok("images", "-q", "--no-trunc", "kept")]).toEqual([id, id]);
 });
 
+rootTest("an image without layers is saved, loaded, pushed and pulled as it is", () => {
+  const [own, name, archive] = [join(world.folder, "empty"), `${registry.host}/empty:1`, join(world.folder, "empty.tar")];
+  mkdirSync(own);
+  writeFileSync(join(own, "Dockerfile"), "FROM scratch\nLABEL a=b\n");
+  world.ok("build", "-q", "--push", "-t", name, own);
+  const id = world.ok("images", "-q", "--no-trunc", name);
+  world.ok("save", "-o", archive, name);
+  expect(JSON.parse(run("skopeo", "inspect", "--config", `docker-archive:${archive}`)).config.Labels).toEqual({ a: "b" });
+  for (const bring of [["load", "-q", "-i", archive], ["pull", "-q", name]]) {
+    world.ok("rmi", name);
+    world.ok(...bring);
+    expect(world.ok("images", "-q", "--no-trunc", name)).toBe(id);
+  }
+  expect(world.mdk(["run", "--rm", "--network", "none", name, "/nothing"]).status).toBe(127);
+  world.ok("rmi", name);
+});
+
 rootTest("annotations are in the manifests that others get, in those only", () => {
   const [path, name] = [join(world.folder, "annotated.tar"), `${registry.host}/annotated:1`];
   built("-t", name, "--annotation", "org.example.a=b=c", "--annotation", "manifest:d=", "-o", `type=oci,dest=${path}`, "--push");
