@@ -131,6 +131,21 @@ export function addDigest(database: Database, imageId: Digest, { repository, dig
   });
 }
 
+/** Images that an index of the repository names, which is in blobs/ with their manifests: they are known by it as if it had been pulled. `isPushed`: it was sent there. */
+export function addIndexed(database: Database, { repository, digest, isPushed }: { readonly repository: string; readonly digest: Digest; readonly isPushed: boolean }, images: readonly { readonly id: Digest; readonly manifest: Digest }[]): void {
+  transaction(database, () => {
+    for (const { id, manifest } of images) database.run("INSERT INTO image_digests (repository, digest, manifest, image_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", [repository, digest, manifest, id]);
+    if (isPushed) for (const { id } of images) noteImage(database, id, "push", { name: familiarRepository(repository) });
+  });
+}
+
+/** Images that an index of the repository names beside this one. */
+export function listIndexed(database: Database, imageId: string, repository: string): ImageRow[] {
+  return database
+    .query(`SELECT ${COLUMNS} FROM images WHERE id <> ?1 AND id IN (SELECT b.image_id FROM image_digests a JOIN image_digests b ON b.repository = a.repository AND b.digest = a.digest WHERE a.image_id = ?1 AND a.repository = ?2) ORDER BY created DESC, id`)
+    .all(imageId, repository) as ImageRow[];
+}
+
 /** Repositories by which an image that has this blob of a layer was pulled or pushed: there it is, too. */
 export function repositoriesWith(database: Database, blob: Digest): string[] {
   const rows = database

@@ -1,17 +1,15 @@
 /** `mdk build`. */
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Context } from "../../engine/context.ts";
 import { MdkError } from "../../error.ts";
 import { checkDockerfile, type BaseFacts, type CheckResult } from "../../build/check/check.ts";
 import { DockerfileError } from "../../build/language/error.ts";
 import { parseCsv } from "../../build/language/csv.ts";
-import type { BuildPlatforms } from "../../build/graph/scope.ts";
 import type { Source } from "../../build/graph/sources.ts";
 import type { BuildRequest, Secret } from "../../engine/build/request.ts";
 import { findImage } from "../../engine/image/layers.ts";
-import { hostPlatform, parsePlatform } from "../../image/platform.ts";
-import { canonicalName, parseReference, withDefaultTag } from "../../image/reference.ts";
+import { hostPlatform, parsePlatform, platformName, type Platform } from "../../image/platform.ts";
 import { storePaths } from "../../store/paths.ts";
 import { isTerminal } from "../../sys/terminal.ts";
 import { requestOf } from "../container/request.ts";
@@ -28,7 +26,8 @@ import type { DockerfileText } from "./files.ts";
 import { debugShell, refuseWithoutTerminal } from "./debug-shell.ts";
 import { deliver } from "./deliver.ts";
 import { BUILD_FLAGS } from "./flags.ts";
-import { hasManifest, parseOutputs, type Output } from "./outputs.ts";
+import { hasManifest, parseOutputs, refuseSingle, type Output } from "./outputs.ts";
+import { idOf, writeResult } from "./result.ts";
 import { pulledAs, showRead } from "./internal.ts";
 import { showBuild, type Mode } from "./progress.ts";
 
@@ -69,7 +68,7 @@ function warn(context: Context, flags: Values, opened: OpenContext): void {
 
 function checked(context: Context, flags: Values, { dockerfile, directory }: OpenContext): CheckResult {
   return checkDockerfile(dockerfile.text, {
-    buildArguments: argumentsOf(flags.list("build-arg"), context.environment), target: flags.string("target"), platforms: platformsOf(flags),
+    buildArguments: argumentsOf(flags.list("build-arg"), context.environment), target: flags.string("target"), platforms: { build: hostPlatform(process.arch), target: platformsOf(flags)[0]! },
     contexts: flags.list("build-context").map((text) => text.split("=")[0]!), factsOf: (base) => factsOf(context, base), ignore: directory?.ignore ?? null,
   });
 }
@@ -96,23 +95,17 @@ async function buildWith(context: Context, flags: Values, opened: OpenContext, r
   const { pull } = await import("../../engine/image/pull.ts");
   showRead(shown, opened);
   try {
-    const { id } = await buildImage(context, { ...request, debug: flags.bool("debug-shell") ? debugShell(context, shown) : null }, shown, { pull: (reference, platform, step) => pull(context, reference, { platform, signal, insecureRegistries: [], progress: pulledAs(step) }), shownAs: pulledAs },
+    const built = await buildImage(context, { ...request, debug: flags.bool("debug-shell") ? debugShell(context, shown) : null }, shown, { pull: (reference, platform, step) => pull(context, reference, { platform, signal, insecureRegistries: [], progress: pulledAs(step) }), shownAs: pulledAs },
       (built, scope) => deliver(outputs, built, scope, { context, progress: shown, epochMs: request.epochMs, annotations, signal }));
     shown.end();
     if (!quiet) warn(context, flags, opened);
-    finish(flags, request, id);
-    if (quiet && outputs.every((output) => !("path" in output) || output.path !== null)) print(id);
+    writeResult(flags, built, request.tags);
+    if (quiet && outputs.every((output) => !("path" in output) || output.path !== null)) print(idOf(built));
     return 0;
   } catch (error) {
     shown.end();
     throw located(error, opened.dockerfile);
   }
-}
-
-function finish(flags: Values, { tags }: BuildRequest, id: string): void {
-  const [iidFile, metadataFile] = [flags.string("iidfile"), flags.string("metadata-file")];
-  if (iidFile !== null) writeFileSync(iidFile, id);
-  if (metadataFile !== null) writeFileSync(metadataFile, `${JSON.stringify({ "containerimage.config.digest": id, "image.name": tags.map((tag) => canonicalName(withDefaultTag(parseReference(tag)))).join(",") }, null, 2)}\n`);
 }
 
 /** What fails in a Dockerfile is shown where it stands, before the one line that says what. */
@@ -136,20 +129,24 @@ function buildRequest(context: Context, flags: Values, { dockerfile, directory }
   if (epoch !== undefined) buildArguments.set("SOURCE_DATE_EPOCH", epoch);
   const stages = flags.list("no-cache-filter");
   const images = outputs.filter((output) => output.kind === "image");
+  const platforms = platformsOf(flags);
+  if (platforms.length > 1) refuseSingle(outputs);
   return {
-    isKept: images.length > 0, tags: [...new Set(images.flatMap(({ names }) => names))],
-    dockerfile, context: directory, contexts, buildArguments, target: flags.string("target"), platform: platformsOf(flags).target, labels: pairsOf(flags.list("label")),
+    index: images.length > 0 || outputs.some(hasManifest) ? { annotations: annotationsOf(flags.list("annotation")) } : null,
+    squash: flags.bool("squash"), isKept: images.length > 0, tags: [...new Set(images.flatMap(({ names }) => names))],
+    dockerfile, context: directory, contexts, buildArguments, target: flags.string("target"), platforms, labels: pairsOf(flags.list("label")),
     noCache: flags.bool("no-cache") || (stages.length > 0 && stages), pull: flags.bool("pull"), host, epochMs: epoch === undefined ? null : Number(epoch) * 1000,
     secrets: new Map(flags.list("secret").map((text) => secretOf(text, context))), agents: new Map(flags.list("ssh").map((text) => agentOf(text, context))), signal,
     debug: null, cacheFrom: parseCacheFrom(flags.list("cache-from")), cacheTo: parseCacheTo(flags.list("cache-to")), entitlements: entitlementsOf(flags.list("allow"), flags.string("network")),
   };
 }
 
-function platformsOf(flags: Values): BuildPlatforms {
+/** Several in one word, and several words; "local" is this host. */
+function platformsOf(flags: Values): Platform[] {
   const host = hostPlatform(process.arch);
-  const target = flags.string("platform");
-  if (target?.includes(",") === true) throw new MdkError("unsupported", "platforms-several", "several platforms in one build are not supported by this version of mdk", { hint: "build one after the other" });
-  return { build: host, target: target === null ? host : parsePlatform(target, host) };
+  const words = flags.list("platform").flatMap((text) => text.split(",")).map((text) => text.trim());
+  const platforms = words.map((text) => (text === "local" ? host : parsePlatform(text, host)));
+  return platforms.length === 0 ? [host] : [...new Map(platforms.map((platform) => [platformName(platform), platform])).values()];
 }
 
 /** BuildKit's own build argument for contexts. */

@@ -5,8 +5,10 @@ import { unpackInto } from "../../engine/build/context.ts";
 import type { BuildProgress, ShownStep } from "../../engine/build/request.ts";
 import type { Context } from "../../engine/context.ts";
 import type { ContentScope } from "../../engine/image/content.ts";
-import { push } from "../../engine/image/push.ts";
-import { saveImages } from "../../engine/image/save.ts";
+import type { OwnIndex } from "../../engine/image/own-index.ts";
+import { push, pushIndex, type PushOptions } from "../../engine/image/push.ts";
+import { saveImages, saveIndex } from "../../engine/image/save.ts";
+import { platformName } from "../../image/platform.ts";
 import { canonicalName, parseReference, withDefaultTag } from "../../image/reference.ts";
 import { stream } from "../output/text.ts";
 import { toFile } from "../output/to-file.ts";
@@ -22,21 +24,23 @@ export interface Delivery {
 }
 
 /** One after the other. Throws the first error; outputs before it are there then. */
-export async function deliver(outputs: readonly Output[], built: Built, { paths }: ContentScope, delivery: Delivery): Promise<void> {
-  const files = { paths, layers: built.layers, epochMs: delivery.epochMs };
+export async function deliver(outputs: readonly Output[], built: Built, scope: ContentScope, delivery: Delivery): Promise<void> {
+  const { images, index } = built;
+  const { paths } = scope;
+  const files = images.map(({ layers, platform }) => ({ paths, layers, epochMs: delivery.epochMs, folder: images.length === 1 ? "" : platformName(platform).replaceAll("/", "_") }));
   for (const output of outputs) {
     switch (output.kind) {
       case "image":
-        if (output.isPushed) await shownAs(delivery, "pushing to registry", (shown) => pushAll(output, delivery, shown));
+        if (output.isPushed) await shownAs(delivery, "pushing to registry", (shown) => pushAll(output, index, { ...delivery, scope }, shown));
         break;
       case "local":
-        await shownAs(delivery, "exporting to client directory", () => exportDirectory(files, output.path));
+        await shownAs(delivery, "exporting to client directory", () => files.forEach((each) => exportDirectory(each, output.path)));
         break;
       case "tar":
         await shownAs(delivery, "exporting to client tarball", () => written(output.path, (write) => exportArchive(files, write)));
         break;
       case "oci": case "docker":
-        await shownAs(delivery, `exporting to ${output.kind} image format`, () => archived(output, built, delivery));
+        await shownAs(delivery, `exporting to ${output.kind} image format`, () => archived(output, built, { ...delivery, scope }));
     }
   }
 }
@@ -58,18 +62,27 @@ async function written(path: string | null, work: (write: (bytes: Uint8Array) =>
   else await toFile(path, "failed to export", (fd) => work((bytes) => stream(fd, bytes)));
 }
 
-async function archived({ names, path, isDirectory }: Output & { readonly kind: "oci" | "docker" }, { id }: Built, { context, progress, annotations, signal }: Delivery): Promise<void> {
-  const save = (write: (bytes: Uint8Array) => void): Promise<void> => saveImages(context, [id], write, { names, annotations, signal, warn: (text) => progress.warn(text) });
+/** While nobody prunes what was built. */
+interface Scoped extends Delivery {
+  readonly scope: ContentScope;
+}
+
+async function archived({ names, path, isDirectory }: Output & { readonly kind: "oci" | "docker" }, { images: [image], index }: Built, { context, progress, annotations, signal, scope }: Scoped): Promise<void> {
+  const save = (write: (bytes: Uint8Array) => void): Promise<void> => index === null
+    ? saveImages(context, [image!.id], write, { names, annotations, signal, warn: (text) => progress.warn(text) })
+    : saveIndex(scope, index, names, write);
   if (isDirectory) await unpackInto(path!, save);
   else await written(path, save);
 }
 
-async function pushAll({ names, isInsecure }: Output & { readonly kind: "image" }, { context, progress, annotations, signal }: Delivery, shown: ShownStep): Promise<void> {
+async function pushAll({ names, isInsecure }: Output & { readonly kind: "image" }, index: OwnIndex | null, { context, progress, annotations, signal, scope }: Scoped, shown: ShownStep): Promise<void> {
   for (const name of names) {
     const reference = withDefaultTag(parseReference(name));
-    await push(context, canonicalName(reference), {
+    const options: PushOptions = {
       insecureRegistries: isInsecure ? [reference.domain] : [], annotations, signal, warn: (text) => progress.warn(text),
       progress: { start() {}, layer() {}, done: (_tag, digest) => shown.status(`pushing manifest for ${canonicalName(reference)}@${digest} done`) },
-    });
+    };
+    if (index === null) await push(context, canonicalName(reference), options);
+    else await pushIndex({ ...scope, context }, index, canonicalName(reference), options);
   }
 }

@@ -6,8 +6,6 @@ import { isMode } from "./progress.ts";
 /** Those of `run` that confine the containers of steps. */
 const SHARED = ["add-host", "cgroup-parent", "cpu-period", "cpu-quota", "cpu-shares", "cpuset-cpus", "cpuset-mems", "memory", "memory-swap", "network", "shm-size", "ulimit", "security-opt"];
 
-const missing = (name: string, type: Flag["type"], help: string): Flag => ({ name, type, help, missing: true });
-
 const OWN: readonly Flag[] = [
   { name: "allow", type: "list", help: "Allow extra privileged entitlement (e.g., \"security.insecure\")" },
   { name: "annotation", type: "list", help: "Add annotation to the image" },
@@ -17,7 +15,7 @@ const OWN: readonly Flag[] = [
   { name: "cache-to", type: "list", help: 'Cache export destinations (e.g., "type=inline", "type=registry,ref=user/app:cache", "type=local,dest=path/to/dir")' },
   { name: "provenance", type: "string", help: "Shorthand for --attest=type=provenance" },
   { name: "sbom", type: "string", help: "Shorthand for --attest=type=sbom" },
-  missing("squash", "bool", "Squash newly built layers into a single new layer"),
+  { name: "squash", type: "bool", help: "Squash newly built layers into a single new layer" },
   { name: "build-arg", type: "list", help: "Set build-time variables" },
   { name: "build-context", type: "list", help: "Additional build contexts (e.g., name=path)" },
   { name: "check", type: "bool", help: "Only check the Dockerfile, do not build" },
@@ -30,7 +28,7 @@ const OWN: readonly Flag[] = [
   { name: "no-cache", type: "bool", help: "Do not use cache when building the image" },
   { name: "no-cache-filter", type: "list", help: "Do not cache specified stages" },
   { name: "output", short: "o", type: "list", help: 'Output destination (format: "type=local,dest=path")' },
-  { name: "platform", type: "string", help: "Set target platform for build" },
+  { name: "platform", type: "list", help: "Set target platform for build" },
   { name: "progress", type: "string", help: "How progress is shown: auto, plain, tty, rawjson, quiet", check: (value) => (isMode(value) ? null : `invalid progress mode ${JSON.stringify(value)}`) },
   { name: "pull", type: "bool", help: "Always attempt to pull all referenced images" },
   { name: "push", type: "bool", help: "Shorthand for --output=type=registry" },

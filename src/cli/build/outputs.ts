@@ -6,7 +6,7 @@ import { parseCsv } from "../../build/language/csv.ts";
 export type Output =
   | { readonly kind: "image"; readonly names: readonly string[]; readonly isPushed: boolean; /** Of registries without TLS. */ readonly isInsecure: boolean }
   /** The files of the image, in a directory. */
-  | { readonly kind: "local"; readonly path: string }
+  | { readonly kind: "local"; readonly path: string; /** Several platforms get a directory each. */ readonly isSplit: boolean }
   /** The same as an archive; `path` null: standard output. */
   | { readonly kind: "tar"; readonly path: string | null }
   /** An archive of the image, or the same unpacked. */
@@ -39,9 +39,17 @@ export function hasManifest(output: Output): boolean {
   return output.kind === "oci" || output.kind === "docker" || (output.kind === "image" && output.isPushed);
 }
 
+/** Of a build for several platforms. Throws MdkError "output" in BuildKit's words. */
+export function refuseSingle(outputs: readonly Output[]): void {
+  for (const output of outputs) {
+    if (output.kind === "docker") throw wrong("docker exporter does not currently support exporting manifest lists");
+    if (output.kind === "local" && !output.isSplit) throw unsupported("platform-split=false of several platforms");
+  }
+}
+
 /** What an output can say besides its type; what it may only say is the value. */
 const KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  local: { dest: "", "platform-split": "false" },
+  local: { dest: "", "platform-split": "" },
   tar: { dest: "" },
   image: { name: "", push: "", "registry.insecure": "", store: "true", unpack: "", compression: "gzip", "oci-mediatypes": "true", "rewrite-timestamp": "" },
   oci: { dest: "", name: "", tar: "", compression: "gzip", "oci-mediatypes": "true", "rewrite-timestamp": "" },
@@ -62,7 +70,7 @@ function outputOf(word: string, tags: readonly string[], isTerminal: boolean): O
   if (type === "image" || (type === "docker" && dest === null)) {
     return { kind: "image", names, isPushed: flag(fields, "push", said === "registry"), isInsecure: flag(fields, "registry.insecure", false) };
   }
-  if (type === "local") return { kind: "local", path: directoryOf(dest, type) };
+  if (type === "local") return { kind: "local", path: directoryOf(dest, type), isSplit: flag(fields, "platform-split", true) };
   if (type !== "tar" && !flag(fields, "tar", true)) return { kind: type as "oci", names, path: directoryOf(dest, type), isDirectory: true };
   const path = fileOf(dest, type, isTerminal);
   return type === "tar" ? { kind: "tar", path } : { kind: type as "oci", names, path, isDirectory: false };

@@ -17,6 +17,12 @@ export interface StepResult {
   readonly createdMs: number;
 }
 
+export interface Outcome {
+  readonly result: StepResult;
+  /** It was there, or somebody else makes it. */
+  readonly isThere: boolean;
+}
+
 /** A step that was made or found. */
 export interface MadeStep extends StepResult {
   readonly key: Digest;

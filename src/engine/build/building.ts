@@ -2,12 +2,13 @@
 import type { BuildPlan } from "../../build/graph/plan.ts";
 import type { PlannedStep } from "../../build/graph/planned.ts";
 import type { Digest } from "../../image/digest.ts";
+import { platformName, type Platform } from "../../image/platform.ts";
 import type { Context } from "../context.ts";
 import type { ContentScope } from "../image/content.ts";
 import type { GatherOptions } from "./files/gather.ts";
 import type { FileDigests, FileTree } from "./files/source.ts";
 import type { ImageFacts } from "../image/layers.ts";
-import type { BuildCaches } from "./build-caches.ts";
+import type { BuildCaches, Outcome } from "./build-caches.ts";
 import type { BuildProgress, BuildRequest, ShownStep } from "./request.ts";
 import type { StageImage, StageLayer } from "./stage-image.ts";
 
@@ -19,9 +20,20 @@ export interface Building extends ContentScope {
   readonly escape: string;
   /** An image without layers, which the containers of steps have as theirs. */
   readonly empty: ImageFacts;
-  /** By the reference that the plan has. */
+  /** What is built for. */
+  readonly platform: Platform;
+  /** What is made though it was made before, by turn and key: of all platforms. */
+  readonly anew: Map<string, Promise<Outcome>>;
+  /** How often each key of these has come up, for this platform. */
+  readonly turns: Map<Digest, number>;
+  /** By baseKey. */
   readonly images: ReadonlyMap<string, BaseImage>;
   readonly caches: BuildCaches;
+}
+
+/** Of the reference that a plan has, for a platform. */
+export function baseKey(reference: string, platform: Platform): string {
+  return `${platformName(platform)} ${reference}`;
 }
 
 export interface BaseImage {

@@ -38,14 +38,14 @@ interface Exporting {
 }
 
 /** All that the request asks for, one after the other. Throws the errors of packLayer, of the registry and of the disk, for one that must not fail. */
-export async function exportCaches(exporting: Exporting, image: StageImage, made: readonly MadeStep[]): Promise<void> {
+export async function exportCaches(exporting: Exporting, images: readonly StageImage[], made: readonly MadeStep[]): Promise<void> {
   const { request, scope, progress } = exporting;
   for (const target of request.cacheTo) {
     if (target.kind === "inline") continue;
     const shown = progress.step(`exporting cache to ${target.kind === "registry" ? "registry" : "client directory"}`);
     shown.begin();
     try {
-      await exportCache(exporting, target, { shown, steps: target.isMax ? made : stepsOf(image, made) });
+      await exportCache(exporting, target, { shown, steps: target.isMax ? made : [...new Set(images.flatMap((image) => stepsOf(image, made)))] });
       shown.done();
     } catch (error) {
       scope.abort.signal.throwIfAborted();

@@ -30,26 +30,26 @@ export interface OpenCache {
 interface Importing {
   readonly context: Context;
   readonly scope: ContentScope;
-  readonly request: { readonly platform: Platform };
+  readonly request: { readonly platforms: readonly Platform[] };
 }
 
 /** `name` is for errors. Throws what the registry or the directory throws, "cache-missing", and the errors of what is there but no cache. */
 export async function openCache(importing: Importing, from: CacheSource, name: string): Promise<OpenCache> {
-  const { context, scope, request: { platform } } = importing;
+  const { context, scope, request: { platforms } } = importing;
   if (from.kind === "local") return await openLayout(importing, from, name);
   const reference = withDefaultTag(parseReference(from.reference));
   const options = { insecureRegistries: from.isInsecure ? [reference.domain] : [] };
   const source = new Remote(reference, remoteOptions(context, reference, options, scope.abort.signal));
-  return { name, source, results: await readCache(source, await source.manifest(reference.digest ?? reference.tag!), { name, platform }), close() {} };
+  return { name, source, results: await readCache(source, await source.manifest(reference.digest ?? reference.tag!), { name, platforms }), close() {} };
 }
 
-async function openLayout({ context, scope, request: { platform } }: Importing, { path, digest, tag }: CacheSource & { readonly kind: "local" }, name: string): Promise<OpenCache> {
+async function openLayout({ context, scope, request: { platforms } }: Importing, { path, digest, tag }: CacheSource & { readonly kind: "local" }, name: string): Promise<OpenCache> {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw new MdkError("not-found", "cache-missing", `${path}: no such directory`);
   const files = await openFiles(path, scope.paths, context.settings.layers);
   try {
     const source = new ArchiveSource(files);
     const target = digest ?? (await chosen(source, tag, name));
-    return { name, source, results: await readCache(source, await source.manifest(target), { name, platform }), close: () => files.close() };
+    return { name, source, results: await readCache(source, await source.manifest(target), { name, platforms }), close: () => files.close() };
   } catch (error) {
     files.close();
     throw error;
@@ -65,12 +65,12 @@ async function chosen(source: ArchiveSource, tag: string | null, name: string): 
 
 interface Reading {
   readonly name: string;
-  /** Of the image whose config has the cache, where there are several. */
-  readonly platform: Platform;
+  /** Of the images whose configs have the cache. */
+  readonly platforms: readonly Platform[];
 }
 
 /** A cache of its own, as a manifest or as an index, or the one of an image. */
-async function readCache(source: Source, top: FetchedManifest, { name, platform }: Reading): Promise<CacheResults> {
+async function readCache(source: Source, top: FetchedManifest, { name, platforms }: Reading): Promise<CacheResults> {
   const document = parseCacheManifest(top.bytes, top.contentType, name);
   const all = document.kind === "index" ? document.manifests : [document.config, ...document.layers];
   const config = all.find(({ mediaType }) => mediaType === CACHE_CONFIG);
@@ -78,9 +78,12 @@ async function readCache(source: Source, top: FetchedManifest, { name, platform 
     const blobs = new Map<string, Descriptor>(all.filter(isLayer).map(({ mediaType, digest, size }) => [digest, { mediaType, digest, size }]));
     return parseCacheConfig(await readSmall(source, config, CONFIG_BYTES_MAX), blobs, name);
   }
-  const image = await readImage(source, await selectManifest(source, top, { name, platform }), name);
-  const layers = image.manifest.layers.map((descriptor, at) => ({ descriptor, diffId: image.config.diffIds[at]! }));
-  const results = parseInlineCache(image.config.document, layers, name);
-  if (results === null) throw new MdkError("not-found", "cache-missing", `${name} is an image without a cache`, { hint: "build it with --cache-to type=inline" });
-  return results;
+  const inline = await Promise.all((document.kind === "index" ? platforms : platforms.slice(0, 1)).map(async (platform) => {
+    const image = await readImage(source, await selectManifest(source, top, { name, platform }), name);
+    const layers = image.manifest.layers.map((descriptor, at) => ({ descriptor, diffId: image.config.diffIds[at]! }));
+    return parseInlineCache(image.config.document, layers, name);
+  }));
+  const found = inline.filter((results) => results !== null);
+  if (found.length === 0) throw new MdkError("not-found", "cache-missing", `${name} is an image without a cache`, { hint: "build it with --cache-to type=inline" });
+  return new Map(found.flatMap((results) => [...results]));
 }

@@ -8,7 +8,7 @@ import { draftLayer, type LayerDraft, type LayerRow } from "../../store/layers.t
 import { removeTree } from "../../sys/remove-tree.ts";
 import { openLayerView } from "../image/layer-view.ts";
 import { makeLike } from "../start/root.ts";
-import type { StepResult } from "./build-caches.ts";
+import type { Outcome } from "./build-caches.ts";
 import type { Building } from "./building.ts";
 import { clampTimes } from "./clamp.ts";
 import type { ShownStep } from "./request.ts";
@@ -45,16 +45,22 @@ const WAIT_MS = 20;
 export async function cachedLayer(building: Building, step: LayerStep): Promise<MadeLayer | null> {
   const { epochMs } = building.request;
   const key = epochMs === null ? step.key : stepKey(["times", epochMs, step.key]);
-  const { result, isThere } = await foundOrMade(building, step, key);
+  const { result, isThere } = step.anew ? await madeOnce(building, step, key) : await foundOrMade(building, step, key);
   building.caches.note({ key, below: step.below, ...result });
   if (isThere) step.shown.cached();
   else step.shown.done();
   return result.layer === null ? null : { ...result.layer, createdMs: result.createdMs };
 }
 
-interface Outcome {
-  readonly result: StepResult;
-  readonly isThere: boolean;
+/** What is twice in a Dockerfile is done twice, what several platforms have in common once. */
+async function madeOnce(building: Building, step: LayerStep, key: Digest): Promise<Outcome> {
+  const turn = (building.turns.get(key) ?? 0) + 1;
+  building.turns.set(key, turn);
+  const begun = building.anew.get(`${turn} ${key}`);
+  if (begun !== undefined) return { result: (await begun).result, isThere: true };
+  const made = foundOrMade(building, step, key);
+  building.anew.set(`${turn} ${key}`, made);
+  return await made;
 }
 
 async function foundOrMade(building: Building, step: LayerStep, key: Digest): Promise<Outcome> {

@@ -1,5 +1,6 @@
 /** The files of what was built, for who wants them and no image: an archive, or a directory of the host. */
 import { closeSync, constants, mkdirSync, openSync } from "node:fs";
+import { join } from "node:path";
 import { TreePlacer } from "../../layer/place.ts";
 import { readTree } from "../../layer/tar-tree.ts";
 import { TarWriter } from "../../layer/tar-write.ts";
@@ -11,16 +12,18 @@ import type { StageLayer } from "./stage-image.ts";
 
 export interface BuiltFiles {
   readonly paths: StorePaths;
+  /** The folder that they go to, "linux_arm64"; "": they go to the root. */
+  readonly folder: string;
   /** Bottom first. */
   readonly layers: readonly StageLayer[];
   /** Milliseconds since 1970 that all files get as their time; null: they keep their own. */
   readonly epochMs: number | null;
 }
 
-/** As an archive with all owners. `write` is called with bytes that are only lent. Throws SysError. */
-export function exportArchive(files: BuiltFiles, write: (bytes: Uint8Array) => void): void {
+/** All of them as one archive with all owners. `write` is called with bytes that are only lent. Throws SysError. */
+export function exportArchive(all: readonly BuiltFiles[], write: (bytes: Uint8Array) => void): void {
   const writer = new TarWriter(write);
-  readAll(files, writer);
+  for (const files of all) readAll(files, files.folder, writer);
   writer.end();
 }
 
@@ -28,13 +31,14 @@ export function exportArchive(files: BuiltFiles, write: (bytes: Uint8Array) => v
  * Into a directory, which is made where it is missing, and keeps what else is in it; everything becomes the caller's, as with BuildKit's client. Throws
  * what TreePlacer throws, and node's errors; a part of the files is there then.
  */
-export function exportDirectory(files: BuiltFiles, directory: string): void {
+export function exportDirectory(files: BuiltFiles, target: string): void {
+  const directory = join(target, files.folder);
   mkdirSync(directory, { recursive: true });
   const root = openSync(directory, O_DIRECTORY | constants.O_RDONLY);
   // What is there may be links: they lead to what is in the directory, nowhere else.
   const placer = new TreePlacer({ directory, owner: null, replaces: true, open: (path) => openInRoot(root, path === "" ? "." : path, O_DIRECTORY) });
   try {
-    readAll(files, placer);
+    readAll(files, "", placer);
     placer.finish();
   } finally {
     placer.release();
@@ -42,10 +46,10 @@ export function exportDirectory(files: BuiltFiles, directory: string): void {
   }
 }
 
-function readAll({ paths, layers, epochMs }: BuiltFiles, handler: TarHandler): void {
+function readAll({ paths, layers, epochMs }: BuiltFiles, folder: string, handler: TarHandler): void {
   const view = openView({ paths }, layers);
   try {
-    readTree(view, { name: null, across: null, xattrs: travels }, epochMs === null ? handler : timed(handler, Math.floor(epochMs / 1000)));
+    readTree(view, { name: folder === "" ? null : folder, across: null, xattrs: travels }, epochMs === null ? handler : timed(handler, Math.floor(epochMs / 1000)));
   } finally {
     closeSync(view);
   }

@@ -6,7 +6,7 @@ import type { Add, Copy } from "../../build/language/instructions/types.ts";
 import { mountOverlay } from "../../layer/overlay.ts";
 import { O_DIRECTORY, O_NOFOLLOW, type Time } from "../../sys/at.ts";
 import { userOf } from "../start/root.ts";
-import { directoriesOf, gathering, type Staged, type StepContext } from "./building.ts";
+import { directoriesOf, gathering, type Building, type Staged, type StepContext } from "./building.ts";
 import { cachedLayer, stepKey, type Place } from "./cached-layer.ts";
 import { ensureDirectories, resolveDestination } from "./files/destination.ts";
 import { gatherFiles } from "./files/gather.ts";
@@ -73,7 +73,8 @@ async function openTree(staged: Staged, instruction: Copy | Add, { sources: [sou
   return context === null ? null : { tree: { root: context.root, ignore: context.ignore, name: "build context", ownersKept: false }, close() {} };
 }
 
-async function onOverlay(staged: Staged, below: readonly StageLayer[], { upper, work, scratch }: Place, put: (root: number) => Promise<void>): Promise<void> {
+/** Lets the work change a tree of these layers, of none an empty one; what it changes is in `upper`. */
+export async function onOverlay(staged: Building, below: readonly StageLayer[], { upper, work, scratch }: Place, put: (root: number) => Promise<void>): Promise<void> {
   const root = mountOverlay({ lower: below.length === 0 ? [scratch] : directoriesOf(staged, below), upper, work, volatile: true });
   try {
     await put(root);

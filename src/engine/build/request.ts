@@ -28,12 +28,17 @@ export interface BuildRequest {
   readonly buildArguments: BuildArguments;
   /** Null: the last stage. */
   readonly target: string | null;
-  readonly platform: Platform;
+  /** At least one, none of them twice. */
+  readonly platforms: readonly Platform[];
+  /** What the manifests of several have; null: nobody wants them. */
+  readonly index: { readonly annotations: Readonly<Record<string, string>> } | null;
   /** "repository[:tag]", each. */
   readonly tags: readonly string[];
   /** Whether the store keeps the image; else it is there while the build is, for its outputs. */
   readonly isKept: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  /** The layers that it makes become one. */
+  readonly squash: boolean;
   /** Steps run whether they have run before or not: of all stages, or of those named. */
   readonly noCache: boolean | readonly string[];
   /** Bases are asked for in their registries though they are here. */

@@ -3,31 +3,33 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import type { PlannedStage } from "../../build/graph/planned.ts";
 import type { Source } from "../../build/graph/sources.ts";
 import { MdkError } from "../../error.ts";
+import type { Platform } from "../../image/platform.ts";
 import { O_DIRECTORY, O_NOFOLLOW } from "../../sys/at.ts";
 import { openLayerView } from "../image/layer-view.ts";
-import type { Staged } from "./building.ts";
+import { baseKey, type Staged } from "./building.ts";
 import type { FileTree } from "./files/source.ts";
 import { emptyImage, stageOn, type StageImage, type StageLayer } from "./stage-image.ts";
 
 /** What a stage stands on, or files are taken from, as an image. */
 export async function baseImage(staged: Staged, source: Source, stage: Pick<PlannedStage, "platform">): Promise<StageImage> {
+  const platform = stage.platform ?? staged.platform;
   switch (source.kind) {
     case "scratch":
-      return emptyImage(stage.platform ?? staged.request.platform);
+      return emptyImage(platform);
     case "stage":
       return stageOn(await staged.stage(source.index));
     case "image":
-      return imageNamed(staged, source.reference);
+      return imageNamed(staged, source.reference, platform);
     case "context": {
       const named = staged.request.contexts.get(source.name);
-      if (named?.kind === "image") return imageNamed(staged, named.reference);
+      if (named?.kind === "image") return imageNamed(staged, named.reference, platform);
       throw new MdkError("unsupported", "context-stage", `the build context ${source.name} is a directory, and cannot be what a stage stands on`, { hint: "give an image: --build-context NAME=docker-image://REFERENCE" });
     }
   }
 }
 
-function imageNamed({ images }: Staged, reference: string): StageImage {
-  const found = images.get(reference);
+function imageNamed({ images }: Staged, reference: string, platform: Platform): StageImage {
+  const found = images.get(baseKey(reference, platform));
   if (found === undefined) throw new MdkError("not-found", "no-such-image", `${reference}: not found`);
   return found.image;
 }

@@ -17,7 +17,7 @@ export interface MadeLayer extends StageLayer {
 export interface HistoryEntry {
   /** Milliseconds since 1970 when its layer was made; null: it has none. */
   readonly createdMs: number | null;
-  readonly created_by: string;
+  readonly created_by?: string;
   readonly comment: string;
   readonly empty_layer?: true;
 }
@@ -27,6 +27,8 @@ export interface StageImage {
   readonly layers: readonly StageLayer[];
   readonly config: ContainerDefaults;
   readonly author: string;
+  /** The image that all of it stands on, below whatever stages; a null id: none. */
+  readonly base: { readonly id: Digest | null; readonly layers: readonly StageLayer[] };
   /** The base's, as they were. */
   readonly baseHistory: readonly unknown[];
   readonly history: readonly HistoryEntry[];
@@ -46,16 +48,16 @@ const NOTHING: ContainerDefaults = {
 export function emptyImage(platform: Platform): StageImage {
   const scope = stageScope([]);
   return {
-    layers: [], config: { ...NOTHING, Env: environmentOf(scope), WorkingDir: "/" }, author: "", baseHistory: [], history: [], kept: {}, platform, scope, commandSet: false,
+    layers: [], config: { ...NOTHING, Env: environmentOf(scope), WorkingDir: "/" }, author: "", base: { id: null, layers: [] }, baseHistory: [], history: [], kept: {}, platform, scope, commandSet: false,
   };
 }
 
 /** FROM an image: its triggers are the plan's business, and not inherited. */
-export function imageOn({ config, author, document, architecture, os, variant }: ImageConfig, layers: readonly StageLayer[]): StageImage {
+export function imageOn(id: Digest, { config, author, document, architecture, os, variant }: ImageConfig, layers: readonly StageLayer[]): StageImage {
   const scope = stageScope(config.Env);
   const kept = Object.fromEntries(["os.version", "os.features"].filter((key) => document[key] !== undefined).map((key) => [key, document[key]]));
   return {
-    layers, author, scope, kept, config: { ...config, Env: environmentOf(scope), OnBuild: null }, baseHistory: Array.isArray(document.history) ? document.history : [], history: [],
+    layers, author, scope, kept, base: { id, layers }, config: { ...config, Env: environmentOf(scope), OnBuild: null }, baseHistory: Array.isArray(document.history) ? document.history : [], history: [],
     platform: { architecture, os, variant }, commandSet: false,
   };
 }

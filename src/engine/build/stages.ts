@@ -4,6 +4,7 @@ import { DockerfileError } from "../../build/language/error.ts";
 import { expandInstruction } from "../../build/language/expand/instruction.ts";
 import type { Add, Copy, Instruction, Run, Single } from "../../build/language/instructions/types.ts";
 import { MdkError } from "../../error.ts";
+import { platformName } from "../../image/platform.ts";
 import type { Building, Staged, StepContext } from "./building.ts";
 import { copyStep, workdirStep } from "./file-step.ts";
 import { runStep } from "./run-step.ts";
@@ -51,9 +52,11 @@ type FileInstruction = Run | Copy | Add | (Single & { readonly kind: "workdir" }
 
 const makesFiles = (instruction: Instruction): instruction is FileInstruction => ["run", "copy", "add", "workdir"].includes(instruction.kind);
 
-/** "build " before the numbers, where there is more than one stage, or the only one has a name. */
-function labelOf({ plan }: Pick<Staged, "plan">, { name, stage }: PlannedStage): string {
-  return plan.stages.length > 1 || stage.from.name !== null ? `${name} ` : "";
+/** "build " before the numbers, where there is more than one stage, or the only one has a name; of several platforms the stage's own and what it is for. */
+function labelOf({ plan, platform: target, request }: Pick<Staged, "plan" | "platform" | "request">, { name, stage, platform }: PlannedStage): string {
+  const [own, wanted] = [platformName(platform ?? target), platformName(target)];
+  const platforms = request.platforms.length === 1 ? "" : own === wanted ? `${own} ` : `${own}->${wanted} `;
+  return `${platforms}${plan.stages.length > 1 || stage.from.name !== null ? `${name} ` : ""}`;
 }
 
 interface Placed {

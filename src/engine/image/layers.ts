@@ -4,8 +4,9 @@ import { dirname } from "node:path";
 import { parseConfig, type ContainerDefaults } from "../../image/config.ts";
 import { hexOf, type Digest } from "../../image/digest.ts";
 import { hostPlatform, normalizePlatform, parsePlatform, platformName } from "../../image/platform.ts";
+import { repositoryOf } from "../../image/reference.ts";
 import type { Container } from "../../store/containers.ts";
-import { findImage as findRow, layersOf, type ImageRow } from "../../store/images.ts";
+import { findImage as findRow, layersOf, listIndexed, type ImageRow } from "../../store/images.ts";
 import { MOUNTS_LAYER, storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
 import { explainRefused, openRootDirectory } from "../host/root-directory.ts";
@@ -16,11 +17,15 @@ export interface ImageFacts {
   readonly config: ContainerDefaults;
 }
 
-/** The image that a user's word means here, or null; one of another platform than the one asked for does not count. */
+/** The image that a user's word means here, or null; of a name that stands for an index, the one of the platform asked for. */
 export function findImage(context: Context, word: string, platform: string | null): ImageFacts | null {
-  const found = findRow(context.database(), word);
-  if (found === null || (platform !== null && !isOf(found.image, platform))) return null;
-  return imageFacts(context, found.image.id);
+  const database = context.database();
+  const found = findRow(database, word);
+  if (found === null) return null;
+  const { image, reference } = found;
+  const all = [image, ...(platform === null || reference === null ? [] : listIndexed(database, image.id, repositoryOf(reference)))];
+  const meant = all.find((one) => platform === null || isOf(one, platform));
+  return meant === undefined ? null : imageFacts(context, meant.id);
 }
 
 /** Of the image of this id, which is there. */

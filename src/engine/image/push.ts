@@ -2,16 +2,17 @@
 import { MdkError } from "../../error.ts";
 import type { Digest } from "../../image/digest.ts";
 import { mediaTypeOf } from "../../image/manifest.ts";
-import { DEFAULT_TAG, familiarName, familiarRepository, parseReference, repositoryOf, type Reference } from "../../image/reference.ts";
+import { DEFAULT_TAG, familiarName, familiarRepository, parseReference, repositoryOf, withDefaultTag, type Reference } from "../../image/reference.ts";
 import type { Source } from "../../image/transfer.ts";
 import { PushTarget } from "../../registry/push-target.ts";
 import type { Database } from "../../store/database.ts";
-import { addDigest, findByReference, listTags, repositoriesWith, type ImageRow } from "../../store/images.ts";
+import { addDigest, addIndexed, findByReference, listTags, repositoriesWith, type ImageRow } from "../../store/images.ts";
 import type { Context } from "../context.ts";
 import { writeContent, type ContentScope } from "./content.ts";
 import { copyImage, type Copied, type LayerProgress, type LayerTransfer, type Sink } from "./copy.ts";
 import { fetchedAgain } from "./fetched-again.ts";
 import { ownImage } from "./own-image.ts";
+import type { OwnIndex } from "./own-index.ts";
 import { remoteOptions, type RegistryOptions } from "./registry-options.ts";
 
 export interface PushProgress extends LayerProgress {
@@ -58,6 +59,20 @@ function chooseImages(database: Database, reference: Reference, all: boolean): {
   if (images.length > 0) return images;
   const familiar = familiarRepository(repository);
   throw new MdkError("not-found", "no-such-image", there.length === 0 ? `An image does not exist locally with the tag: ${familiar}` : `tag does not exist: ${familiar}:${tags[0]}`);
+}
+
+/** An index and all that it names, within writeContent. Errors as of push; what is not named by a tag may be there then. */
+export async function pushIndex(scope: ContentScope & { readonly context: Context }, index: OwnIndex, text: string, options: PushOptions): Promise<void> {
+  const reference = withDefaultTag(parseReference(text));
+  const { database } = scope;
+  for (const { own } of index.members) await send(scope, own, { ...reference, tag: null }, options);
+  const target = new PushTarget(reference, [], remoteOptions(scope.context, reference, options, scope.abort.signal));
+  const { bytes, digest } = index.fetched;
+  await target.manifest(bytes, mediaTypeOf(index.fetched), reference.tag);
+  const repository = repositoryOf(reference);
+  // Of those that the store does not keep the rows go, and these with them.
+  addIndexed(database, { repository, digest, isPushed: true }, index.members.map(({ id, own }) => ({ id, manifest: own.image.fetched.digest })));
+  options.progress?.done(reference.tag!, digest, bytes.length);
 }
 
 interface Job extends ContentScope {

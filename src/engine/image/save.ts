@@ -7,14 +7,17 @@ import { digestOf, hexOf, type Digest } from "../../image/digest.ts";
 import { mediaTypeOf, type Descriptor } from "../../image/manifest.ts";
 import { OCI_INDEX } from "../../image/media-types.ts";
 import { DEFAULT_TAG, familiarName, parseReference, repositoryOf, type Reference } from "../../image/reference.ts";
+import { choosePlatform, hostPlatform } from "../../image/platform.ts";
+import type { FetchedManifest } from "../../image/transfer.ts";
 import { TarWriter } from "../../layer/tar-write.ts";
 import type { Database } from "../../store/database.ts";
 import { findImage, listTags, type ImageRow } from "../../store/images.ts";
 import type { Context } from "../context.ts";
-import { writeContent } from "./content.ts";
+import { writeContent, type ContentScope } from "./content.ts";
 import { copyImage, type LayerProgress, type LayerTransfer, type Sink } from "./copy.ts";
 import { fetchedAgain } from "./fetched-again.ts";
 import { ownImage } from "./own-image.ts";
+import type { OwnIndex } from "./own-index.ts";
 import type { SourceImage } from "./select.ts";
 
 export interface SaveOptions {
@@ -43,12 +46,27 @@ export async function saveImages(context: Context, words: readonly string[], wri
       try {
         sink.begin(references);
         await copyImage({ source: packed.source, sink, image: packed.image, progress: options.progress ?? { layer() {} }, abort: scope.abort });
+        sink.entry(packed.image.fetched, references);
       } finally {
         packed.close();
       }
     }
     sink.end();
   });
+}
+
+/** The same of an index with all that it names, within writeContent. For who knows no index, the archive's own list has the image of this host. */
+export async function saveIndex(scope: ContentScope, index: OwnIndex, names: readonly string[], write: (bytes: Uint8Array) => void): Promise<void> {
+  const sink = new ArchiveSink(write);
+  const references = names.map(parseReference);
+  const listed = choosePlatform(index.members, hostPlatform(process.arch)) ?? index.members[0];
+  for (const member of index.members) {
+    const { source, image } = member.own;
+    sink.begin(member === listed ? references : null);
+    await copyImage({ source, sink, image, progress: { layer() {} }, abort: scope.abort });
+  }
+  sink.entry(index.fetched, references);
+  sink.end();
 }
 
 interface Chosen {
@@ -96,15 +114,15 @@ class ArchiveSink implements Sink {
   readonly #index: object[] = [];
   readonly #list: object[] = [];
   readonly #repositories: Record<string, Record<string, string>> = {};
-  #references: readonly Reference[] = [];
+  #references: readonly Reference[] | null = [];
 
   constructor(write: (bytes: Uint8Array) => void) {
     this.#tar = new TarWriter(write);
     for (const name of ["blobs", "blobs/sha256"]) this.#tar.entry({ ...COMMON, ...FOLDER, name });
   }
 
-  /** Names of the image that comes next. */
-  begin(references: readonly Reference[]): void {
+  /** Names of the image that comes next; null: it is one of an index, and not listed. */
+  begin(references: readonly Reference[] | null): void {
     this.#references = references;
   }
 
@@ -123,16 +141,23 @@ class ArchiveSink implements Sink {
 
   async finish({ fetched, manifest, configBytes }: SourceImage): Promise<void> {
     this.#small(configBytes);
-    const descriptor = { mediaType: mediaTypeOf(fetched), digest: this.#small(fetched.bytes), size: fetched.bytes.length };
-    const names = this.#references.map((reference) => ({ ...reference, tag: reference.tag ?? DEFAULT_TAG }));
+    this.#small(fetched.bytes);
+    if (this.#references === null) return;
+    const names = this.#references.map(tagged);
+    for (const name of names) (this.#repositories[familiarName({ ...name, tag: null })] ??= {})[name.tag] = hexOf((manifest.layers.at(-1) ?? manifest.config).digest);
+    const place = ({ digest }: Pick<Descriptor, "digest">): string => `blobs/sha256/${hexOf(digest)}`;
+    this.#list.push({ Config: place(manifest.config), RepoTags: names.length === 0 ? null : names.map(familiarName), Layers: manifest.layers.map(place) });
+  }
+
+  /** What the layout has under these names, or without one: an image that is there, or an index of some. */
+  entry(top: FetchedManifest, references: readonly Reference[]): void {
+    const descriptor = { mediaType: mediaTypeOf(top), digest: this.#small(top.bytes), size: top.bytes.length };
+    const names = references.map(tagged);
     if (names.length === 0) this.#index.push(descriptor);
     for (const name of names) {
       const annotations = { "io.containerd.image.name": `${repositoryOf(name)}:${name.tag}`, "org.opencontainers.image.ref.name": name.tag };
       this.#index.push({ ...descriptor, annotations });
-      (this.#repositories[familiarName({ ...name, tag: null })] ??= {})[name.tag] = hexOf((manifest.layers.at(-1) ?? manifest.config).digest);
     }
-    const place = ({ digest }: Pick<Descriptor, "digest">): string => `blobs/sha256/${hexOf(digest)}`;
-    this.#list.push({ Config: place(manifest.config), RepoTags: names.length === 0 ? null : names.map(familiarName), Layers: manifest.layers.map(place) });
   }
 
   end(): void {
@@ -165,6 +190,10 @@ class ArchiveSink implements Sink {
     this.#tar.data(bytes);
     this.#tar.close();
   }
+}
+
+function tagged(reference: Reference): Reference & { readonly tag: string } {
+  return { ...reference, tag: reference.tag ?? DEFAULT_TAG };
 }
 
 function json(value: unknown): Uint8Array {

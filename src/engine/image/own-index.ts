@@ -1,0 +1,41 @@
+/** Images of the store for several platforms as one: each as `ownImage` has it, and an index of their manifests (image-spec image-index.md). */
+import { digestOf, type Digest } from "../../image/digest.ts";
+import { mediaTypeOf } from "../../image/manifest.ts";
+import { OCI_INDEX } from "../../image/media-types.ts";
+import type { Platform } from "../../image/platform.ts";
+import type { FetchedManifest } from "../../image/transfer.ts";
+import { findImage } from "../../store/images.ts";
+import type { ContentScope } from "./content.ts";
+import { ownImage, type OwnImage, type OwnOptions } from "./own-image.ts";
+
+export interface Member {
+  readonly id: Digest;
+  readonly platform: Platform;
+}
+
+/** close() when it was copied. */
+export interface OwnIndex {
+  /** In their order. */
+  readonly members: readonly (Member & { readonly own: OwnImage })[];
+  readonly fetched: FetchedManifest;
+  close(): void;
+}
+
+/** Call it within writeContent, with images that are there. Throws what ownImage throws. */
+export async function ownIndex(scope: ContentScope, images: readonly Member[], options: Omit<OwnOptions, "repository" | "name">): Promise<OwnIndex> {
+  const members: OwnIndex["members"][number][] = [];
+  const close = (): void => members.forEach(({ own }) => own.close());
+  try {
+    for (const { id, platform } of images) {
+      members.push({ id, platform, own: await ownImage(scope, findImage(scope.database, id)!.image, { ...options, repository: null, name: id }) });
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+  const manifests = members.map(({ platform: { architecture, os, variant }, own: { image: { fetched } } }) => ({
+    mediaType: mediaTypeOf(fetched), digest: fetched.digest, size: fetched.bytes.length, platform: { architecture, os, ...(variant === "" ? {} : { variant }) },
+  }));
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
+  return { members, close, fetched: { bytes, contentType: OCI_INDEX, digest: digestOf(bytes) } };
+}

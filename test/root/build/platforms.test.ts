@@ -1,0 +1,138 @@
+/** --platform with several: an index of images, in the store, in a registry, in an archive. Skopeo is the witness. */
+import { afterAll, beforeAll, expect } from "bun:test";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { World } from "../../helpers/mdk.ts";
+import { run, startRegistry, type Registry } from "../../helpers/registry.ts";
+import { hasTool, isRoot, testIf } from "../../helpers/requires.ts";
+
+const able = isRoot && process.arch === "x64" && hasTool("skopeo") && hasTool("docker-registry") && existsSync("/bin/busybox");
+const rootTest = testIf(able, "needs root, amd64, skopeo, docker-registry and busybox");
+const BOTH = ["--platform", "linux/amd64,linux/arm64"];
+/** The builder's own stage is of this host, whatever is built for. */
+const CROSS = `FROM --platform=$BUILDPLATFORM scratch AS tools
+COPY busybox /bin/busybox
+SHELL ["/bin/busybox", "sh", "-c"]
+RUN echo tools >> /tools
+FROM tools AS build
+ARG TARGETARCH TARGETPLATFORM BUILDPLATFORM
+RUN echo "$TARGETARCH $TARGETPLATFORM on $BUILDPLATFORM $(/bin/busybox cat /tools)" > /out
+FROM scratch
+COPY --from=build /out /out
+ARG TARGETARCH
+LABEL arch=$TARGETARCH
+`;
+let world: World;
+let registry: Registry;
+let context = "";
+
+beforeAll(async () => {
+  if (!able) return;
+  world = new World();
+  registry = await startRegistry();
+  context = join(world.folder, "context");
+  mkdirSync(context);
+  copyFileSync("/bin/busybox", join(context, "busybox"));
+  writeFileSync(join(context, "f"), "content\n");
+});
+afterAll(async () => {
+  world?.close();
+  await registry?.stop();
+});
+
+function build(dockerfile: string, ...flags: readonly string[]): ReturnType<World["mdk"]> {
+  writeFileSync(join(context, "Dockerfile"), dockerfile);
+  return world.mdk(["build", "--network", "none", "--progress", "plain", ...flags, context]);
+}
+
+/** What a build said that must succeed. */
+function built(dockerfile: string, ...flags: readonly string[]): string {
+  const { status, stderr } = build(dockerfile, ...flags);
+  if (status !== 0) throw new Error(stderr);
+  return stderr;
+}
+
+interface Index {
+  readonly mediaType: string;
+  readonly manifests: readonly { readonly mediaType: string; readonly digest: string; readonly platform: object }[];
+}
+
+const remote = (...words: readonly string[]): string => run("skopeo", "inspect", "--tls-verify=false", ...words);
+const digestOf = (text: string): string => `sha256:${new Bun.CryptoHasher("sha256").update(text).digest("hex")}`;
+
+rootTest("COPY only: nothing of the other platform is executed; the index is pushed with all that it names, and pulled a platform at a time", () => {
+  const name = `${registry.host}/copied:1`;
+  const [metadata, iid] = [join(world.folder, "metadata"), join(world.folder, "iid")];
+  const said = built("FROM scratch\nCOPY f /f\nARG TARGETPLATFORM\nENV P=$TARGETPLATFORM\nCMD [\"/f\"]\n", ...BOTH, "-t", name, "--push", "--metadata-file", metadata, "--iidfile", iid);
+  const raw = remote("--raw", `docker://${name}`);
+  const index = JSON.parse(raw) as Index;
+  expect([index.mediaType, index.manifests.map(({ platform }) => platform)]).toEqual(["application/vnd.oci.image.index.v1+json", [{ architecture: "amd64", os: "linux" }, { architecture: "arm64", os: "linux" }]]);
+  expect(said).toContain(`exporting manifest list ${digestOf(raw)} done`);
+  expect(said).toContain(`pushing manifest for ${name}@${digestOf(raw)} done`);
+  expect(said).toContain("[linux/arm64 2/2] COPY f /f");
+  expect([readFileSync(iid, "utf8"), JSON.parse(readFileSync(metadata, "utf8"))]).toEqual([digestOf(raw), {
+    "containerimage.descriptor": { mediaType: index.mediaType, digest: digestOf(raw), size: raw.length }, "containerimage.digest": digestOf(raw), "image.name": name,
+  }]);
+  const layout = join(world.folder, "copied");
+  run("skopeo", "copy", "--quiet", "--all", "--src-tls-verify=false", `docker://${name}`, `oci:${layout}:1`);
+  for (const architecture of ["amd64", "arm64"]) {
+    const config = JSON.parse(remote("--config", `--override-arch=${architecture}`, `docker://${name}`));
+    expect([config.architecture, config.config.Env.at(-1)]).toEqual([architecture, `P=linux/${architecture}`]);
+    const other = new World();
+    try {
+      other.ok("pull", "-q", "--platform", `linux/${architecture}`, name);
+      expect(other.ok("inspect", "-f", "{{.Architecture}} {{index .RepoDigests 0}}", name)).toBe(`${architecture} ${registry.host}/copied@${digestOf(raw)}`);
+    } finally {
+      other.close();
+    }
+  }
+});
+
+rootTest("in the store the tag is the image of this host, and each is found by its platform", () => {
+  built("FROM scratch\nCOPY busybox /bin/busybox\nARG TARGETARCH\nENV A=$TARGETARCH\n", "--platform", "linux/arm64", "--platform", "linux/amd64", "-t", "two:1", "-t", "two:2", "-t", "other:1");
+  expect(world.ok("inspect", "-f", "{{.Architecture}} {{len .RepoTags}} {{len .RepoDigests}}", "two:1")).toBe("amd64 3 2");
+  const { status, stderr } = world.mdk(["create", "--platform", "linux/arm64", "--name", "foreign", "two:2", "/bin/busybox"]);
+  expect([status, stderr]).toEqual([0, ""]);
+  expect(world.inspect("foreign", "(index .Config.Env 1)")).toBe("A=arm64");
+  world.ok("rm", "foreign");
+  expect(world.ok("run", "--rm", "--network", "none", "--platform", "linux/amd64", "two:1", "/bin/busybox", "sh", "-c", "echo $A")).toBe("amd64");
+  built("FROM two:1\nENV B=b\n", ...BOTH, "-t", "on:1");
+  expect(world.ok("inspect", "-f", "{{index .Config.Env 1}} {{index .Config.Env 2}}", "on:1")).toBe("A=amd64 B=b");
+});
+
+rootTest("cross-building: what is of the builder's platform runs once for both, each result is of its own", () => {
+  for (const flags of [[], ["--no-cache"]]) {
+    const said = built(CROSS, ...BOTH, "-o", join(world.folder, "crossed"), ...flags);
+    expect([...said.matchAll(/^#\d+ DONE/gm)].length).toBeGreaterThan(4);
+    const tools = [...said.matchAll(/^#(\d+) \[.*RUN echo tools/gm)].map(([, number]) => new RegExp(`^#${number} (CACHED|DONE)`, "m").exec(said)?.[1]);
+    expect(tools.sort()).toEqual(["CACHED", "DONE"]);
+    for (const architecture of ["amd64", "arm64"]) {
+      expect(readFileSync(join(world.folder, `crossed/linux_${architecture}/out`), "utf8")).toBe(`${architecture} linux/${architecture} on linux/amd64 tools\n`);
+    }
+  }
+});
+
+rootTest("outputs: an archive and a layout with the index, a directory a platform in files; docker's archive has no place for it", () => {
+  const [archive, layout, files] = ["index.tar", "layout", "files.tar"].map((name) => join(world.folder, name)) as [string, string, string];
+  built(CROSS, ...BOTH, "-t", "example.org/cross:1", "-o", `type=oci,dest=${archive}`, "-o", `type=oci,tar=false,dest=${layout}`, "-o", `type=tar,dest=${files}`, "--annotation", "a=b");
+  expect(world.ok("images", "-q", "example.org/cross")).toBe("");
+  const index = JSON.parse(run("skopeo", "inspect", "--raw", `oci-archive:${archive}:1`)) as Index;
+  expect(index.manifests.length).toBe(2);
+  run("skopeo", "copy", "--quiet", "--all", `oci:${layout}:1`, `oci:${join(world.folder, "copy")}:1`);
+  expect(JSON.parse(readFileSync(join(layout, "blobs/sha256", index.manifests[1]!.digest.slice(7)), "utf8")).annotations).toEqual({ a: "b" });
+  expect(run("tar", "tf", files).split("\n").filter((name) => name.endsWith("out"))).toEqual(["linux_amd64/out", "linux_arm64/out"]);
+  for (const architecture of ["arm64", "amd64"]) {
+    world.ok("load", "-q", "--platform", `linux/${architecture}`, "-i", archive);
+    expect(world.ok("inspect", "-f", "{{.Architecture}} {{.Config.Labels.arch}}", "example.org/cross:1")).toBe(`${architecture} ${architecture}`);
+  }
+  const refused = build(CROSS, ...BOTH, "-o", `type=docker,dest=${join(world.folder, "none.tar")}`);
+  expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining("docker exporter does not currently support exporting manifest lists")]);
+  expect(build(CROSS, ...BOTH, "-o", `type=local,platform-split=false,dest=${world.folder}/l`).stderr).toContain("platform-split=false of several platforms is not supported");
+  expect(readdirSync(world.folder)).not.toContain("none.tar");
+});
+
+rootTest("one platform twice is one; a platform that is none is refused", () => {
+  built("FROM scratch\nCOPY f /\n", "--platform", "linux/amd64,amd64", "--platform", "local", "-t", "single:1");
+  expect(world.ok("inspect", "-f", "{{len .RepoDigests}}", "single:1")).toBe("0");
+  expect(build("FROM scratch\nCOPY f /\n", "--platform", "linux/amd64,nowhere").stderr).toContain("unknown operating system or architecture");
+});
