@@ -13,7 +13,6 @@ import { hasTool, isRoot, testIf } from "../../helpers/requires.ts";
 const able = isRoot && process.arch === "x64" && existsSync("dist/mdk") && ["skopeo", "docker-registry", "dpkg-deb", "apt-get", "python3"].every(hasTool);
 const rootTest = testIf(able, "needs root, amd64, a built dist/mdk, skopeo, docker-registry, apt and python3");
 const nodeTest = testIf(able && hasTool("npm"), "needs root, amd64, a built dist/mdk, skopeo, docker-registry, apt and npm");
-const goTest = testIf(able && process.env["MDK_TEST_WALKTHROUGHS"] === "1", "downloads 80 MB: npm run test:walkthroughs");
 
 const C = ["tcc", "musl", "musl-dev"];
 const PYTHON = ["python3-minimal", "python3.11", "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "python3-pip", "python3-distutils", "python3-lib2to3", "libexpat1", "media-types"];
@@ -154,7 +153,7 @@ CMD ["node", "app.js"]
   expect([times("three-1.0.0.tgz"), times("four-1.0.0.tgz")]).toEqual([1, 1]);
 }, 120_000);
 
-goTest("Go: a static program into scratch, for two platforms, with the compiler's cache in a mount", async () => {
+if (process.env["MDK_TEST_WALKTHROUGHS"] === "1") rootTest("Go: a static program into scratch, for two platforms, with the compiler's cache in a mount", async () => {
   await toolchain("go:1", GO);
   fill(String.raw`printf 'module example.org/hello\n\ngo 1.19\n' > go.mod; printf 'package main\n\nimport (\n\t"fmt"\n\t"runtime"\n)\n\nfunc main() { fmt.Println("hello of", runtime.GOARCH) }\n' > main.go`);
   const dockerfile = `FROM --platform=$BUILDPLATFORM go:1 AS build
