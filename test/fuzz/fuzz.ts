@@ -1,7 +1,7 @@
 /** Goes through the cases of a target; a finding says how it is repeated. */
 import { MdkError } from "../../src/error.ts";
 import { chance } from "./random.ts";
-import type { Target } from "./targets.ts";
+import type { Target } from "./cases.ts";
 
 export interface Bounds {
   readonly seed: number;
