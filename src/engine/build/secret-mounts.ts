@@ -3,6 +3,8 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { posix } from "node:path";
 import { MdkError, messageOf } from "../../error.ts";
 import type { Mount } from "../../build/language/instructions/mount.ts";
+import { relaySocket } from "../../sys/relay-socket.ts";
+import type { Context } from "../context.ts";
 import type { Staged } from "./building.ts";
 import type { StageImage } from "./stage-image.ts";
 import { bindOn, cloneMount, type ReadyMount } from "./step-mount.ts";
@@ -20,18 +22,23 @@ export function secretOf(staged: Staged, mount: Mount, environment: string[], im
   if (mount.env !== null) environment.push(`${mount.env}=${bytes.toString("utf8")}`);
   if (mount.env !== null && mount.target === "") return [{ target: "", key: ["secret-variable", id, mount.env], bind: null, mount: null }];
   const target = posix.resolve(image.config.WorkingDir || "/", mount.target || `/run/secrets/${id}`);
-  // Not removed before the step is over: what has no name cannot be mounted. If nobody comes so far, the next command removes it (engine/end/orphans.ts).
-  const path = `${context.runRoot}/secret-${crypto.randomUUID()}.${process.pid}`;
+  // Not removed before the step is over: what has no name cannot be mounted.
+  const path = ownPath(context);
   return [{
     target, key: ["secret", id, target, mount.mode, mount.uid, mount.gid], mount: bindOn(target, true), close: () => rmSync(path, { force: true }),
     bind: () => {
-      mkdirSync(context.runRoot, { recursive: true, mode: 0o711 });
       writeFileSync(path, bytes, { mode: 0o600, flag: "wx" });
       chownSync(path, mount.uid ?? 0, mount.gid ?? 0);
       chmodSync(path, mount.mode ?? 0o400);
       return cloneMount(path, true);
     },
   }];
+}
+
+/** Of a process that is gone, the next command removes it (engine/end/orphans.ts). */
+function ownPath({ runRoot }: Context): string {
+  mkdirSync(runRoot, { recursive: true, mode: 0o711 });
+  return `${runRoot}/secret-${crypto.randomUUID()}.${process.pid}`;
 }
 
 const SECRET_BYTES_MAX = 500 << 10;
@@ -46,8 +53,8 @@ function readSecret(id: string, path: string): Buffer {
   }
 }
 
-/** The agent's own socket. */
-export function agentOf({ request }: Staged, mount: Mount, number: number, environment: string[]): ReadyMount[] {
+/** A socket of the step's own, that leads to the agent's: whose it is says the mount. */
+export function agentOf({ context, request }: Staged, mount: Mount, number: number, environment: string[]): ReadyMount[] {
   const id = mount.id || "default";
   const socket = request.agents.get(id);
   if (socket === undefined) {
@@ -56,5 +63,19 @@ export function agentOf({ request }: Staged, mount: Mount, number: number, envir
   }
   const target = mount.target || `/run/buildkit/ssh_agent.${number}`;
   environment.push(`SSH_AUTH_SOCK=${target}`);
-  return [{ target, key: ["ssh", id, target], mount: bindOn(target, false), bind: () => cloneMount(socket, false) }];
+  const path = ownPath(context);
+  let relay: { close(): void } | null = null;
+  return [{
+    target, key: ["ssh", id, target, mount.mode, mount.uid, mount.gid], mount: bindOn(target, false),
+    bind: async () => {
+      relay = await relaySocket(path, socket);
+      chownSync(path, mount.uid ?? 0, mount.gid ?? 0);
+      chmodSync(path, mount.mode ?? 0o600);
+      return cloneMount(path, false);
+    },
+    close: () => {
+      relay?.close();
+      rmSync(path, { force: true });
+    },
+  }];
 }

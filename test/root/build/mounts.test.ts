@@ -1,6 +1,6 @@
 /** RUN --mount: each type with its keys; what is in them is in no layer, and a secret is nowhere at all. */
 import { describe, expect } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { builds, useBuildStage } from "../../helpers/build-stage.ts";
 import { treeLines } from "../../helpers/image-archive.ts";
@@ -109,6 +109,9 @@ describe("ssh", () => {
       expect(lines[1]).toMatch(/^256 SHA256:\S+ .*\(ED25519\)$/);
       expect(lines[2]).toBe("gone");
       expect(await run("RUN --mount=type=ssh,id=mine,target=/s test -S /s && echo there", ["--ssh", `mine=${socket}`])).toEqual(["there"]);
+      const others = 'COPY c /\nUSER 1000\nRUN --mount=type=ssh,uid=1000,gid=7,mode=0620,target=/s stat -c "%u:%g %a" /s; /usr/bin/ssh-add -l; /usr/bin/ssh-add -l >/dev/null && echo again\nUSER 1001\nRUN --mount=type=ssh,uid=1000,target=/s ! /usr/bin/ssh-add -l 2>/dev/null && echo refused';
+      expect(await run(others, ["--ssh", `default=${socket}`])).toEqual(["1000:7 620", lines[1]!, "again", "refused"]);
+      expect(readdirSync(builds.stage.runRoot).filter((name) => name.startsWith("secret-"))).toEqual([]);
       expect(await builds.refused("FROM base:1\nRUN --mount=type=ssh,required true\n")).toContain('no SSH key "default" forwarded from the client');
     } finally {
       agent.kill();
