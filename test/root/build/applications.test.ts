@@ -116,7 +116,7 @@ rootTest("Python: pip with a cache mount fetches what is new only", async () => 
 WORKDIR /app
 ENV PIP_BREAK_SYSTEM_PACKAGES=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY requirements.txt .
-RUN --mount=type=cache,target=/root/.cache/pip python3 -m pip install -q --index-url ${address}/simple --trusted-host ${address.slice(7)} -r requirements.txt
+RUN --mount=type=cache,target=/cache python3 -m pip install -q --cache-dir /cache --index-url ${address}/simple --trusted-host ${address.slice(7)} -r requirements.txt
 COPY app.py .
 CMD ["python3", "app.py"]
 `;
@@ -137,7 +137,7 @@ nodeTest("Node: npm with a cache mount fetches what is new only", async () => {
   const dockerfile = `FROM node:1 AS build
 WORKDIR /app
 COPY package.json .
-RUN --mount=type=cache,target=/root/.npm npm install --no-audit --no-fund --no-update-notifier --registry ${address}
+RUN --mount=type=cache,target=/cache npm install --cache /cache --no-audit --no-fund --no-update-notifier --registry ${address}
 FROM node:1
 WORKDIR /app
 COPY --from=build /app/node_modules node_modules
@@ -160,7 +160,7 @@ if (process.env["MDK_TEST_WALKTHROUGHS"] === "1") rootTest("Go: a static program
 WORKDIR /src
 COPY go.mod main.go .
 ARG TARGETOS TARGETARCH
-RUN --mount=type=cache,target=/root/.cache/go-build CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH /usr/lib/go-1.19/bin/go build -o /hello .
+RUN --mount=type=cache,target=/cache GOCACHE=/cache CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH /usr/lib/go-1.19/bin/go build -o /hello .
 FROM scratch
 COPY --from=build /hello /hello
 ENTRYPOINT ["/hello"]

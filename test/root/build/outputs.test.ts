@@ -1,9 +1,10 @@
 /** --output, --push and --load: what comes of a build besides an image in the store. Skopeo and tar are the witnesses. */
 import { afterAll, beforeAll, expect } from "bun:test";
-import { copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { World } from "../../helpers/mdk.ts";
-import { run, startRegistry, type Registry } from "../../helpers/registry.ts";
+import type { World } from "../../helpers/mdk.ts";
+import { openOutputs } from "../../helpers/outputs.ts";
+import { run, type Registry } from "../../helpers/registry.ts";
 import { hasTool, isRoot, testIf } from "../../helpers/requires.ts";
 
 const able = isRoot && hasTool("skopeo") && existsSync("/bin/busybox");
@@ -15,12 +16,7 @@ let context = "";
 
 beforeAll(async () => {
   if (!able) return;
-  world = new World();
-  registry = await startRegistry();
-  context = join(world.folder, "context");
-  mkdirSync(context);
-  copyFileSync("/bin/busybox", join(context, "busybox"));
-  writeFileSync(join(context, "f"), "content\n");
+  ({ world, registry, context } = await openOutputs());
   writeFileSync(join(context, "Dockerfile"), [
     "FROM scratch", "COPY busybox /bin/busybox", 'SHELL ["/bin/busybox", "sh", "-c"]', "COPY f /data/f",
     "RUN /bin/busybox ln -s f /data/l && echo own >/data/own && /bin/busybox chown 7:8 /data/own && /bin/busybox chmod 4755 /data/own", 'CMD ["/bin/busybox", "cat", "/data/f"]',

@@ -1,9 +1,10 @@
 /** --platform with several: an index of images, in the store, in a registry, in an archive. Skopeo is the witness. */
 import { afterAll, beforeAll, expect } from "bun:test";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { World } from "../../helpers/mdk.ts";
-import { run, startRegistry, type Registry } from "../../helpers/registry.ts";
+import { openOutputs } from "../../helpers/outputs.ts";
+import { run, type Registry } from "../../helpers/registry.ts";
 import { hasTool, isRoot, testIf } from "../../helpers/requires.ts";
 
 const able = isRoot && process.arch === "x64" && hasTool("skopeo") && hasTool("docker-registry") && existsSync("/bin/busybox");
@@ -28,12 +29,7 @@ let context = "";
 
 beforeAll(async () => {
   if (!able) return;
-  world = new World();
-  registry = await startRegistry();
-  context = join(world.folder, "context");
-  mkdirSync(context);
-  copyFileSync("/bin/busybox", join(context, "busybox"));
-  writeFileSync(join(context, "f"), "content\n");
+  ({ world, registry, context } = await openOutputs());
 });
 afterAll(async () => {
   world?.close();
