@@ -68,8 +68,9 @@ export async function buildImage(context: Context, request: BuildRequest, progre
       caches.close();
     });
     const { made } = caches;
-    collectCache(context);
     const outcome = await stored(context, scope, request, built.map(({ image, squashed }) => squashed ?? withInlineCache(image, request, made)), progress);
+    // With its rows the image shares its layers: of them nothing is too much for the cache.
+    collectCache(context);
     try {
       await deliver(outcome, scope);
     } finally {
