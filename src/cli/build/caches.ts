@@ -5,7 +5,7 @@ import { parseCsv } from "../../build/language/csv.ts";
 import type { CacheSource, CacheTarget } from "../../engine/build/request.ts";
 import { isDigest } from "../../image/digest.ts";
 import { DEFAULT_TAG, parseReference } from "../../image/reference.ts";
-import { flag } from "./outputs.ts";
+import { flagField, keyedFields } from "./fields.ts";
 
 /** Caches of others that mdk knows, and does not speak to. */
 const FOREIGN = ["gha", "s3", "azblob"];
@@ -61,11 +61,7 @@ function entriesOf(word: string): Entry[] {
     throw new MdkError("invalid", "cache", `invalid cache ${JSON.stringify(word)}: ${(error as Error).message}`, { cause: error });
   }
   if (parts.every((part) => !part.includes("="))) return parts.map((ref) => ({ type: "registry", fields: new Map([["ref", ref]]), word }));
-  const fields = new Map(parts.map((part): [string, string] => {
-    const equals = part.indexOf("=");
-    if (equals === -1) throw wrong(`invalid value ${part}`);
-    return [part.slice(0, equals).trim().toLowerCase(), part.slice(equals + 1)];
-  }));
+  const fields = keyedFields(parts, wrong);
   const type = fields.get("type") ?? "";
   if (type === "") throw wrong(`type required form> ${JSON.stringify(word)}`);
   fields.delete("type");
@@ -89,16 +85,16 @@ function repositoryOf(fields: Entry["fields"], side: Side["side"]): { readonly r
   const reference = fields.get("ref") ?? "";
   if (reference === "") throw wrong(`registry cache ${side} requires ref`);
   parseReference(reference);
-  return { reference, isInsecure: flag(fields, "registry.insecure", false) };
+  return { reference, isInsecure: flagField(fields, "registry.insecure", false, wrong) };
 }
 
 function writtenOf(fields: Entry["fields"]): { readonly isMax: boolean; readonly isManifest: boolean; readonly mayFail: boolean } {
   const mode = fields.get("mode") ?? "min";
   if (mode !== "min" && mode !== "max") throw wrong(`invalid cache export mode: ${mode}`);
   if ((fields.get("compression") ?? "gzip") !== "gzip") throw unsupported(`compression=${fields.get("compression")} of a cache`);
-  if (!flag(fields, "oci-mediatypes", true)) throw unsupported("oci-mediatypes=false of a cache");
+  if (!flagField(fields, "oci-mediatypes", true, wrong)) throw unsupported("oci-mediatypes=false of a cache");
   for (const key of ["compression-level", "force-compression"]) if (fields.has(key)) throw unsupported(`${key}= of a cache`);
-  return { isMax: mode === "max", isManifest: flag(fields, "image-manifest", true), mayFail: flag(fields, "ignore-error", false) };
+  return { isMax: mode === "max", isManifest: flagField(fields, "image-manifest", true, wrong), mayFail: flagField(fields, "ignore-error", false, wrong) };
 }
 
 const wrong = (message: string): MdkError => new MdkError("invalid", "cache", message);

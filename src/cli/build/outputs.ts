@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { parseCsv } from "../../build/language/csv.ts";
+import { flagField, keyedFields } from "./fields.ts";
 
 export type Output =
   | { readonly kind: "image"; readonly names: readonly string[]; readonly isPushed: boolean; /** Of registries without TLS. */ readonly isInsecure: boolean }
@@ -68,10 +69,10 @@ function outputOf(word: string, tags: readonly string[], isTerminal: boolean): O
   const dest = fields.get("dest") ?? null;
   const names = tags.length > 0 ? tags : (fields.get("name") ?? "").split(",").filter((name) => name !== "");
   if (type === "image" || (type === "docker" && dest === null)) {
-    return { kind: "image", names, isPushed: flag(fields, "push", said === "registry"), isInsecure: flag(fields, "registry.insecure", false) };
+    return { kind: "image", names, isPushed: flagField(fields, "push", said === "registry", wrong), isInsecure: flagField(fields, "registry.insecure", false, wrong) };
   }
-  if (type === "local") return { kind: "local", path: directoryOf(dest, type), isSplit: flag(fields, "platform-split", true) };
-  if (type !== "tar" && !flag(fields, "tar", true)) return { kind: type as "oci", names, path: directoryOf(dest, type), isDirectory: true };
+  if (type === "local") return { kind: "local", path: directoryOf(dest, type), isSplit: flagField(fields, "platform-split", true, wrong) };
+  if (type !== "tar" && !flagField(fields, "tar", true, wrong)) return { kind: type as "oci", names, path: directoryOf(dest, type), isDirectory: true };
   const path = fileOf(dest, type, isTerminal);
   return type === "tar" ? { kind: "tar", path } : { kind: type as "oci", names, path, isDirectory: false };
 }
@@ -80,11 +81,7 @@ function outputOf(word: string, tags: readonly string[], isTerminal: boolean): O
 function fieldsOf(word: string): { readonly type: string; readonly fields: Map<string, string> } {
   const parts = partsOf(word);
   if (parts.length === 1 && parts[0] === word && !word.startsWith("type=")) return { type: word === "-" ? "tar" : "local", fields: new Map([["dest", word]]) };
-  const fields = new Map(parts.map((part): [string, string] => {
-    const equals = part.indexOf("=");
-    if (equals === -1) throw wrong(`invalid value ${part}`);
-    return [part.slice(0, equals).trim().toLowerCase(), part.slice(equals + 1)];
-  }));
+  const fields = keyedFields(parts, wrong);
   const type = fields.get("type") ?? "";
   if (type === "") throw wrong("type is required for output");
   fields.delete("type");
@@ -97,15 +94,6 @@ function partsOf(word: string): string[] {
   } catch (error) {
     throw new MdkError("invalid", "output", `invalid output ${JSON.stringify(word)}: ${(error as Error).message}`, { cause: error });
   }
-}
-
-/** Throws MdkError "output". */
-export function flag(fields: ReadonlyMap<string, string>, key: string, usual: boolean): boolean {
-  const value = fields.get(key);
-  if (value === undefined) return usual;
-  if (/^(1|t|true)$/i.test(value)) return true;
-  if (/^(0|f|false)$/i.test(value)) return false;
-  throw wrong(`non-bool value ${JSON.stringify(value)} specified for ${key}`);
 }
 
 function directoryOf(dest: string | null, type: string): string {
