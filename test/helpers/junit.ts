@@ -7,6 +7,8 @@ export interface TestCase {
   /** "FILE > DESCRIBE > NAME", as test/skips.txt names a test. */
   readonly id: string;
   readonly outcome: Outcome;
+  /** What the failure says, "" of the others. */
+  readonly reason: string;
 }
 
 /** Reads what `bun test --reporter=junit` writes; a file that did not load is not in it. */
@@ -17,7 +19,7 @@ export function parseJunit(xml: string): TestCase[] {
     const body = match[3] ?? "";
     const file = attributes.get("file") ?? "";
     const id = [file, attributes.get("classname") ?? "", attributes.get("name") ?? ""].filter((part) => part !== "").join(" > ");
-    cases.push({ file, id, outcome: outcomeOf(body) });
+    cases.push({ file, id, outcome: outcomeOf(body), reason: unescape(/<(failure|error)\b[^>]*>([\s\S]*?)<\/\1>/.exec(body)?.[2] ?? "").trimEnd() });
   }
   return cases;
 }

@@ -7,7 +7,7 @@ const junit = `<testsuites name="bun test" tests="4" failures="1" skipped="1">
   <testsuite name="test/a.test.ts" file="test/a.test.ts">
     <testcase name="one &lt;&amp;&gt; &quot;q&quot;" classname="outer" time="0" file="test/a.test.ts" line="2" assertions="0" />
     <testcase name="two" classname="outer" time="0" file="test/a.test.ts"><skipped /></testcase>
-    <testcase name="three" classname="" time="0" file="test/a.test.ts"><failure type="A" message="&#10;">x</failure></testcase>
+    <testcase name="three" classname="" time="0" file="test/a.test.ts"><failure type="A" message="&#10;">x &lt;y&gt;&#10;</failure></testcase>
     <testcase name="four" classname="" time="0" file="test/a.test.ts" />
   </testsuite>
 </testsuites>`;
@@ -31,6 +31,7 @@ describe("a run's counts", () => {
     const total = tally(results({ stages: { bun: { status: 1 } } }));
     expect(total.passed).toBe(2 + 12 + 5);
     expect(total.failed).toEqual(["test/a.test.ts > three"]);
+    expect([...total.reasons]).toEqual([["test/a.test.ts > three", "x <y>"]]);
     expect(total.skipped).toEqual(["zig: a test of the shim", "test/a.test.ts > outer > two"]);
   });
 
@@ -78,5 +79,5 @@ describe("skips on CI", () => {
 });
 
 test("names in a JUnit report are unescaped", () => {
-  expect(parseJunit(junit)[0]).toEqual({ file: "test/a.test.ts", id: 'test/a.test.ts > outer > one <&> "q"', outcome: "passed" });
+  expect(parseJunit(junit)[0]).toEqual({ file: "test/a.test.ts", id: 'test/a.test.ts > outer > one <&> "q"', outcome: "passed", reason: "" });
 });

@@ -28,6 +28,8 @@ export interface Tally {
   passed: number;
   /** What failed, a line each. */
   readonly failed: string[];
+  /** What a failed test of Bun's said, by its line in `failed`. */
+  readonly reasons: Map<string, string>;
   readonly skipped: string[];
 }
 
@@ -38,7 +40,7 @@ const KERNELS = ["6.12", "6.1"];
 const SKIPPED = 77;
 
 export function tally(results: Results): Tally {
-  const total: Tally = { passed: 0, failed: [], skipped: [] };
+  const total: Tally = { passed: 0, failed: [], reasons: new Map(), skipped: [] };
   for (const name of ["check", "build", "images"]) {
     if (name === "check" && !results.wanted.includes(name)) continue;
     count(total, name, results.stage(name));
@@ -73,9 +75,10 @@ function countZig(total: Tally, stage: Stage): void {
 function countBun(total: Tally, results: Results): void {
   const cases = parseJunit(results.junit ?? "");
   const failedBefore = total.failed.length;
-  for (const { id, outcome } of cases) {
+  for (const { id, outcome, reason } of cases) {
     if (outcome === "passed") total.passed++;
     else total[outcome].push(id);
+    if (outcome === "failed") total.reasons.set(id, reason);
   }
   const status = results.stage("bun").status;
   if (results.junit === null) {

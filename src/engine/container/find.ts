@@ -13,10 +13,12 @@ export function findContainer(context: Context, word: string): Container {
 
 const noSuchContainer = (word: string): MdkError => new MdkError("not-found", "no-such-container", `No such container: ${word}`);
 
-/** The files of a container that is being removed go while it is copied from or to, and an overlay says so in its own words (ESTALE): in Docker's, the container is none. */
+/**
+ * The files of a container that is being removed go while it is copied from or to, and an overlay without its upper directory says so in
+ * many words (ENOENT, ESTALE, EINVAL …): in Docker's, the container is none.
+ */
 export function toldGone(context: Context, id: string, error: unknown): unknown {
-  const isStale = (error as { code?: unknown }).code === "ESTALE";
-  return isStale && (readContainer(context.database(), id)?.phase ?? "removing") === "removing" ? noSuchContainer(id) : error;
+  return (readContainer(context.database(), id)?.phase ?? "removing") === "removing" ? noSuchContainer(id) : error;
 }
 
 /** Whether there is a container of this full id. */
