@@ -76,7 +76,7 @@ export function addImage(database: Database, image: NewImage): boolean {
 
 function nameImage(database: Database, { id, repository, tag, origin }: NewImage): void {
   if (repository === null) return;
-  if (tag !== null) setTag(database, id, { repository, tag });
+  if (tag !== null) setTag(database, id, { repository, tag, index: null });
   if (origin.kind !== "pulled") {
     if (tag !== null) noteImage(database, id, "tag", { name: `${familiarRepository(repository)}:${tag}` });
     return;
@@ -103,22 +103,31 @@ export function listManifests(database: Database, imageId: string, repository: s
   return rows.map(({ manifest }) => manifest);
 }
 
+/** A name to give. */
+export interface NewTag {
+  readonly repository: string;
+  readonly tag: string;
+  /** That it stands for, with this image in it; null: for the image alone. */
+  readonly index: Digest | null;
+}
+
 /** Names an image; the tag is taken from another one if it had it. Returns the id of that one, or null. Throws "no-such-image" for one that went. */
-export function tagImage(database: Database, imageId: Digest, { repository, tag }: { readonly repository: string; readonly tag: string }): Digest | null {
+export function tagImage(database: Database, imageId: Digest, name: NewTag): Digest | null {
+  const { repository, tag, index } = name;
   return transaction(database, () => {
     if (getImage(database, imageId) === null) throw noSuchImage(imageId);
-    const before = database.query("SELECT image_id AS id FROM image_tags WHERE repository = ? AND tag = ?").get(repository, tag) as { id: Digest } | null;
-    if (before?.id === imageId) return null;
-    setTag(database, imageId, { repository, tag });
+    const before = database.query("SELECT image_id AS id, index_digest AS indexed FROM image_tags WHERE repository = ? AND tag = ?").get(repository, tag) as { id: Digest; indexed: Digest | null } | null;
+    if (before?.id === imageId && before.indexed === index) return null;
+    setTag(database, imageId, name);
     noteImage(database, imageId, "tag", { name: `${familiarRepository(repository)}:${tag}` });
-    return before?.id ?? null;
+    return before === null || before.id === imageId ? null : before.id;
   });
 }
 
-function setTag(database: Database, imageId: string, { repository, tag }: { readonly repository: string; readonly tag: string }): void {
+function setTag(database: Database, imageId: string, { repository, tag, index }: NewTag): void {
   database.run(
-    "INSERT INTO image_tags (repository, tag, image_id) VALUES (?, ?, ?) ON CONFLICT (repository, tag) DO UPDATE SET image_id = excluded.image_id",
-    [repository, tag, imageId],
+    "INSERT INTO image_tags (repository, tag, image_id, index_digest) VALUES (?, ?, ?, ?) ON CONFLICT (repository, tag) DO UPDATE SET image_id = excluded.image_id, index_digest = excluded.index_digest",
+    [repository, tag, imageId, index],
   );
   database.run("UPDATE images SET anonymous = 0 WHERE id = ? AND anonymous = 1", [imageId]);
 }
@@ -131,11 +140,11 @@ export function addDigest(database: Database, imageId: Digest, { repository, dig
   });
 }
 
-/** Images that an index of the repository names, which is in blobs/ with their manifests: they are known by it as if it had been pulled. `isPushed`: it was sent there. */
-export function addIndexed(database: Database, { repository, digest, isPushed }: { readonly repository: string; readonly digest: Digest; readonly isPushed: boolean }, images: readonly { readonly id: Digest; readonly manifest: Digest }[]): void {
+/** An index of these images, which is in blobs/ with their manifests, was pushed to the repository: they are known by it as if it had been pulled. */
+export function addIndexed(database: Database, { repository, digest }: { readonly repository: string; readonly digest: Digest }, images: readonly { readonly id: Digest; readonly manifest: Digest }[]): void {
   transaction(database, () => {
     for (const { id, manifest } of images) database.run("INSERT INTO image_digests (repository, digest, manifest, image_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", [repository, digest, manifest, id]);
-    if (isPushed) for (const { id } of images) noteImage(database, id, "push", { name: familiarRepository(repository) });
+    for (const { id } of images) noteImage(database, id, "push", { name: familiarRepository(repository) });
   });
 }
 

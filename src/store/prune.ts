@@ -72,7 +72,7 @@ function bury(paths: StorePaths, database: Database): string[] {
 
 function usedBlobs(database: Database): Set<string> {
   const rows = database.query(
-    "SELECT id AS digest FROM images UNION SELECT manifest FROM image_digests UNION SELECT digest FROM image_digests UNION SELECT manifest FROM image_manifests UNION SELECT blob FROM layer_blobs WHERE size IS NOT NULL",
+    "SELECT id AS digest FROM images UNION SELECT manifest FROM image_digests UNION SELECT digest FROM image_digests UNION SELECT manifest FROM image_manifests UNION SELECT digest FROM image_indexes UNION SELECT manifest FROM image_indexes UNION SELECT blob FROM layer_blobs WHERE size IS NOT NULL",
   ).all();
   return new Set((rows as { digest: string }[]).map(({ digest }) => digest));
 }

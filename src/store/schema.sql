@@ -27,6 +27,9 @@ CREATE TABLE image_digests (
   image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
   PRIMARY KEY (repository, digest, image_id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE image_indexes (
+  digest TEXT NOT NULL, position INTEGER NOT NULL, manifest TEXT NOT NULL, image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+  PRIMARY KEY (digest, position)) STRICT, WITHOUT ROWID;
 CREATE TABLE image_layers (
   image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
   position INTEGER NOT NULL,
@@ -38,7 +41,7 @@ CREATE TABLE image_manifests (
 CREATE TABLE image_tags (
   repository TEXT NOT NULL,
   tag TEXT NOT NULL,
-  image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+  image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE, index_digest TEXT,
   PRIMARY KEY (repository, tag)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE images (
@@ -84,6 +87,7 @@ CREATE UNIQUE INDEX endpoints_address ON endpoints(namespace, network, address) 
 CREATE UNIQUE INDEX endpoints_address6 ON endpoints(namespace, network, address6) WHERE address6 IS NOT NULL;
 CREATE INDEX endpoints_network ON endpoints(network, namespace);
 CREATE INDEX image_digests_by_image ON image_digests(image_id);
+CREATE INDEX image_indexes_by_image ON image_indexes(image_id);
 CREATE INDEX image_layers_by_layer ON image_layers(layer_id);
 CREATE INDEX image_tags_by_image ON image_tags(image_id);
 CREATE INDEX places_network ON places(network);

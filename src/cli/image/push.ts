@@ -13,6 +13,7 @@ export const command: Command = {
     { name: "all-tags", short: "a", type: "bool", help: "Push all tags of an image to the repository" },
     { name: "disable-content-trust", type: "bool", hidden: true, help: "Skip image signing (default true)" },
     { name: "insecure-registry", type: "list", help: "Registry that may be reached without TLS, or with a certificate nobody vouches for" },
+    { name: "platform", type: "string", help: "Push only the image of this platform (os[/arch[/variant]])" },
     PROGRESS_FLAG,
     { name: "quiet", short: "q", type: "bool", help: "Suppress verbose output" },
   ],
@@ -25,7 +26,7 @@ async function run({ context, flags, operands: [word = ""] }: Invocation): Promi
   const reference = parseReference(word);
   const mode = progressMode(flags);
   if (reference.tag === null && reference.digest === null && !all && !quiet && mode !== "json") print("Using default tag: latest");
-  await givenUp((signal) => push(context, word, { all, insecureRegistries: flags.list("insecure-registry"), progress: quiet ? null : shown(mode), signal, warn: (text) => printError(`WARNING: ${text}`) }));
+  await givenUp((signal) => push(context, word, { all, platform: flags.string("platform"), insecureRegistries: flags.list("insecure-registry"), progress: quiet ? null : shown(mode), signal, warn: (text) => printError(`WARNING: ${text}`) }));
   if (quiet) print(`${repositoryOf(reference)}${all ? "" : `:${reference.tag ?? DEFAULT_TAG}`}`);
   return 0;
 }

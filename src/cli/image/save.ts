@@ -13,6 +13,7 @@ export const command: Command = {
   summary: "Save one or more images to a tar archive (streamed to STDOUT by default)",
   flags: [
     { name: "output", short: "o", type: "string", help: "Write to a file, instead of STDOUT" },
+    { name: "platform", type: "string", help: "Save only the image of this platform (os[/arch[/variant]])" },
     PROGRESS_FLAG,
     { name: "quiet", short: "q", type: "bool", help: "Suppress the progress" },
   ],
@@ -25,7 +26,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   if (path === null && isTerminal(1)) throw new CommandError(EXIT.failure, "save-to-terminal", "cowardly refusing to save to a terminal. Use the -o flag or redirect");
   const progress = showProgress({ mode: progressMode(flags), quiet: flags.bool("quiet"), descriptor: path === null ? 2 : 1, elsewhere: "nothing" });
   await givenUp(async (signal) => {
-    const save = (fd: number): Promise<void> => saveImages(context, operands, (bytes) => stream(fd, bytes), { progress, signal, warn: (text) => printError(`WARNING: ${text}`) });
+    const save = (fd: number): Promise<void> => saveImages(context, operands, (bytes) => stream(fd, bytes), { platform: flags.string("platform"), progress, signal, warn: (text) => printError(`WARNING: ${text}`) });
     if (path === null) await save(1);
     else await toFile(path, "failed to save image", save);
   });

@@ -7,7 +7,9 @@ import { LAYERS_MAX } from "../../image/manifest.ts";
 import { choosePlatform, hostPlatform } from "../../image/platform.ts";
 import { canonicalName, parseReference, repositoryOf, withDefaultTag } from "../../image/reference.ts";
 import { writeBlob } from "../../store/blobs.ts";
-import { addImage, addIndexed, tagImage } from "../../store/images.ts";
+import type { Database } from "../../store/database.ts";
+import { addImage, tagImage } from "../../store/images.ts";
+import { addIndex } from "../../store/indexes.ts";
 import type { Context } from "../context.ts";
 import { writeContent, type ContentScope } from "../image/content.ts";
 import { fetchedAgain } from "../image/fetched-again.ts";
@@ -96,8 +98,9 @@ async function stored(context: Context, scope: ContentScope, request: BuildReque
   const { database, paths } = scope;
   const platforms = request.platforms.map((platform, at) => ({ platform, at }));
   const named = (choosePlatform(platforms, hostPlatform(process.arch)) ?? platforms[0]!).at;
-  const images = built.map((image, at): BuiltImage => ({ id: store(context, scope, { ...request, tags: at === named ? request.tags : [] }, image), platform: request.platforms[at]!, layers: image.layers }));
-  if (images.length === 1) {
+  const single = built.length === 1;
+  const images = built.map((image, at): BuiltImage => ({ id: store(context, scope, { ...request, tags: single ? request.tags : [] }, image), platform: request.platforms[at]!, layers: image.layers }));
+  if (single) {
     if (request.isKept) showStored(progress.step("exporting to image"), [`writing image ${images[0]!.id}`], request.tags);
     return { images, index: null };
   }
@@ -107,8 +110,8 @@ async function stored(context: Context, scope: ContentScope, request: BuildReque
   if (!request.isKept) return { images, index };
   writeBlob(paths, index.fetched.bytes);
   const rows = index.members.map(({ id, own: { image: { fetched } } }) => ({ id, manifest: fetched.digest }));
-  const repositories = new Set(request.tags.map((tag) => repositoryOf(parseReference(tag))));
-  for (const repository of repositories) addIndexed(database, { repository, digest: index.fetched.digest, isPushed: false }, rows);
+  addIndex(database, index.fetched.digest, rows);
+  nameImage(database, images[named]!.id, request.tags, index.fetched.digest);
   showStored(progress.step("exporting to image"), [...rows.map(({ manifest }) => `exporting manifest ${manifest}`), `exporting manifest list ${index.fetched.digest}`], request.tags);
   return { images, index };
 }
@@ -154,12 +157,17 @@ function store(context: Context, { paths, database }: ContentScope, request: Bui
   const { created, bytes } = configOf(context, request, image);
   const { architecture, os, variant } = image.platform;
   const id = writeBlob(paths, bytes);
-  const [first, ...more] = request.isKept ? request.tags.map((text) => withDefaultTag(parseReference(text))) : [];
+  const [name, ...more] = request.isKept ? request.tags : [];
+  const first = name === undefined ? undefined : withDefaultTag(parseReference(name));
   const row = {
     id, created, architecture, os, variant, pulled: context.now().toISOString(), layers: image.layers.map((layer) => layer.id), size: image.layers.reduce((sum, { size }) => sum + size, 0),
     repository: first === undefined ? null : repositoryOf(first), tag: first?.tag ?? null, origin: { kind: request.isKept ? "built" as const : "anonymous" as const }, manifest: null,
   };
   if (!addImage(database, row)) throw new MdkError("conflict", "build-raced", `a layer of the image ${hexOf(id).slice(0, 12)} was removed while it was built`);
-  for (const reference of more) tagImage(database, id, { repository: repositoryOf(reference), tag: reference.tag! });
+  nameImage(database, id, more, null);
   return id;
+}
+
+function nameImage(database: Database, id: Digest, names: readonly string[], index: Digest | null): void {
+  for (const reference of names.map((text) => withDefaultTag(parseReference(text)))) tagImage(database, id, { repository: repositoryOf(reference), tag: reference.tag!, index });
 }

@@ -3,13 +3,13 @@ import { chmodSync, closeSync, existsSync, mkdirSync, readFileSync, writeFileSyn
 import { dirname } from "node:path";
 import { parseConfig, type ContainerDefaults } from "../../image/config.ts";
 import { hexOf, type Digest } from "../../image/digest.ts";
-import { hostPlatform, normalizePlatform, parsePlatform, platformName } from "../../image/platform.ts";
-import { repositoryOf } from "../../image/reference.ts";
+import { normalizePlatform, platformName } from "../../image/platform.ts";
 import type { Container } from "../../store/containers.ts";
-import { findImage as findRow, layersOf, listIndexed, type ImageRow } from "../../store/images.ts";
+import { findImage as findRow, layersOf } from "../../store/images.ts";
 import { MOUNTS_LAYER, storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
 import { explainRefused, openRootDirectory } from "../host/root-directory.ts";
+import { imageNamed } from "./named.ts";
 
 export interface ImageFacts {
   /** "sha256:…". */
@@ -22,10 +22,8 @@ export function findImage(context: Context, word: string, platform: string | nul
   const database = context.database();
   const found = findRow(database, word);
   if (found === null) return null;
-  const { image, reference } = found;
-  const all = [image, ...(platform === null || reference === null ? [] : listIndexed(database, image.id, repositoryOf(reference)))];
-  const meant = all.find((one) => platform === null || isOf(one, platform));
-  return meant === undefined ? null : imageFacts(context, meant.id);
+  const meant = platform === null ? found.image : imageNamed(database, found, platform);
+  return meant === null ? null : imageFacts(context, meant.id);
 }
 
 /** Of the image of this id, which is there. */
@@ -91,8 +89,4 @@ function makeMountsLayer(tree: string, made: string): void {
     chmodSync(tree + file, 0o755);
   }
   writeFileSync(made, "", { flag: "a" });
-}
-
-function isOf(image: ImageRow, platform: string): boolean {
-  return platformName(normalizePlatform(image)) === platformName(parsePlatform(platform, hostPlatform(process.arch)));
 }

@@ -5,6 +5,7 @@ import { familiarRepository } from "../../image/reference.ts";
 import { MdkError } from "../../error.ts";
 import { readBlob } from "../../store/blobs.ts";
 import { anonymousImages, findImage, listDigests, listImages, listTags, noSuchImage, type ImageName, type ImageRow } from "../../store/images.ts";
+import { indexedImages } from "../../store/indexes.ts";
 import { storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
 
@@ -22,12 +23,12 @@ export interface ImageSummary {
   readonly size: number;
 }
 
-/** The newest first; `all`: those too that only came with a container. */
+/** The newest first; `all`: those too that only came with a container, and those of other platforms that are there for a tag. */
 export function summarizeImages(context: Context, { all = false } = {}): ImageSummary[] {
   const database = context.database();
   const tags = groupById(listTags(database));
   const digests = groupById(listDigests(database));
-  const hidden = all ? new Set() : anonymousImages(database);
+  const hidden = all ? new Set() : anonymousImages(database).union(indexedImages(database));
   return listImages(database).filter(({ id }) => !hidden.has(id)).flatMap((image) => summarize(image, { tags: tags.get(image.id) ?? [], digests: digests.get(image.id) ?? [] }));
 }
 

@@ -86,7 +86,7 @@ async function loadOne(job: LoadJob, archived: ArchivedImage, references: readon
   const name = references[0] === undefined ? archived.target : familiarName(references[0]);
   const id = await loadUnnamed(job, archived, { name, origin: { kind: "loaded" } });
   const moved = references.flatMap((reference) => {
-    const from = tagImage(database, id, { repository: repositoryOf(reference), tag: reference.tag ?? DEFAULT_TAG });
+    const from = tagImage(database, id, { repository: repositoryOf(reference), tag: reference.tag ?? DEFAULT_TAG, index: null });
     return from === null ? [] : [{ name: familiarName({ ...reference, tag: reference.tag ?? DEFAULT_TAG }), from }];
   });
   return { id, names: references.map((reference) => familiarName({ ...reference, tag: reference.tag ?? DEFAULT_TAG })), moved };

@@ -31,6 +31,8 @@ interface Layer {
 export interface OwnOptions {
   /** The manifest that the image has there is preferred. */
   readonly repository: string | null;
+  /** This one of its manifests, if it still can be had. */
+  readonly manifest?: Digest;
   /** For errors. */
   readonly name: string;
   /** With any, the image gets a manifest that has them, whatever others it has. */
@@ -51,14 +53,14 @@ export interface OwnImage {
 }
 
 /** Call it within writeContent. Throws the errors of packLayer, of the disk, and "blob-missing". */
-export async function ownImage(scope: ContentScope, row: ImageRow, { repository, name, annotations, warn, again }: OwnOptions): Promise<OwnImage> {
+export async function ownImage(scope: ContentScope, row: ImageRow, { repository, manifest: wanted, name, annotations, warn, again }: OwnOptions): Promise<OwnImage> {
   const { paths, database } = scope;
   const configBytes = readBlob(paths, row.id);
   const config = parseConfig(configBytes, name);
   const layers = layersOf(database, row.id);
   const { pack, ...own } = openLayerBlobs(scope, again);
   const isAnnotated = Object.keys(annotations).length > 0;
-  const manifests = listManifests(database, row.id, repository);
+  const manifests = listManifests(database, row.id, repository).toSorted((a, b) => Number(b === wanted) - Number(a === wanted));
   for (const digest of isAnnotated ? [] : manifests) {
     const bytes = readBlob(paths, digest);
     const manifest = parseManifest(bytes, "", name) as Manifest;

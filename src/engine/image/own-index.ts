@@ -2,15 +2,18 @@
 import { digestOf, type Digest } from "../../image/digest.ts";
 import { mediaTypeOf } from "../../image/manifest.ts";
 import { OCI_INDEX } from "../../image/media-types.ts";
-import type { Platform } from "../../image/platform.ts";
+import { normalizePlatform, type Platform } from "../../image/platform.ts";
 import type { FetchedManifest } from "../../image/transfer.ts";
 import { findImage } from "../../store/images.ts";
+import { listMembers } from "../../store/indexes.ts";
 import type { ContentScope } from "./content.ts";
 import { ownImage, type OwnImage, type OwnOptions } from "./own-image.ts";
 
 export interface Member {
   readonly id: Digest;
   readonly platform: Platform;
+  /** By which an index has it already. */
+  readonly manifest?: Digest;
 }
 
 /** close() when it was copied. */
@@ -21,13 +24,16 @@ export interface OwnIndex {
   close(): void;
 }
 
+type Common = Pick<OwnOptions, "annotations" | "warn" | "again">;
+
 /** Call it within writeContent, with images that are there. Throws what ownImage throws. */
-export async function ownIndex(scope: ContentScope, images: readonly Member[], options: Omit<OwnOptions, "repository" | "name">): Promise<OwnIndex> {
+export async function ownIndex(scope: ContentScope, images: readonly Member[], options: Common): Promise<OwnIndex> {
   const members: OwnIndex["members"][number][] = [];
   const close = (): void => members.forEach(({ own }) => own.close());
   try {
-    for (const { id, platform } of images) {
-      members.push({ id, platform, own: await ownImage(scope, findImage(scope.database, id)!.image, { ...options, repository: null, name: id }) });
+    for (const { id, platform, manifest } of images) {
+      const own = await ownImage(scope, findImage(scope.database, id)!.image, { ...options, repository: null, name: id, ...(manifest === undefined ? {} : { manifest }) });
+      members.push({ id, platform, own });
     }
   } catch (error) {
     close();
@@ -38,4 +44,12 @@ export async function ownIndex(scope: ContentScope, images: readonly Member[], o
   }));
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
   return { members, close, fetched: { bytes, contentType: OCI_INDEX, digest: digestOf(bytes) } };
+}
+
+/** The one that a tag stands for, as it was made, but for images that were removed since. Call it as ownIndex. */
+export async function storedIndex(scope: ContentScope, digest: Digest, options: Common): Promise<OwnIndex> {
+  const members = listMembers(scope.database, digest).map((member) => ({ ...member, platform: normalizePlatform(findImage(scope.database, member.id)!.image) }));
+  const index = await ownIndex(scope, members, options);
+  if (index.fetched.digest !== digest && Object.keys(options.annotations).length === 0) options.warn(`images of the index ${digest} were removed, or are packed anew: it is ${index.fetched.digest} now`);
+  return index;
 }

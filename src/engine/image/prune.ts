@@ -2,6 +2,7 @@
 import { imageUsers } from "../../store/volumes.ts";
 import { containersOfImage } from "../../store/containers.ts";
 import { listImages, listTags, type ImageRow } from "../../store/images.ts";
+import { indexedImages, indexesOf, listMembers } from "../../store/indexes.ts";
 import { keptBytes, layerBytes } from "../../store/layers.ts";
 import { ensureStore } from "../../store/paths.ts";
 import { prune } from "../../store/prune.ts";
@@ -20,9 +21,12 @@ export function pruneImages(context: Context, all: boolean, isMeant: (image: Ima
   const database = context.database();
   const before = storedBytes(context);
   const removed: Removed[] = [];
+  const indexed = indexedImages(database);
+  const isUsed = (id: string): boolean => containersOfImage(database, id).length > 0 || imageUsers(database, id).length > 0;
   for (const image of listImages(database)) {
-    const isUsed = containersOfImage(database, image.id).length > 0 || imageUsers(database, image.id).length > 0;
-    if (isUsed || (!all && listTags(database, image.id).length > 0) || !isMeant(image)) continue;
+    if (indexed.has(image.id)) continue; // they go with the image that has the tag
+    const members = indexesOf(database, image.id).flatMap((index) => listMembers(database, index));
+    if ([image, ...members].some(({ id }) => isUsed(id)) || (!all && listTags(database, image.id).length > 0) || !isMeant(image)) continue;
     removed.push(...removeImage(context, image.id, { force: true }));
   }
   prune(ensureStore(context.root), database, { drafts: true });

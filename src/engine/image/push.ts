@@ -11,8 +11,9 @@ import type { Context } from "../context.ts";
 import { writeContent, type ContentScope } from "./content.ts";
 import { copyImage, type Copied, type LayerProgress, type LayerTransfer, type Sink } from "./copy.ts";
 import { fetchedAgain } from "./fetched-again.ts";
-import { ownImage } from "./own-image.ts";
-import type { OwnIndex } from "./own-index.ts";
+import { imageOfPlatform, indexNamed } from "./named.ts";
+import { ownImage, type OwnOptions } from "./own-image.ts";
+import { storedIndex, type OwnIndex } from "./own-index.ts";
 import { remoteOptions, type RegistryOptions } from "./registry-options.ts";
 
 export interface PushProgress extends LayerProgress {
@@ -25,6 +26,8 @@ export interface PushProgress extends LayerProgress {
 export interface PushOptions extends RegistryOptions {
   /** `--all-tags` */
   readonly all?: boolean;
+  /** Only the image for it; else all that the tag stands for. */
+  readonly platform?: string | null;
   /** Of the manifest, which is made anew then. */
   readonly annotations?: Readonly<Record<string, string>>;
   readonly warn?: (text: string) => void;
@@ -33,7 +36,7 @@ export interface PushOptions extends RegistryOptions {
 }
 
 /**
- * Pushes the tag that `text` names, or all of its repository. Errors: "reference-invalid", "no-such-image", those of ownImage, "push-denied"
+ * Pushes the tag that `text` names, or all of its repository. Errors: "reference-invalid", "no-such-image", "other-platform", those of ownImage, "push-denied"
  * and what else the registry says; tags before the bad one are there then.
  */
 export async function push(context: Context, text: string, options: PushOptions = {}): Promise<void> {
@@ -44,7 +47,7 @@ export async function push(context: Context, text: string, options: PushOptions 
   progress.start(repositoryOf(reference));
   const images = chooseImages(context.database(), reference, options.all === true);
   await writeContent(context, options.signal ?? null, async (scope) => {
-    for (const { tag, image } of images) await pushOne({ ...scope, context, options, progress }, image, { ...reference, tag });
+    for (const { tag, image } of images) await pushTag({ ...scope, context, options, progress }, image, { ...reference, tag });
   });
 }
 
@@ -71,7 +74,7 @@ export async function pushIndex(scope: ContentScope & { readonly context: Contex
   await target.manifest(bytes, mediaTypeOf(index.fetched), reference.tag);
   const repository = repositoryOf(reference);
   // Of those that the store does not keep the rows go, and these with them.
-  addIndexed(database, { repository, digest, isPushed: true }, index.members.map(({ id, own }) => ({ id, manifest: own.image.fetched.digest })));
+  addIndexed(database, { repository, digest }, index.members.filter(({ own }) => !own.anew).map(({ id, own }) => ({ id, manifest: own.image.fetched.digest })));
   options.progress?.done(reference.tag!, digest, bytes.length);
 }
 
@@ -81,9 +84,29 @@ interface Job extends ContentScope {
   readonly progress: PushProgress;
 }
 
-async function pushOne({ options, progress, ...scope }: Job, row: ImageRow, reference: Reference & { readonly tag: string }): Promise<void> {
+async function pushTag(job: Job, image: ImageRow, reference: Reference & { readonly tag: string }): Promise<void> {
+  const { options, database } = job;
+  const word = familiarName(reference);
+  const { platform = null } = options;
+  if (platform !== null) return await pushOne(job, imageOfPlatform(database, { image, reference }, { word, platform }), reference);
+  const digest = indexNamed(database, reference);
+  if (digest === null) return await pushOne(job, image, reference);
+  const index = await storedIndex(job, digest, ownOptions(job));
+  try {
+    await pushIndex(job, index, word, { ...options, progress: job.progress });
+  } finally {
+    index.close();
+  }
+}
+
+function ownOptions({ context, options, abort }: Job): Pick<OwnOptions, "annotations" | "warn" | "again"> {
+  return { annotations: options.annotations ?? {}, warn: options.warn ?? (() => {}), again: fetchedAgain(context, options, abort.signal) };
+}
+
+async function pushOne(job: Job, row: ImageRow, reference: Reference & { readonly tag: string }): Promise<void> {
+  const { options, progress, ...scope } = job;
   const repository = repositoryOf(reference);
-  const own = await ownImage(scope, row, { repository, name: familiarName(reference), annotations: options.annotations ?? {}, warn: options.warn ?? (() => {}), again: fetchedAgain(scope.context, options, scope.abort.signal) });
+  const own = await ownImage(scope, row, { repository, name: familiarName(reference), ...ownOptions(job) });
   try {
     await send(scope, own, reference, { ...options, progress });
   } finally {

@@ -6,6 +6,7 @@ import { readContainer, containersOfImage } from "../../store/containers.ts";
 import { imageUsers } from "../../store/volumes.ts";
 import { checkpoint, isForeignKeyViolation, transaction, type Database } from "../../store/database.ts";
 import { deleteDigests, deleteImage, deleteTags, findImage, layersOf, listDigests, listTags, noSuchImage, type ImageRow } from "../../store/images.ts";
+import { indexedImages, indexesOf, listMembers, type IndexMember } from "../../store/indexes.ts";
 import { ensureStore } from "../../store/paths.ts";
 import { prune } from "../../store/prune.ts";
 import type { Context } from "../context.ts";
@@ -20,7 +21,8 @@ export interface Removed {
 }
 
 /**
- * Removes what `word` names: by a name, that name, and the image with its last one; by id, all names and the image.
+ * Removes what `word` names: by a name, that name, and the image with its last one; by id, all names and the image. Images of other platforms go with the
+ * last tag that stood for them.
  * `force`: names go even when containers still need the image. Errors: "no-such-image", "image-conflict" and those of
  * findImage. Returns what went, in order.
  */
@@ -29,9 +31,11 @@ export function removeImage(context: Context, word: string, options: { readonly 
   const found = findImage(database, word);
   if (found === null) throw noSuchImage(word);
   const { image, reference } = found;
+  const members = indexesOf(database, image.id).flatMap((index) => listMembers(database, index));
   const removed = reference === null
     ? removeById(context, database, image, options.force)
     : removeByName(context, database, { image, reference, force: options.force });
+  removed.push(...removeMembers(context, database, members));
   prune(ensureStore(context.root), database);
   checkpoint(database);
   if (removed.some(({ kind }) => kind === "deleted")) giveBackSpace(context.root);
@@ -69,6 +73,16 @@ function removeById(context: Context, database: Database, image: ImageRow, force
     throw conflict(`unable to delete ${short(image.id)} (${way}) - image is being used by ${user.running ? "running" : "stopped"} container ${short(user.id)}`);
   }
   return removeAll(database, image);
+}
+
+/** Images of other platforms that were there for a tag, when it is gone. One that a container needs stays, nameless. */
+function removeMembers(context: Context, database: Database, members: readonly IndexMember[]): Removed[] {
+  const needed = indexedImages(database);
+  return members.flatMap(({ id }) => {
+    const found = findImage(database, id);
+    const isKept = found === null || needed.has(id) || listTags(database, id).length > 0 || holderOf(context, found.image) !== null;
+    return isKept ? [] : removeAll(database, found.image);
+  });
 }
 
 function untag(database: Database, { image, reference, keepDigests }: { image: ImageRow; reference: Reference; keepDigests: boolean }): Removed[] {

@@ -16,8 +16,9 @@ import type { Context } from "../context.ts";
 import { writeContent, type ContentScope } from "./content.ts";
 import { copyImage, type LayerProgress, type LayerTransfer, type Sink } from "./copy.ts";
 import { fetchedAgain } from "./fetched-again.ts";
-import { ownImage } from "./own-image.ts";
-import type { OwnIndex } from "./own-index.ts";
+import { imageOfPlatform, indexNamed } from "./named.ts";
+import { ownImage, type OwnImage } from "./own-image.ts";
+import { storedIndex, type OwnIndex } from "./own-index.ts";
 import type { SourceImage } from "./select.ts";
 
 export interface SaveOptions {
@@ -25,6 +26,8 @@ export interface SaveOptions {
   readonly names?: readonly string[];
   /** Of their manifests, which are made anew then. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Only the images for it; else all that a tag stands for. */
+  readonly platform?: string | null;
   readonly warn?: (text: string) => void;
   readonly progress?: LayerProgress | null;
   readonly signal?: AbortSignal | null;
@@ -32,21 +35,23 @@ export interface SaveOptions {
 
 /**
  * Hands the archive of the images to `write`, whose bytes are only lent. A name without a tag means all tags of its repository. Throws
- * "no-such-image" before anything is written, and the errors of ownImage; the archive is not whole then.
+ * "no-such-image" and "other-platform" before anything is written, and the errors of ownImage; the archive is not whole then.
  */
 export async function saveImages(context: Context, words: readonly string[], write: (bytes: Uint8Array) => void, options: SaveOptions = {}): Promise<void> {
-  const chosen = chooseImages(context.database(), words);
+  const chosen = chooseImages(context.database(), words, options.platform ?? null);
+  const common = { annotations: options.annotations ?? {}, warn: options.warn ?? (() => {}) };
+  const progress = options.progress ?? { layer() {} };
   await writeContent(context, options.signal ?? null, async (scope) => {
     const sink = new ArchiveSink(write);
-    for (const { image, references: own } of chosen.values()) {
+    for (const { image, index, references: own } of chosen.values()) {
       const references = options.names?.map(parseReference) ?? own;
       const [first] = references;
       const called = first === undefined ? { repository: null, name: image.id } : { repository: repositoryOf(first), name: familiarName(first) };
-      const packed = await ownImage(scope, image, { ...called, annotations: options.annotations ?? {}, warn: options.warn ?? (() => {}), again: fetchedAgain(context, {}, scope.abort.signal) });
+      const again = fetchedAgain(context, {}, scope.abort.signal);
+      const packed = index === null ? await ownImage(scope, image, { ...called, ...common, again }) : await storedIndex(scope, index, { ...common, again });
       try {
-        sink.begin(references);
-        await copyImage({ source: packed.source, sink, image: packed.image, progress: options.progress ?? { layer() {} }, abort: scope.abort });
-        sink.entry(packed.image.fetched, references);
+        if ("members" in packed) await putIndex({ scope, sink, progress }, packed, references);
+        else await putImage({ scope, sink, progress }, packed, references);
       } finally {
         packed.close();
       }
@@ -58,38 +63,58 @@ export async function saveImages(context: Context, words: readonly string[], wri
 /** The same of an index with all that it names, within writeContent. For who knows no index, the archive's own list has the image of this host. */
 export async function saveIndex(scope: ContentScope, index: OwnIndex, names: readonly string[], write: (bytes: Uint8Array) => void): Promise<void> {
   const sink = new ArchiveSink(write);
-  const references = names.map(parseReference);
+  await putIndex({ scope, sink, progress: { layer() {} } }, index, names.map(parseReference));
+  sink.end();
+}
+
+interface Put {
+  readonly scope: ContentScope;
+  readonly sink: ArchiveSink;
+  readonly progress: LayerProgress;
+}
+
+async function putImage({ scope, sink, progress }: Put, { source, image }: Pick<OwnImage, "source" | "image">, references: readonly Reference[]): Promise<void> {
+  sink.begin(references);
+  await copyImage({ source, sink, image, progress, abort: scope.abort });
+  sink.entry(image.fetched, references);
+}
+
+async function putIndex({ scope, sink, progress }: Put, index: OwnIndex, references: readonly Reference[]): Promise<void> {
   const listed = choosePlatform(index.members, hostPlatform(process.arch)) ?? index.members[0];
   for (const member of index.members) {
     const { source, image } = member.own;
     sink.begin(member === listed ? references : null);
-    await copyImage({ source, sink, image, progress: { layer() {} }, abort: scope.abort });
+    await copyImage({ source, sink, image, progress, abort: scope.abort });
   }
   sink.entry(index.fetched, references);
-  sink.end();
 }
 
 interface Chosen {
   readonly image: ImageRow;
+  /** That is saved as a whole, with this image in it. */
+  readonly index: Digest | null;
   readonly references: Reference[];
 }
 
-/** In the order of the words, each image once. */
-function chooseImages(database: Database, words: readonly string[]): Map<Digest, Chosen> {
+/** In the order of the words, each image and each index once. */
+function chooseImages(database: Database, words: readonly string[], platform: string | null): Map<Digest, Chosen> {
   const chosen = new Map<Digest, Chosen>();
-  const add = (image: ImageRow, reference: Reference | null): void => {
-    const references: Reference[] = chosen.get(image.id)?.references ?? [];
+  const add = (found: ImageRow, reference: Reference | null, word: string): void => {
+    const image = platform === null ? found : imageOfPlatform(database, { image: found, reference }, { word, platform });
+    const index = platform === null ? indexNamed(database, reference) : null;
+    const key = index ?? image.id;
+    const references: Reference[] = chosen.get(key)?.references ?? [];
     const known = references.some((other) => reference !== null && familiarName(other) === familiarName(reference));
     if (reference !== null && !known) references.push(reference);
-    chosen.set(image.id, { image, references });
+    chosen.set(key, { image, index, references });
   };
   for (const word of words) {
     const all = allTags(database, word);
-    for (const reference of all) add(findImage(database, familiarName(reference))!.image, reference);
+    for (const reference of all) add(findImage(database, familiarName(reference))!.image, reference, word);
     if (all.length > 0) continue;
     const found = findImage(database, word);
     if (found === null) throw new MdkError("not-found", "no-such-image", `No such image: ${word}`);
-    add(found.image, found.reference?.tag == null ? null : found.reference);
+    add(found.image, found.reference?.tag == null ? null : found.reference, word);
   }
   return chosen;
 }

@@ -4,6 +4,7 @@ import { DEFAULT_TAG, parseReference, repositoryOf } from "../../image/reference
 import { checkpoint } from "../../store/database.ts";
 import { findImage, noSuchImage, tagImage } from "../../store/images.ts";
 import type { Context } from "../context.ts";
+import { indexNamed } from "./named.ts";
 
 /** `word`: a name, an id or its prefix. An image that had the name loses it. Throws "reference-invalid", "no-such-image", "image-ambiguous". */
 export function tagAs(context: Context, word: string, name: string): void {
@@ -12,6 +13,6 @@ export function tagAs(context: Context, word: string, name: string): void {
   const database = context.database();
   const found = findImage(database, word);
   if (found === null) throw noSuchImage(word);
-  tagImage(database, found.image.id, { repository: repositoryOf(target), tag: target.tag ?? DEFAULT_TAG });
+  tagImage(database, found.image.id, { repository: repositoryOf(target), tag: target.tag ?? DEFAULT_TAG, index: indexNamed(database, found.reference) });
   checkpoint(database);
 }

@@ -86,7 +86,7 @@ rootTest("COPY only: nothing of the other platform is executed; the index is pus
 
 rootTest("in the store the tag is the image of this host, and each is found by its platform", () => {
   built("FROM scratch\nCOPY busybox /bin/busybox\nARG TARGETARCH\nENV A=$TARGETARCH\n", "--platform", "linux/arm64", "--platform", "linux/amd64", "-t", "two:1", "-t", "two:2", "-t", "other:1");
-  expect(world.ok("inspect", "-f", "{{.Architecture}} {{len .RepoTags}} {{len .RepoDigests}}", "two:1")).toBe("amd64 3 2");
+  expect(world.ok("inspect", "-f", "{{.Architecture}} {{len .RepoTags}} {{len .RepoDigests}}", "two:1")).toBe("amd64 3 0");
   const { status, stderr } = world.mdk(["create", "--platform", "linux/arm64", "--name", "foreign", "two:2", "/bin/busybox"]);
   expect([status, stderr]).toEqual([0, ""]);
   expect(world.inspect("foreign", "(index .Config.Env 1)")).toBe("A=arm64");
@@ -94,6 +94,49 @@ rootTest("in the store the tag is the image of this host, and each is found by i
   expect(world.ok("run", "--rm", "--network", "none", "--platform", "linux/amd64", "two:1", "/bin/busybox", "sh", "-c", "echo $A")).toBe("amd64");
   built("FROM two:1\nENV B=b\n", ...BOTH, "-t", "on:1");
   expect(world.ok("inspect", "-f", "{{index .Config.Env 1}} {{index .Config.Env 2}}", "on:1")).toBe("A=amd64 B=b");
+});
+
+rootTest("what the tag stands for is pushed, saved, pruned and removed as one, whatever it is called", () => {
+  const dockerfile = (text: string): string => `FROM scratch\nCOPY f /f\nARG TARGETARCH\nLABEL arch=$TARGETARCH text=${text}\n`;
+  const all = (): string[] => world.ok("images", "-aq", "--no-trunc").split("\n");
+  const kept = all();
+  built(dockerfile("a"), ...BOTH, "-t", "both:1");
+  const remoteName = `${registry.host}/both`;
+  world.ok("tag", "both:1", `${remoteName}:1`);
+  expect([world.ok("images", "-q", "both").split("\n").length, all().length - kept.length]).toEqual([1, 2]);
+  expect(world.ok("inspect", "-f", "{{len .RepoDigests}}", "both:1")).toBe("0");
+  expect(world.ok("image", "prune", "-f")).toContain("Total reclaimed space: 0B");
+
+  expect(world.ok("push", "--insecure-registry", registry.host, `${remoteName}:1`).split("\n").at(-1)).toMatch(/^1: digest: sha256:[0-9a-f]{64} size: \d+$/);
+  const raw = remote("--raw", `docker://${remoteName}:1`);
+  const index = JSON.parse(raw) as Index;
+  expect(index.manifests.map(({ platform }) => platform)).toEqual([{ architecture: "amd64", os: "linux" }, { architecture: "arm64", os: "linux" }]);
+  expect(world.ok("inspect", "-f", "{{index .RepoDigests 0}}", "both:1")).toBe(`${remoteName}@${digestOf(raw)}`);
+  world.ok("push", "--insecure-registry", registry.host, "--platform", "linux/arm64", `${remoteName}:1`);
+  expect(JSON.parse(remote("--config", "--override-arch=arm64", `docker://${remoteName}:1`)).config.Labels).toEqual({ arch: "arm64", text: "a" });
+
+  const archive = join(world.folder, "both.tar");
+  world.ok("save", "-o", archive, "both:1");
+  expect(run("skopeo", "inspect", "--raw", `oci-archive:${archive}:1`)).toBe(raw);
+  world.ok("save", "--platform", "linux/arm64", "-o", archive, "both:1");
+  expect(JSON.parse(run("skopeo", "inspect", "--override-arch=arm64", "--config", `docker-archive:${archive}`)).architecture).toBe("arm64");
+  for (const [verb, ...words] of [["push", "--insecure-registry", registry.host, "--platform", "linux/s390x", `${remoteName}:1`], ["save", "--platform", "linux/s390x", "-o", archive, `${remoteName}:1`]]) {
+    expect(world.mdk([verb!, ...words])).toMatchObject({ status: 1, stderr: expect.stringContaining(`image with reference ${remoteName}:1 was found but does not provide the specified platform (linux/s390x)`) });
+  }
+
+  // Another build takes the tag; what it stood for has a second one still.
+  built(dockerfile("b"), ...BOTH, "-t", "both:1");
+  world.ok("image", "prune", "-f");
+  expect(all().length - kept.length).toBe(4);
+  world.ok("create", "--name", "holder", "--platform", "linux/arm64", "both:1", "/f");
+  expect(world.ok("image", "prune", "-af", "--filter", "label=text=b")).not.toContain("deleted");
+  expect(world.ok("rmi", `${remoteName}:1`).match(/^Deleted: sha256/gm)?.length).toBeGreaterThanOrEqual(2);
+  expect(all().length - kept.length).toBe(2);
+  world.ok("rmi", "both:1");
+  expect(world.ok("images", "-a", "--no-trunc", "--format", "{{.Repository}} {{.ID}}").split("\n").filter((line) => !kept.includes(line.split(" ")[1]!))).toEqual([expect.stringMatching(/^<none> /)]);
+  world.ok("rm", "holder");
+  world.ok("image", "prune", "-f");
+  expect(all()).toEqual(kept);
 });
 
 rootTest("cross-building: what is of the builder's platform runs once for both, each result is of its own", () => {

@@ -1,0 +1,29 @@
+/** What a name stands for: an image alone, or one for each of several platforms. */
+import { MdkError } from "../../error.ts";
+import type { Digest } from "../../image/digest.ts";
+import { hostPlatform, normalizePlatform, parsePlatform, platformName } from "../../image/platform.ts";
+import { repositoryOf, type Reference } from "../../image/reference.ts";
+import type { Database } from "../../store/database.ts";
+import { findImage, listIndexed, type Found, type ImageRow } from "../../store/images.ts";
+import { findIndex, listMembers } from "../../store/indexes.ts";
+
+/** The index that was made for a tag; null: there is none, or it is no tag (an id, a digest). */
+export function indexNamed(database: Database, reference: Reference | null): Digest | null {
+  if (reference === null || reference.tag === null || reference.digest !== null) return null;
+  return findIndex(database, { repository: repositoryOf(reference), tag: reference.tag });
+}
+
+/** The image of the platform, of all that the name stands for; null: it has none for it. Throws "platform-invalid". */
+export function imageNamed(database: Database, { image, reference }: Found, platform: string): ImageRow | null {
+  const wanted = platformName(parsePlatform(platform, hostPlatform(process.arch)));
+  const index = indexNamed(database, reference);
+  const others = index === null ? (reference === null ? [] : listIndexed(database, image.id, repositoryOf(reference))) : listMembers(database, index).map(({ id }) => findImage(database, id)!.image);
+  return [image, ...others].find((one) => platformName(normalizePlatform(one)) === wanted) ?? null;
+}
+
+/** The same, refused in Docker's words. */
+export function imageOfPlatform(database: Database, found: Found, { word, platform }: { readonly word: string; readonly platform: string }): ImageRow {
+  const image = imageNamed(database, found, platform);
+  if (image === null) throw new MdkError("not-found", "other-platform", `image with reference ${word} was found but does not provide the specified platform (${platformName(parsePlatform(platform, hostPlatform(process.arch)))})`);
+  return image;
+}
