@@ -130,6 +130,33 @@ describe("URLs", () => {
     }
   });
 
+  asRoot("what still has the tag that it had in an earlier build is not fetched to be compared; another tag is", async () => {
+    const asked: string[] = [];
+    let [tag, body, tags]: [string, string, boolean] = ['"one"', "body", true];
+    const url = serve(({ method }) => (asked.push(method), new Response(method === "HEAD" ? null : body, { headers: tags ? { ETag: tag } : {} })));
+    const known = new Map<string, string>();
+    const digests = { begun: Date.now(), find: (key: string) => known.get(key) ?? null, keep: (key: string, digest: string) => void known.set(key, digest) };
+    const add = async (): Promise<[digest: string, before: string, whole: string]> => {
+      let before = "";
+      const digest = await stage.copy(`ADD ${url}/f /x`, { digests, meanwhile: () => void (before = asked.join(" ")) });
+      return [digest, before, asked.splice(0).join(" ")];
+    };
+    const [first, ...once] = await add();
+    expect(once).toEqual(["GET", "GET"]);
+    // Placing it is what a step does that is not found in the cache.
+    expect(await add()).toEqual([first, "HEAD", "HEAD GET"]);
+    [tag, body] = ['W/"two"', "other"];
+    const [second, ...again] = await add();
+    expect([second === first, ...again]).toEqual([false, "HEAD GET", "HEAD GET"]);
+    // One tag for two contents: told, and not again.
+    body = "third";
+    await expect(add()).rejects.toThrow(`${url}/f changed while it was fetched`);
+    asked.splice(0);
+    expect((await add())[0]).not.toBe(second);
+    tags = false;
+    expect((await add()).slice(1)).toEqual(["HEAD GET", "HEAD GET"]);
+  });
+
   asRoot("an answer that is none, and one that lies about its length", async () => {
     const url = serve(() => new Response("no", { status: 404 }));
     await expect(stage.copy(`ADD ${url}/f /x`)).rejects.toThrow(`Get "${url}/f": invalid response status 404`);

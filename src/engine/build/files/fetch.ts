@@ -3,7 +3,7 @@ import { closeSync } from "node:fs";
 import type { LayerSettings } from "../../../config/settings.ts";
 import { MdkError } from "../../../error.ts";
 import { transportTo, type DownloadOptions } from "../../../registry/download.ts";
-import { bodyChunks } from "../../../registry/transport.ts";
+import { bodyChunks, type HttpRequest } from "../../../registry/transport.ts";
 import type { StorePaths } from "../../../store/paths.ts";
 import { roomGuard } from "../../../store/room.ts";
 import { appendTo, openSpool } from "../../../store/spool.ts";
@@ -22,6 +22,8 @@ export interface Fetched {
   readonly digest: string;
   /** Last-Modified; 1970 where the server does not say. */
   readonly modified: Time;
+  /** The server's for just these bytes; null: it gives none. */
+  readonly tag: string | null;
 }
 
 /** No file of a build is larger; what a server sends has to end somewhere. */
@@ -53,12 +55,29 @@ export async function fetchFile(url: string, checksum: string | null, options: F
   }
 }
 
+/** The tag of what is at the URL now; null: the server gives none, or no good answer: who fetches it hears what is wrong. */
+export async function askTag(url: string, { signal, environment }: FetchOptions): Promise<string | null> {
+  try {
+    const clean = withoutSecrets(url);
+    const response = await transportTo(clean, { environment, signal }).send({ ...requestOf(url, clean, signal), method: "HEAD", once: true });
+    await response.body?.cancel();
+    return response.status === 200 ? response.headers.get("etag") : null;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof MdkError) return null;
+    throw error;
+  }
+}
+
+/** Encoded on the way it would have another length than it says, and another digest. */
+function requestOf(url: string, clean: URL, signal: AbortSignal): HttpRequest {
+  return { url: clean.href, headers: { "Accept-Encoding": "identity" }, authorization: basic(url), signal };
+}
+
 async function fill(fd: number, url: string, { signal, environment, paths, limits }: FetchOptions): Promise<Omit<Fetched, "fd">> {
   const clean = withoutSecrets(url);
   const transport = transportTo(clean, { environment, signal });
-  // Encoded on the way it would have another length than it says, and another digest.
-  const request = { url: clean.href, headers: { "Accept-Encoding": "identity" }, authorization: basic(url), signal };
-  const response = await transport.send(request).catch((error: unknown) => { throw told(error); });
+  const response = await transport.send(requestOf(url, clean, signal)).catch((error: unknown) => { throw told(error); });
   if (response.status < 200 || response.status >= 300) {
     await response.body?.cancel();
     throw new MdkError("unavailable", "add-fetch", `Get "${clean.href}": invalid response status ${response.status}`);
@@ -81,7 +100,7 @@ async function fill(fd: number, url: string, { signal, environment, paths, limit
   }
   signal.throwIfAborted();
   if (promised !== null && Number(promised) !== size) throw new MdkError("corrupt", "add-length", `Get "${clean.href}": it says that it is ${promised} bytes long, and is ${size}`);
-  return { size, digest: `sha256:${hash.digest("hex")}`, modified: modifiedOf(response) };
+  return { size, digest: `sha256:${hash.digest("hex")}`, modified: modifiedOf(response), tag: response.headers.get("etag") };
 }
 
 function modifiedOf(response: Response): Time {
@@ -89,7 +108,7 @@ function modifiedOf(response: Response): Time {
   return { seconds: Number.isNaN(milliseconds) ? 0 : Math.floor(milliseconds / 1000), nanoseconds: 0 };
 }
 
-function withoutSecrets(url: string): URL {
+export function withoutSecrets(url: string): URL {
   const clean = new URL(url);
   clean.username = clean.password = "";
   return clean;

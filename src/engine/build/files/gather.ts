@@ -9,9 +9,10 @@ import { S_IF } from "../../../sys/at.ts";
 import { removeTree } from "../../../sys/remove-tree.ts";
 import { isArchive } from "./archive.ts";
 import { digestOf, type Digesting } from "./digest.ts";
-import { fetchFile, parseChecksum, type Fetched, type FetchOptions } from "./fetch.ts";
+import { fetchFile, parseChecksum, withoutSecrets, type Fetched, type FetchOptions } from "./fetch.ts";
 import { findParents, findSources, type Source } from "./find.ts";
 import { checkOut } from "./git.ts";
+import { KnownUrl } from "./known-url.ts";
 import { scan } from "./scan.ts";
 import { bytesOf, openOnly, shown, Turns, type FileDigests, type FileTree, type Gathering } from "./source.ts";
 
@@ -39,7 +40,7 @@ export interface Gathered {
 }
 
 /**
- * `tree`: what the instruction's paths are of; null where it may name none. With a --checksum nothing is fetched before it is placed. Throws MdkError: "build-file"
+ * `tree`: what the instruction's paths are of; null where it may name none. With a --checksum nothing is fetched before it is placed, nor what is known by its tag. Throws MdkError: "build-file"
  * for what is not there, "build-path" for what is outside, "build-file-changed", those of fetch.ts, git.ts and of archives; nothing is left then.
  */
 export async function gatherFiles(instruction: Copy | Add, tree: FileTree | null, options: GatherOptions): Promise<Gathered> {
@@ -137,14 +138,22 @@ class Gatherer {
 
   async #url({ url, name }: Remote & { readonly kind: "http" }, { checksum, unpack }: Add): Promise<void> {
     const wanted = checksum === null ? null : parseChecksum(checksum);
+    const known = new KnownUrl(url, this.#options.fileDigests);
     let fetched: Promise<Fetched> | null = null;
     const open = (): Promise<Fetched> => (fetched ??= fetchFile(url, wanted, this.#options).then((file) => {
       this.#held.push(() => closeSync(file.fd));
+      known.keep(file);
       return file;
     }));
-    const noted = wanted === null ? await open() : null;
-    this.#brought.push({ kind: "fetched", name: bytesOf(name), open, isUnpacked: unpack === true });
-    this.#note("fetched", name, noted?.digest ?? wanted ?? "");
+    const promised = wanted ?? (await known.find(this.#options));
+    const digest = promised ?? (await open()).digest;
+    const openSame = async (): Promise<Fetched> => {
+      const file = await open();
+      if (file.digest !== digest) throw new MdkError("conflict", "build-file-changed", `${withoutSecrets(url).href} changed while it was fetched`, { hint: "try again" });
+      return file;
+    };
+    this.#brought.push({ kind: "fetched", name: bytesOf(name), open: openSame, isUnpacked: unpack === true });
+    this.#note("fetched", name, digest);
   }
 
   async #repository(remote: Remote & { readonly kind: "git" }, { checksum, keepGitDirectory, exclude }: Add): Promise<void> {
