@@ -1,7 +1,8 @@
 /** --platform with several: an index of images, in the store, in a registry, in an archive. Skopeo is the witness. */
 import { afterAll, beforeAll, expect } from "bun:test";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { foreignEmulator } from "../../helpers/foreign.ts";
 import { World } from "../../helpers/mdk.ts";
 import { openOutputs } from "../../helpers/outputs.ts";
 import { run, type Registry } from "../../helpers/registry.ts";
@@ -168,6 +169,34 @@ rootTest("outputs: an archive and a layout with the index, a directory a platfor
   expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining("docker exporter does not currently support exporting manifest lists")]);
   expect(build(CROSS, ...BOTH, "-o", `type=local,platform-split=false,dest=${world.folder}/l`).stderr).toContain("platform-split=false of several platforms is not supported");
   expect(readdirSync(world.folder)).not.toContain("none.tar");
+});
+
+/** Mounts a binfmt_misc of its own, where mdk looks for one, with a handler for arm64 ($1) that nobody else knows by this name ($2); it goes at the end. */
+const WITH_HANDLER = `handlers=/proc/sys/fs/binfmt_misc
+mount -t binfmt_misc binfmt_misc "$handlers"
+printf '%s' ":$2:M::\\x7fELF\\x02\\x01\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\xb7\\x00:\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xfe\\xff\\xff\\xff:$1:F" >"$handlers/register"
+trap 'echo -1 >"$handlers/$2"' EXIT
+"$3" build --network none --progress plain --platform linux/amd64,linux/arm64 -t foreign:1 "$4"
+"$3" run --rm --network none --platform linux/arm64 foreign:1`;
+
+// The kernel has one table of handlers: while this runs, everybody here can execute programs of arm64.
+if (process.env["MDK_TEST_WALKTHROUGHS"] === "1") rootTest("a RUN of a foreign platform runs by the host's handler, and so does a container", () => {
+  const folder = join(world.folder, "foreign");
+  for (const [architecture, file] of [["amd64", "mdk"], ["arm64", "mdk-arm64"]] as const) {
+    mkdirSync(join(folder, architecture), { recursive: true });
+    copyFileSync(join("dist", file), join(folder, architecture, "mdk"));
+  }
+  writeFileSync(join(folder, "Dockerfile"), 'FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH/mdk /mdk\nRUN ["/mdk", "version", "--format", "this is {{.Client.Arch}}"]\nCMD ["/mdk", "version", "--format", "{{.Client.Os}}/{{.Client.Arch}}"]\n');
+  const [program = "", ...words] = world.words();
+  const wrapper = join(world.folder, "mdk");
+  writeFileSync(wrapper, `#!/bin/sh\nexec ${[program, ...words].join(" ")} "$@"\n`, { mode: 0o755 });
+  const { exitCode, stdout, stderr } = Bun.spawnSync(["unshare", "--mount", "--propagation", "private", "sh", "-euc", WITH_HANDLER, "sh", foreignEmulator()!, `mdk-test-${process.pid}`, wrapper, folder], { env: process.env });
+  if (exitCode !== 0) throw new Error(stderr.toString());
+  expect(stdout.toString()).toBe("linux/arm64\n");
+  for (const architecture of ["amd64", "arm64"]) {
+    const number = new RegExp(`^#(\\d+) \\[linux/${architecture} \\d/\\d\\] RUN`, "m").exec(stderr.toString())?.[1];
+    expect(stderr.toString()).toMatch(new RegExp(`^#${number} [0-9.]+ this is ${architecture}$`, "m"));
+  }
 });
 
 rootTest("one platform twice is one; a platform that is none is refused", () => {
