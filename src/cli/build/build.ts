@@ -9,6 +9,7 @@ import { parseCsv } from "../../build/language/csv.ts";
 import type { Source } from "../../build/graph/sources.ts";
 import type { BuildRequest, Secret } from "../../engine/build/request.ts";
 import { findImage } from "../../engine/image/layers.ts";
+import { USUAL_PACKING } from "../../image/packing.ts";
 import { hostPlatform, parsePlatform, platformName, type Platform } from "../../image/platform.ts";
 import { storePaths } from "../../store/paths.ts";
 import { isTerminal } from "../../sys/terminal.ts";
@@ -26,7 +27,7 @@ import type { DockerfileText } from "./files.ts";
 import { debugShell, refuseWithoutTerminal } from "./debug-shell.ts";
 import { deliver } from "./deliver.ts";
 import { BUILD_FLAGS } from "./flags.ts";
-import { hasManifest, parseOutputs, refuseSingle, type Output } from "./outputs.ts";
+import { commonPacking, hasManifest, parseOutputs, refuseSingle, type Output } from "./outputs.ts";
 import { idOf, writeResult } from "./result.ts";
 import { pulledAs, showRead } from "./internal.ts";
 import { showBuild, type Mode } from "./progress.ts";
@@ -132,7 +133,7 @@ function buildRequest(context: Context, flags: Values, { dockerfile, directory }
   const platforms = platformsOf(flags);
   if (platforms.length > 1) refuseSingle(outputs);
   return {
-    index: images.length > 0 || outputs.some(hasManifest) ? { annotations: annotationsOf(flags.list("annotation")) } : null,
+    index: images.length > 0 || outputs.some(hasManifest) ? { annotations: annotationsOf(flags.list("annotation")), packing: platforms.length > 1 ? commonPacking(outputs) : USUAL_PACKING } : null,
     squash: flags.bool("squash"), isKept: images.length > 0, tags: [...new Set(images.flatMap(({ names }) => names))],
     dockerfile, context: directory, contexts, buildArguments, target: flags.string("target"), platforms, labels: pairsOf(flags.list("label")),
     noCache: flags.bool("no-cache") || (stages.length > 0 && stages), pull: flags.bool("pull"), host, epochMs: epoch === undefined ? null : Number(epoch) * 1000,

@@ -2,10 +2,10 @@
 import { resolve } from "node:path";
 import { MdkError } from "../../error.ts";
 import { parseCsv } from "../../build/language/csv.ts";
-import type { CacheSource, CacheTarget } from "../../engine/build/request.ts";
+import type { CacheSource, CacheTarget, WrittenCache } from "../../engine/build/request.ts";
 import { isDigest } from "../../image/digest.ts";
 import { DEFAULT_TAG, parseReference } from "../../image/reference.ts";
-import { flagField, keyedFields } from "./fields.ts";
+import { flagField, keyedFields, PACKING_KEYS, packingOf } from "./fields.ts";
 
 /** Caches of others that mdk knows, and does not speak to. */
 const FOREIGN = ["gha", "s3", "azblob"];
@@ -13,7 +13,7 @@ const FOREIGN = ["gha", "s3", "azblob"];
 const REGISTRY = ["ref", "registry.insecure"];
 const FROM: Readonly<Record<string, readonly string[]>> = { registry: REGISTRY, local: ["src", "digest", "tag"] };
 
-const WRITTEN = ["mode", "image-manifest", "oci-mediatypes", "compression", "compression-level", "force-compression", "ignore-error"];
+const WRITTEN = ["mode", "image-manifest", "oci-mediatypes", "ignore-error", ...PACKING_KEYS];
 const TO: Readonly<Record<string, readonly string[]>> = { inline: [], registry: [...REGISTRY, ...WRITTEN], local: ["dest", "tag", ...WRITTEN] };
 
 /** Throws MdkError "cache", "reference-invalid". */
@@ -88,13 +88,12 @@ function repositoryOf(fields: Entry["fields"], side: Side["side"]): { readonly r
   return { reference, isInsecure: flagField(fields, "registry.insecure", false, wrong) };
 }
 
-function writtenOf(fields: Entry["fields"]): { readonly isMax: boolean; readonly isManifest: boolean; readonly mayFail: boolean } {
+function writtenOf(fields: Entry["fields"]): Pick<WrittenCache, "isMax" | "isManifest" | "mayFail" | "packing"> {
   const mode = fields.get("mode") ?? "min";
   if (mode !== "min" && mode !== "max") throw wrong(`invalid cache export mode: ${mode}`);
-  if ((fields.get("compression") ?? "gzip") !== "gzip") throw unsupported(`compression=${fields.get("compression")} of a cache`);
   if (!flagField(fields, "oci-mediatypes", true, wrong)) throw unsupported("oci-mediatypes=false of a cache");
-  for (const key of ["compression-level", "force-compression"]) if (fields.has(key)) throw unsupported(`${key}= of a cache`);
-  return { isMax: mode === "max", isManifest: flagField(fields, "image-manifest", true, wrong), mayFail: flagField(fields, "ignore-error", false, wrong) };
+  const packing = packingOf(fields, wrong, (what) => unsupported(`${what} of a cache`));
+  return { packing, isMax: mode === "max", isManifest: flagField(fields, "image-manifest", true, wrong), mayFail: flagField(fields, "ignore-error", false, wrong) };
 }
 
 const wrong = (message: string): MdkError => new MdkError("invalid", "cache", message);

@@ -67,19 +67,19 @@ interface Scoped extends Delivery {
   readonly scope: ContentScope;
 }
 
-async function archived({ names, path, isDirectory }: Output & { readonly kind: "oci" | "docker" }, { images: [image], index }: Built, { context, progress, annotations, signal, scope }: Scoped): Promise<void> {
+async function archived({ names, path, isDirectory, packing }: Output & { readonly kind: "oci" | "docker" }, { images: [image], index }: Built, { context, progress, annotations, signal, scope }: Scoped): Promise<void> {
   const save = (write: (bytes: Uint8Array) => void): Promise<void> => index === null
-    ? saveImages(context, [image!.id], write, { names, annotations, signal, warn: (text) => progress.warn(text) })
+    ? saveImages(context, [image!.id], write, { names, annotations, packing, signal, warn: (text) => progress.warn(text) })
     : saveIndex(scope, index, names, write);
   if (isDirectory) await unpackInto(path!, save);
   else await written(path, save);
 }
 
-async function pushAll({ names, isInsecure }: Output & { readonly kind: "image" }, index: OwnIndex | null, { context, progress, annotations, signal, scope }: Scoped, shown: ShownStep): Promise<void> {
+async function pushAll({ names, isInsecure, packing }: Output & { readonly kind: "image" }, index: OwnIndex | null, { context, progress, annotations, signal, scope }: Scoped, shown: ShownStep): Promise<void> {
   for (const name of names) {
     const reference = withDefaultTag(parseReference(name));
     const options: PushOptions = {
-      insecureRegistries: isInsecure ? [reference.domain] : [], annotations, signal, warn: (text) => progress.warn(text),
+      insecureRegistries: isInsecure ? [reference.domain] : [], annotations, packing, signal, warn: (text) => progress.warn(text),
       progress: { start() {}, layer() {}, done: (_tag, digest) => shown.status(`pushing manifest for ${canonicalName(reference)}@${digest} done`) },
     };
     if (index === null) await push(context, canonicalName(reference), options);

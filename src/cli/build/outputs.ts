@@ -2,16 +2,17 @@
 import { statSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { parseCsv } from "../../build/language/csv.ts";
-import { flagField, keyedFields } from "./fields.ts";
+import { isSamePacking, USUAL_PACKING, type Packing } from "../../image/packing.ts";
+import { flagField, keyedFields, PACKING_KEYS, packingOf } from "./fields.ts";
 
 export type Output =
-  | { readonly kind: "image"; readonly names: readonly string[]; readonly isPushed: boolean; /** Of registries without TLS. */ readonly isInsecure: boolean }
+  | { readonly kind: "image"; readonly names: readonly string[]; readonly isPushed: boolean; /** Of registries without TLS. */ readonly isInsecure: boolean; readonly packing: Packing }
   /** The files of the image, in a directory. */
   | { readonly kind: "local"; readonly path: string; /** Several platforms get a directory each. */ readonly isSplit: boolean }
   /** The same as an archive; `path` null: standard output. */
   | { readonly kind: "tar"; readonly path: string | null }
   /** An archive of the image, or the same unpacked. */
-  | { readonly kind: "oci" | "docker"; readonly names: readonly string[]; readonly path: string | null; readonly isDirectory: boolean };
+  | { readonly kind: "oci" | "docker"; readonly names: readonly string[]; readonly path: string | null; readonly isDirectory: boolean; readonly packing: Packing };
 
 export interface Wanted {
   readonly words: readonly string[];
@@ -29,8 +30,12 @@ export function parseOutputs({ words, tags, isPushed, isLoaded, isTerminal }: Wa
   const images = outputs.filter(({ kind }) => kind === "image");
   const pushed = isPushed ? outputs.map((output) => (output.kind === "image" ? { ...output, isPushed: true } : output)) : outputs;
   const isStored = images.length === 0 && (words.length === 0 || isPushed || isLoaded);
-  const all: Output[] = isStored ? [...pushed, { kind: "image", names: tags, isPushed, isInsecure: false }] : pushed;
-  for (const output of all) if (output.kind === "image" && output.isPushed && output.names.length === 0) throw wrong("tag is needed when pushing to registry");
+  const all: Output[] = isStored ? [...pushed, { kind: "image", names: tags, isPushed, isInsecure: false, packing: USUAL_PACKING }] : pushed;
+  for (const output of all) {
+    if (output.kind !== "image") continue;
+    if (output.isPushed && output.names.length === 0) throw wrong("tag is needed when pushing to registry");
+    if (!output.isPushed && !isSamePacking(output.packing, USUAL_PACKING)) throw unsupported("another compression of an image that is not pushed");
+  }
   if (all.filter((output) => "path" in output && output.path === null).length > 1) throw wrong("standard output can have one of the outputs only");
   return all;
 }
@@ -38,6 +43,13 @@ export function parseOutputs({ words, tags, isPushed, isLoaded, isTerminal }: Wa
 /** Whether others get a manifest of the image. */
 export function hasManifest(output: Output): boolean {
   return output.kind === "oci" || output.kind === "docker" || (output.kind === "image" && output.isPushed);
+}
+
+/** How those are packed whose manifests several outputs share. Throws MdkError "output". */
+export function commonPacking(outputs: readonly Output[]): Packing {
+  const [first = USUAL_PACKING, ...more] = outputs.filter(hasManifest).map((output) => ("packing" in output ? output.packing : USUAL_PACKING));
+  if (!more.every((packing) => isSamePacking(packing, first))) throw unsupported("different compression of outputs for several platforms");
+  return first;
 }
 
 /** Of a build for several platforms. Throws MdkError "output" in BuildKit's words. */
@@ -48,13 +60,15 @@ export function refuseSingle(outputs: readonly Output[]): void {
   }
 }
 
+const PACKING = Object.fromEntries(PACKING_KEYS.map((key) => [key, ""]));
+
 /** What an output can say besides its type; what it may only say is the value. */
 const KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   local: { dest: "", "platform-split": "" },
   tar: { dest: "" },
-  image: { name: "", push: "", "registry.insecure": "", store: "true", unpack: "", compression: "gzip", "oci-mediatypes": "true", "rewrite-timestamp": "" },
-  oci: { dest: "", name: "", tar: "", compression: "gzip", "oci-mediatypes": "true", "rewrite-timestamp": "" },
-  docker: { dest: "", name: "", tar: "", compression: "gzip", "oci-mediatypes": "true", "rewrite-timestamp": "" },
+  image: { name: "", push: "", "registry.insecure": "", store: "true", unpack: "", ...PACKING, "oci-mediatypes": "true", "rewrite-timestamp": "" },
+  oci: { dest: "", name: "", tar: "", ...PACKING, "oci-mediatypes": "true", "rewrite-timestamp": "" },
+  docker: { dest: "", name: "", tar: "", ...PACKING, "oci-mediatypes": "true", "rewrite-timestamp": "" },
 };
 
 function outputOf(word: string, tags: readonly string[], isTerminal: boolean): Output {
@@ -67,14 +81,15 @@ function outputOf(word: string, tags: readonly string[], isTerminal: boolean): O
     if (known[key] !== "" && known[key] !== value) throw unsupported(`${key}=${value} of the output type ${said}`);
   }
   const dest = fields.get("dest") ?? null;
+  const packing = packingOf(fields, wrong, (what) => unsupported(`${what} of the output type ${said}`));
   const names = tags.length > 0 ? tags : (fields.get("name") ?? "").split(",").filter((name) => name !== "");
   if (type === "image" || (type === "docker" && dest === null)) {
-    return { kind: "image", names, isPushed: flagField(fields, "push", said === "registry", wrong), isInsecure: flagField(fields, "registry.insecure", false, wrong) };
+    return { kind: "image", names, isPushed: flagField(fields, "push", said === "registry", wrong), isInsecure: flagField(fields, "registry.insecure", false, wrong), packing };
   }
   if (type === "local") return { kind: "local", path: directoryOf(dest, type), isSplit: flagField(fields, "platform-split", true, wrong) };
-  if (type !== "tar" && !flagField(fields, "tar", true, wrong)) return { kind: type as "oci", names, path: directoryOf(dest, type), isDirectory: true };
+  if (type !== "tar" && !flagField(fields, "tar", true, wrong)) return { kind: type as "oci", names, path: directoryOf(dest, type), isDirectory: true, packing };
   const path = fileOf(dest, type, isTerminal);
-  return type === "tar" ? { kind: "tar", path } : { kind: type as "oci", names, path, isDirectory: false };
+  return type === "tar" ? { kind: "tar", path } : { kind: type as "oci", names, path, isDirectory: false, packing };
 }
 
 /** "DIR" and "-" alone mean type=local and type=tar. */

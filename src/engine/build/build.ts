@@ -105,8 +105,7 @@ async function stored(context: Context, scope: ContentScope, request: BuildReque
     return { images, index: null };
   }
   if (request.index === null) return { images, index: null };
-  const { annotations } = request.index;
-  const index = await ownIndex(scope, images, { annotations, warn: (text) => progress.warn(text), again: fetchedAgain(context, {}, scope.abort.signal) });
+  const index = await ownIndex(scope, images, { ...request.index, warn: (text) => progress.warn(text), again: fetchedAgain(context, {}, scope.abort.signal) });
   if (!request.isKept) return { images, index };
   writeBlob(paths, index.fetched.bytes);
   const rows = index.members.map(({ id, own: { image: { fetched } } }) => ({ id, manifest: fetched.digest }));

@@ -69,7 +69,7 @@ async function exportCache({ context, scope }: Exporting, target: WrittenCache, 
   const abort = new AbortController();
   const giveUp = (): void => abort.abort(scope.abort.signal.reason);
   scope.abort.signal.addEventListener("abort", giveUp);
-  const blobs = openLayerBlobs({ ...scope, abort }, fetchedAgain(context, {}, abort.signal));
+  const blobs = openLayerBlobs({ ...scope, abort }, fetchedAgain(context, {}, abort.signal), target.packing);
   try {
     const image = await cacheImage(blobs, steps, target.isManifest);
     shown.status("preparing build cache for export done");

@@ -1,6 +1,7 @@
 /** What is asked of a build, and who is told how far it is. */
 import type { Digest } from "../../image/digest.ts";
 import type { Location } from "../../image/location.ts";
+import type { Packing } from "../../image/packing.ts";
 import type { Platform } from "../../image/platform.ts";
 import type { BuildArguments } from "../../build/graph/scope.ts";
 import type { IgnoreRules } from "../../build/context/ignore.ts";
@@ -31,7 +32,7 @@ export interface BuildRequest {
   /** At least one, none of them twice. */
   readonly platforms: readonly Platform[];
   /** What the manifests of several have; null: nobody wants them. */
-  readonly index: { readonly annotations: Readonly<Record<string, string>> } | null;
+  readonly index: { readonly annotations: Readonly<Record<string, string>>; readonly packing: Packing } | null;
   /** "repository[:tag]", each. */
   readonly tags: readonly string[];
   /** Whether the store keeps the image; else it is there while the build is, for its outputs. */
@@ -78,6 +79,7 @@ interface CacheOptions {
   readonly isManifest: boolean;
   /** What fails is told, and the build goes on. */
   readonly mayFail: boolean;
+  readonly packing: Packing;
 }
 
 /** Of --allow. */

@@ -8,8 +8,10 @@ import { parseConfig } from "../../image/config.ts";
 import { digestOf, type Digest } from "../../image/digest.ts";
 import { parseManifest, type Descriptor, type Manifest } from "../../image/manifest.ts";
 import { compressionOf, layerType, OCI_CONFIG, OCI_MANIFEST } from "../../image/media-types.ts";
+import { USUAL_PACKING, type Packing } from "../../image/packing.ts";
 import { verified, type FetchedManifest, type Source } from "../../image/transfer.ts";
 import { told } from "../../layer/apply.ts";
+import { decompress } from "../../layer/decompress.ts";
 import { packLayer } from "../../layer/pack.ts";
 import { draftNewBlob } from "../../store/blob-draft.ts";
 import { readBlob, streamBlob, writeBlob } from "../../store/blobs.ts";
@@ -41,6 +43,8 @@ export interface OwnOptions {
   readonly warn: (text: string) => void;
   /** Null: nobody else is asked for blobs. */
   readonly again: Again | null;
+  /** Default: USUAL_PACKING. Of an image with a manifest only one that is forced counts. */
+  readonly packing?: Packing;
 }
 
 /** An image and where its blobs are; close() when it was copied. */
@@ -53,21 +57,22 @@ export interface OwnImage {
 }
 
 /** Call it within writeContent. Throws the errors of packLayer, of the disk, and "blob-missing". */
-export async function ownImage(scope: ContentScope, row: ImageRow, { repository, manifest: wanted, name, annotations, warn, again }: OwnOptions): Promise<OwnImage> {
+export async function ownImage(scope: ContentScope, row: ImageRow, { repository, manifest: wanted, name, annotations, warn, again, packing = USUAL_PACKING }: OwnOptions): Promise<OwnImage> {
   const { paths, database } = scope;
   const configBytes = readBlob(paths, row.id);
   const config = parseConfig(configBytes, name);
   const layers = layersOf(database, row.id);
-  const { pack, ...own } = openLayerBlobs(scope, again);
+  const { pack, ...own } = openLayerBlobs(scope, again, packing);
   const isAnnotated = Object.keys(annotations).length > 0;
   const manifests = listManifests(database, row.id, repository).toSorted((a, b) => Number(b === wanted) - Number(a === wanted));
   for (const digest of isAnnotated ? [] : manifests) {
     const bytes = readBlob(paths, digest);
     const manifest = parseManifest(bytes, "", name) as Manifest;
+    if (packing.isForced && manifest.layers.some(({ mediaType }) => compressionOf(mediaType) !== packing.compression)) continue;
     const whole = manifest.layers.every(({ digest }, at) => keptBlobs(database, layers[at]?.id ?? "").some((kept) => kept.digest === digest) || again?.knows(digest) === true);
     if (whole) return { ...own, anew: false, image: imageOf({ bytes, contentType: "", digest }, { manifest, configBytes, config }) };
   }
-  if (again !== null && manifests.length > 0 && !isAnnotated) throw new MdkError("unavailable", "blob-not-kept", `the layers of ${name} are not kept as they were ("keep-blobs": false), and no registry is known that has them`, { hint: "pull it again" });
+  if (again !== null && manifests.length > 0 && !isAnnotated && !packing.isForced) throw new MdkError("unavailable", "blob-not-kept", `the layers of ${name} are not kept as they were ("keep-blobs": false), and no registry is known that has them`, { hint: "pull it again" });
   try {
     const packed: Packed[] = [];
     for (const at of layers.keys()) packed.push(await pack(layers.slice(0, at + 1)));
@@ -77,7 +82,7 @@ export async function ownImage(scope: ContentScope, row: ImageRow, { repository,
     if (!anew) addManifest(database, row.id, writeBlob(paths, image.fetched.bytes));
     const how = again === null ? "came with an mdk that kept no blobs" : 'are kept without their blobs ("keep-blobs": false)';
     if (anew) warn(`the layers of ${name} ${how}, and are packed anew: what is written is the image ${image.manifest.config.digest}; pull it again to have it as it was`);
-    else if (manifests.length > 0 && !isAnnotated) warn(`the layers of ${name} ${how}: they are packed anew, and its digest is another one now`);
+    else if (manifests.length > 0 && !isAnnotated && !packing.isForced) warn(`the layers of ${name} ${how}: they are packed anew, and its digest is another one now`);
     return { ...own, anew, image };
   } catch (error) {
     own.close();
@@ -93,9 +98,9 @@ export interface LayerBlobs {
   close(): void;
 }
 
-export function openLayerBlobs(scope: ContentScope, again: Again | null): LayerBlobs {
+export function openLayerBlobs(scope: ContentScope, again: Again | null, packing: Packing): LayerBlobs {
   const spools = new Map<string, number>();
-  return { source: storeSource(scope, spools, again), pack: async (layers) => await ensureBlob(scope, layers, spools), close: () => spools.forEach((fd) => closeSync(fd)) };
+  return { source: storeSource(scope, spools, again), pack: async (layers) => await ensureBlob(scope, layers, { spools, packing }), close: () => spools.forEach((fd) => closeSync(fd)) };
 }
 
 /** The store as a source: what its rows name is there, what was packed only for this copy, and what is to be had again. */
@@ -127,32 +132,50 @@ interface Packed {
   readonly diffId: string;
 }
 
-/** A compressed blob of the uppermost of these layers, in OCI's words: one that is kept, or the archive of it, packed; in `spools` where that is not the archive that it came from. */
-async function ensureBlob({ paths, database, abort }: ContentScope, layers: readonly Layer[], spools: Map<string, number>): Promise<Packed> {
+interface Ensuring {
+  /** Of what was packed, and is not the archive that the layer came from. */
+  readonly spools: Map<string, number>;
+  readonly packing: Packing;
+}
+
+/** A blob of the uppermost of these layers, in OCI's words: one that is kept, or the archive of it, packed. */
+async function ensureBlob({ paths, database, abort }: ContentScope, layers: readonly Layer[], { spools, packing }: Ensuring): Promise<Packed> {
   const { id, diffId } = layers.at(-1)!;
   const kept = keptBlobs(database, id);
-  const compressed = kept.find(({ mediaType }) => compressionOf(mediaType) !== "none");
-  if (compressed !== undefined) return { diffId, descriptor: { ...compressed, mediaType: layerType(compressionOf(compressed.mediaType)) } };
-  const [plain] = kept;
-  const archive = plain === undefined ? archiveOf(paths, layers) : null;
+  const found = kept.find(({ mediaType }) => compressionOf(mediaType) === packing.compression) ?? (packing.isForced ? undefined : kept.find(({ mediaType }) => compressionOf(mediaType) !== "none"));
+  if (found !== undefined) return { diffId, descriptor: { ...found, mediaType: layerType(compressionOf(found.mediaType)) } };
   try {
-    const source = archive === null ? verified(plain!, streamBlob(paths, plain!.digest, 0)) : readSpool(archive.fd, 0);
-    if (archive === null || archive.diffId === diffId) {
-      const descriptor = await keepGzip(source, paths, abort.signal);
-      keepBlob(paths, database, id, descriptor);
-      return { diffId, descriptor };
+    const archive = kept[0] === undefined ? archiveOf(paths, layers) : { fd: await inflated(paths, kept[0]), diffId };
+    try {
+      if (archive.diffId === diffId) {
+        const descriptor = await keepPacked(archive.fd, paths, packing, abort.signal);
+        keepBlob(paths, database, id, descriptor);
+        return { diffId, descriptor };
+      }
+      const spool = openSpool(paths);
+      const made = await pack(readSpool(archive.fd, 0), packing, abort.signal, (bytes) => appendTo(spool, bytes)).catch((error: unknown) => {
+        closeSync(spool);
+        throw error;
+      });
+      spools.set(made.digest, spool);
+      return { diffId: archive.diffId, descriptor: made };
+    } finally {
+      closeSync(archive.fd);
     }
-    const spool = openSpool(paths);
-    const made = await gzip(source, abort.signal, (bytes) => appendTo(spool, bytes)).catch((error: unknown) => {
-      closeSync(spool);
-      throw error;
-    });
-    spools.set(made.digest, spool);
-    return { diffId: archive.diffId, descriptor: made };
   } catch (error) {
     throw told(error, `the archive of layer ${diffId}`);
-  } finally {
-    if (archive !== null) closeSync(archive.fd);
+  }
+}
+
+/** A file without a name that holds the archive that a kept blob is of. */
+async function inflated(paths: StorePaths, blob: Descriptor): Promise<number> {
+  const fd = openSpool(paths);
+  try {
+    await decompress(verified(blob, streamBlob(paths, blob.digest, 0)), (bytes) => appendTo(fd, bytes), { what: `the blob ${blob.digest}` });
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
   }
 }
 
@@ -180,11 +203,11 @@ function archiveOf(paths: StorePaths, layers: readonly Layer[]): { readonly fd: 
   }
 }
 
-/** Compressed into blobs/. */
-async function keepGzip(source: AsyncIterable<Uint8Array>, paths: StorePaths, signal: AbortSignal): Promise<Descriptor> {
+/** Into blobs/. */
+async function keepPacked(archive: number, paths: StorePaths, packing: Packing, signal: AbortSignal): Promise<Descriptor> {
   const draft = draftNewBlob(paths);
   try {
-    const made = await gzip(source, signal, (bytes) => draft.write(bytes));
+    const made = await pack(readSpool(archive, 0), packing, signal, (bytes) => draft.write(bytes));
     draft.publish(paths, made);
     return made;
   } finally {
@@ -192,17 +215,25 @@ async function keepGzip(source: AsyncIterable<Uint8Array>, paths: StorePaths, si
   }
 }
 
-/** The same bytes give the same blob: the header has neither time nor name. */
-async function gzip(source: AsyncIterable<Uint8Array>, signal: AbortSignal, write: (bytes: Uint8Array) => void): Promise<Descriptor> {
-  const { createGzip } = await import("node:zlib");
-  const { Readable } = await import("node:stream");
+/** The same bytes give the same blob: gzip's header has neither time nor name. */
+async function pack(source: AsyncIterable<Uint8Array>, packing: Packing, signal: AbortSignal, write: (bytes: Uint8Array) => void): Promise<Descriptor> {
   const hash = new Bun.CryptoHasher("sha256");
   let size = 0;
-  for await (const bytes of Readable.from(source).compose(createGzip({ chunkSize: 1 << 20 })) as AsyncIterable<Uint8Array>) {
+  for await (const bytes of await packed(source, packing)) {
     signal.throwIfAborted();
     hash.update(bytes);
     write(bytes);
     size += bytes.length;
   }
-  return { mediaType: layerType("gzip"), digest: `sha256:${hash.digest("hex")}` as Digest, size };
+  return { mediaType: layerType(packing.compression), digest: `sha256:${hash.digest("hex")}` as Digest, size };
+}
+
+async function packed(source: AsyncIterable<Uint8Array>, { compression, level }: Packing): Promise<AsyncIterable<Uint8Array>> {
+  if (compression === "none") return source;
+  const { constants: { ZSTD_c_compressionLevel: LEVEL }, createGzip, createZstdCompress } = await import("node:zlib");
+  const { Readable } = await import("node:stream");
+  const packer = compression === "gzip"
+    ? createGzip({ chunkSize: 1 << 20, ...(level === null ? {} : { level }) })
+    : createZstdCompress({ chunkSize: 1 << 20, ...(level === null ? {} : { params: { [LEVEL]: level } }) });
+  return Readable.from(source).compose(packer) as AsyncIterable<Uint8Array>;
 }

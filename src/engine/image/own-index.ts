@@ -24,7 +24,7 @@ export interface OwnIndex {
   close(): void;
 }
 
-type Common = Pick<OwnOptions, "annotations" | "warn" | "again">;
+type Common = Pick<OwnOptions, "annotations" | "warn" | "again" | "packing">;
 
 /** Call it within writeContent, with images that are there. Throws what ownImage throws. */
 export async function ownIndex(scope: ContentScope, images: readonly Member[], options: Common): Promise<OwnIndex> {

@@ -2,6 +2,7 @@
 import { MdkError } from "../../error.ts";
 import type { Digest } from "../../image/digest.ts";
 import { mediaTypeOf } from "../../image/manifest.ts";
+import { USUAL_PACKING, type Packing } from "../../image/packing.ts";
 import { DEFAULT_TAG, familiarName, familiarRepository, parseReference, repositoryOf, withDefaultTag, type Reference } from "../../image/reference.ts";
 import type { Source } from "../../image/transfer.ts";
 import { PushTarget } from "../../registry/push-target.ts";
@@ -28,6 +29,7 @@ export interface PushOptions extends RegistryOptions {
   readonly all?: boolean;
   /** Only the image for it; else all that the tag stands for. */
   readonly platform?: string | null;
+  readonly packing?: Packing;
   /** Of the manifest, which is made anew then. */
   readonly annotations?: Readonly<Record<string, string>>;
   readonly warn?: (text: string) => void;
@@ -99,8 +101,8 @@ async function pushTag(job: Job, image: ImageRow, reference: Reference & { reado
   }
 }
 
-function ownOptions({ context, options, abort }: Job): Pick<OwnOptions, "annotations" | "warn" | "again"> {
-  return { annotations: options.annotations ?? {}, warn: options.warn ?? (() => {}), again: fetchedAgain(context, options, abort.signal) };
+function ownOptions({ context, options, abort }: Job): Pick<OwnOptions, "annotations" | "warn" | "again" | "packing"> {
+  return { packing: options.packing ?? USUAL_PACKING, annotations: options.annotations ?? {}, warn: options.warn ?? (() => {}), again: fetchedAgain(context, options, abort.signal) };
 }
 
 async function pushOne(job: Job, row: ImageRow, reference: Reference & { readonly tag: string }): Promise<void> {

@@ -6,6 +6,7 @@ import { MdkError } from "../../error.ts";
 import { digestOf, hexOf, type Digest } from "../../image/digest.ts";
 import { mediaTypeOf, type Descriptor } from "../../image/manifest.ts";
 import { OCI_INDEX } from "../../image/media-types.ts";
+import { USUAL_PACKING, type Packing } from "../../image/packing.ts";
 import { DEFAULT_TAG, familiarName, parseReference, repositoryOf, type Reference } from "../../image/reference.ts";
 import { choosePlatform, hostPlatform } from "../../image/platform.ts";
 import type { FetchedManifest } from "../../image/transfer.ts";
@@ -24,6 +25,7 @@ import type { SourceImage } from "./select.ts";
 export interface SaveOptions {
   /** What the images are called there, whatever the store calls them. */
   readonly names?: readonly string[];
+  readonly packing?: Packing;
   /** Of their manifests, which are made anew then. */
   readonly annotations?: Readonly<Record<string, string>>;
   /** Only the images for it; else all that a tag stands for. */
@@ -39,7 +41,7 @@ export interface SaveOptions {
  */
 export async function saveImages(context: Context, words: readonly string[], write: (bytes: Uint8Array) => void, options: SaveOptions = {}): Promise<void> {
   const chosen = chooseImages(context.database(), words, options.platform ?? null);
-  const common = { annotations: options.annotations ?? {}, warn: options.warn ?? (() => {}) };
+  const common = { packing: options.packing ?? USUAL_PACKING, annotations: options.annotations ?? {}, warn: options.warn ?? (() => {}) };
   const progress = options.progress ?? { layer() {} };
   await writeContent(context, options.signal ?? null, async (scope) => {
     const sink = new ArchiveSink(write);

@@ -100,6 +100,45 @@ rootTest("an image without layers is saved, loaded, pushed and pulled as it is",
   world.ok("rmi", name);
 });
 
+rootTest("compression: layers that are made here, or with force all of them, as it is said; the image stays what it is", () => {
+  const file = (name: string): string => join(world.folder, name);
+  const kinds = (name: string): string[] => (JSON.parse(run("skopeo", "inspect", "--raw", "--tls-verify=false", name)) as { layers: { mediaType: string }[] }).layers.map(({ mediaType }) => mediaType.replace("application/vnd.oci.image.layer.v1.", ""));
+  const base = `${registry.host}/base:1`;
+  built("--push", "-t", base);
+  world.ok("rmi", base);
+  world.ok("builder", "prune", "-af");
+  world.ok("pull", "-q", base);
+  const dockerfile = file("Dockerfile.on");
+  writeFileSync(dockerfile, `FROM ${base}\nCOPY f /more\n`);
+  const outputs = [
+    ["usual", "", "tar+gzip", "tar+gzip"], ["zstd", ",compression=zstd,compression-level=19", "tar+gzip", "tar+zstd"], ["plain", ",compression=uncompressed,force-compression=1", "tar", "tar"],
+    ["forced", ",compression=zstd,force-compression=true", "tar+zstd", "tar+zstd"], ["fast", ",compression-level=1", "tar+gzip", "tar+gzip"],
+  ] as const;
+  const configs = outputs.map(([name, fields, below, own]) => {
+    world.ok("builder", "prune", "-af");
+    built("-f", dockerfile, "-t", "packed:1", "-o", `type=oci,dest=${file(name)}${fields}`);
+    expect([name, ...kinds(`oci-archive:${file(name)}:1`)]).toEqual([name, below, below, below, own]);
+    run("skopeo", "copy", "--quiet", `oci-archive:${file(name)}:1`, `dir:${file(`${name}.dir`)}`);
+    world.ok("load", "-q", "-i", file(name));
+    expect(world.ok("run", "--rm", "--network", "none", "packed:1", "/bin/busybox", "cat", "/more")).toBe("content");
+    world.ok("rmi", "packed:1");
+    return (JSON.parse(run("skopeo", "inspect", "--config", `oci-archive:${file(name)}:1`)) as { rootfs: { diff_ids: string[] } }).rootfs.diff_ids.slice(0, 3);
+  });
+  expect(new Set(configs.map(String)).size).toBe(1);
+  const pushed = `${registry.host}/packed:1`;
+  built("-f", dockerfile, "-o", `type=registry,name=${pushed},compression=zstd,force-compression=true`);
+  expect(kinds(`docker://${pushed}`)).toEqual(["tar+zstd", "tar+zstd", "tar+zstd", "tar+zstd"]);
+  const id = world.ok("images", "-q", pushed);
+  world.ok("rmi", pushed);
+  world.ok("pull", "-q", pushed);
+  expect(world.ok("images", "-q", pushed)).toBe(id);
+  writeFileSync(dockerfile, "FROM scratch\nCOPY f /\n");
+  built("-f", dockerfile, "--platform", "linux/amd64,linux/arm64", "-t", "example.org/two:1", "-o", `type=oci,dest=${file("two")},compression=zstd`);
+  run("skopeo", "copy", "--quiet", "--override-arch=arm64", `oci-archive:${file("two")}:1`, `oci:${file("one")}:1`);
+  expect(kinds(`oci:${file("one")}:1`).at(-1)).toBe("tar+zstd");
+  for (const name of [pushed, base]) world.ok("rmi", name);
+});
+
 rootTest("annotations are in the manifests that others get, in those only", () => {
   const [path, name] = [join(world.folder, "annotated.tar"), `${registry.host}/annotated:1`];
   built("-t", name, "--annotation", "org.example.a=b=c", "--annotation", "manifest:d=", "-o", `type=oci,dest=${path}`, "--push");
@@ -122,7 +161,12 @@ rootTest("what cannot be is refused before anything runs, in the words of buildx
   expect(refused("-o", "dest=x,y")).toContain("invalid value y");
   expect(refused("-o", "dest=x,y=z")).toContain("type is required for output");
   expect(refused("-o", "type=image,push=maybe")).toContain('non-bool value "maybe" specified for push');
-  expect(refused("-o", "type=image,compression=zstd")).toContain("compression=zstd of the output type image is not supported");
+  expect(refused("-o", "type=image,compression=zstd")).toContain("another compression of an image that is not pushed is not supported");
+  for (const [fields, message] of [
+    ["compression=estargz", "compression=estargz of the output type oci is not supported"], ["compression=xz", "unsupported compression type xz"], ["compression=constructor", "unsupported compression type constructor"],
+    ["compression-level=high", "non-int value high specified for compression-level"], ["compression-level=10", "invalid compression level: 10 (gzip has 0 to 9)"], ["compression=zstd,compression-level=0", "(zstd has 1 to 22)"],
+    ["force-compression=maybe", 'non-bool value "maybe" specified for force-compression'],
+  ]) expect(refused("-o", `type=oci,dest=x,${fields}`)).toContain(message!);
   expect(refused("--push")).toContain("tag is needed when pushing to registry");
   expect(refused("-o", "-", "-o", "type=oci")).toContain("standard output can have one of the outputs only");
 });

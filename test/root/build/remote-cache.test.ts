@@ -163,7 +163,7 @@ describe("a cache that cannot be written", () => {
       ["to", "type=nothing", 'unknown cache exporter: "nothing"'], ["from", "type=inline", 'unknown cache importer: "inline"'], ["from", "type=constructor", 'unknown cache importer: "constructor"'],
       ["to", "mode=max", 'type required form> "mode=max"'], ["to", "type=registry,ref", "invalid value ref"], ["to", "type=registry", "registry cache exporter requires ref"], ["from", "type=registry", "registry cache importer requires ref"],
       ["to", "type=local", "local cache exporter requires dest"], ["from", "type=local", "local cache importer requires src"], ["to", "type=registry,ref=x,mode=some", "invalid cache export mode: some"],
-      ["to", "type=registry,ref=x,color=red", "unexpected key 'color' in 'type=registry,ref=x,color=red'"], ["to", "type=inline,mode=max", "unexpected key 'mode'"], ["to", "type=local,dest=x,compression=zstd", "compression=zstd of a cache is not supported"],
+      ["to", "type=registry,ref=x,color=red", "unexpected key 'color' in 'type=registry,ref=x,color=red'"], ["to", "type=inline,mode=max", "unexpected key 'mode'"], ["to", "type=local,dest=x,compression=estargz", "compression=estargz of a cache is not supported"],
       ["to", "type=local,dest=x,ignore-error=maybe", 'non-bool value "maybe" specified for ignore-error'], ["from", "type=local,src=x,digest=abc", 'invalid digest "abc"'], ["from", "UPPER", "must be lowercase"], ["from", 'a"b', "invalid cache"],
     ];
     for (const [flag, value, expected] of CASES) expect(await refused(flag, value)).toContain(expected);

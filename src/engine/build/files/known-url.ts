@@ -1,0 +1,37 @@
+/** What was at a URL in earlier builds, by the tag that the server gives it (RFC 9110, 8.8.3): what still has that tag is not fetched only to be compared. */
+import { askTag, type Fetched, type FetchOptions } from "./fetch.ts";
+import type { FileDigests } from "./source.ts";
+
+export class KnownUrl {
+  readonly #url: string;
+  readonly #digests: FileDigests | null;
+
+  constructor(url: string, digests: FileDigests | null) {
+    this.#url = url;
+    this.#digests = digests;
+  }
+
+  /** "sha256:…" of what is there; null: nobody knows before it is fetched. A server that gave no tag is not asked for one. */
+  async find(options: FetchOptions): Promise<string | null> {
+    const before = this.#digests?.find(this.#key("tag")) ?? null;
+    if (before === null) return null;
+    const tag = await askTag(this.#url, options);
+    if (tag === null || sha256(tag) !== before) return null;
+    const digest = this.#digests?.find(this.#key("content", tag)) ?? null;
+    return digest === null ? null : `sha256:${digest}`;
+  }
+
+  keep({ tag, digest }: Fetched): void {
+    if (tag === null) return;
+    this.#digests?.keep(this.#key("tag"), sha256(tag));
+    this.#digests?.keep(this.#key("content", tag), digest.slice("sha256:".length));
+  }
+
+  #key(...words: readonly string[]): string {
+    return sha256(JSON.stringify(["url", this.#url, ...words]));
+  }
+}
+
+function sha256(text: string): string {
+  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
+}
