@@ -33,7 +33,7 @@ const interrupts = (points: readonly Point[]): Strike[] => points.map((point) =>
 
 for (const scenario of ALL) {
   sampled(`${scenario.name}, killed: vanished whole or run, never a third state`, () => {
-    const { failures, missed, struck } = sweep(world, scenario, (points) => kills([...lastOfEach(points, 10), ...spread(points, 4)]), () => {});
+    const { failures, missed, struck } = sweep(world, scenario, (points) => kills([...lastOfEach(points, 16), ...spread(points, 3)]), () => {});
     expect(failures).toEqual([]);
     expect(missed).toEqual([]);
     expect(struck).toBeGreaterThan(3);
@@ -42,7 +42,7 @@ for (const scenario of ALL) {
 
 for (const scenario of ALL.filter(({ name }) => name === "run -p" || name === "pull")) {
   sampled(`${scenario.name}, a call refused: one line says so and nothing is left`, () => {
-    const { failures, missed } = sweep(world, scenario, (points) => errorsAt([...lastOfEach(points, 10), ...spread(points, 4)]), () => {});
+    const { failures, missed } = sweep(world, scenario, (points) => errorsAt([...lastOfEach(points, 16), ...spread(points, 3)]), () => {});
     expect([...failures, ...missed]).toEqual([]);
   });
 

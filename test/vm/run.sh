@@ -1,6 +1,6 @@
 #!/bin/sh
-# Boots a virtual machine with pure cgroup v2 and runs in it the smoke script, then a CI job (test/nested/job.sh); with the newer kernel its power is then cut and
-# it is booted once more: `sh test/vm/run.sh [MDK]`, as root.
+# Boots a virtual machine with pure cgroup v2 and runs in it the smoke script, then with the older kernel a CI job (test/nested/job.sh); with the newer one its power is
+# cut and it is booted once more: `sh test/vm/run.sh [MDK]`, as root.
 # MDK_VM_KERNEL: which of Debian 12's kernels, 6.12 (backports' newest) or 6.1 (its own, without overlay's lowerdir+).
 # MDK_VM_MACHINE: x86_64, or aarch64 (then MDK is dist/mdk-arm64 and what the guest has comes from test/vm/aarch64.sh).
 # Exit status: 0 passed, 1 failed, 77 skipped (last line: why). The console goes to standard output.
