@@ -22,13 +22,15 @@ export interface InspectHow {
   readonly type: "container" | "image" | "network" | null;
   /** With what a container takes on disk. */
   readonly size: boolean;
+  /** Of images: which one of all that the name stands for; null: its own. */
+  readonly platform: string | null;
 }
 
 /** Containers come before images of the same name, and these before networks. Null: there is nothing. */
-export function readInspect(context: Context, word: string, { type, size }: InspectHow): object | null {
+export function readInspect(context: Context, word: string, { type, size, platform }: InspectHow): object | null {
   const isMeant = (kind: InspectHow["type"]): boolean => type === null || type === kind;
   return (isMeant("container") ? orNull(() => readContainerJson(context, word, size), MISSING) : null) ??
-    (isMeant("image") ? orNull(() => imageJson(inspectImage(context, word)), type === "image" ? MISSING : NO_NAME) : null) ??
+    (isMeant("image") ? orNull(() => imageJson(inspectImage(context, word, platform)), type === "image" ? MISSING : NO_NAME) : null) ??
     (isMeant("network") ? readNetworkJson(context, word) : null);
 }
 

@@ -10,5 +10,5 @@ export const command: Command = {
     { name: "size", short: "s", type: "bool", help: "Display total file sizes" },
   ],
   operands: [1, Infinity],
-  run: (invocation) => inspectWith(invocation, "container", invocation.flags.bool("size")),
+  run: (invocation) => inspectWith(invocation, "container", { size: invocation.flags.bool("size") }),
 };

@@ -13,6 +13,7 @@ export const command: Command = {
     { name: "format", type: "string", help: "Format output using a Go template: fields, json" },
     { name: "human", short: "H", type: "bool", help: "Print sizes and dates in human readable format (default true)" },
     { name: "no-trunc", type: "bool", help: "Don't truncate output" },
+    { name: "platform", type: "string", help: "Show the history of the image of this platform (os[/arch[/variant]])" },
     { name: "quiet", short: "q", type: "bool", help: "Only show image IDs" },
   ],
   operands: [1, 1],
@@ -31,7 +32,7 @@ interface Shown {
 
 async function run({ context, flags, operands: [word = ""] }: Invocation): Promise<number> {
   const shown = { full: flags.bool("no-trunc"), human: flags.bool("human", true), now: context.now() };
-  const rows = readHistory(context, word).map((step) => rowOf(step, shown));
+  const rows = readHistory(context, word, flags.string("platform")).map((step) => rowOf(step, shown));
   const format = flags.string("format");
   if (flags.bool("quiet") && (format === null || format === "table")) print(rows.map(({ ID }) => ID).join("\n"));
   else await printRows({ command: "history", type: "*image.historyContext", heads: HEADS, usual: USUAL, rows, raw: [] }, format);

@@ -1,6 +1,6 @@
 /** What the inspect commands share: finding, Docker's JSON array or a template, and one error for each missing name. */
 import { EXIT, CommandError } from "../exit.ts";
-import { readInspect } from "../../api/inspect.ts";
+import { readInspect, type InspectHow } from "../../api/inspect.ts";
 import { INSPECT_SHAPE } from "../../api/json/shape.ts";
 import { noSuchImage } from "../../store/images.ts";
 import type { Invocation } from "../grammar/flags.ts";
@@ -18,9 +18,9 @@ export function inspectType(word: string): Type {
 }
 
 /** `type`: null for any. Prints what it found; status 1 when something is missing. */
-export async function inspectWith({ context, flags, operands }: Invocation, type: Type | null, size = false): Promise<number> {
+export async function inspectWith({ context, flags, operands }: Invocation, type: Type | null, how: Partial<Pick<InspectHow, "size" | "platform">> = {}): Promise<number> {
   return await printFound(operands, flags.string("format"), {
-    shape: INSPECT_SHAPE, lenient: true, read: (word) => readInspect(context, word, { type, size }),
+    shape: INSPECT_SHAPE, lenient: true, read: (word) => readInspect(context, word, { type, size: false, platform: null, ...how }),
     missing: (word) => (type === "image" ? noSuchImage(word).message : type === "network" ? `network ${word} not found` : `No such ${type ?? "object"}: ${word}`),
   });
 }

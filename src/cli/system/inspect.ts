@@ -13,6 +13,6 @@ export const command: Command = {
   operands: [1, Infinity],
   run: (invocation) => {
     const { flags } = invocation;
-    return inspectWith(invocation, flags.given("type") ? inspectType(flags.string("type") ?? "") : null, flags.bool("size"));
+    return inspectWith(invocation, flags.given("type") ? inspectType(flags.string("type") ?? "") : null, { size: flags.bool("size") });
   },
 };

@@ -5,6 +5,7 @@ import { readBlob } from "../../store/blobs.ts";
 import { findImage, layersOf, noSuchImage } from "../../store/images.ts";
 import { storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
+import { imageOfPlatform } from "./named.ts";
 
 export interface HistoryStep {
   /** Of the image, for the newest step; the others have none of their own. */
@@ -17,12 +18,12 @@ export interface HistoryStep {
   readonly size: number;
 }
 
-/** The newest first. Steps are believed as far as there are layers for them. Throws "no-such-image", "image-ambiguous", "json-invalid". */
-export function readHistory(context: Context, word: string): HistoryStep[] {
+/** The newest first. Steps are believed as far as there are layers for them. `platform`: as of inspectImage. Throws "no-such-image", "image-ambiguous", "json-invalid", "other-platform". */
+export function readHistory(context: Context, word: string, platform: string | null): HistoryStep[] {
   const database = context.database();
   const found = findImage(database, word);
   if (found === null) throw noSuchImage(word);
-  const { id } = found.image;
+  const { id } = platform === null ? found.image : imageOfPlatform(database, found, { word, platform });
   const what = `the config of ${word}: history`;
   const { document } = parseConfig(readBlob(storePaths(context.root), id), word);
   const said = document.history === undefined || document.history === null ? [] : listOf(document.history, what).map((step, index) => objectOf(step, `${what}[${index}]`));

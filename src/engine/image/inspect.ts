@@ -5,6 +5,7 @@ import { findImage, listDigests, listTags, noSuchImage, type ImageName, type Ima
 import { storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
 import { layerDirectories } from "./layers.ts";
+import { imageOfPlatform } from "./named.ts";
 
 export interface InspectedImage {
   readonly image: ImageRow;
@@ -15,12 +16,12 @@ export interface InspectedImage {
   readonly layers: readonly string[];
 }
 
-/** `word`: a name, an id or its prefix. Throws "no-such-image", "image-ambiguous", "reference-invalid". */
-export function inspectImage(context: Context, word: string): InspectedImage {
+/** `word`: a name, an id or its prefix. `platform`: which one of all that it stands for; null: its own. Throws "no-such-image", "image-ambiguous", "reference-invalid", "other-platform". */
+export function inspectImage(context: Context, word: string, platform: string | null): InspectedImage {
   const database = context.database();
   const found = findImage(database, word);
   if (found === null) throw noSuchImage(word);
-  const { image } = found;
+  const image = platform === null ? found.image : imageOfPlatform(database, found, { word, platform });
   return {
     image, config: parseConfig(readBlob(storePaths(context.root), image.id), word), tags: listTags(database, image.id),
     digests: listDigests(database, image.id), layers: layerDirectories(context, image.id),

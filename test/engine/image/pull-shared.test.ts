@@ -36,7 +36,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function modeOfTmp(name: string): string {
-  const { GraphDriver } = imageJson(inspectImage(context, `${registry.host}/${name}`)) as { GraphDriver: { Data: { LowerDir?: string; UpperDir: string } } };
+  const { GraphDriver } = imageJson(inspectImage(context, `${registry.host}/${name}`, null)) as { GraphDriver: { Data: { LowerDir?: string; UpperDir: string } } };
   const empty = join(folder, "empty");
   mkdirSync(empty, { recursive: true });
   const view = mountLayers([GraphDriver.Data.UpperDir, ...(GraphDriver.Data.LowerDir?.split(":") ?? [])], empty);

@@ -33,7 +33,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function layersOf(name: string): string[] {
-  const { GraphDriver } = imageJson(inspectImage(context, name)) as { GraphDriver: { Data: { LowerDir?: string; UpperDir: string } } };
+  const { GraphDriver } = imageJson(inspectImage(context, name, null)) as { GraphDriver: { Data: { LowerDir?: string; UpperDir: string } } };
   return [GraphDriver.Data.UpperDir, ...(GraphDriver.Data.LowerDir?.split(":") ?? [])];
 }
 
@@ -129,11 +129,11 @@ describe("an image in the store", () => {
     expect(summarizeImages(context)).toMatchObject([{ repository: `${registry.host}/known`, tag: "1", digest: first.digest, size: 8 }]);
     const byDigest = `${registry.host}/known@${first.digest}`;
     for (const word of [name, byDigest, first.id, first.id.slice(7, 19)]) {
-      expect(imageJson(inspectImage(context, word))).toMatchObject({ Id: first.id, RepoTags: [name], RepoDigests: [byDigest], Config: { Cmd: ["/bin/true"], Env: expect.arrayContaining(["A=b"]) } });
+      expect(imageJson(inspectImage(context, word, null))).toMatchObject({ Id: first.id, RepoTags: [name], RepoDigests: [byDigest], Config: { Cmd: ["/bin/true"], Env: expect.arrayContaining(["A=b"]) } });
     }
     expect(removeImage(context, name, { force: false }).map(({ kind }) => kind)).toEqual(["untagged", "untagged", "deleted", "deleted", "deleted"]);
     expect(leftovers()).toEqual([]);
-    expect(() => inspectImage(context, name)).toThrow(`No such image: ${name}`);
+    expect(() => inspectImage(context, name, null)).toThrow(`No such image: ${name}`);
   });
 
   rootTest("shares layers with others, and a layer stays as long as one image needs it", async () => {

@@ -121,10 +121,12 @@ rootTest("what the tag stands for is pushed, saved, pruned and removed as one, w
   expect(run("skopeo", "inspect", "--raw", `oci-archive:${archive}:1`)).toBe(raw);
   world.ok("save", "--platform", "linux/arm64", "-o", archive, "both:1");
   expect(JSON.parse(run("skopeo", "inspect", "--override-arch=arm64", "--config", `docker-archive:${archive}`)).architecture).toBe("arm64");
-  for (const [verb, ...words] of [["push", "--insecure-registry", registry.host, "--platform", "linux/s390x", `${remoteName}:1`], ["save", "--platform", "linux/s390x", "-o", archive, `${remoteName}:1`]]) {
+  for (const [verb, ...words] of [["push", "--insecure-registry", registry.host, "--platform", "linux/s390x", `${remoteName}:1`], ["save", "--platform", "linux/s390x", "-o", archive, `${remoteName}:1`], ["image", "inspect", "--platform", "linux/s390x", `${remoteName}:1`], ["history", "--platform", "linux/s390x", `${remoteName}:1`]]) {
     expect(world.mdk([verb!, ...words])).toMatchObject({ status: 1, stderr: expect.stringContaining(`image with reference ${remoteName}:1 was found but does not provide the specified platform (linux/s390x)`) });
   }
 
+  expect(world.ok("image", "inspect", "--platform", "linux/arm64", "-f", "{{.Architecture}} {{.Config.Labels.arch}}", "both:1")).toBe("arm64 arm64");
+  expect(world.ok("history", "--platform", "arm64", "--format", "{{.ID}}", "both:1").split("\n")[0]).not.toBe(world.ok("images", "-q", "both:1"));
   // Another build takes the tag; what it stood for has a second one still.
   built(dockerfile("b"), ...BOTH, "-t", "both:1");
   world.ok("image", "prune", "-f");
