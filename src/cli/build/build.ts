@@ -7,7 +7,7 @@ import { checkDockerfile, type BaseFacts, type CheckResult } from "../../build/c
 import { DockerfileError } from "../../build/language/error.ts";
 import { parseCsv } from "../../build/language/csv.ts";
 import type { Source } from "../../build/graph/sources.ts";
-import type { BuildRequest, Secret } from "../../engine/build/request.ts";
+import type { AgentSource, BuildRequest, Secret } from "../../engine/build/request.ts";
 import { findImage } from "../../engine/image/layers.ts";
 import { USUAL_PACKING } from "../../image/packing.ts";
 import { hostPlatform, parsePlatform, platformName, type Platform } from "../../image/platform.ts";
@@ -183,14 +183,19 @@ function secretOf(text: string, { environment }: Context): [string, Secret] {
   return [id, { kind: "file", path: resolve(path ?? id) }];
 }
 
-/** "default", "ID=SOCKET". */
-function agentOf(text: string, { environment }: Context): [string, string] {
+/** "default", "ID=SOCKET", "ID=KEY,KEY". */
+function agentOf(text: string, { environment }: Context): [string, AgentSource] {
   const equals = text.indexOf("=");
-  const socket = equals === -1 ? environment["SSH_AUTH_SOCK"] : text.slice(equals + 1);
+  const where = equals === -1 ? environment["SSH_AUTH_SOCK"] : text.slice(equals + 1);
   const id = equals === -1 ? text : text.slice(0, equals);
-  if (socket === undefined || socket === "") throw new MdkError("invalid", "no-agent", `invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set`);
-  if (statSync(socket, { throwIfNoEntry: false })?.isSocket() !== true) throw new MdkError("unsupported", "no-agent", `${socket} is no socket of an SSH agent`, { hint: "keys in files are not read: ssh-add them to an agent" });
-  return [id, socket];
+  if (where === undefined || where === "") throw new MdkError("invalid", "no-agent", `invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set`);
+  const paths = where.split(",");
+  const kinds = paths.map((path) => statSync(path, { throwIfNoEntry: false }));
+  if (kinds.length === 1 && kinds[0]?.isSocket() === true) return [id, { kind: "socket", path: resolve(where) }];
+  kinds.forEach((stat, at) => {
+    if (stat?.isFile() !== true) throw new MdkError("invalid", "no-agent", `${paths[at]} is no ${paths.length > 1 ? "" : "socket of an SSH agent, and no "}file with a key`);
+  });
+  return [id, { kind: "keys", paths: paths.map((path) => resolve(path)) }];
 }
 
 /** What this store knows of an image. Nothing is fetched for a check, and no store is made. */

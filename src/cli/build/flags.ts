@@ -34,7 +34,7 @@ const OWN: readonly Flag[] = [
   { name: "push", type: "bool", help: "Shorthand for --output=type=registry" },
   { name: "quiet", short: "q", type: "bool", help: "Suppress the build output and print image ID on success" },
   { name: "secret", type: "list", help: 'Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")' },
-  { name: "ssh", type: "list", help: 'SSH agent socket to expose to the build (format: "default|<id>[=<socket>]")' },
+  { name: "ssh", type: "list", help: 'SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")' },
   { name: "tag", short: "t", type: "list", help: 'Image identifier (format: "[registry/]repository[:tag]")' },
   { name: "target", type: "string", help: "Set the target build stage to build" },
 ];

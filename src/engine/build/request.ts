@@ -49,8 +49,7 @@ export interface BuildRequest {
   /** Milliseconds since 1970 that everything made gets as its time; null: the time it is. */
   readonly epochMs: number | null;
   readonly secrets: ReadonlyMap<string, Secret>;
-  /** Paths of sockets of agents, by id. */
-  readonly agents: ReadonlyMap<string, string>;
+  readonly agents: ReadonlyMap<string, AgentSource>;
   /** What RUN may ask for. */
   readonly entitlements: ReadonlySet<Entitlement>;
   /** --debug-shell: stays with the container of a shell, on the user's terminal, until it ends; null: nobody asked for one. */
@@ -84,6 +83,9 @@ interface CacheOptions {
 
 /** Of --allow. */
 export type Entitlement = "network.host" | "security.insecure";
+
+/** Of --ssh: the socket of an agent, or files with keys, which are read when a step wants them. */
+export type AgentSource = { readonly kind: "socket"; readonly path: string } | { readonly kind: "keys"; readonly paths: readonly string[] };
 
 /** Of --secret: read when a step wants it. */
 export type Secret = { readonly kind: "file"; readonly path: string } | { readonly kind: "environment"; readonly name: string };

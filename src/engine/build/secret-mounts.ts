@@ -3,7 +3,6 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { posix } from "node:path";
 import { MdkError, messageOf } from "../../error.ts";
 import type { Mount } from "../../build/language/instructions/mount.ts";
-import { relaySocket } from "../../sys/relay-socket.ts";
 import type { Context } from "../context.ts";
 import type { Staged } from "./building.ts";
 import type { StageImage } from "./stage-image.ts";
@@ -53,28 +52,29 @@ function readSecret(id: string, path: string): Buffer {
   }
 }
 
-/** A socket of the step's own, that leads to the agent's: whose it is says the mount. */
+/** A socket of the step's own: whose it is says the mount. */
 export function agentOf({ context, request }: Staged, mount: Mount, number: number, environment: string[]): ReadyMount[] {
   const id = mount.id || "default";
-  const socket = request.agents.get(id);
-  if (socket === undefined) {
+  const source = request.agents.get(id);
+  if (source === undefined) {
     if (!mount.isRequired) return [];
     throw new MdkError("not-found", "no-such-agent", `no SSH key ${JSON.stringify(id)} forwarded from the client`, { hint: `give it with --ssh ${id}` });
   }
   const target = mount.target || `/run/buildkit/ssh_agent.${number}`;
   environment.push(`SSH_AUTH_SOCK=${target}`);
   const path = ownPath(context);
-  let relay: { close(): void } | null = null;
+  let agent: { close(): void } | null = null;
   return [{
     target, key: ["ssh", id, target, mount.mode, mount.uid, mount.gid], mount: bindOn(target, false),
     bind: async () => {
-      relay = await relaySocket(path, socket);
+      const { serveAgent } = await import("./ssh/agent.ts"); // cryptography, that few builds want
+      agent = await serveAgent(path, source);
       chownSync(path, mount.uid ?? 0, mount.gid ?? 0);
       chmodSync(path, mount.mode ?? 0o600);
       return cloneMount(path, false);
     },
     close: () => {
-      relay?.close();
+      agent?.close();
       rmSync(path, { force: true });
     },
   }];

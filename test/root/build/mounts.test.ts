@@ -1,6 +1,6 @@
 /** RUN --mount: each type with its keys; what is in them is in no layer, and a secret is nowhere at all. */
 import { describe, expect } from "bun:test";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { builds, useBuildStage } from "../../helpers/build-stage.ts";
 import { treeLines } from "../../helpers/image-archive.ts";
@@ -102,7 +102,7 @@ describe("ssh", () => {
       const key = join(builds.stage.folder, "key");
       expect(Bun.spawnSync(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key]).exitCode).toBe(0);
       expect(Bun.spawnSync(["ssh-add", "-q", key], { env: { ...process.env, SSH_AUTH_SOCK: socket } }).exitCode).toBe(0);
-      builds.fill(CLIENT);
+      builds.fill(`${CLIENT}; printf '#!/bin/sh\\necho word\\n' > c/askpass; chmod 755 c/askpass`);
       const words = 'COPY c /\nRUN --mount=type=ssh echo $SSH_AUTH_SOCK; /usr/bin/ssh-add -l\nRUN test -z "$SSH_AUTH_SOCK" && echo gone';
       const lines = await run(words, ["--ssh", "default"], { SSH_AUTH_SOCK: socket });
       expect(lines[0]).toBe("/run/buildkit/ssh_agent.0");
@@ -112,10 +112,37 @@ describe("ssh", () => {
       const others = 'COPY c /\nUSER 1000\nRUN --mount=type=ssh,uid=1000,gid=7,mode=0620,target=/s stat -c "%u:%g %a" /s; /usr/bin/ssh-add -l; /usr/bin/ssh-add -l >/dev/null && echo again\nUSER 1001\nRUN --mount=type=ssh,uid=1000,target=/s ! /usr/bin/ssh-add -l 2>/dev/null && echo refused';
       expect(await run(others, ["--ssh", `default=${socket}`])).toEqual(["1000:7 620", lines[1]!, "again", "refused"]);
       expect(readdirSync(builds.stage.runRoot).filter((name) => name.startsWith("secret-"))).toEqual([]);
+      // What would change the user's agent is refused: the key is still there, and it is not locked.
+      const hostile = await run("COPY c /\nRUN --mount=type=ssh /usr/bin/ssh-add -D; SSH_ASKPASS=/askpass SSH_ASKPASS_REQUIRE=force DISPLAY=:0 /usr/bin/ssh-add -x; echo tried", ["--ssh", `default=${socket}`]);
+      expect(hostile.join(" ")).toMatch(/Failed to remove all identities.*Failed to lock agent.*tried/s);
+      expect(Bun.spawnSync(["ssh-add", "-l"], { env: { ...process.env, SSH_AUTH_SOCK: socket } }).stdout.toString().trim()).toBe(lines[1]!);
       expect(await builds.refused("FROM base:1\nRUN --mount=type=ssh,required true\n")).toContain('no SSH key "default" forwarded from the client');
     } finally {
       agent.kill();
       await agent.exited;
     }
+  });
+
+  sshTest("keys in files: each kind signs what ssh-keygen verifies, and no agent is there", async () => {
+    const folder = join(builds.stage.folder, "keys");
+    const sh = (script: string): string => Bun.spawnSync(["sh", "-euc", `cd ${folder}; ${script}`]).stdout.toString();
+    mkdirSync(folder);
+    const kinds = [["ed25519", "ssh-ed25519"], ["rsa", "ssh-rsa"], ["ecdsa -b 256", "ecdsa-sha2-nistp256"], ["ecdsa -b 384", "ecdsa-sha2-nistp384"], ["ecdsa -b 521", "ecdsa-sha2-nistp521"]] as const;
+    const names = kinds.flatMap(([kind], at) => ["OpenSSH", "PEM"].map((form) => {
+      if (form === "PEM" && kind === "ed25519") return null; // ssh-keygen has no other form of it
+      sh(`ssh-keygen -q -t ${kind} ${form === "PEM" ? "-m PEM" : ""} -N "" -C of-${at} -f k${at}${form}`);
+      return `k${at}${form}`;
+    })).filter((name) => name !== null);
+    const flag = `default=${names.map((name) => join(folder, name)).join(",")}`;
+    const CLIENTS = CLIENT.replaceAll("ssh-add", "ssh-keygen");
+    builds.fill(`${CLIENT}; ${CLIENTS.replace("mkdir c; ", "")}; cp ${folder}/*.pub c/`);
+    const said = await run(`COPY c /\nRUN --mount=type=ssh /usr/bin/ssh-add -L; echo root:x:0:0::/:/bin/sh > /etc/passwd\nRUN --mount=type=ssh for k in ${names.join(" ")}; do echo text > /t; /usr/bin/ssh-keygen -q -Y sign -n file -f /$k.pub /t && /usr/bin/ssh-keygen -Y check-novalidate -n file -s /t.sig < /t; rm /t.sig; done`, ["--ssh", flag]);
+    expect(said.slice(0, names.length).map((line) => line.split(" ").slice(0, 2))).toEqual(names.map((name) => readFileSync(join(folder, `${name}.pub`), "utf8").split(" ").slice(0, 2)));
+    expect(said.filter((line) => line.startsWith('Good "file" signature with')).length).toBe(names.length);
+    sh('ssh-keygen -q -t ed25519 -N secret -f locked; ssh-keygen -q -t rsa -m PEM -N secret -f lockedPEM; echo nothing > none');
+    for (const [name, message] of [["locked", "it has a passphrase"], ["lockedPEM", "it has a passphrase"], ["none", "failed to read the SSH key"], ["k0OpenSSH.pub", "failed to read the SSH key"]]) {
+      expect(await builds.refused("FROM base:1\nRUN --mount=type=ssh true\n", ["--ssh", `default=${join(folder, name!)}`])).toContain(message!);
+    }
+    expect(await builds.refused("FROM base:1\n", ["--ssh", `default=${folder}`])).toContain("is no socket of an SSH agent, and no file with a key");
   });
 });
