@@ -193,6 +193,7 @@ describe("flags", () => {
     "disable-content-trust": "Docker's own default: nothing is verified by Docker Content Trust",
     verbose: "of network inspect: adds the services of a cluster, of which there are none",
     volumes: "of rm: mdk makes no anonymous volumes that could go along", all: "of images: mdk keeps no intermediate ones",
+    compress: "of build: a context is read where it lies", "force-rm": "of build: containers of steps always go", isolation: "of build: Windows has several",
     "no-prune": "of rmi: mdk keeps no untagged parents that would go along",
   };
 

@@ -106,6 +106,8 @@ export const MISSING: Readonly<Record<string, readonly string[]>> = {
   "": [
     "checkpoint", "compose",
   ],
+  builder: ["du"],
+  buildx: ["bake", "du", "history", "imagetools", "version"],
   container: [],
   image: [],
   manifest: ["annotate", "create", "push", "rm"],
@@ -115,8 +117,11 @@ export const MISSING: Readonly<Record<string, readonly string[]>> = {
 const DESKTOP = "comes with Docker Desktop, and mdk does not have it";
 const SWARM = "is for clusters: mdk runs containers on one host";
 
+const BUILDER = "is for builders that are started somewhere: mdk itself is the builder, and the only one";
+
 /** Docker's commands that mdk will not have, and why, as the end of a sentence that begins with the command. */
 export const NEVER: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(["create", "dial-stdio", "inspect", "ls", "rm", "stop", "use"].map((name) => [`buildx ${name}`, BUILDER])),
   ...Object.fromEntries(["ai", "app", "cloud", "debug", "desktop", "dev", "extension", "feedback", "init", "mcp", "model", "offload", "pass", "sandbox", "sbom", "scout"].map((name) => [name, DESKTOP])),
   ...Object.fromEntries(["config", "node", "secret", "service", "stack", "swarm"].map((name) => [name, SWARM])),
   context: "chooses a daemon: mdk has none and works on this host",

@@ -40,7 +40,7 @@ export function checkDockerfile(text: string, options: CheckOptions): CheckResul
   let report: Report | null = null;
   const result = (error: CheckResult["error"]): CheckResult => ({ warnings: (report?.warnings ?? []).toSorted((a, b) => a.span.start.line - b.span.start.line), error });
   try {
-    report = new Report(settingsOf(text));
+    report = new Report(settingsOf(text, options.buildArguments.get("BUILDKIT_DOCKERFILE_CHECK") ?? null));
     checkAll(text, report, options);
     return result(report.violation === null ? null : { message: report.violation, span: null });
   } catch (error) {
@@ -49,9 +49,10 @@ export function checkDockerfile(text: string, options: CheckOptions): CheckResul
   }
 }
 
-function settingsOf(text: string): CheckSettings {
+/** What a build argument says takes the place of what the file says. */
+function settingsOf(text: string, said: string | null): CheckSettings {
   try {
-    return parseCheckSettings(readDirectives(text).check);
+    return parseCheckSettings(said ?? readDirectives(text).check);
   } catch (error) {
     throw error instanceof DockerfileError ? error : new DockerfileError(`failed to parse check options: ${(error as Error).message}`, { start: { line: 1, column: 1 }, end: { line: 1, column: 1 } });
   }

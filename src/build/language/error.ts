@@ -18,7 +18,7 @@ export class DockerfileError extends MdkError {
   readonly span: Span;
 
   constructor(message: string, span: Span, cause?: unknown) {
-    super("invalid", "dockerfile", message, cause === undefined ? {} : { cause });
+    super("invalid", "dockerfile", message, { ...(cause === undefined ? {} : { cause }), ...(cause instanceof MdkError && cause.hint !== null ? { hint: cause.hint } : {}) });
     this.span = span;
   }
 }

@@ -9,6 +9,7 @@ import { parseCsv } from "../../build/language/csv.ts";
 import type { Source } from "../../build/graph/sources.ts";
 import type { AgentSource, BuildRequest, Secret } from "../../engine/build/request.ts";
 import { findImage } from "../../engine/image/layers.ts";
+import type { Descriptor } from "../../image/manifest.ts";
 import { USUAL_PACKING } from "../../image/packing.ts";
 import { hostPlatform, parsePlatform, platformName, type Platform } from "../../image/platform.ts";
 import { storePaths } from "../../store/paths.ts";
@@ -17,6 +18,7 @@ import { requestOf } from "../container/request.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError, type Command, type Invocation, type Values } from "../grammar/flags.ts";
 import { givenUp } from "../image/given-up.ts";
+import { defaultPlatform } from "../platform.ts";
 import { print, printable, printError } from "../output/text.ts";
 import { annotationsOf, checkAccepted, entitlementsOf } from "./accepted.ts";
 import { parseCacheFrom, parseCacheTo } from "./caches.ts";
@@ -30,7 +32,7 @@ import { BUILD_FLAGS } from "./flags.ts";
 import { commonPacking, hasManifest, parseOutputs, refuseSingle, type Output } from "./outputs.ts";
 import { idOf, writeResult } from "./result.ts";
 import { pulledAs, showRead } from "./internal.ts";
-import { showBuild, type Mode } from "./progress.ts";
+import { isMode, showBuild, type Mode } from "./progress.ts";
 
 export const command: Command = {
   usage: "build [OPTIONS] PATH | URL | -",
@@ -44,11 +46,18 @@ async function run({ context, flags, operands: [word = ""] }: Invocation): Promi
   return await givenUp(async (signal) => {
     const opened = await openContext(context, word, flags.string("file"), { signal, keepsGit: keepsGit(context, flags) });
     try {
-      return flags.bool("check") ? check(context, flags, opened) : await build(context, flags, opened, signal);
+      return isCheck(flags) ? check(context, flags, opened) : await build(context, flags, opened, signal);
     } finally {
       opened.close();
     }
   });
+}
+
+/** --check, or what buildx calls it. */
+function isCheck(flags: Values): boolean {
+  const call = flags.string("call") ?? "build";
+  if (call !== "build" && call !== "check" && call !== "lint") throw new MdkError("unsupported", "build-call", `--call=${call} is not supported by this version of mdk`, { hint: "build and check are" });
+  return flags.bool("check") || call !== "build";
 }
 
 function check(context: Context, flags: Values, opened: OpenContext): number {
@@ -58,18 +67,35 @@ function check(context: Context, flags: Values, opened: OpenContext): number {
   return result.error === null && result.warnings.length === 0 ? 0 : EXIT.failure;
 }
 
+/** --progress, or else BUILDKIT_PROGRESS; -q is for itself. */
+function modeOf({ environment }: Context, flags: Values): Mode {
+  const [said, asked] = [flags.string("progress") ?? "auto", environment["BUILDKIT_PROGRESS"] ?? ""];
+  if (flags.bool("quiet")) {
+    if (said !== "auto" && said !== "quiet") throw new MdkError("invalid", "progress", `progress=${said} and quiet cannot be used together`);
+    return "quiet";
+  }
+  if (said !== "auto" || asked === "") return said as Mode;
+  if (!isMode(asked)) throw new UsageError(`invalid progress mode ${JSON.stringify(asked)} in BUILDKIT_PROGRESS`);
+  return asked;
+}
+
 /** After a build, in docker's words. */
 function warn(context: Context, flags: Values, opened: OpenContext): void {
-  if (flags.string("progress") === "rawjson" || flags.string("progress") === "quiet") return;
   const { warnings } = checked(context, flags, opened);
   if (warnings.length === 0) return;
   const count = warnings.length === 1 ? "1 warning found" : `${warnings.length} warnings found`;
   printError(["", ` ${count} (use build --check to expand):`, ...warnings.map(({ rule, detail, span }) => ` - ${rule}: ${printable(detail)} (line ${span.start.line})`)].join("\n"));
 }
 
+/** Of rules that the file, or a build argument, makes errors. */
+function refuseViolation(context: Context, flags: Values, opened: OpenContext): void {
+  const { error } = checked(context, flags, opened);
+  if (error !== null && error.span === null) throw new MdkError("failed", "lint", `failed to solve: ${error.message}`);
+}
+
 function checked(context: Context, flags: Values, { dockerfile, directory }: OpenContext): CheckResult {
   return checkDockerfile(dockerfile.text, {
-    buildArguments: argumentsOf(flags.list("build-arg"), context.environment), target: flags.string("target"), platforms: { build: hostPlatform(process.arch), target: platformsOf(flags)[0]! },
+    buildArguments: argumentsOf(flags.list("build-arg"), context.environment), target: flags.string("target"), platforms: { build: hostPlatform(process.arch), target: platformsOf(context, flags)[0]! },
     contexts: flags.list("build-context").map((text) => text.split("=")[0]!), factsOf: (base) => factsOf(context, base), ignore: directory?.ignore ?? null,
   });
 }
@@ -90,17 +116,21 @@ async function buildWith(context: Context, flags: Values, opened: OpenContext, r
   const { signal } = request;
   const annotations = annotationsOf(flags.list("annotation"));
   if (Object.keys(annotations).length > 0 && !outputs.some(hasManifest)) throw new MdkError("invalid", "annotation", "annotations are those of a manifest, which an image of the store has not", { hint: "push it, or give --output type=oci" });
-  const quiet = flags.bool("quiet");
-  const shown = showBuild(quiet ? "quiet" : ((flags.string("progress") ?? "auto") as Mode));
+  const mode = modeOf(context, flags);
+  const quiet = mode === "quiet";
+  const shown = showBuild(mode);
   const { buildImage } = await import("../../engine/build/build.ts");
   const { pull } = await import("../../engine/image/pull.ts");
   showRead(shown, opened);
   try {
-    const built = await buildImage(context, { ...request, debug: flags.bool("debug-shell") ? debugShell(context, shown) : null }, shown, { pull: (reference, platform, step) => pull(context, reference, { platform, signal, insecureRegistries: [], progress: pulledAs(step) }), shownAs: pulledAs },
-      (built, scope) => deliver(outputs, built, scope, { context, progress: shown, epochMs: request.epochMs, annotations, signal }));
+    let delivered: Descriptor | null = null;
+    const built = await buildImage(context, { ...request, debug: flags.bool("debug-shell") ? debugShell(context, shown) : null, planned: () => refuseViolation(context, flags, opened) }, shown, { pull: (reference, platform, step) => pull(context, reference, { platform, signal, insecureRegistries: [], progress: pulledAs(step) }), shownAs: pulledAs },
+      async (built, scope) => {
+        delivered = await deliver(outputs, built, scope, { context, progress: shown, epochMs: request.epochMs, annotations, signal });
+      });
     shown.end();
-    if (!quiet) warn(context, flags, opened);
-    writeResult(flags, built, request.tags);
+    if (!quiet && mode !== "rawjson") warn(context, flags, opened);
+    writeResult(flags, built, delivered, request.tags);
     if (quiet && outputs.every((output) => !("path" in output) || output.path !== null)) print(idOf(built));
     return 0;
   } catch (error) {
@@ -130,7 +160,7 @@ function buildRequest(context: Context, flags: Values, { dockerfile, directory }
   if (epoch !== undefined) buildArguments.set("SOURCE_DATE_EPOCH", epoch);
   const stages = flags.list("no-cache-filter");
   const images = outputs.filter((output) => output.kind === "image");
-  const platforms = platformsOf(flags);
+  const platforms = platformsOf(context, flags);
   if (platforms.length > 1) refuseSingle(outputs);
   return {
     index: images.length > 0 || outputs.some(hasManifest) ? { annotations: annotationsOf(flags.list("annotation")), packing: platforms.length > 1 ? commonPacking(outputs) : USUAL_PACKING } : null,
@@ -138,16 +168,17 @@ function buildRequest(context: Context, flags: Values, { dockerfile, directory }
     dockerfile, context: directory, contexts, buildArguments, target: flags.string("target"), platforms, labels: pairsOf(flags.list("label")),
     noCache: flags.bool("no-cache") || (stages.length > 0 && stages), pull: flags.bool("pull"), host, epochMs: epoch === undefined ? null : Number(epoch) * 1000,
     secrets: new Map(flags.list("secret").map((text) => secretOf(text, context))), agents: new Map(flags.list("ssh").map((text) => agentOf(text, context))), signal,
-    debug: null, cacheFrom: parseCacheFrom(flags.list("cache-from")), cacheTo: parseCacheTo(flags.list("cache-to")), entitlements: entitlementsOf(flags.list("allow"), flags.string("network")),
+    debug: null, planned: () => {}, cacheFrom: parseCacheFrom(flags.list("cache-from")), cacheTo: parseCacheTo(flags.list("cache-to")), entitlements: entitlementsOf(flags.list("allow"), flags.string("network")),
   };
 }
 
 /** Several in one word, and several words; "local" is this host. */
-function platformsOf(flags: Values): Platform[] {
+function platformsOf({ environment }: Context, flags: Values): Platform[] {
   const host = hostPlatform(process.arch);
-  const words = flags.list("platform").flatMap((text) => text.split(",")).map((text) => text.trim());
+  const said = flags.list("platform");
+  const words = (said.length > 0 ? said : [defaultPlatform(environment) ?? "local"]).flatMap((text) => text.split(",")).map((text) => text.trim());
   const platforms = words.map((text) => (text === "local" ? host : parsePlatform(text, host)));
-  return platforms.length === 0 ? [host] : [...new Map(platforms.map((platform) => [platformName(platform), platform])).values()];
+  return [...new Map(platforms.map((platform) => [platformName(platform), platform])).values()];
 }
 
 /** BuildKit's own build argument for contexts. */

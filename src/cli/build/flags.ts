@@ -6,7 +6,17 @@ import { isMode } from "./progress.ts";
 /** Those of `run` that confine the containers of steps. */
 const SHARED = ["add-host", "cgroup-parent", "cpu-period", "cpu-quota", "cpu-shares", "cpuset-cpus", "cpuset-mems", "memory", "memory-swap", "network", "shm-size", "ulimit", "security-opt"];
 
+/** Of Docker's builders before, which its command line takes and passes over, as buildx does. */
+const OLD: readonly Flag[] = [
+  { name: "compress", type: "bool", hidden: true, help: "Compress the build context using gzip" },
+  { name: "disable-content-trust", type: "bool", hidden: true, help: "Skip image verification (default true)" },
+  { name: "force-rm", type: "bool", hidden: true, help: "Always remove intermediate containers" },
+  { name: "isolation", type: "string", hidden: true, help: "Container isolation technology" },
+  { name: "rm", type: "bool", hidden: true, help: "Remove intermediate containers after a successful build (default true)" },
+];
+
 const OWN: readonly Flag[] = [
+  ...OLD,
   { name: "allow", type: "list", help: "Allow extra privileged entitlement (e.g., \"security.insecure\")" },
   { name: "annotation", type: "list", help: "Add annotation to the image" },
   { name: "attest", type: "list", help: "Attestation parameters" },
@@ -18,6 +28,7 @@ const OWN: readonly Flag[] = [
   { name: "squash", type: "bool", help: "Squash newly built layers into a single new layer" },
   { name: "build-arg", type: "list", help: "Set build-time variables" },
   { name: "build-context", type: "list", help: "Additional build contexts (e.g., name=path)" },
+  { name: "call", type: "string", help: 'Set method for evaluating build: "build", or "check" as --check' },
   { name: "check", type: "bool", help: "Only check the Dockerfile, do not build" },
   { name: "debug-shell", type: "bool", help: "Open a shell in the failed step's file system" },
   { name: "file", short: "f", type: "string", help: 'Name of the Dockerfile (default: "PATH/Dockerfile")' },

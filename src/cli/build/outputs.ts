@@ -6,6 +6,8 @@ import { isSamePacking, USUAL_PACKING, type Packing } from "../../image/packing.
 import { flagField, keyedFields, PACKING_KEYS, packingOf } from "./fields.ts";
 
 export type Output =
+  /** The steps are carried out, for the cache. */
+  | { readonly kind: "cacheonly" }
   | { readonly kind: "image"; readonly names: readonly string[]; readonly isPushed: boolean; /** Of registries without TLS. */ readonly isInsecure: boolean; readonly packing: Packing }
   /** The files of the image, in a directory. */
   | { readonly kind: "local"; readonly path: string; /** Several platforms get a directory each. */ readonly isSplit: boolean }
@@ -64,6 +66,7 @@ const PACKING = Object.fromEntries(PACKING_KEYS.map((key) => [key, ""]));
 
 /** What an output can say besides its type; what it may only say is the value. */
 const KEYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  cacheonly: {},
   local: { dest: "", "platform-split": "" },
   tar: { dest: "" },
   image: { name: "", push: "", "registry.insecure": "", store: "true", unpack: "", ...PACKING, "oci-mediatypes": "true", "rewrite-timestamp": "" },
@@ -80,6 +83,7 @@ function outputOf(word: string, tags: readonly string[], isTerminal: boolean): O
     if (known[key] === undefined) throw unsupported(`${key}= of the output type ${said}`);
     if (known[key] !== "" && known[key] !== value) throw unsupported(`${key}=${value} of the output type ${said}`);
   }
+  if (type === "cacheonly") return { kind: type };
   const dest = fields.get("dest") ?? null;
   const packing = packingOf(fields, wrong, (what) => unsupported(`${what} of the output type ${said}`));
   const names = tags.length > 0 ? tags : (fields.get("name") ?? "").split(",").filter((name) => name !== "");

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import type { Built } from "../../engine/build/build.ts";
 import type { Digest } from "../../image/digest.ts";
-import { mediaTypeOf } from "../../image/manifest.ts";
+import { mediaTypeOf, type Descriptor } from "../../image/manifest.ts";
 import { canonicalName, parseReference, withDefaultTag } from "../../image/reference.ts";
 import type { Values } from "../grammar/flags.ts";
 
@@ -11,17 +11,19 @@ export function idOf({ images, index }: Built): Digest {
   return index?.fetched.digest ?? images[0]!.id;
 }
 
-/** By the keys of buildx. Throws node's errors. */
-export function writeResult(flags: Values, built: Built, tags: readonly string[]): void {
+/** By the keys of buildx. `delivered`: what others got; null: the image is for the store, and its id is its digest, as in Docker's. Throws node's errors. */
+export function writeResult(flags: Values, built: Built, delivered: Descriptor | null, tags: readonly string[]): void {
   const [iidFile, metadataFile] = [flags.string("iidfile"), flags.string("metadata-file")];
   if (iidFile !== null) writeFileSync(iidFile, idOf(built));
   if (metadataFile === null) return;
-  const names = tags.length === 0 && built.index !== null ? {} : { "image.name": tags.map((tag) => canonicalName(withDefaultTag(parseReference(tag)))).join(",") };
-  writeFileSync(metadataFile, `${JSON.stringify({ ...digestsOf(built), ...names }, null, 2)}\n`);
+  const names = tags.length === 0 ? {} : { "image.name": tags.map((tag) => canonicalName(withDefaultTag(parseReference(tag)))).join(",") };
+  writeFileSync(metadataFile, `${JSON.stringify({ ...digestsOf(built, delivered), ...names }, null, 2)}\n`);
 }
 
-function digestsOf({ images, index }: Built): object {
-  if (index === null) return images.length === 1 ? { "containerimage.config.digest": images[0]!.id } : {};
-  const { bytes, digest } = index.fetched;
-  return { "containerimage.descriptor": { mediaType: mediaTypeOf(index.fetched), digest, size: bytes.length }, "containerimage.digest": digest };
+function digestsOf({ images, index }: Built, delivered: Descriptor | null): object {
+  const descriptor = index === null ? delivered : { mediaType: mediaTypeOf(index.fetched), digest: index.fetched.digest, size: index.fetched.bytes.length };
+  const own = images.length === 1 ? { "containerimage.config.digest": images[0]!.id } : {};
+  if (descriptor === null) return images.length === 1 ? { ...own, "containerimage.digest": images[0]!.id } : {};
+  const { mediaType, digest, size } = descriptor;
+  return { ...own, "containerimage.descriptor": { mediaType, digest, size }, "containerimage.digest": digest };
 }

@@ -4,6 +4,7 @@ import type { Context } from "../../engine/context.ts";
 import { findImage, findPlatform, type ImageFacts } from "../../engine/image/layers.ts";
 import type { Values } from "../grammar/flags.ts";
 import { printError } from "../output/text.ts";
+import { platformAsked } from "../platform.ts";
 
 const POLICIES = ["always", "missing", "never"] as const;
 
@@ -14,7 +15,7 @@ export async function withImage<T>(context: Context, flags: Values, word: string
   if (location === null) return await work(await obtainImage(context, flags, word));
   const [{ withLocatedImage }, { givenUp }, { loading, showProgress }] = await Promise.all([import("../../engine/image/located.ts"), import("../image/given-up.ts"), import("../output/progress.ts")]);
   const progress = loading(showProgress({ mode: "auto", quiet: flags.bool("quiet"), descriptor: 2, elsewhere: "nothing" }));
-  return await givenUp((signal) => withLocatedImage(context, location, { platform: flags.string("platform"), progress, signal }, work));
+  return await givenUp((signal) => withLocatedImage(context, location, { platform: platformAsked(context, flags), progress, signal }, work));
 }
 
 /** What may be one, for who has none. */
@@ -25,7 +26,7 @@ async function obtainImage(context: Context, flags: Values, word: string): Promi
   if (!(POLICIES as readonly string[]).includes(policy)) {
     throw new CommandError(EXIT.engine, "invalid-pull", `invalid pull option: '${policy}': must be one of "always", "missing" or "never"`);
   }
-  const platform = flags.string("platform");
+  const platform = platformAsked(context, flags);
   if (policy !== "always") {
     const image = findImage(context, word, platform);
     if (image !== null) return image;

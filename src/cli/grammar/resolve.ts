@@ -51,8 +51,9 @@ function unknown(word: string, group: string | null, entries: Readonly<Record<st
     printError(`mdk: '${prefix} ${word}' is not supported by this version of mdk`);
     return EXIT.failure;
   }
-  if (group === null && own(NEVER, word) !== undefined) {
-    printError(`mdk: 'mdk ${word}' ${NEVER[word]}`);
+  const never = own(NEVER, group === null ? word : `${group} ${word}`);
+  if (never !== undefined) {
+    printError(`mdk: '${prefix} ${word}' ${never}`);
     return EXIT.failure;
   }
   const missing = MISSING[group ?? ""] ?? [];

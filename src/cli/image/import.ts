@@ -2,6 +2,7 @@
 import { importImage } from "../../engine/image/import.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { print } from "../output/text.ts";
+import { platformAsked } from "../platform.ts";
 import { givenUp } from "./given-up.ts";
 
 export const command: Command = {
@@ -18,7 +19,7 @@ export const command: Command = {
 
 async function run({ context, flags, operands: [source = "", name = ""] }: Invocation): Promise<number> {
   print(await givenUp((signal) => importImage(context, {
-    source, name: name === "" ? null : name, message: flags.string("message") ?? "", changes: flags.list("change"), platform: flags.string("platform"), signal,
+    source, name: name === "" ? null : name, message: flags.string("message") ?? "", changes: flags.list("change"), platform: platformAsked(context, flags), signal,
   })));
   return 0;
 }

@@ -3,6 +3,7 @@ import { parseReference, repositoryOf } from "../../image/reference.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { PROGRESS_FLAG, progressMode } from "../output/progress.ts";
 import { print } from "../output/text.ts";
+import { platformAsked } from "../platform.ts";
 import { givenUp } from "./given-up.ts";
 import { pullShown } from "./pull-shown.ts";
 
@@ -26,7 +27,7 @@ async function run({ context, flags, operands: [word = ""] }: Invocation): Promi
   const progress = progressMode(flags);
   // Objects only: a name among them would be none.
   const objects = progress === "json" && !quiet;
-  const how = { progress, platform: flags.string("platform"), quiet, insecureRegistries: flags.list("insecure-registry"), descriptor: 1 };
+  const how = { progress, platform: platformAsked(context, flags), quiet, insecureRegistries: flags.list("insecure-registry"), descriptor: 1 };
   if (flags.bool("all-tags")) {
     const { listRemoteTags } = await import("../../engine/image/pull.ts");
     for (const tag of await givenUp((signal) => listRemoteTags(context, word, { insecureRegistries: how.insecureRegistries, signal }))) await pullShown(context, `${word}:${tag}`, how);

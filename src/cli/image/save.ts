@@ -26,7 +26,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   if (path === null && isTerminal(1)) throw new CommandError(EXIT.failure, "save-to-terminal", "cowardly refusing to save to a terminal. Use the -o flag or redirect");
   const progress = showProgress({ mode: progressMode(flags), quiet: flags.bool("quiet"), descriptor: path === null ? 2 : 1, elsewhere: "nothing" });
   await givenUp(async (signal) => {
-    const save = (fd: number): Promise<void> => saveImages(context, operands, (bytes) => stream(fd, bytes), { platform: flags.string("platform"), progress, signal, warn: (text) => printError(`WARNING: ${text}`) });
+    const save = async (fd: number): Promise<void> => void (await saveImages(context, operands, (bytes) => stream(fd, bytes), { platform: flags.string("platform"), progress, signal, warn: (text) => printError(`WARNING: ${text}`) }));
     if (path === null) await save(1);
     else await toFile(path, "failed to save image", save);
   });

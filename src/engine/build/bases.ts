@@ -1,6 +1,7 @@
 /** The images that a build stands on or takes from, each for the platform that wants it: found here, or pulled. */
 import { planBuild, type BuildPlan } from "../../build/graph/plan.ts";
 import type { Source } from "../../build/graph/sources.ts";
+import { DockerfileError, type Span } from "../../build/language/error.ts";
 import type { Dockerfile } from "../../build/language/parse.ts";
 import { MdkError } from "../../error.ts";
 import { parseConfig } from "../../image/config.ts";
@@ -34,8 +35,8 @@ export interface Plans {
 }
 
 /**
- * A plan for each platform, made once to know the images and once more with what they hold back for those who build on them. Throws DockerfileError, and
- * what the registry and the disk throw.
+ * A plan for each platform, made once to know the images and once more with what they hold back for those who build on them. Throws DockerfileError
+ * at the place of what is wrong or cannot be had.
  */
 export async function planWithBases(planning: Planning): Promise<Plans> {
   const { dockerfile, request } = planning;
@@ -47,7 +48,11 @@ export async function planWithBases(planning: Planning): Promise<Plans> {
       triggersOf: (base, platform) => triggersOf(images, request, base, platform ?? target),
     }));
     const wanted = plans.flatMap((plan, at) => imagesOf(plan, request.platforms[at]!, request));
-    const missing = new Map(wanted.map((one) => [baseKey(one.reference, one.platform), one]).filter(([key]) => !images.has(key as string)) as [string, Wanted][]);
+    const missing = new Map<string, Wanted>();
+    for (const one of wanted) {
+      const key = baseKey(one.reference, one.platform);
+      if (!images.has(key) && !missing.has(key)) missing.set(key, one);
+    }
     if (missing.size === 0) return { images, plans };
     const names = new Set([...missing.values()].map(({ reference }) => reference));
     // A pull takes the tag along: of one name those of this host come last, and keep it.
@@ -63,22 +68,24 @@ interface Wanted {
   readonly written: string;
   readonly location: Location | null;
   readonly platform: Platform;
+  /** Where it is asked for first. */
+  readonly span: Span;
 }
 
 const isSame = (one: Platform, other: Platform): boolean => platformName(one) === platformName(other);
 
 function imagesOf({ needed, stages }: BuildPlan, target: Platform, { contexts }: BuildRequest): Wanted[] {
   const found = needed.flatMap((index) => {
-    const { base, platform, steps } = stages[index]!;
-    return [{ source: base, platform: platform ?? target }, ...steps.flatMap(({ sources }) => sources.map((source) => ({ source, platform: target })))];
+    const { base, platform, stage, steps } = stages[index]!;
+    return [{ source: base, platform: platform ?? target, span: stage.from.span }, ...steps.flatMap(({ instruction, sources }) => sources.map((source) => ({ source, platform: target, span: instruction.span })))];
   });
-  return found.flatMap(({ source, platform }) => {
+  return found.flatMap(({ source, platform, span }) => {
     const named = namedImage(source, contexts);
-    return named === null ? [] : [{ ...named, platform }];
+    return named === null ? [] : [{ ...named, platform, span }];
   });
 }
 
-function namedImage(source: Source | null, contexts: BuildRequest["contexts"]): Omit<Wanted, "platform"> | null {
+function namedImage(source: Source | null, contexts: BuildRequest["contexts"]): Omit<Wanted, "platform" | "span"> | null {
   if (source?.kind === "image") return { ...source, location: null };
   const named = source?.kind === "context" ? contexts.get(source.name) : undefined;
   return named?.kind === "image" ? { ...named, written: named.reference } : null;
@@ -91,7 +98,7 @@ function triggersOf(images: ReadonlyMap<string, BaseImage>, { contexts }: BuildR
 
 async function obtain({ context, scope, request, progress, puller }: Planning, wanted: Wanted): Promise<BaseImage> {
   const { paths, database } = scope;
-  const { reference, written, location, platform } = wanted;
+  const { reference, written, location, platform, span } = wanted;
   const label = request.platforms.length > 1 ? `${platformName(platform)} internal` : "internal";
   const shown = progress.step(`[${label}] load metadata for ${location === null ? reference : written}`);
   try {
@@ -101,7 +108,8 @@ async function obtain({ context, scope, request, progress, puller }: Planning, w
     return { id, image: imageOn(id, config, layersOf(database, id)), triggers: config.config.OnBuild ?? [] };
   } catch (error) {
     shown.failed(error);
-    throw error;
+    if (error instanceof DockerfileError || !(error instanceof MdkError)) throw error;
+    throw new DockerfileError(error.message, span, error);
   }
 }
 

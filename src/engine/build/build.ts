@@ -5,7 +5,7 @@ import { configDocument } from "../../image/config-document.ts";
 import { digestOf, hexOf, type Digest } from "../../image/digest.ts";
 import { LAYERS_MAX } from "../../image/manifest.ts";
 import { choosePlatform, hostPlatform } from "../../image/platform.ts";
-import { canonicalName, parseReference, repositoryOf, withDefaultTag } from "../../image/reference.ts";
+import { canonicalName, parseReference, repositoryOf, withDefaultTag, type Reference } from "../../image/reference.ts";
 import { writeBlob } from "../../store/blobs.ts";
 import type { Database } from "../../store/database.ts";
 import { addImage, tagImage } from "../../store/images.ts";
@@ -58,6 +58,7 @@ export async function buildImage(context: Context, request: BuildRequest, progre
       refuseUnallowed(plan, request.entitlements);
       refuseForeign(plan, request.platforms[at]!);
     });
+    request.planned();
     const files = new KnownFiles(context);
     const caches = await openCaches({ context, scope, request, progress, puller });
     const shared = { ...scope, files, context, request: { ...request, signal: scope.abort.signal }, progress, escape: dockerfile.directives.escape, empty, images, caches, anew: new Map() };
@@ -90,7 +91,13 @@ async function allOf<T>(works: readonly Promise<T>[]): Promise<T[]> {
 }
 
 function checkTag(text: string): void {
-  if (parseReference(text).digest !== null) throw new MdkError("invalid", "reference-invalid", `invalid tag ${JSON.stringify(text)}: a build cannot give a digest`);
+  let reference: Reference;
+  try {
+    reference = parseReference(text);
+  } catch (error) {
+    throw error instanceof MdkError ? new MdkError(error.kind, error.code, `invalid tag ${JSON.stringify(text)}: ${error.message}`, { cause: error }) : error;
+  }
+  if (reference.digest !== null) throw new MdkError("invalid", "reference-invalid", `invalid tag ${JSON.stringify(text)}: a build cannot give a digest`);
 }
 
 /** The rows of the images, and the index of several; under the names is the one of this host. */

@@ -12,7 +12,7 @@ import type { Outcome } from "./build-caches.ts";
 import type { Building } from "./building.ts";
 import { clampTimes } from "./clamp.ts";
 import type { ShownStep } from "./request.ts";
-import { chainOf, type MadeLayer, type StageLayer } from "./stage-image.ts";
+import { chainOf, type StageLayer, type StepOutcome } from "./stage-image.ts";
 
 export interface LayerStep {
   /** All that the outcome depends on. */
@@ -41,15 +41,15 @@ export function stepKey(parts: readonly unknown[]): Digest {
 
 const WAIT_MS = 20;
 
-/** Null: the step changed nothing. Throws what the work throws; nothing is left then. */
-export async function cachedLayer(building: Building, step: LayerStep): Promise<MadeLayer | null> {
+/** Throws what the work throws; nothing is left then. */
+export async function cachedLayer(building: Building, step: LayerStep): Promise<StepOutcome> {
   const { epochMs } = building.request;
   const key = epochMs === null ? step.key : stepKey(["times", epochMs, step.key]);
   const { result, isThere } = step.anew ? await madeOnce(building, step, key) : await foundOrMade(building, step, key);
   building.caches.note({ key, below: step.below, ...result });
   if (isThere) step.shown.cached();
   else step.shown.done();
-  return result.layer === null ? null : { ...result.layer, createdMs: result.createdMs };
+  return result;
 }
 
 /** What is twice in a Dockerfile is done twice, what several platforms have in common once. */

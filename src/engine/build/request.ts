@@ -57,6 +57,8 @@ export interface BuildRequest {
   /** Asked in this order, for what this store has not. */
   readonly cacheFrom: readonly CacheSource[];
   readonly cacheTo: readonly CacheTarget[];
+  /** Called when the bases are here, before anything is made; what it throws ends the build. */
+  readonly planned: () => void;
   readonly signal: AbortSignal;
 }
 

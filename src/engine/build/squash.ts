@@ -10,23 +10,23 @@ import { O_DIRECTORY, O_NOFOLLOW, openInRoot } from "../../sys/at.ts";
 import { directoriesOf, type Building } from "./building.ts";
 import { cachedLayer, stepKey } from "./cached-layer.ts";
 import { onOverlay } from "./file-step.ts";
-import { chainOf, type HistoryEntry, type MadeLayer, type StageImage, type StageLayer } from "./stage-image.ts";
+import { chainOf, type HistoryEntry, type StageImage, type StageLayer, type StepOutcome } from "./stage-image.ts";
 
 /** `id`: what the image would be called if it was not squashed. One without layers of its own stays as it is. Throws what the disk throws. */
 export async function squash(building: Building, image: StageImage, id: Digest): Promise<StageImage> {
   const { base } = image;
   const own = image.layers.slice(base.layers.length);
   if (own.length === 0) return image;
-  const layer = await squashedLayer(building, image, own);
+  const { layer, createdMs } = await squashedLayer(building, image, own);
   const comment = base.id === null ? `create new from ${id}` : `merge ${id} to ${base.id}`;
-  const last: HistoryEntry = { createdMs: layer?.createdMs ?? null, comment, ...(layer === null ? { empty_layer: true } : {}) };
+  const last: HistoryEntry = { createdMs, comment, ...(layer === null ? { empty_layer: true } : {}) };
   return { ...image, layers: layer === null ? base.layers : [...base.layers, layer], history: [...image.history.map((entry) => ({ ...entry, empty_layer: true as const })), last] };
 }
 
-/** Null: the layers take back what they brought. */
-async function squashedLayer(building: Building, { base, layers, history }: StageImage, own: readonly StageLayer[]): Promise<MadeLayer | null> {
+/** No layer: they take back what they brought. */
+async function squashedLayer(building: Building, { base, layers, history }: StageImage, own: readonly StageLayer[]): Promise<StepOutcome> {
   const [first] = own;
-  if (own.length === 1) return { ...first!, createdMs: history.findLast(({ createdMs }) => createdMs !== null)?.createdMs ?? 0 };
+  if (own.length === 1) return { layer: first!, createdMs: history.findLast(({ createdMs }) => createdMs !== null)?.createdMs ?? 0 };
   const description = `[internal] squash ${own.length} layers`;
   return await cachedLayer(building, {
     key: stepKey(["squash", chainOf(base.layers), chainOf(layers)]), description, shown: building.progress.step(description), anew: false, below: base.layers,

@@ -8,14 +8,16 @@ import type { LayerRow } from "../../store/layers.ts";
 
 export type StageLayer = Pick<LayerRow, "id" | "diffId" | "size">;
 
-/** One that a step made, in this build or before. */
-export interface MadeLayer extends StageLayer {
+/** What a step made, in this build or before. */
+export interface StepOutcome {
+  /** Null: it changed nothing. */
+  readonly layer: StageLayer | null;
   /** Milliseconds since 1970. */
   readonly createdMs: number;
 }
 
 export interface HistoryEntry {
-  /** Milliseconds since 1970 when its layer was made; null: it has none. */
+  /** Milliseconds since 1970 when its step was carried out; null: it only says something. */
   readonly createdMs: number | null;
   readonly created_by?: string;
   readonly comment: string;
@@ -78,9 +80,9 @@ export function environmentOf({ environment }: StageScope): string[] {
 
 const COMMENT = "buildkit.dockerfile.v0";
 
-/** After an instruction that made a layer (null: it changed nothing), in BuildKit's words. */
-export function withLayer(image: StageImage, layer: MadeLayer | null, words: string): StageImage {
-  const entry: HistoryEntry = { createdMs: layer?.createdMs ?? null, created_by: `${words} # buildkit`, comment: COMMENT, ...(layer === null ? { empty_layer: true } : {}) };
+/** After an instruction that was carried out, in BuildKit's words. */
+export function withLayer(image: StageImage, { layer, createdMs }: StepOutcome, words: string): StageImage {
+  const entry: HistoryEntry = { createdMs, created_by: `${words} # buildkit`, comment: COMMENT, ...(layer === null ? { empty_layer: true } : {}) };
   return { ...image, layers: layer === null ? image.layers : [...image.layers, layer], history: [...image.history, entry] };
 }
 

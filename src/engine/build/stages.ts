@@ -69,7 +69,7 @@ async function applyStep(staged: Staged, image: StageImage, step: PlannedStep, {
   const { escape, request, plan, progress } = staged;
   const scope = { lookup: (name: string) => image.scope.variables.get(name), escape };
   const instruction = expandInstruction(step.instruction, scope);
-  if (!makesFiles(instruction)) return applySetting(image, instruction as Setting, { globals: plan.globals, buildArguments: request.buildArguments, escape });
+  if (!makesFiles(instruction)) return at(step, () => applySetting(image, instruction as Setting, { globals: plan.globals, buildArguments: request.buildArguments, escape }));
   const description = `[${label}] ${step.instruction.source}`;
   const shown = progress.step(description);
   const anew = request.noCache === true || (request.noCache !== false && request.noCache.includes(stage.name));
@@ -85,7 +85,18 @@ async function applyStep(staged: Staged, image: StageImage, step: PlannedStep, {
     }
   } catch (error) {
     shown.failed(error);
-    if (error instanceof DockerfileError || !(error instanceof MdkError)) throw error;
-    throw new DockerfileError(error.message, step.instruction.span, error);
+    throw locate(error, step);
   }
+}
+
+function at<T>(step: PlannedStep, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw locate(error, step);
+  }
+}
+
+function locate(error: unknown, { instruction: { span } }: PlannedStep): unknown {
+  return error instanceof DockerfileError || !(error instanceof MdkError) ? error : new DockerfileError(error.message, span, error);
 }

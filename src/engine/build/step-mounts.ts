@@ -38,6 +38,7 @@ export async function openStepMounts(staged: Staged, asked: readonly Mount[], st
     let agents = 0;
     for (const [at, mount] of asked.entries()) {
       const target = posix.resolve(image.config.WorkingDir || "/", mount.target);
+      if (target === "/" && mount.type !== "secret" && mount.type !== "ssh") throw new MdkError("invalid", "mount-target", `invalid mount target ${JSON.stringify(target)}`);
       if (mount.type === "secret") ready.push(...secretOf(staged, mount, environment, image));
       else if (mount.type === "ssh") ready.push(...agentOf(staged, mount, agents++, environment));
       else if (mount.type === "tmpfs") ready.push({ target, key: ["tmpfs", target, mount.size], bind: null, mount: tmpfsOn(target, mount.size) });

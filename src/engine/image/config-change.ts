@@ -3,6 +3,7 @@ import { DEFAULT_SHELL, programWords } from "../../build/language/command-line.t
 import { exposedPorts, parseExposed } from "../../build/language/expand/ports.ts";
 import type { Expose, Healthcheck, Instruction, Onbuild, Pairs, Program, Shell, Single, Volume } from "../../build/language/instructions/types.ts";
 import type { ContainerDefaults } from "../../image/config.ts";
+import { parseSignal } from "../../runtime/signals.ts";
 
 /** Those that say something of it by themselves: what ENV and WORKDIR mean depends on what there was. */
 export type Saying = Program | Shell | Healthcheck | Expose | Volume | Onbuild | (Pairs & { readonly kind: "label" }) | (Single & { readonly kind: "user" | "stopsignal" });
@@ -18,7 +19,7 @@ export function exposedOf({ ports }: Expose): string[] {
   return ports.map(parseExposed).flatMap(exposedPorts);
 }
 
-/** The config after an instruction that was expanded. `commandSet`: a CMD came before, of the same stage or call. */
+/** Throws MdkError "invalid-signal". The config after an instruction that was expanded. `commandSet`: a CMD came before, of the same stage or call. */
 export function changedConfig(config: ContainerDefaults, instruction: Saying, commandSet: boolean): ContainerDefaults {
   switch (instruction.kind) {
     case "label":
@@ -35,6 +36,7 @@ export function changedConfig(config: ContainerDefaults, instruction: Saying, co
     case "user":
       return { ...config, User: instruction.value };
     case "stopsignal":
+      parseSignal(instruction.value);
       return { ...config, StopSignal: instruction.value };
     case "shell":
       return { ...config, Shell: instruction.command };

@@ -37,13 +37,13 @@ export interface SaveOptions {
 
 /**
  * Hands the archive of the images to `write`, whose bytes are only lent. A name without a tag means all tags of its repository. Throws
- * "no-such-image" and "other-platform" before anything is written, and the errors of ownImage; the archive is not whole then.
+ * "no-such-image" and "other-platform" before anything is written, and the errors of ownImage; the archive is not whole then. Returns what its index names.
  */
-export async function saveImages(context: Context, words: readonly string[], write: (bytes: Uint8Array) => void, options: SaveOptions = {}): Promise<void> {
+export async function saveImages(context: Context, words: readonly string[], write: (bytes: Uint8Array) => void, options: SaveOptions = {}): Promise<readonly Descriptor[]> {
   const chosen = chooseImages(context.database(), words, options.platform ?? null);
   const common = { packing: options.packing ?? USUAL_PACKING, annotations: options.annotations ?? {}, warn: options.warn ?? (() => {}) };
   const progress = options.progress ?? { layer() {} };
-  await writeContent(context, options.signal ?? null, async (scope) => {
+  return await writeContent(context, options.signal ?? null, async (scope) => {
     const sink = new ArchiveSink(write);
     for (const { image, index, references: own } of chosen.values()) {
       const references = options.names?.map(parseReference) ?? own;
@@ -58,7 +58,7 @@ export async function saveImages(context: Context, words: readonly string[], wri
         packed.close();
       }
     }
-    sink.end();
+    return sink.end();
   });
 }
 
@@ -138,7 +138,7 @@ class ArchiveSink implements Sink {
   readonly concurrent = 1;
   readonly #tar: TarWriter;
   readonly #written = new Set<string>();
-  readonly #index: object[] = [];
+  readonly #index: (Descriptor & { readonly annotations?: object })[] = [];
   readonly #list: object[] = [];
   readonly #repositories: Record<string, Record<string, string>> = {};
   #references: readonly Reference[] | null = [];
@@ -187,12 +187,13 @@ class ArchiveSink implements Sink {
     }
   }
 
-  end(): void {
+  end(): readonly Descriptor[] {
     this.#file("index.json", json({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: this.#index }));
     this.#file("manifest.json", json(this.#list));
     this.#file("oci-layout", json({ imageLayoutVersion: "1.0.0" }));
     if (Object.keys(this.#repositories).length > 0) this.#file("repositories", json(this.#repositories));
     this.#tar.end();
+    return this.#index;
   }
 
   /** False: it is there. */

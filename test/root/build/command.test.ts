@@ -67,7 +67,7 @@ describe("what is made", () => {
     const { code, out, err } = await builds.build("FROM base:1\nLABEL q=1\n", ["-q", "-t", "one", "-t", "two:2", "-t", "registry.example:5000/three:3", "--iidfile", iid, "--metadata-file", metadata]);
     const id = out.trim();
     expect([code, err, readFileSync(iid, "utf8")]).toEqual([0, "", id]);
-    expect(JSON.parse(readFileSync(metadata, "utf8"))).toMatchObject({ "containerimage.config.digest": id, "image.name": "docker.io/library/one:latest,docker.io/library/two:2,registry.example:5000/three:3" });
+    expect(JSON.parse(readFileSync(metadata, "utf8"))).toEqual({ "containerimage.config.digest": id, "containerimage.digest": id, "image.name": "docker.io/library/one:latest,docker.io/library/two:2,registry.example:5000/three:3" });
     const names = (await builds.ok("images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")).split("\n").filter((line) => line.includes(id.slice(7, 19)));
     expect(names.map((line) => line.split(" ")[0]!).sort()).toEqual(["one:latest", "registry.example:5000/three:3", "two:2"]);
   });
@@ -78,11 +78,40 @@ describe("what is made", () => {
     expect(await builds.ok("images", "-q", "--no-trunc", "-f", "dangling=true")).toContain(first);
   });
 
+  rootTest("rules that are errors are skipped where an argument says so; old flags mean nothing; --call=check is --check", async () => {
+    const doubtful = "# check=error=true\nFROM base:1\nCMD echo a\n";
+    await builds.built(doubtful, ["--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=all", "--rm", "--force-rm=false", "--compress", "--isolation", "default", "--disable-content-trust"]);
+    const { code, out } = await builds.build(doubtful, ["--call", "check"]);
+    expect([code, out]).toEqual([1, expect.stringContaining("WARNING: JSONArgsRecommended")]);
+    expect((await builds.build(doubtful, ["--check", "--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=JSONArgsRecommended"])).code).toBe(0);
+  });
+
+  rootTest("for the cache only: nothing is in the store, and the next build finds all", async () => {
+    const dockerfile = "FROM base:1\nRUN echo of-the-cache > /made\n";
+    const before = await builds.ok("images", "-aq");
+    await builds.built(dockerfile, ["-o", "type=cacheonly"]);
+    expect(await builds.ok("images", "-aq")).toBe(before);
+    expect(await builds.built(dockerfile)).toMatch(/RUN echo of-the-cache.*\n#\d+ CACHED/);
+  });
+
+  rootTest("a step that changes nothing is as old as it is", async () => {
+    const begun = Date.now();
+    const id = (await builds.build(`FROM base:1\nRUN true ${begun}\n`, ["-q"])).out.trim();
+    const created = await builds.ok("inspect", "-f", "{{.Created}}", id);
+    expect(Date.parse(created.trim())).toBeGreaterThanOrEqual(begun);
+    await Bun.sleep(5);
+    expect((await builds.build(`FROM base:1\nRUN true ${begun}\n`, ["-q"])).out.trim()).toBe(id);
+  });
+
   rootTest("no command and nothing on standard output without -q; every way to show the progress", async () => {
     for (const mode of ["plain", "rawjson", "tty", "quiet"]) {
       const { code, out } = await builds.build("FROM base:1\nRUN echo said\n", ["--no-cache", "--progress", mode]);
-      expect([mode, code, out]).toEqual([mode, 0, ""]);
+      expect([mode, code, out]).toEqual([mode, 0, mode === "quiet" ? expect.stringMatching(/^sha256:[0-9a-f]{64}\n$/) : ""]);
+      // Without the flag it is what the environment says.
+      const asked = await builds.build("FROM base:1\nRUN echo said\n", ["--no-cache"], { environment: { BUILDKIT_PROGRESS: mode } });
+      expect([mode, asked.code, asked.out === "", asked.err === ""]).toEqual([mode, 0, mode !== "quiet", mode === "quiet"]);
     }
+    expect(await builds.refused("FROM base:1\n", ["-q", "--progress", "plain"])).toContain("progress=plain and quiet cannot be used together");
     const { err } = await builds.build("FROM base:1\nRUN echo said\n", ["--no-cache", "--progress", "rawjson"]);
     const said = err.trim().split("\n").map((line) => JSON.parse(line) as { event: string; data?: string });
     expect(Buffer.from(said.find(({ event }) => event === "output")!.data!, "base64").toString()).toBe("said\n");
@@ -93,13 +122,20 @@ const REFUSED: readonly [what: string, dockerfile: string, says: string | RegExp
   ["no Dockerfile at all", "", "failed to read dockerfile"],
   ["an empty one", "# nothing\n", /the Dockerfile cannot be empty|file with no instructions/],
   ["no FROM", "RUN true\n", "no build stage in current context"],
+  ["a signal that is none", "FROM base:1\nSTOPSIGNAL FOO\n", /Dockerfile:2\n[^]*invalid signal: FOO/],
+  ["a mount over everything", "FROM base:1\nRUN --mount=type=cache true\n", /Dockerfile:2\n[^]*invalid mount target "\/"/],
+  ["a base that is nowhere, where it is asked for", "FROM base:1 AS a\nFROM registry.invalid/none:1\nCOPY --from=a /x /\n", /Dockerfile:2\n[^]*>>> FROM registry.invalid/],
+  ["a tag that is none", "FROM base:1\n", 'invalid tag "a:b:c": ', ["-t", "one", "-t", "a:b:c"]],
+  ["rules that the file makes errors", "# check=error=true\nFROM base:1\nCMD echo a\n", "failed to solve: lint violation found for rules: JSONArgsRecommended"],
+  ["rules that an argument makes errors", "FROM base:1\nCMD echo a\n", "lint violation found for rules: JSONArgsRecommended", ["--build-arg", "BUILDKIT_DOCKERFILE_CHECK=error=true"]],
+  ["another call", "FROM base:1\n", "--call=outline is not supported", ["--call", "outline"]],
   ["an unknown instruction", "FROM base:1\nRUNN true\n", "unknown instruction: RUNN"],
   ["an unknown flag", "FROM base:1\nCOPY --nope a /\n", "unknown flag: --nope"],
   ["an unknown target", "FROM base:1\n", 'target stage "none" could not be found', ["--target", "none"]],
   ["stages in a circle", "FROM base:1 AS a\nCOPY --from=b /x /\nFROM base:1 AS b\nCOPY --from=a /x /\nFROM b\n", "circular dependency"],
   ["a stage by its number that is not there", "FROM base:1\nCOPY --from=7 /x /\n", "7"],
   ["what is not in the context", "FROM base:1\nCOPY none /\n", '"/none": not found'],
-  ["what leads out of the context", "FROM base:1\nCOPY ../../etc/passwd /\n", "forbidden path outside the build context"],
+  ["what leads out of the context", "FROM base:1\nCOPY ../../etc/passwd /\n", '"/etc/passwd": not found'],
   ["COPY over a directory", "FROM base:1\nCOPY Dockerfile /x\nRUN rm /x; mkdir -p /x/Dockerfile\nCOPY Dockerfile /x\n", "/x/Dockerfile"],
   ["a user who is not there", "FROM base:1\nUSER nobody-knows\nRUN true\n", "nobody-knows"],
   ["an argument that must be set", "FROM base:1\nENV A=${B:?must be said}\n", "must be said"],

@@ -74,8 +74,14 @@ rootTest("oci and docker: archives and a layout that others read, by the names o
 
 rootTest("push: what is in the registry is what was built, and stays in the store", () => {
   const [one, two] = [`${registry.host}/pushed:1`, `${registry.host}/pushed:2`];
-  const { status, stderr } = build("--push", "-t", one);
+  const metadata = join(world.folder, "metadata");
+  const { status, stderr } = build("--push", "-t", one, "--metadata-file", metadata);
   expect([status, stderr.includes(`pushing manifest for ${one}@sha256:`)]).toEqual([0, true]);
+  const raw = run("skopeo", "inspect", "--raw", "--tls-verify=false", `docker://${one}`);
+  const pushed = { mediaType: "application/vnd.oci.image.manifest.v1+json", digest: `sha256:${new Bun.CryptoHasher("sha256").update(raw).digest("hex")}`, size: raw.length };
+  expect(JSON.parse(readFileSync(metadata, "utf8"))).toMatchObject({ "containerimage.descriptor": pushed, "containerimage.digest": pushed.digest, "image.name": one });
+  built("-o", `type=oci,dest=${join(world.folder, "told.tar")}`, "--metadata-file", metadata);
+  expect(JSON.parse(readFileSync(metadata, "utf8"))).toEqual({ "containerimage.config.digest": expect.anything(), "containerimage.descriptor": pushed, "containerimage.digest": pushed.digest });
   built("-o", `type=registry,name=${two}`);
   const id = world.ok("images", "-q", "--no-trunc", one);
   for (const name of [one, two]) expect(JSON.parse(run("skopeo", "inspect", "--raw", "--tls-verify=false", `docker://${name}`)).config.digest).toBe(id);

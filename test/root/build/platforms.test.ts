@@ -201,6 +201,18 @@ if (process.env["MDK_TEST_WALKTHROUGHS"] === "1") rootTest("a RUN of a foreign p
   }
 });
 
+rootTest("DOCKER_DEFAULT_PLATFORM stands for a flag that is not said", () => {
+  const environment = { ...process.env, DOCKER_DEFAULT_PLATFORM: "linux/arm64" };
+  const mdk = (...words: readonly string[]): string => Bun.spawnSync(world.words(...words), { env: environment }).stdout.toString().trim();
+  writeFileSync(join(context, "Dockerfile"), "FROM scratch\nCOPY f /f\nARG TARGETARCH\nLABEL arch=$TARGETARCH\n");
+  const id = mdk("build", "-q", context);
+  expect(world.ok("inspect", "-f", "{{.Architecture}} {{.Config.Labels.arch}}", id)).toBe("arm64 arm64");
+  expect(world.ok("inspect", "-f", "{{.Architecture}}", mdk("build", "-q", "--platform", "linux/amd64", context))).toBe("amd64");
+  world.ok("tag", mdk("build", "-q", "--platform", "linux/amd64", context), "native:1");
+  const refused = Bun.spawnSync(world.words("create", "--pull", "never", "native:1", "/f"), { env: environment });
+  expect([refused.exitCode, refused.stderr.toString()]).toEqual([125, expect.stringContaining("No such image: native:1")]);
+});
+
 rootTest("one platform twice is one; a platform that is none is refused", () => {
   built("FROM scratch\nCOPY f /\n", "--platform", "linux/amd64,amd64", "--platform", "local", "-t", "single:1");
   expect(world.ok("inspect", "-f", "{{len .RepoDigests}}", "single:1")).toBe("0");

@@ -24,7 +24,7 @@ export interface Source {
  * ignored, and "invalid" for a path that climbs out of the build context.
  */
 export function findSources(tree: FileTree, written: string): Source[] {
-  const path = cleaned(tree, written);
+  const path = cleaned(written);
   const { fixed, patterns } = parseWildcards(path);
   if (patterns.length === 0) return [lookUp(tree, path) ?? lacking(tree, path)];
   const start = lookUp(tree, fixed.join("/")) ?? lacking(tree, path);
@@ -40,8 +40,8 @@ export function findSources(tree: FileTree, written: string): Source[] {
 export function findParents(tree: FileTree, written: string): { readonly start: Source; readonly pattern: string } {
   const at = written.indexOf("/./");
   const [above, below] = at === -1 ? ["", written] : [written.slice(0, at), written.slice(at + 3)];
-  const pattern = cleaned(tree, below);
-  const start = lookUp(tree, cleaned(tree, above)) ?? lacking(tree, above);
+  const pattern = cleaned(below);
+  const start = lookUp(tree, cleaned(above)) ?? lacking(tree, above);
   if (!hasWildcard(pattern) && pattern !== "" && lookUp(tree, join(shown(start.path), pattern)) === null) lacking(tree, join(shown(start.path), pattern));
   return { start, pattern: pattern === "" ? "**" : pattern };
 }
@@ -51,15 +51,13 @@ function lacking({ name, ignore }: FileTree, path: string): never {
   throw new MdkError("not-found", "build-file", `failed to calculate checksum of ${name}: "/${path.replace(/^\/+/, "")}": not found`, hint);
 }
 
-/** As from the root of the tree, without "." and empty components. BuildKit takes ".." away in silence; Docker before it refused it, as this does. */
-function cleaned({ name, ownersKept }: FileTree, written: string): string {
+/** As from the root of the tree, without "." and empty components; ".." ends at the root (Dockerfile reference, COPY: what leads out of the context is stripped of it). */
+function cleaned(written: string): string {
   const clean: string[] = [];
   for (const part of written.split("/")) {
     if (part === "" || part === ".") continue;
-    if (part !== "..") clean.push(part);
-    else if (clean.pop() === undefined && !ownersKept) {
-      throw new MdkError("invalid", "build-path", `forbidden path outside the build context: ${written}`, { hint: `every source is below the root of ${name}` });
-    }
+    if (part === "..") clean.pop();
+    else clean.push(part);
   }
   return clean.join("/");
 }

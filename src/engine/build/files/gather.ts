@@ -41,7 +41,7 @@ export interface Gathered {
 
 /**
  * `tree`: what the instruction's paths are of; null where it may name none. With a --checksum nothing is fetched before it is placed, nor what is known by its tag. Throws MdkError: "build-file"
- * for what is not there, "build-path" for what is outside, "build-file-changed", those of fetch.ts, git.ts and of archives; nothing is left then.
+ * for what is not there, "build-file-changed", those of fetch.ts, git.ts and of archives; nothing is left then.
  */
 export async function gatherFiles(instruction: Copy | Add, tree: FileTree | null, options: GatherOptions): Promise<Gathered> {
   const gatherer = new Gatherer(instruction, tree, options);

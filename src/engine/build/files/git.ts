@@ -136,12 +136,12 @@ class Git {
   async must(...words: string[]): Promise<string> {
     const { end, status, output, errors } = await this.#run(words);
     if (end === "exited" && status === 0) return output;
-    throw failed(`${words[0]}: ${end === "timeout" ? "it took too long" : lastLine(errors)}`);
+    throw failed(`${words[0]}: ${end === "timeout" ? "it took too long" : complaintOf(errors)}`);
   }
 
   async tries(...words: string[]): Promise<boolean> {
     const { end, status, errors } = await this.#run(words);
-    this.complaint = lastLine(errors);
+    this.complaint = complaintOf(errors);
     return end === "exited" && status === 0;
   }
 
@@ -156,10 +156,13 @@ class Git {
   }
 }
 
-/** What a remote says comes through here, too: no control characters. */
-function lastLine(errors: string): string {
-  return printable(errors.trim().split("\n").at(-1) ?? "") || "it does not say why";
+/** What a remote says comes through here, too: no control characters. ssh says why before git says that it failed. */
+function complaintOf(errors: string): string {
+  const lines = errors.split("\n").map((line) => printable(line).trim()).filter((line) => line !== "" && !/^(Please make sure you have the correct access rights|and the repository exists\.)$/.test(line));
+  return lines.slice(-COMPLAINT_LINES).join("; ") || "it does not say why";
 }
+
+const COMPLAINT_LINES = 3;
 
 function printable(text: string): string {
   return text.replaceAll(/[\0-\x1f\x7f-\x9f]/g, "");
