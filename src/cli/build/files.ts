@@ -41,7 +41,7 @@ function readText(path: string): string {
     return new TextDecoder().decode(readBounded(path));
   } catch (error) {
     if (error instanceof MdkError) throw error;
-    throw new MdkError("not-found", "dockerfile-unreadable", `failed to read dockerfile: ${messageOf(error)}`, { cause: error });
+    throw new MdkError("not-found", "dockerfile-unreadable", `failed to read dockerfile: ${messageOf(error).replace(`${directory}/`, "")}`, { cause: error });
   }
 }
 
