@@ -21,7 +21,7 @@ export function readDockerfile(directory: string, file: string | null): Dockerfi
   if (file === "-") return { name: "Dockerfile", text: readText("/dev/stdin"), path: null };
   const [usual, lower] = [join(directory, "Dockerfile"), join(directory, "dockerfile")];
   const path = file ?? (existsSync(usual) || !existsSync(lower) ? usual : lower);
-  return { name: isAbsolute(path) ? basename(path) : path, text: readText(path), path };
+  return { name: isAbsolute(path) ? basename(path) : path, text: readText(path, directory), path };
 }
 
 /** `<Dockerfile>.dockerignore` goes before the directory's .dockerignore; null: neither is there. Throws "invalid" for patterns that are none. */
@@ -30,18 +30,19 @@ export function readIgnoreRules(directory: string, { path }: DockerfileText): Ig
   const found = candidates.find((candidate) => existsSync(candidate));
   if (found === undefined) return null;
   try {
-    return new IgnoreRules(parseIgnoreFile(readText(found)));
+    return new IgnoreRules(parseIgnoreFile(readText(found, directory)));
   } catch (error) {
     throw error instanceof MdkError && error.code === "ignore-pattern" ? new MdkError(error.kind, error.code, `${found}: ${error.message}`, { cause: error, ...(error.hint === null ? {} : { hint: error.hint }) }) : error;
   }
 }
 
-function readText(path: string): string {
+/** What is below `directory` is told from there. */
+function readText(path: string, directory = ""): string {
   try {
     return new TextDecoder().decode(readBounded(path));
   } catch (error) {
     if (error instanceof MdkError) throw error;
-    throw new MdkError("not-found", "dockerfile-unreadable", `failed to read dockerfile: ${messageOf(error).replace(`${directory}/`, "")}`, { cause: error });
+    throw new MdkError("not-found", "dockerfile-unreadable", `failed to read dockerfile: ${directory === "" ? messageOf(error) : messageOf(error).replace(`${directory}/`, "")}`, { cause: error });
   }
 }
 
