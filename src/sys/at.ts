@@ -93,6 +93,16 @@ export function mkdirAt(directory: number, path: Path, mode: number): void {
   check(c().mkdirat(directory, bytes(path), mode), "mkdir", shown(path));
 }
 
+/** Opens a directory by its name in another one, made where it is missing; a link is none. Throws SysError. */
+export function openFolder(directory: number, name: Path): number {
+  try {
+    mkdirAt(directory, name, 0o755);
+  } catch (error) {
+    if (!(error instanceof SysError) || error.code !== "EEXIST") throw error;
+  }
+  return openAt(directory, name, O_DIRECTORY | O_NOFOLLOW);
+}
+
 /** `mode` with its S_IF bits; `device` as makeDevice has it. */
 export function mknodAt(directory: number, path: Path, mode: number, device: bigint): void {
   check(more().mknodat(directory, bytes(path), mode, device), "mknod", shown(path));

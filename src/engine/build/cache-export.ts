@@ -74,8 +74,14 @@ async function exportCache({ context, scope }: Exporting, target: WrittenCache, 
     const image = await cacheImage(blobs, steps, target.isManifest);
     shown.status("preparing build cache for export done");
     const progress = { layer: (id: string, status: string) => void (/^(Pushed|Layer already exists|Mounted .*|Saved)$/.test(status) && shown.status(`writing layer sha256:${id} done`)) };
-    if (target.kind === "local") await copyImage({ source: blobs.source, sink: new LayoutSink(target.path, target.tag), image, progress, abort });
-    else {
+    if (target.kind === "local") {
+      const sink = new LayoutSink(target.path, target.tag);
+      try {
+        await copyImage({ source: blobs.source, sink, image, progress, abort });
+      } finally {
+        sink.close();
+      }
+    } else {
       const reference = withDefaultTag(parseReference(target.reference));
       await send({ ...scope, context, abort }, { image, source: blobs.source }, reference, { insecureRegistries: target.isInsecure ? [reference.domain] : [], progress: { ...progress, start() {}, done() {} } });
     }

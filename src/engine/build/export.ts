@@ -5,7 +5,7 @@ import { TreePlacer } from "../../layer/place.ts";
 import { readTree } from "../../layer/tar-tree.ts";
 import { TarWriter } from "../../layer/tar-write.ts";
 import { travels, type TarHandler } from "../../layer/tar.ts";
-import { O_DIRECTORY, openInRoot } from "../../sys/at.ts";
+import { O_DIRECTORY, openFolder, openInRoot } from "../../sys/at.ts";
 import type { StorePaths } from "../../store/paths.ts";
 import { openView } from "./sources.ts";
 import type { StageLayer } from "./stage-image.ts";
@@ -33,8 +33,7 @@ export function exportArchive(all: readonly BuiltFiles[], write: (bytes: Uint8Ar
  */
 export function exportDirectory(files: BuiltFiles, target: string): void {
   const directory = join(target, files.folder);
-  mkdirSync(directory, { recursive: true });
-  const root = openSync(directory, O_DIRECTORY | constants.O_RDONLY);
+  const root = openTarget(target, files.folder);
   // What is there may be links: they lead to what is in the directory, nowhere else.
   const placer = new TreePlacer({ directory, owner: null, replaces: true, open: (path) => openInRoot(root, path === "" ? "." : path, O_DIRECTORY) });
   try {
@@ -42,6 +41,18 @@ export function exportDirectory(files: BuiltFiles, target: string): void {
     placer.finish();
   } finally {
     placer.release();
+    closeSync(root);
+  }
+}
+
+/** The directory of the user, or a folder in it that is no link: only the first was named by him. */
+function openTarget(target: string, folder: string): number {
+  mkdirSync(target, { recursive: true });
+  const root = openSync(target, O_DIRECTORY | constants.O_RDONLY);
+  if (folder === "") return root;
+  try {
+    return openFolder(root, folder);
+  } finally {
     closeSync(root);
   }
 }

@@ -1,6 +1,6 @@
 /** --platform with several: an index of images, in the store, in a registry, in an archive. Skopeo is the witness. */
 import { afterAll, beforeAll, expect } from "bun:test";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { foreignEmulator } from "../../helpers/foreign.ts";
 import { World } from "../../helpers/mdk.ts";
@@ -211,6 +211,14 @@ rootTest("DOCKER_DEFAULT_PLATFORM stands for a flag that is not said", () => {
   world.ok("tag", mdk("build", "-q", "--platform", "linux/amd64", context), "native:1");
   const refused = Bun.spawnSync(world.words("create", "--pull", "never", "native:1", "/f"), { env: environment });
   expect([refused.exitCode, refused.stderr.toString()]).toEqual([125, expect.stringContaining("No such image: native:1")]);
+});
+
+rootTest("files go into no place that a link in the directory names", () => {
+  const [out, victim] = [join(world.folder, "linked"), join(world.folder, "linked-victim")];
+  for (const path of [out, victim]) mkdirSync(path);
+  symlinkSync(victim, join(out, "linux_amd64"));
+  expect(build("FROM scratch\nCOPY f /f\n", ...BOTH, "-o", out).stderr).toMatch(/linux_amd64: .*(not a directory|too many levels)|not a directory/);
+  expect(readdirSync(victim)).toEqual([]);
 });
 
 rootTest("one platform twice is one; a platform that is none is refused", () => {

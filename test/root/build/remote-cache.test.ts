@@ -1,6 +1,6 @@
 /** --cache-from and --cache-to: what one store has built another one does not build again. Each RUN writes a random number: the same image is one that nothing ran for. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { able, BASE, CacheBuilds, elsewhere, NEEDS, PLAIN, RANDOM, STEPS } from "../../helpers/cache-builds.ts";
 import { countingProxy, type CountingProxy } from "../../helpers/counting-proxy.ts";
@@ -153,6 +153,28 @@ describe("a cache that cannot be written", () => {
     expect([status, /ERROR: .*f/.test(stderr)]).toEqual([1, true]);
     expect(builds.home.ok("images", "-q", "kept")).not.toBe("");
     expect((await builds.build(builds.home, PLAIN, "--cache-to", `${to},ignore-error=true`)).said).toMatch(/^WARNING: the cache is not written: /m);
+  });
+
+  rootTest("follows no link of a directory that somebody else has filled, and waits for no pipe of it", async () => {
+    const [directory, victim] = [join(builds.home.folder, "restored"), join(builds.home.folder, "victim")];
+    const index = join(directory, "index.json");
+    const write = async (): Promise<string> => (await builds.build(builds.home, PLAIN, "--cache-to", `type=local,dest=${directory},ignore-error=true`)).said;
+    mkdirSync(victim);
+    writeFileSync(join(victim, "secret"), '{"auths":{"registry.example":"secret"}}');
+    for (const [make, ...words] of [["ln", "-s", join(victim, "secret"), index], ["mkfifo", index], ["ln", "-s", "/dev/zero", index]]) {
+      rmSync(directory, { recursive: true, force: true });
+      mkdirSync(directory);
+      Bun.spawnSync([make!, ...words]);
+      expect(await write()).not.toContain("WARNING: the cache is not written");
+      expect([lstatSync(index).isFile(), readFileSync(index, "utf8").includes("secret")]).toEqual([true, false]);
+    }
+    for (const folder of ["blobs", "blobs/sha256"]) {
+      rmSync(directory, { recursive: true, force: true });
+      mkdirSync(join(directory, folder, ".."), { recursive: true });
+      symlinkSync(victim, join(directory, folder));
+      expect(await write()).toMatch(/WARNING: the cache is not written: .*(not a directory|too many levels)/);
+    }
+    expect(readdirSync(victim)).toEqual(["secret"]);
   });
 
   rootTest("is refused before anything runs, in the words of buildx", async () => {
