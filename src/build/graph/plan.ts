@@ -56,6 +56,7 @@ export function planBuild(dockerfile: Dockerfile, options: PlanOptions): BuildPl
   });
   refuseCircles(drafts);
   const { stages, needed } = withTriggers(drafts, target, { names, escape, triggersOf: options.triggersOf ?? (() => []) });
+  refuseCircles(stages); // what a trigger takes may be of its own stage
   const order = [...needed].sort((a, b) => a - b);
   refuseLater(order.map((index) => stages[index]!), stages);
   for (const index of order) for (const { instruction } of stages[index]!.steps) checkMounts(instruction, escape);

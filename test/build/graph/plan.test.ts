@@ -70,6 +70,9 @@ describe("refused is", () => {
   const cases: readonly [text: string, message: string, options?: Partial<PlanOptions>][] = [
     ["FROM a AS one\nCOPY --from=one x y\n", "circular dependency detected on stage: one"],
     ["FROM a AS one\nCOPY --from=three x y\nFROM b AS two\nCOPY --from=one x y\nFROM c AS three\nCOPY --from=two x y\n", "circular dependency detected on stage: one"],
+    ["FROM scratch AS one\nONBUILD COPY --from=two / /\nFROM one AS two\n", "circular dependency detected on stage: two"],
+    ["FROM scratch AS one\nONBUILD RUN --mount=from=two,target=/m ls\nFROM one AS two\n", "circular dependency detected on stage: two"],
+    ["FROM a AS one\n", "circular dependency detected on stage: one", { triggersOf: () => ["COPY --from=0 / /"] }],
     ["FROM a AS one\nCOPY --from=two x y\nFROM b AS two\nFROM one\n", 'cannot copy from stage "two", it needs to be defined before current stage "one"'],
     ["FROM a AS one\nRUN --mount=from=two,target=/x ls\nFROM b AS two\nFROM one\n", 'cannot mount from stage "two", stage needs to be defined before current command'],
     ["FROM a\nCOPY --from=3 x y\n", "invalid stage index 3"],
