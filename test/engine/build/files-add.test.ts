@@ -145,7 +145,7 @@ describe("URLs", () => {
     expect(once).toEqual(["GET", "GET"]);
     // Placing it is what a step does that is not found in the cache.
     expect(await add()).toEqual([first, "HEAD", "HEAD GET"]);
-    [tag, body] = ['W/"two"', "other"];
+    [tag, body] = ['"two"', "other"];
     const [second, ...again] = await add();
     expect([second === first, ...again]).toEqual([false, "HEAD GET", "HEAD GET"]);
     // One tag for two contents: told, and not again.
@@ -153,8 +153,21 @@ describe("URLs", () => {
     await expect(add()).rejects.toThrow(`${url}/f changed while it was fetched`);
     asked.splice(0);
     expect((await add())[0]).not.toBe(second);
+    [tag, body] = ['W/"two"', "weak"];
+    expect((await add()).slice(1)).toEqual(["HEAD GET", "HEAD GET"]);
     tags = false;
     expect((await add()).slice(1)).toEqual(["HEAD GET", "HEAD GET"]);
+  });
+
+  asRoot("a tag is of the place where redirects led", async () => {
+    let version = 1;
+    const url = serve(({ url: asked }) => (asked.endsWith("/f") ? new Response(null, { status: 302, headers: { Location: `/${version}` } }) : new Response(`content ${version}`, { headers: { ETag: '"1"' } })));
+    const known = new Map<string, string>();
+    const digests = { begun: Date.now(), find: (key: string) => known.get(key) ?? null, keep: (key: string, digest: string) => void known.set(key, digest) };
+    const first = await stage.copy(`ADD ${url}/f /x`, { digests });
+    version = 2;
+    expect(await stage.copy(`ADD ${url}/f /x`, { digests })).not.toBe(first);
+    expect(stage.sh("cat root/x")).toBe("content 2");
   });
 
   asRoot("an answer that is none, and one that lies about its length", async () => {

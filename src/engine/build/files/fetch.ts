@@ -22,7 +22,7 @@ export interface Fetched {
   readonly digest: string;
   /** Last-Modified; 1970 where the server does not say. */
   readonly modified: Time;
-  /** The server's for just these bytes; null: it gives none. */
+  /** Of just these bytes, with the place that it is of; null: the server gives none that promises so much. */
   readonly tag: string | null;
 }
 
@@ -61,7 +61,7 @@ export async function askTag(url: string, { signal, environment }: FetchOptions)
     const clean = withoutSecrets(url);
     const response = await transportTo(clean, { environment, signal }).send({ ...requestOf(url, clean, signal), method: "HEAD", once: true });
     await response.body?.cancel();
-    return response.status === 200 ? response.headers.get("etag") : null;
+    return response.status === 200 ? tagOf(response) : null;
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof MdkError) return null;
@@ -100,7 +100,13 @@ async function fill(fd: number, url: string, { signal, environment, paths, limit
   }
   signal.throwIfAborted();
   if (promised !== null && Number(promised) !== size) throw new MdkError("corrupt", "add-length", `Get "${clean.href}": it says that it is ${promised} bytes long, and is ${size}`);
-  return { size, digest: `sha256:${hash.digest("hex")}`, modified: modifiedOf(response), tag: response.headers.get("etag") };
+  return { size, digest: `sha256:${hash.digest("hex")}`, modified: modifiedOf(response), tag: tagOf(response) };
+}
+
+/** A strong validator (RFC 9110, 8.8.1), of the place where redirects have led: it says nothing of any other. */
+function tagOf({ headers, url }: Response): string | null {
+  const tag = headers.get("etag");
+  return tag === null || tag.startsWith("W/") ? null : JSON.stringify([url, tag]);
 }
 
 function modifiedOf(response: Response): Time {
