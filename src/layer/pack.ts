@@ -4,6 +4,7 @@
  * was unpacked to as well: names are sorted, times whole seconds, and what is not of the files has no time.
  */
 import { MdkError } from "../error.ts";
+import { interruptible } from "../sys/interrupt.ts";
 import { statBelow } from "./diff.ts";
 import { printable } from "./tar-header.ts";
 import { TarWriter } from "./tar-write.ts";
@@ -22,13 +23,15 @@ export interface Packed {
 /**
  * Writes everything of `upper` and returns how much that was. `lower`: the
  * merged view of the layers below, null where there are none; a directory needs no mark where it hides nothing. Descriptors, which
- * stay open. `write` is called with bytes that are only lent. Throws SysError, and MdkError "layer-unpackable" for what no layer can say.
+ * stay open. `write` is called with bytes that are only lent. A file may be sparse and take hours: an interrupt ends the process meanwhile. Throws SysError, and MdkError "layer-unpackable" for what no layer can say.
  */
 export function packLayer(upper: number, lower: number | null, write: (bytes: Uint8Array) => void): Packed {
   const writer = new TarWriter(write);
   const packer = new Packer(writer, lower);
-  readTree(upper, { name: ".", across: null, xattrs: (key) => travels(key) || key.startsWith(OVERLAY) }, packer);
-  writer.end();
+  interruptible(() => {
+    readTree(upper, { name: ".", across: null, xattrs: (key) => travels(key) || key.startsWith(OVERLAY) }, packer);
+    writer.end();
+  });
   return { entries: packer.entries, size: packer.size };
 }
 

@@ -40,6 +40,17 @@ RUN --mount=type=secret,id=s --mount=type=cache,target=/c,id=killed cat /run/sec
 COPY many /again
 `;
 
+rootTest("an interrupt ends what packs a file of holes that is larger than anybody's patience", async () => {
+  const child = start("FROM base:1\nRUN truncate -s 2000G /x && echo made\n", ["--progress", "plain"]);
+  for await (const chunk of child.stderr) if (Buffer.from(chunk).includes(" made")) break;
+  await Bun.sleep(500);
+  const asked = performance.now();
+  child.kill("SIGINT");
+  await child.exited;
+  expect([child.signalCode, performance.now() - asked < 3000]).toEqual(["SIGINT", true]);
+  await expectNothing();
+});
+
 describe("kill -9 at any moment", () => {
   rootTest(`${KILLS} times: nothing is left, and the next one goes on`, async () => {
     const flags = ["-t", "survived:1", "--secret", "id=s,env=TOKEN"];
