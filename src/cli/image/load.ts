@@ -31,7 +31,7 @@ async function run({ context, flags }: Invocation): Promise<number> {
     print(text);
   };
   await givenUp((signal) =>
-    loadImages(context, input ?? "/dev/stdin", { platform: flags.string("platform"), progress: loading(progress), signal }, ({ id, names, moved }) => {
+    loadImages(context, input, { platform: flags.string("platform"), progress: loading(progress), signal }, ({ id, names, moved }) => {
       for (const { name, from } of moved) say(`The image ${name} already exists, renaming the old one with ID ${from} to empty string`);
       say(names.length === 0 ? `Loaded image ID: ${id}` : names.map((name) => `Loaded image: ${name}`).join("\n"));
       progress.add({ aux: { ID: id } });

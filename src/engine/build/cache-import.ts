@@ -45,7 +45,7 @@ export async function openCache(importing: Importing, from: CacheSource, name: s
 
 async function openLayout({ context, scope, request: { platforms } }: Importing, { path, digest, tag }: CacheSource & { readonly kind: "local" }, name: string): Promise<OpenCache> {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw new MdkError("not-found", "cache-missing", `${path}: no such directory`);
-  const files = await openFiles(path, scope.paths, context.settings.layers);
+  const files = await openFiles(path, scope, context.settings.layers);
   try {
     const source = new ArchiveSource(files);
     const target = digest ?? (await chosen(source, tag, name));

@@ -18,7 +18,7 @@ const SNIFFED = 512;
 
 /** Unpacks the archive into the directory, which is empty, and returns null; or the text of a Dockerfile. `source`: "-" or a URL. */
 export async function unpackContext(context: Context, source: string, directory: string, signal: AbortSignal): Promise<string | null> {
-  const chunks = source === "-" ? fromStdin() : download(source, `failed to fetch the build context ${source}`, { environment: context.environment, signal });
+  const chunks = source === "-" ? readStream(0, signal) : download(source, `failed to fetch the build context ${source}`, { environment: context.environment, signal });
   const first: Uint8Array[] = [];
   let length = 0;
   while (length < SNIFFED) {
@@ -93,6 +93,3 @@ export async function unpackInto(directory: string, work: (write: (bytes: Uint8A
   }
 }
 
-async function* fromStdin(): AsyncGenerator<Uint8Array, void> {
-  yield* readStream(0);
-}

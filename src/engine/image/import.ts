@@ -20,7 +20,7 @@ import { addImage } from "../../store/images.ts";
 import { draftLayer, findLayer, keepBlob, type LayerDraft, type LayerRow } from "../../store/layers.ts";
 import { roomGuard } from "../../store/room.ts";
 import { O_DIRECTORY, O_NOFOLLOW, openAt } from "../../sys/at.ts";
-import { readStream } from "../../sys/read-stream.ts";
+import { openStdin, readStream } from "../../sys/read-stream.ts";
 import { AT_FDCWD } from "../../sys/mount.ts";
 import type { Context } from "../context.ts";
 import { applyChanges } from "./changes.ts";
@@ -127,13 +127,13 @@ async function unpacked({ paths, database, abort }: ContentScope, source: AsyncI
 
 function openSource(context: Context, source: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
   if (/^https?:\/\//.test(source)) return download(source, `Get "${source}"`, { environment: context.environment, signal });
-  return fromFile(source === "-" ? "/dev/stdin" : source);
+  return fromFile(source, signal);
 }
 
-async function* fromFile(path: string): AsyncGenerator<Uint8Array, void> {
-  const fd = openSync(path, constants.O_RDONLY);
+async function* fromFile(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+  const fd = path === "-" ? openStdin() : openSync(path, constants.O_RDONLY);
   try {
-    yield* readStream(fd);
+    yield* readStream(fd, signal);
   } finally {
     closeSync(fd);
   }

@@ -10,10 +10,9 @@ import { told } from "../../layer/apply.ts";
 import { decompress } from "../../layer/decompress.ts";
 import { openDirectoryFiles, openTarFiles, type ImageFiles } from "../../layer/image-files.ts";
 import { tagImage, type ImageOrigin } from "../../store/images.ts";
-import type { StorePaths } from "../../store/paths.ts";
 import { roomGuard } from "../../store/room.ts";
 import { appendTo, openSpool } from "../../store/spool.ts";
-import { readStream } from "../../sys/read-stream.ts";
+import { openStdin, readStream } from "../../sys/read-stream.ts";
 import type { Context } from "../context.ts";
 import { ArchiveSource, type ArchivedImage } from "./archive-source.ts";
 import { writeContent, type ContentScope } from "./content.ts";
@@ -40,11 +39,11 @@ export interface LoadedImage {
  * Loads every image of the file, pipe or directory at `path`; `loaded` is called for each as soon as it is there. Errors: those of the
  * archive ("archive-unknown", "archive-invalid", "compression-unsupported" …), of its names, of what is in it; images before the bad one stay.
  */
-export async function loadImages(context: Context, path: string, options: LoadOptions, loaded: (image: LoadedImage) => void): Promise<void> {
+export async function loadImages(context: Context, path: string | null, options: LoadOptions, loaded: (image: LoadedImage) => void): Promise<void> {
   const host = hostPlatform(process.arch);
   const platform = options.platform ? parsePlatform(options.platform, host) : host;
   await writeContent(context, options.signal ?? null, async (scope) => {
-    const files = await openFiles(path, scope.paths, context.settings.layers);
+    const files = await openFiles(path, scope, context.settings.layers);
     try {
       const source = new ArchiveSource(files);
       const images = await source.images();
@@ -92,26 +91,26 @@ async function loadOne(job: LoadJob, archived: ArchivedImage, references: readon
   return { id, names: references.map((reference) => familiarName({ ...reference, tag: reference.tag ?? DEFAULT_TAG })), moved };
 }
 
-/** What can be read at random is read where it is; a pipe, and what is compressed, from a file without a name in tmp/. */
-export async function openFiles(path: string, paths: StorePaths, limits: LayerSettings): Promise<ImageFiles> {
-  const fd = openSync(path, constants.O_RDONLY);
+/** `path`: null for standard input. What can be read at random is read where it is; a pipe, and what is compressed, from a file without a name in tmp/. */
+export async function openFiles(path: string | null, scope: Pick<ContentScope, "paths" | "abort">, limits: LayerSettings): Promise<ImageFiles> {
+  const fd = path === null ? openStdin() : openSync(path, constants.O_RDONLY);
   const stat = fstatSync(fd);
   if (stat.isDirectory()) return openDirectoryFiles(fd);
   const start = Buffer.alloc(6);
   const plain = stat.isFile() && detectCompression(start.subarray(0, readSync(fd, start, 0, start.length, 0)), "the archive") === "none";
   if (plain) return openTarFiles(fd);
   try {
-    return openTarFiles(await spool(fd, paths, limits));
+    return openTarFiles(await spool(fd, scope, limits));
   } finally {
     closeSync(fd);
   }
 }
 
-async function spool(fd: number, paths: StorePaths, limits: LayerSettings): Promise<number> {
+async function spool(fd: number, { paths, abort }: Pick<ContentScope, "paths" | "abort">, limits: LayerSettings): Promise<number> {
   const file = openSpool(paths);
   try {
     const guard = roomGuard(paths, limits.freePercent);
-    await decompress(readStream(fd), (bytes) => {
+    await decompress(readStream(fd, abort.signal), (bytes) => {
       guard(bytes.length);
       appendTo(file, bytes);
     }, { what: "the archive", limits });

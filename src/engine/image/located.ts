@@ -36,7 +36,7 @@ export async function withLocatedImage<T>(context: Context, location: Location, 
 /** Within writeContent: the image's id, while that lasts. Throws what withLocatedImage throws. */
 export async function bringLocated(context: Context, scope: ContentScope, location: Location, { platform, progress }: { readonly platform: Platform; readonly progress: LayerProgress }): Promise<Digest> {
   checkKind(location);
-  const files = await openFiles(location.path, scope.paths, context.settings.layers);
+  const files = await openFiles(location.path, scope, context.settings.layers);
   try {
     const source = new ArchiveSource(files);
     return await loadUnnamed({ ...scope, context, source, platform, progress }, choose(await source.images(), location), { name: location.path, origin: { kind: "anonymous" } });

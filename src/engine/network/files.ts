@@ -1,5 +1,6 @@
 /** The files that tell a container of its network: hosts, hostname, resolv.conf. */
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { MdkError } from "../../error.ts";
 import { formatAddress } from "../../network/ipam.ts";
 import { generateHosts, generateResolvConf, hostNames, RESOLV_CONF, SYSTEMD_RESOLV_CONF, type ResolvConfText } from "../../network/resolv.ts";
 import { joinedContainer } from "../../spec/namespace-modes.ts";
@@ -59,8 +60,9 @@ export function resolvOf(host: Container["host"], seats: readonly Seat[]): Resol
 /** Names are no way out of an internal network (CVE-2024-29018). */
 const leadOut = (seats: readonly Seat[]): boolean => seats.some(({ network }) => !network.internal);
 
-/** Its /etc/hosts, changed where it lies: it is mounted in the container, whose own lines stay. */
+/** Its /etc/hosts, changed where it lies: it is mounted in the container, whose own lines stay. Throws MdkError "hosts-too-large" for what the container has made of it. */
 export function addLines(context: Context, { id, config }: Container, addresses: readonly string[]): void {
+  if (sizeOf(hostsOf(context, id)) > HOSTS_BYTES_MAX) throw new MdkError("exhausted", "hosts-too-large", `the container's /etc/hosts is larger than ${HOSTS_BYTES_MAX} bytes: nothing is added to it`);
   change(context, id, (text) => `${text}${addresses.map((address) => `${address}\t${hostNames(config.Hostname, config.Domainname)}\n`).join("")}`);
 }
 
@@ -68,9 +70,13 @@ export function removeLines(context: Context, { id }: Container, addresses: read
   change(context, id, (text) => text.split("\n").filter((line) => !addresses.some((address) => line.startsWith(`${address}\t`))).join("\n"));
 }
 
+const HOSTS_BYTES_MAX = 1 << 20;
+const hostsOf = (context: Context, id: string): string => `${storePaths(context.root).container(id)}/hosts`;
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+
 function change(context: Context, id: string, edit: (text: string) => string): void {
-  const path = `${storePaths(context.root).container(id)}/hosts`;
-  const text = readText(path);
+  const path = hostsOf(context, id);
+  const text = sizeOf(path) > HOSTS_BYTES_MAX ? null : readText(path);
   if (text !== null) writeFileSync(path, edit(text));
 }
 

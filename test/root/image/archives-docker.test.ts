@@ -1,5 +1,6 @@
 /** Archives that Debian's docker and podman take from mdk, and mdk from them; images that were pulled, and that commit made. */
 import { afterAll, beforeAll, expect } from "bun:test";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { startDockerd, type Dockerd } from "../../helpers/dockerd.ts";
@@ -41,6 +42,16 @@ rootTest("docker and podman load what mdk saves, and run it; mdk loads what dock
   expect(world.ok("images", "-q", "--no-trunc", "registry.example/committed")).toBe(id);
   expect(comparable(world.ok("run", "--rm", "--network", "none", "registry.example/committed:1", "sh", "-c", SNAPSHOT))).toEqual(comparable(files));
   world.ok("rmi", "registry.example/committed:1");
+});
+
+rootTest("through a socket, as Node.js gives to its children", async () => {
+  const saved = Bun.spawnSync(world.words("save", busybox)).stdout;
+  const child = world.spawn(["load"]);
+  expect(statSync(`/proc/${child.pid}/fd/0`).isSocket()).toBe(true);
+  const { stdin } = child as Bun.Subprocess<"pipe", "pipe", "pipe">;
+  stdin.write(saved);
+  await stdin.end();
+  expect([await new Response(child.stdout).text(), await child.exited]).toEqual([`Loaded image: ${busybox}:latest\n`, 0]);
 });
 
 rootTest("through a pipe, packed or not, and with the words of docker", () => {
