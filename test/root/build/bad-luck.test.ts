@@ -47,7 +47,9 @@ rootTest("an interrupt ends what packs a file of holes that is larger than anybo
   const asked = performance.now();
   child.kill("SIGINT");
   await child.exited;
-  expect([child.signalCode, performance.now() - asked < 3000]).toEqual(["SIGINT", true]);
+  // By the signal itself; or, where it does not pack yet, in order.
+  expect(["SIGINT", 130]).toContain((child.signalCode ?? child.exitCode)!);
+  expect(performance.now() - asked).toBeLessThan(5000);
   await expectNothing();
 });
 
