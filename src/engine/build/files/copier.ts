@@ -13,6 +13,7 @@ import {
   statAt, symlinkAt, unlinkAt, type Status, type Time,
 } from "../../../sys/at.ts";
 import { copyRange } from "../../../sys/copy-range.ts";
+import { interruptible } from "../../../sys/interrupt.ts";
 import { setXattr, setXattrAt, xattrsAt } from "../../../sys/xattr.ts";
 import { firstNames } from "./digest.ts";
 import { about, changedWhileRead, openFound, openWithin, shown, type Found, type Gathering, type Turns } from "./source.ts";
@@ -176,7 +177,8 @@ class Copier {
       const target = openAt(to, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
       try {
         // Both ways of changing are seen: in length, and in the time of what has the same length.
-        if (status.size > 0 && copyRange(source, target) !== status.size) throw changed();
+        const copy = (): number => copyRange(source, target);
+        if (status.size > 0 && (status.size < LONG_BYTES ? copy() : interruptible(copy)) !== status.size) throw changed();
         if (status.size >= LONG_BYTES) closeSync(openFound(from, entry, changed));
         this.#dress(target, status, this.#xattrs(from, path));
         setTimes(target, this.#place.dress.time ?? status.modified);
