@@ -208,15 +208,22 @@ export function listDigests(database: Database, imageId: string | null = null): 
     .all(imageId) as ImageName[];
 }
 
-/** Takes a name from its image: a tag, or with a null one all tags of the repository. */
-export function deleteTags(database: Database, imageId: string, { repository, tag }: { readonly repository: string; readonly tag: string | null }): void {
-  const { changes } = database.run("DELETE FROM image_tags WHERE image_id = ?1 AND repository = ?2 AND (?3 IS NULL OR tag = ?3)", [imageId, repository, tag]);
-  for (let each = 0; each < changes; each++) noteImage(database, imageId, "untag", { name: imageId });
+/** What images are called by this digest, or by a manifest's with which the repository has them. */
+export function listByDigest(database: Database, { repository, digest }: { readonly repository: string; readonly digest: string }): ImageName[] {
+  return database
+    .query("SELECT repository, NULL AS tag, digest, image_id AS imageId FROM image_digests WHERE repository = ?1 AND (digest = ?2 OR manifest = ?2) ORDER BY image_id, digest")
+    .all(repository, digest) as ImageName[];
 }
 
-/** Takes the digests of a repository from an image. */
-export function deleteDigests(database: Database, imageId: string, repository: string): void {
-  database.run("DELETE FROM image_digests WHERE repository = ? AND image_id = ?", [repository, imageId]);
+/** Takes names from their image: one event for all, as Docker has it. */
+export function deleteNames(database: Database, imageId: string, names: readonly ImageName[]): void {
+  transaction(database, () => {
+    for (const { repository, tag, digest } of names) {
+      if (tag !== null) database.run("DELETE FROM image_tags WHERE image_id = ? AND repository = ? AND tag = ?", [imageId, repository, tag]);
+      else database.run("DELETE FROM image_digests WHERE image_id = ? AND repository = ? AND digest = ?", [imageId, repository, digest]);
+    }
+    noteImage(database, imageId, "untag", { name: imageId });
+  });
 }
 
 /** The image with all its names is gone; a constraint error while a container has it. Returns the layers that no other image has, bottom first. */

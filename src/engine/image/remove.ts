@@ -5,7 +5,7 @@ import { familiarName, familiarRepository, repositoryOf, type Reference } from "
 import { readContainer, containersOfImage } from "../../store/containers.ts";
 import { imageUsers } from "../../store/volumes.ts";
 import { checkpoint, isForeignKeyViolation, transaction, type Database } from "../../store/database.ts";
-import { deleteDigests, deleteImage, deleteTags, findImage, layersOf, listDigests, listTags, noSuchImage, type ImageRow } from "../../store/images.ts";
+import { deleteImage, deleteNames, findImage, layersOf, listByDigest, listDigests, listTags, noSuchImage, type ImageName, type ImageRow } from "../../store/images.ts";
 import { indexedImages, indexesOf, listMembers, type IndexMember } from "../../store/indexes.ts";
 import { ensureStore } from "../../store/paths.ts";
 import { prune } from "../../store/prune.ts";
@@ -35,11 +35,16 @@ export function removeImage(context: Context, word: string, options: { readonly 
   const removed = reference === null
     ? removeById(context, database, image, options.force)
     : removeByName(context, database, { image, reference, force: options.force });
-  removed.push(...removeMembers(context, database, members));
+  removed.push(...removeMembers(context, database, image, members));
   prune(ensureStore(context.root), database);
   checkpoint(database);
   if (removed.some(({ kind }) => kind === "deleted")) giveBackSpace(context.root);
-  return removed;
+  return onceEach(removed);
+}
+
+/** Images of several platforms share digests and layers. */
+function onceEach(removed: readonly Removed[]): Removed[] {
+  return [...new Map(removed.map((one) => [one.name, one])).values()];
 }
 
 interface ByName {
@@ -48,23 +53,48 @@ interface ByName {
   readonly force: boolean;
 }
 
+/** Docker's rules (moby daemon/images/image_delete.go): a tag, and with its repository's last tag the digests there; of `repository@digest` that digest alone. */
 function removeByName(context: Context, database: Database, { image, reference, force }: ByName): Removed[] {
-  const tags = listTags(database, image.id);
-  const repository = repositoryOf(reference);
-  const others = tags.filter((tag) => !(tag.repository === repository && (reference.digest !== null || tag.tag === reference.tag)));
-  if (others.length > 0) return untag(database, { image, reference, keepDigests: others.some((tag) => tag.repository === repository) });
-  const user = holderOf(context, image);
-  if (user !== null && !force) {
+  const user = !force && isSingle(namesOf(database, image.id)) ? holderOf(context, image) : null;
+  if (user !== null) {
     throw conflict(`unable to remove repository reference "${familiarName(reference)}" (must force) - container ${short(user.id)} is using its referenced image ${short(image.id)}`);
   }
-  // With -f the names go and the image stays, nameless, as long as a container needs it.
-  if (user !== null) return untag(database, { image, reference, keepDigests: false });
-  return removeAll(database, image);
+  if (reference.digest === null) return removeNames(context, database, image, tagAndDigests(database, image, reference));
+  // Images of several platforms have the digest of the index that names them all.
+  return listByDigest(database, { repository: repositoryOf(reference), digest: reference.digest }).flatMap((name) => removeNames(context, database, findImage(database, name.imageId)!.image, [name]));
+}
+
+/** The tag first. */
+function tagAndDigests(database: Database, image: ImageRow, reference: Reference): ImageName[] {
+  const repository = repositoryOf(reference);
+  const tags = listTags(database, image.id).filter((name) => name.repository === repository);
+  const digests = tags.length > 1 ? [] : listDigests(database, image.id).filter((name) => name.repository === repository);
+  return [...tags.filter(({ tag }) => tag === reference.tag), ...digests];
+}
+
+/** Names of one image; with its last ones the image, unless it is there for the tag of another one. What a container needs stays, nameless. */
+function removeNames(context: Context, database: Database, image: ImageRow, names: readonly ImageName[]): Removed[] {
+  const isNeeded = names.length < namesOf(database, image.id).length || holderOf(context, image) !== null || indexedImages(database).has(image.id);
+  if (!isNeeded) return removeAll(database, image);
+  deleteNames(database, image.id, names);
+  return names.map(untagged);
+}
+
+function namesOf(database: Database, imageId: string): ImageName[] {
+  return [...listTags(database, imageId), ...listDigests(database, imageId)];
+}
+
+/** Whether the names are one to Docker: a tag at most, and digests of one repository, the tag's. */
+function isSingle(names: readonly ImageName[]): boolean {
+  return names.filter(({ tag }) => tag !== null).length <= 1 && new Set(names.map(({ repository }) => repository)).size <= 1;
+}
+
+function untagged({ repository, tag, digest }: ImageName): Removed {
+  return { kind: "untagged", name: `${familiarRepository(repository)}${tag === null ? `@${digest}` : `:${tag}`}` };
 }
 
 function removeById(context: Context, database: Database, image: ImageRow, force: boolean): Removed[] {
-  const repositories = new Set([...listTags(database, image.id), ...listDigests(database, image.id)].map(({ repository }) => repository));
-  if (repositories.size > 1 && !force) {
+  if (!force && !isSingle(namesOf(database, image.id))) {
     throw conflict(`unable to delete ${short(image.id)} (must be forced) - image is referenced in multiple repositories`);
   }
   const user = holderOf(context, image);
@@ -75,43 +105,28 @@ function removeById(context: Context, database: Database, image: ImageRow, force
   return removeAll(database, image);
 }
 
-/** Images of other platforms that were there for a tag, when it is gone. One that a container needs stays, nameless. */
-function removeMembers(context: Context, database: Database, members: readonly IndexMember[]): Removed[] {
+/** Images of other platforms that were there for a tag, when it is gone. One that a container needs stays, nameless, and one that shares another name with the tag's image. */
+function removeMembers(context: Context, database: Database, image: ImageRow, members: readonly IndexMember[]): Removed[] {
   const needed = indexedImages(database);
+  const left = new Set(listDigests(database, image.id).map((name) => untagged(name).name));
   return members.flatMap(({ id }) => {
     const found = findImage(database, id);
-    const isKept = found === null || needed.has(id) || listTags(database, id).length > 0 || holderOf(context, found.image) !== null;
-    return isKept ? [] : removeAll(database, found.image);
-  });
-}
-
-function untag(database: Database, { image, reference, keepDigests }: { image: ImageRow; reference: Reference; keepDigests: boolean }): Removed[] {
-  const repository = repositoryOf(reference);
-  return transaction(database, () => {
-    const digests = keepDigests ? [] : listDigests(database, image.id).filter((name) => name.repository === repository);
-    deleteTags(database, image.id, { repository, tag: reference.digest === null ? reference.tag : null });
-    if (!keepDigests) deleteDigests(database, image.id, repository);
-    return [
-      { kind: "untagged" as const, name: familiarName(reference) },
-      ...digests.filter(({ digest }) => digest !== reference.digest).map(({ digest }) => ({ kind: "untagged" as const, name: `${familiarRepository(repository)}@${digest}` })),
-    ];
+    if (found === null || needed.has(id) || listTags(database, id).length > 0 || holderOf(context, found.image) !== null) return [];
+    return listDigests(database, id).some((name) => left.has(untagged(name).name)) ? [] : removeAll(database, found.image);
   });
 }
 
 function removeAll(database: Database, image: ImageRow): Removed[] {
   try {
     return transaction(database, () => {
-      const names = [
-        ...listTags(database, image.id).map(({ repository, tag }) => `${familiarRepository(repository)}:${tag}`),
-        ...listDigests(database, image.id).map(({ repository, digest }) => `${familiarRepository(repository)}@${digest}`),
-      ];
+      const names = namesOf(database, image.id);
       const layers = layersOf(database, image.id);
       const chain = chainIds(layers.map(({ diffId }) => diffId as Digest));
       // Containers refer to their image: the row itself refuses to go while one does (ON DELETE RESTRICT).
       const unused = new Set(deleteImage(database, image.id).map(({ id }) => id));
       const gone = layers.flatMap(({ id }, index) => (unused.has(id) ? [chain[index] as string] : [])).reverse();
       return [
-        ...names.map((name) => ({ kind: "untagged" as const, name })),
+        ...names.map(untagged),
         { kind: "deleted" as const, name: image.id as string },
         ...gone.map((name) => ({ kind: "deleted" as const, name })),
       ];

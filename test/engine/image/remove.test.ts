@@ -8,6 +8,7 @@ import { summarizeImages } from "../../../src/engine/image/list.ts";
 import { removeImage } from "../../../src/engine/image/remove.ts";
 import type { Digest } from "../../../src/image/digest.ts";
 import { addImage, findImage } from "../../../src/store/images.ts";
+import { addIndex } from "../../../src/store/indexes.ts";
 import { storePaths } from "../../../src/store/paths.ts";
 
 let folder = "";
@@ -38,7 +39,7 @@ function container(image: string): void {
   context.database().run("INSERT INTO containers (id, name, image, image_name, command, exposed, created, config, host, mounts, cgroup, phase) VALUES (?, 'c', ?, 'c', '', '', 0, '{}', '{}', '[]', '', 'created')", [hex("c"), image]);
 }
 
-const remove = (word: string, force = false): string[] => removeImage(context, word, { force }).map(({ kind, name }) => `${kind} ${name.slice(0, 30)}`);
+const remove = (word: string, force = false): string[] => removeImage(context, word, { force }).map(({ kind, name }) => `${kind} ${name}`.slice(0, `${kind} `.length + 30));
 const layersLeft = (): string[] => readdirSync(join(folder, "layers")).sort();
 
 test("the last name takes the image and the layers that nobody else has", () => {
@@ -60,6 +61,44 @@ test("one of several names goes alone; an id with several repositories needs for
   expect(summarizeImages(context).filter(({ repository }) => repository === "user/other")).toMatchObject([{ tag: "3" }]);
   expect(remove(hex("1"), true).at(-1)).toContain("deleted");
   expect(summarizeImages(context)).toEqual([]);
+});
+
+test("a digest goes alone while anything else names the image, and takes it when it was the last name", () => {
+  add("1", "docker.io/library/one", "latest", ["aaa"]);
+  const digest = `one@${id("d")}`;
+  expect(remove(digest)).toEqual([`untagged ${digest.slice(0, 30)}`]);
+  expect(summarizeImages(context)).toMatchObject([{ repository: "one", tag: "latest", digest: null }]);
+  expect(() => remove(digest)).toThrow("No such image");
+  add("2", "docker.io/library/two", null, ["bbb"]);
+  expect(remove(`two@${id("e")}`)).toEqual([`untagged two@${id("d").slice(0, 26)}`, `deleted ${id("2").slice(0, 30)}`, expect.stringContaining("deleted sha256:")]);
+  expect(summarizeImages(context)).toHaveLength(1);
+});
+
+test("a digest that images of several platforms share goes from all of them, told once", () => {
+  add("1", "docker.io/library/one", "latest", ["aaa"]);
+  add("2", "docker.io/library/one", null, ["bbb"]);
+  expect(remove(`one@${id("d")}`)).toEqual([`untagged one@${id("d").slice(0, 26)}`, `deleted ${id("2").slice(0, 30)}`, expect.stringContaining("deleted sha256:")]);
+  expect(summarizeImages(context).map(({ id: image }) => image)).toEqual([id("1")]);
+});
+
+test("a tag of several platforms takes them along, and names their digest once", () => {
+  add("1", "docker.io/library/one", "latest", ["aaa"]);
+  add("2", "docker.io/library/one", null, ["aaa", "bbb"]);
+  addIndex(context.database(), id("f"), [{ id: id("1"), manifest: id("e") }, { id: id("2"), manifest: id("e") }]);
+  context.database().run("UPDATE image_tags SET index_digest = ?", [id("f")]);
+  expect(remove(`one@${id("d")}`)).toEqual([`untagged one@${id("d").slice(0, 26)}`]);
+  add("1", "docker.io/library/one", null, []);
+  add("2", "docker.io/library/one", null, []);
+  expect(remove("one").filter((line) => line.startsWith("untagged"))).toEqual(["untagged one:latest", `untagged one@${id("d").slice(0, 26)}`]);
+  expect(layersLeft()).toEqual([]);
+});
+
+test("the last tag goes alone while another repository has the image", () => {
+  add("1", "docker.io/library/one", "latest", ["aaa"]);
+  add("1", "docker.io/user/other", null, []);
+  container(id("1"));
+  expect(remove("one")).toEqual(["untagged one:latest", `untagged one@${id("d").slice(0, 26)}`]);
+  expect(() => remove(`user/other@${id("d")}`)).toThrow("must force");
 });
 
 test("a container keeps its image; with force its names go, and it stays nameless", () => {
