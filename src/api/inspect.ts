@@ -1,4 +1,4 @@
-/** GET /containers/ID/json, /images/NAME/json and /networks/ID: what a word names, as Docker's JSON. */
+/** GET /containers/ID/json, /images/NAME/json, /networks/ID and /volumes/NAME: what a word names, as Docker's JSON. */
 import { MdkError } from "../error.ts";
 import type { Context } from "../engine/context.ts";
 import { findContainer } from "../engine/container/find.ts";
@@ -14,28 +14,51 @@ import { readStatus } from "../engine/end/status.ts";
 import { healthOf } from "../engine/container/health.ts";
 import { storePaths } from "../store/paths.ts";
 import { listPorts } from "../store/ports.ts";
+import { readVolume } from "../store/volumes.ts";
 import { inspectContainer } from "./json/container.ts";
 import { imageJson } from "./json/image.ts";
 import { networkJson } from "./json/network.ts";
+import { volumeJson } from "./json/volume.ts";
+
+export type InspectKind = "container" | "image" | "network" | "volume";
 
 export interface InspectHow {
-  readonly type: "container" | "image" | "network" | null;
+  /** Null: any, in this order. */
+  readonly type: InspectKind | null;
   /** With what a container takes on disk. */
   readonly size: boolean;
   /** Of images: which one of all that the name stands for; null: its own. */
   readonly platform: string | null;
 }
 
-/** Containers come before images of the same name, and these before networks. Null: there is nothing. */
-export function readInspect(context: Context, word: string, { type, size, platform }: InspectHow): object | null {
-  const isMeant = (kind: InspectHow["type"]): boolean => type === null || type === kind;
-  return (isMeant("container") ? orNull(() => readContainerJson(context, word, size), MISSING) : null) ??
-    (isMeant("image") ? orNull(() => imageJson(inspectImage(context, word, platform)), type === "image" ? MISSING : NO_NAME) : null) ??
-    (isMeant("network") ? readNetworkJson(context, word) : null);
+export interface Inspected {
+  readonly kind: InspectKind;
+  readonly json: object;
+}
+
+/** Containers come before images of the same name, these before networks and volumes. Null: there is nothing. */
+export function readInspect(context: Context, word: string, { type, size, platform }: InspectHow): Inspected | null {
+  const readers: Readonly<Record<InspectKind, () => object | null>> = {
+    container: () => orNull(() => readContainerJson(context, word, size), MISSING),
+    image: () => orNull(() => imageJson(inspectImage(context, word, platform)), type === "image" ? MISSING : NO_NAME),
+    network: () => readNetworkJson(context, word),
+    volume: () => readVolumeJson(context, word),
+  };
+  for (const kind of type === null ? (Object.keys(readers) as InspectKind[]) : [type]) {
+    const json = readers[kind]();
+    if (json !== null) return { kind, json };
+  }
+  return null;
+}
+
+/** Null: there is no such volume. */
+export function readVolumeJson(context: Context, name: string): object | null {
+  const volume = readVolume(context.database(), name);
+  return volume === null ? null : volumeJson(volume, storePaths(context.root).volumeData(name));
 }
 
 /** Null: there is no such network. Throws MdkError "ambiguous-network". */
-export function readNetworkJson(context: Context, word: string): object | null {
+function readNetworkJson(context: Context, word: string): object | null {
   return orNull(() => networkJson(inspectNetwork(context, findNetwork(context, word))), MISSING);
 }
 

@@ -13,7 +13,7 @@ const history: Entry = { summary: "Show the history of an image", load: () => im
 const images: Entry = { summary: "List images", load: () => import("./image/images.ts") };
 const imageInspect: Entry = { summary: "Display detailed information on one or more images", load: () => import("./image/inspect.ts") };
 const importImage: Entry = { summary: "Import the contents from a tarball to create a filesystem image", load: () => import("./image/import.ts") };
-const inspect: Entry = { summary: "Return low-level information on containers, images and networks", load: () => import("./system/inspect.ts") };
+const inspect: Entry = { summary: "Return low-level information on containers, images, networks and volumes", load: () => import("./system/inspect.ts") };
 const containerInspect: Entry = { summary: "Display detailed information on one or more containers", load: () => import("./container/inspect.ts") };
 const kill: Entry = { summary: "Kill one or more running containers", load: () => import("./container/kill.ts") };
 const events: Entry = { summary: "Get real time events from the server", load: () => import("./system/events.ts") };

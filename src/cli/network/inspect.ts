@@ -1,8 +1,6 @@
 /** `mdk network inspect`. */
-import { readNetworkJson } from "../../api/inspect.ts";
-import { NETWORK_SHAPE } from "../../api/json/shape.ts";
 import type { Command } from "../grammar/flags.ts";
-import { printFound } from "../output/inspect-with.ts";
+import { inspectWith } from "../output/inspect-with.ts";
 
 export const command: Command = {
   usage: "network inspect [OPTIONS] NETWORK [NETWORK...]",
@@ -12,7 +10,5 @@ export const command: Command = {
     { name: "verbose", short: "v", type: "bool", help: "Verbose output for diagnostics" },
   ],
   operands: [1, Infinity],
-  run: ({ context, flags, operands }) => printFound(operands, flags.string("format"), {
-    shape: NETWORK_SHAPE, lenient: true, read: (word) => readNetworkJson(context, word), missing: (word) => `network ${word} not found`,
-  }),
+  run: (invocation) => inspectWith(invocation, "network"),
 };

@@ -1,6 +1,7 @@
 /** eq, lt and their kin of text/template: by kinds, with Go's words for those that do not go together. Pure. */
 import { show } from "./format.ts";
 import { Float, JsonNumber, Nil, Problem, typeOf, type Value } from "./value.ts";
+import { Worded } from "./worded.ts";
 
 type Basic = "bool" | "int" | "float" | "string";
 
@@ -8,11 +9,12 @@ function kindOf(value: Value): Basic | null {
   if (typeof value === "boolean") return "bool";
   if (typeof value === "number" || typeof value === "bigint") return "int";
   if (value instanceof Float) return "float";
+  if (value instanceof Worded) return typeof value.value === "number" ? "int" : null;
   return typeof value === "string" || value instanceof JsonNumber ? "string" : null;
 }
 
 function plain(value: Value): string | number | bigint | boolean {
-  if (value instanceof Float) return value.value;
+  if (value instanceof Float || value instanceof Worded) return value.value;
   return value instanceof JsonNumber ? value.text : (value as string | number | bigint | boolean);
 }
 

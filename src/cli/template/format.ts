@@ -1,6 +1,7 @@
 /** How Go prints values: fmt's Sprint, Sprintln and Sprintf. Pure. */
 import { formatFloat, formatInteger, formatText, padded, type Flags } from "./verbs.ts";
 import { Float, GoMap, JsonNumber, Nil, Slice, Struct, typeOf, type Value } from "./value.ts";
+import { Worded } from "./worded.ts";
 
 const PLAIN: Flags = { plus: false, minus: false, sharp: false, blank: false, zero: false, width: null, precision: null, plusV: false, sharpV: false };
 
@@ -137,6 +138,7 @@ function formatValue(value: Value, verb: string, flags: Flags, inner = false): s
   if (typeof value === "string" || value instanceof JsonNumber) return formatText(typeof value === "string" ? value : value.text, verb, flags) ?? wrong(value, verb, flags);
   if (typeof value === "number" || typeof value === "bigint") return formatInteger(BigInt(value), verb, flags) ?? wrong(value, verb, flags);
   if (value instanceof Float) return formatFloat(value.value, verb, flags) ?? wrong(value, verb, flags);
+  if (value instanceof Worded) return formatText(value.text, verb, flags) ?? (typeof value.value === "number" ? formatInteger(BigInt(value.value), verb, flags) : null) ?? wrong(value, verb, flags);
   return (!inner && value instanceof Struct && value.type.startsWith("*") ? "&" : "") + formatComposite(value, verb, flags);
 }
 

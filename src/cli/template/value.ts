@@ -3,7 +3,9 @@
  * booleans and whole numbers are JavaScript's; null is a nil interface, undefined no value at all. Pure.
  */
 
-export type Value = null | undefined | string | boolean | number | bigint | Float | JsonNumber | Slice | GoMap | Struct | Nil;
+import { duration, moment, Worded } from "./worded.ts";
+
+export type Value = null | undefined | string | boolean | number | bigint | Float | JsonNumber | Worded | Slice | GoMap | Struct | Nil;
 
 /** What a function objects to: told after "error calling NAME: ". */
 export class Problem extends Error {}
@@ -83,30 +85,71 @@ export interface Shape {
   readonly nils: Readonly<Record<string, Nil["kind"]>>;
   /** Go's name of a member where JSON's is another. */
   readonly names: Readonly<Record<string, string>>;
-  /** What JSON leaves out while it is nil, or an empty string, by the member it is in; "Mounts.?": in the items of that list. */
-  readonly omitted: Readonly<Record<string, Readonly<Record<string, Nil["kind"] | "string">>>>;
+  /**
+   * Members of a struct in Go's order, by its path ("", "Config", "Mounts.?" for the items of that list), separated by blanks. "Name:KIND": JSON leaves it
+   * out while it has the zero value of its type: "slice", "map", "pointer", "string", "number", "bool", or "duration". "Name:time" is a time.Time.
+   */
+  readonly members: Readonly<Record<string, string>>;
 }
 
 /** Stands for the name of what has none: items of lists and maps. */
 const ITEM = "?";
 
-/** JSON with Go's types. */
-export function typed(document: unknown, shape: Shape, name = "", parent = ""): Value {
+/** JSON with Go's types. `path`: where in the document it is. */
+export function typed(document: unknown, shape: Shape, path = ""): Value {
+  const [name = "", parent = ""] = path.split(".").reverse();
   if (document === null || document === undefined) return Object.hasOwn(shape.nils, name) ? new Nil(shape.nils[name]!, NIL_TYPES[shape.nils[name]!]) : null;
   if (typeof document === "number") return Number.isInteger(document) ? document : new Float(document);
   if (typeof document !== "object") return document as string | boolean;
+  const below = (member: string): string => (path === "" ? member : `${path}.${member}`);
   if (Array.isArray(document)) {
-    return new Slice(document.map((item) => typed(item, shape, ITEM, name)), document.every((item) => typeof item === "string") ? "[]string" : "[]interface {}");
+    return new Slice(document.map((item) => typed(item, shape, below(ITEM))), document.every((item) => typeof item === "string") ? "[]string" : "[]interface {}");
   }
   const entries = Object.entries(document);
   if (shape.maps.has(name) || shape.maps.has(`${parent}.${name}`)) {
     const type = entries.every(([, value]) => typeof value === "string") ? "map[string]string" : "map[string]interface {}";
-    return new GoMap(entries.map(([key, value]) => [key, value === null ? new Nil("slice", NIL_TYPES.slice) : typed(value, shape, ITEM)]), type);
+    return new GoMap(entries.map(([key, value]) => [key, value === null ? new Nil("slice", NIL_TYPES.slice) : typed(value, shape, below(ITEM))]), type);
   }
-  const members = new Map(entries.map(([key, value]) => [key, typed(value, shape, key, name)]));
-  const omitted = Object.entries(own(shape.omitted, name === ITEM ? `${parent}.${ITEM}` : name) ?? {}).filter(([key]) => !members.has(key));
-  for (const [key, kind] of omitted) members.set(key, kind === "string" ? "" : new Nil(kind, NIL_TYPES[kind]));
-  return new Struct(own(shape.types, name) ?? "struct", members, { names: shape.names, hidden: omitted.map(([key]) => key) });
+  return struct(new Map(entries.map(([key, value]) => [key, typed(value, shape, below(key.replaceAll(".", "_")))])), shape, { path, name });
+}
+
+/** The members of the document in Go's order, with those that JSON leaves out. */
+function struct(given: ReadonlyMap<string, Value>, shape: Shape, { path, name }: { readonly path: string; readonly name: string }): Struct {
+  const hidden: string[] = [];
+  const members = new Map<string, Value>();
+  for (const [member, kind] of (own(shape.members, path) ?? "").split(" ").map((word) => word.split(":") as [string, string?])) {
+    if (given.has(member)) members.set(member, worded(given.get(member), kind));
+    else if (kind !== undefined) {
+      members.set(member, zeroOf(kind as Zero));
+      hidden.push(member);
+    }
+  }
+  for (const [member, value] of given) if (!members.has(member)) members.set(member, value);
+  return new Struct(own(shape.types, name) ?? "struct", members, { names: shape.names, hidden });
+}
+
+function worded(value: Value, kind: string | undefined): Value {
+  if (kind === "duration" && typeof value === "number") return duration(value);
+  return kind === "time" && typeof value === "string" ? moment(value) ?? value : value;
+}
+
+type Zero = Nil["kind"] | "string" | "number" | "bool" | "duration" | "time";
+
+function zeroOf(kind: Zero): Value {
+  switch (kind) {
+    case "string":
+      return "";
+    case "number":
+      return 0;
+    case "bool":
+      return false;
+    case "duration":
+      return duration(0);
+    case "time":
+      return moment("0001-01-01T00:00:00Z");
+    default:
+      return new Nil(kind, NIL_TYPES[kind]);
+  }
 }
 
 /** A member may be called "constructor". */
@@ -139,6 +182,7 @@ export function typeOf(value: Value): string {
 export function truth(value: Value): boolean {
   if (value instanceof Float) return value.value !== 0;
   if (value instanceof JsonNumber) return value.text !== "";
+  if (value instanceof Worded) return value.value !== 0;
   if (value instanceof Slice) return value.items.length > 0;
   if (value instanceof GoMap) return value.entries.size > 0;
   if (value instanceof Nil) return false;
@@ -160,6 +204,7 @@ export function jsonOf(value: Value): string {
   if (typeof value === "string") return JSON.stringify(value).replace(/[\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`);
   if (value instanceof Float) return String(value.value);
   if (value instanceof JsonNumber) return value.text;
+  if (value instanceof Worded) return JSON.stringify(value.value);
   if (value instanceof Slice) return `[${value.items.map(jsonOf).join(",")}]`;
   if (!(value instanceof GoMap || value instanceof Struct)) return String(value);
   const members = [...value.entries].filter(([key]) => !(value instanceof Struct && value.hidden.includes(key)));

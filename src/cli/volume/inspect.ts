@@ -1,8 +1,6 @@
 /** `mdk volume inspect`. */
-import { volumeJson } from "../../api/json/volume.ts";
+import { readVolumeJson } from "../../api/inspect.ts";
 import { VOLUME_SHAPE } from "../../api/json/shape.ts";
-import { readVolume } from "../../store/volumes.ts";
-import { storePaths } from "../../store/paths.ts";
 import type { Command } from "../grammar/flags.ts";
 import { printFound } from "../output/inspect-with.ts";
 
@@ -12,10 +10,10 @@ export const command: Command = {
   flags: [{ name: "format", short: "f", type: "string", help: "Format output using a custom template: json, or a Go template" }],
   operands: [1, Infinity],
   run: ({ context, flags, operands }) => printFound(operands, flags.string("format"), {
-    shape: VOLUME_SHAPE, lenient: false,
+    lenient: false,
     read: (name) => {
-      const volume = readVolume(context.database(), name);
-      return volume === null ? null : volumeJson(volume, storePaths(context.root).volumeData(name));
+      const object = readVolumeJson(context, name);
+      return object === null ? null : { object, shape: VOLUME_SHAPE };
     },
     missing: (name) => `get ${name}: no such volume`,
   }),

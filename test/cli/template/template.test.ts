@@ -1,14 +1,15 @@
 /** Templates of -f and --format: against what Go itself answered (go.json), and what Docker's command line adds. */
 import { expect, test } from "bun:test";
-import { INSPECT_SHAPE } from "../../../src/api/json/shape.ts";
+import { CONTAINER_SHAPE, IMAGE_SHAPE, NETWORK_SHAPE, VOLUME_SHAPE } from "../../../src/api/json/shape.ts";
 import { MdkError } from "../../../src/error.ts";
 import { compileTemplate, type Shape } from "../../../src/cli/template/template.ts";
+import docker from "./docker.json";
 import go from "./go.json";
 
 /** The Go types that the data of go.json had. */
 const SHAPE: Shape = {
   types: { "": "*main.Root", State: "*main.State" }, maps: new Set(["Labels", "Networks", "Ports"]),
-  nils: { Binds: "slice", Volumes: "map", PidsLimit: "pointer" }, names: {}, omitted: { State: { Health: "pointer" } },
+  nils: { Binds: "slice", Volumes: "map", PidsLimit: "pointer" }, names: {}, members: { State: "Status Running Pid Health:pointer" },
 };
 
 function render(work: () => string): string {
@@ -73,13 +74,29 @@ const INSPECTED: readonly (readonly [template: string, answer: string])[] = [
 
 test("inspect: Docker's types first, the document itself where they lack something", () => {
   for (const [template, answer] of INSPECTED) {
-    expect([template, render(() => compileTemplate(template).document(CONTAINER, INSPECT_SHAPE, { lenient: true }))]).toEqual([template, answer]);
+    expect([template, render(() => compileTemplate(template).document(CONTAINER, CONTAINER_SHAPE, { lenient: true }))]).toEqual([template, answer]);
   }
+});
+
+test("inspect: each member of Docker's types, those too that the JSON leaves out", () => {
+  const shapes: Readonly<Record<string, Shape>> = { container: CONTAINER_SHAPE, image: IMAGE_SHAPE, network: NETWORK_SHAPE, volume: VOLUME_SHAPE };
+  for (const { kind, document, cases } of docker.objects) {
+    expect(cases.length).toBeGreaterThan(40);
+    const answers = cases.map(([template = ""]) => [template, render(() => compileTemplate(template).document(document, shapes[kind]!, { lenient: true })).replace("ERR ", "ERR template parsing error: ")]);
+    expect(answers).toEqual(cases);
+  }
+});
+
+test("durations and times print as Go's, and are numbers and texts to functions and JSON", () => {
+  const health = { Config: { Healthcheck: { Interval: 90e9, Timeout: 1_500_000_000, StartPeriod: 250e6, StartInterval: 1500, Retries: 3 } }, State: { Health: { Log: [{ Start: "2026-01-02T03:04:05.600+02:00" }] } } };
+  const inspect = (template: string): string => render(() => compileTemplate(template).document(health, CONTAINER_SHAPE, { lenient: true }));
+  expect(inspect("{{with .Config.Healthcheck}}{{.Interval}} {{.Timeout}} {{.StartPeriod}} {{.StartInterval}} {{json .Interval}} {{gt .Interval 5}} {{printf \"%d %s\" .Timeout .Timeout}}{{end}}")).toBe("1m30s 1.5s 250ms 1.5µs 90000000000 true 1500000000 1.5s");
+  expect(inspect("{{range .State.Health.Log}}{{.Start}} {{json .Start}}{{end}}")).toBe('2026-01-02 03:04:05.6 +0200 +0200 "2026-01-02T03:04:05.600+02:00"');
 });
 
 test("members and labels with the names of Object.prototype are members and labels", () => {
   const document = JSON.parse('{"constructor":{"toString":{"a":1}},"Config":{"Labels":{"__proto__":"x","constructor":"y"}}}');
-  const render = (template: string): string => compileTemplate(template).document(document, INSPECT_SHAPE, { lenient: true });
+  const render = (template: string): string => compileTemplate(template).document(document, CONTAINER_SHAPE, { lenient: true });
   expect(render('{{.constructor.toString}} {{index .Config.Labels "__proto__"}} {{.Config.Labels.constructor}} {{json .Config.Labels}}')).toBe('{1} x y {"__proto__":"x","constructor":"y"}');
   expect(() => render("{{.Config.valueOf}}")).toThrow('map has no entry for key "valueOf"');
   expect(() => render("{{.Config.Labels.valueOf.x}}{{.hasOwnProperty}}")).toThrow('no entry for key');

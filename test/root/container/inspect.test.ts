@@ -97,6 +97,23 @@ test("--size tells what the container wrote, and that with its image", () => {
   expect("SizeRw" in JSON.parse(world.ok("inspect", "wrote"))[0]).toBe(false);
 });
 
+test("members that the JSON leaves out have the zero value of their type", () => {
+  world.ok("create", "--name", "bare", "--network", "none", busybox);
+  expect(world.ok("inspect", "-f", "{{.Config.StopTimeout}} {{.Config.StopSignal}}|{{.HostConfig.Init}} {{.HostConfig.Tmpfs}} {{.SizeRw}} {{range .Config.ExposedPorts}}x{{end}}", "bare")).toBe("<nil> |<nil> map[] <nil> ");
+  expect(world.ok("image", "inspect", "-f", "{{range $p, $c := .Config.ExposedPorts}}{{$p}}{{end}}{{if .Config.Healthcheck}}y{{else}}n{{end}} {{.Config.Shell}}{{.Variant}}", busybox)).toBe("n []");
+  expect(world.ok("info", "-f", "{{.Containerd}} {{.Swarm.Cluster}} {{.DefaultAddressPools}}")).toBe("<nil> <nil> []");
+});
+
+test("inspect knows volumes, after all others, and says where --size means nothing", () => {
+  world.ok("volume", "create", "--label", "a=b", "data");
+  expect(world.ok("inspect", "data")).toBe(world.ok("volume", "inspect", "data"));
+  expect(world.ok("inspect", "--type=volume", "-f", "{{.Name}} {{.Labels}} {{.UsageData}}", "data")).toBe("data map[a:b] <nil>");
+  expect(world.mdk(["inspect", "--type", "volume", "none"])).toEqual({ status: 1, stdout: "[]\n", stderr: "mdk: get none: no such volume\n" });
+  world.ok("network", "create", "data");
+  expect(world.ok("inspect", "-f", "{{.Driver}} {{.Peers}} {{json .Services}}", "data")).toBe("bridge [] null");
+  expect(world.mdk(["inspect", "-s", "-f", "{{.Id}}", busybox])).toMatchObject({ status: 0, stderr: "WARNING: --size ignored for image\n" });
+});
+
 test("info has every member of the API's SystemInfo, and templates know its types", () => {
   const info = JSON.parse(world.ok("info", "--format", "json"));
   expect(wrong(info, INFO)).toEqual([]);
@@ -127,7 +144,7 @@ test("a template that is none ends with Docker's status, 64 of inspect, info and
   expect(world.mdk(["ps", "-a", "--format", "{{.X}}"])).toMatchObject({ status: 1, stderr: expect.stringContaining("mdk: failed to execute template: template: :1:2: executing") });
   expect(world.mdk(["images", "--format", "{{.X}}"])).toMatchObject({ status: 1, stderr: expect.stringContaining("in type *formatter.imageContext") });
   expect(world.mdk(["inspect", "-f", "{{.X}}", "there"])).toMatchObject({ status: 1, stderr: 'mdk: template parsing error: template: :1:2: executing "" at <.X>: map has no entry for key "X"\n' });
-  expect(world.mdk(["inspect", "--type", "", "there"])).toMatchObject({ status: 1, stderr: 'mdk: type is empty: must be one of "container", "image", "network"\n' });
+  expect(world.mdk(["inspect", "--type", "", "there"])).toMatchObject({ status: 1, stderr: 'mdk: type is empty: must be one of "container", "image", "network", "volume"\n' });
 });
 
 test("a label's escape sequence reaches a pipe as it is, and a terminal as text", () => {
