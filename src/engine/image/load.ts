@@ -4,7 +4,7 @@ import type { LayerSettings } from "../../config/settings.ts";
 import { MdkError } from "../../error.ts";
 import { digestOf, type Digest } from "../../image/digest.ts";
 import { detectCompression } from "../../image/media-types.ts";
-import { hostPlatform, parsePlatform, type Platform } from "../../image/platform.ts";
+import { hostPlatform, normalizePlatform, parsePlatform, platformName, type Platform } from "../../image/platform.ts";
 import { DEFAULT_TAG, familiarName, parseReference, repositoryOf, type Reference } from "../../image/reference.ts";
 import { told } from "../../layer/apply.ts";
 import { decompress } from "../../layer/decompress.ts";
@@ -21,7 +21,7 @@ import { readImage, selectManifest } from "./select.ts";
 import { StoreSink } from "./store-sink.ts";
 
 export interface LoadOptions {
-  /** `--platform`; null: the host's, where an index leads to several. */
+  /** `--platform`: images of others are left out; null: the host's, where an index leads to several. */
   readonly platform?: string | null;
   readonly progress?: LayerProgress | null;
   readonly signal?: AbortSignal | null;
@@ -37,18 +37,26 @@ export interface LoadedImage {
 
 /**
  * Loads every image of the file, pipe or directory at `path`; `loaded` is called for each as soon as it is there. Errors: those of the
- * archive ("archive-unknown", "archive-invalid", "compression-unsupported" …), of its names, of what is in it; images before the bad one stay.
+ * archive ("archive-unknown", "archive-invalid", "compression-unsupported" …), of its names, of what is in it; images before the bad one stay. "other-platform": it has
+ * none for the platform that was asked for.
  */
 export async function loadImages(context: Context, path: string | null, options: LoadOptions, loaded: (image: LoadedImage) => void): Promise<void> {
   const host = hostPlatform(process.arch);
-  const platform = options.platform ? parsePlatform(options.platform, host) : host;
+  const asked = options.platform ? parsePlatform(options.platform, host) : null;
   await writeContent(context, options.signal ?? null, async (scope) => {
     const files = await openFiles(path, scope, context.settings.layers);
     try {
       const source = new ArchiveSource(files);
       const images = await source.images();
       const named = images.map((image) => ({ image, references: image.names.map(parseName) }));
-      for (const { image, references } of named) loaded(await loadOne({ ...scope, context, source, platform, progress: options.progress ?? { layer() {} } }, image, references));
+      const job = { ...scope, context, source, platform: asked ?? host, progress: options.progress ?? { layer() {} } };
+      let count = 0;
+      for (const { image, references } of named) {
+        if (asked !== null && !(await isFor(job, image, asked))) continue;
+        loaded(await loadOne(job, image, references));
+        count++;
+      }
+      if (asked !== null && count === 0) throw new MdkError("not-found", "other-platform", `no images providing the requested platform ${platformName(asked)} found`);
     } finally {
       files.close();
     }
@@ -66,6 +74,17 @@ interface LoadJob extends ContentScope {
   readonly source: ArchiveSource;
   readonly platform: Platform;
   readonly progress: LayerProgress;
+}
+
+/** Whether the archive has the image for this very platform, as its config says. */
+async function isFor({ source }: LoadJob, { target }: ArchivedImage, platform: Platform): Promise<boolean> {
+  try {
+    const { config } = await readImage(source, await selectManifest(source, await source.manifest(target), { name: target, platform }), target);
+    return platformName(normalizePlatform(config)) === platformName(platform);
+  } catch (error) {
+    if (error instanceof MdkError && error.code === "no-matching-platform") return false;
+    throw error;
+  }
 }
 
 /** One image into the store, without a name. `name`: for errors. Returns its id. */

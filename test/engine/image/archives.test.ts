@@ -71,6 +71,18 @@ function written(bytes: Uint8Array, name = "archive"): string {
 }
 
 describe("what others write", () => {
+  rootTest("of a platform that is asked for nothing else is loaded, and none is an error", async () => {
+    const at = written(archive(docker(["one:1"])));
+    const of = async (platform: string): Promise<readonly string[]> => {
+      const loaded: LoadedImage[] = [];
+      await loadImages(context, at, { platform }, (one) => void loaded.push(one));
+      return loaded.flatMap(({ names }) => names);
+    };
+    expect(of("linux/s390x")).rejects.toThrow("no images providing the requested platform linux/s390x found");
+    expect(summarizeImages(context)).toEqual([]);
+    expect(await of(process.arch)).toEqual(["one:1"]);
+  });
+
   rootTest("docker's own archive, plain and packed, by its names; without one by its id", async () => {
     const bytes = archive(docker(["one:1", "registry.example/two"]));
     for (const [name, packed] of [["plain", bytes], ["gzip", gzipSync(bytes)], ["zstd", zstdCompressSync(bytes)]] as const) {
