@@ -21,7 +21,6 @@ export const command: Command = {
 };
 
 const HEADS = { ID: "IMAGE", CreatedSince: "CREATED", CreatedAt: "CREATED AT", CreatedBy: "CREATED BY", Size: "SIZE", Comment: "COMMENT" };
-const USUAL = ["ID", "CreatedSince", "CreatedBy", "Size", "Comment"];
 const WIDTH = 45;
 
 interface Shown {
@@ -35,7 +34,7 @@ async function run({ context, flags, operands: [word = ""] }: Invocation): Promi
   const rows = readHistory(context, word, flags.string("platform")).map((step) => rowOf(step, shown));
   const format = flags.string("format");
   if (flags.bool("quiet") && (format === null || format === "table")) print(rows.map(({ ID }) => ID).join("\n"));
-  else await printRows({ command: "history", type: "*image.historyContext", heads: HEADS, usual: USUAL, rows, raw: [] }, format);
+  else await printRows({ command: "history", type: "*image.historyContext", heads: HEADS, usual: ["ID", shown.human ? "CreatedSince" : "CreatedAt", "CreatedBy", "Size", "Comment"], rows, raw: [] }, format);
   return 0;
 }
 

@@ -5,8 +5,9 @@ import type { Context } from "../../engine/context.ts";
 import { familiarName, parseReference } from "../../image/reference.ts";
 import { parseFilters } from "../grammar/filters.ts";
 import { isTrue } from "../grammar/flags.ts";
+import { momentOf } from "../grammar/moment.ts";
 
-const KEYS = ["before", "dangling", "label", "reference", "since"] as const;
+const KEYS = ["before", "dangling", "label", "reference", "since", "until"] as const;
 type Key = (typeof KEYS)[number];
 
 export type Matching = (summary: ImageSummary) => boolean;
@@ -21,12 +22,13 @@ export function parseImageFilters(context: Context, texts: readonly string[], pa
     return asked;
   });
   const [before, since] = [of("before"), of("since")].map((words) => words.map((word) => readCreated(context, word)));
+  const until = of("until").map((value) => Date.parse(momentOf("until", value, context.now())!));
   const patterns = [...of("reference"), ...(pattern === null ? [] : [pattern])].map(referencePattern);
   const labels = of("label");
   const made = ({ created }: ImageSummary): number => Date.parse(created) || 0;
   return (summary) =>
     dangling.every((asked) => (summary.tag === null) === asked) &&
-    before!.every((time) => made(summary) < time) && since!.every((time) => made(summary) > time) &&
+    [...before!, ...until].every((time) => made(summary) < time) && since!.every((time) => made(summary) > time) &&
     (patterns.length === 0 || patterns.some((matches) => matches(summary))) &&
     (labels.length === 0 || hasAll(readLabels(context, summary.id), labels));
 }

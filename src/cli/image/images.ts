@@ -12,7 +12,7 @@ export const command: Command = {
   flags: [
     { name: "all", short: "a", type: "bool", help: "Show all images, those too that came for one container (run oci:DIR) and go with it" },
     { name: "digests", type: "bool", help: "Show digests" },
-    { name: "filter", short: "f", type: "list", help: "Filter output based on conditions provided (before, dangling, label, reference, since)" },
+    { name: "filter", short: "f", type: "list", help: "Filter output based on conditions provided (before, dangling, label, reference, since, until)" },
     { name: "format", type: "string", help: "Format output using a Go template: fields, json" },
     { name: "no-trunc", type: "bool", help: "Don't truncate output" },
     { name: "quiet", short: "q", type: "bool", help: "Only show image IDs" },

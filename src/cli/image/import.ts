@@ -13,7 +13,8 @@ export const command: Command = {
     { name: "message", short: "m", type: "string", help: "Set commit message for imported image" },
     { name: "platform", type: "string", help: "Set platform if server is multi-platform capable" },
   ],
-  operands: [1, 2],
+  // What comes behind the name is passed over, as Docker does.
+  operands: [1, Infinity],
   run,
 };
 

@@ -76,6 +76,7 @@ rootTest("tag and history, in docker's words", () => {
       expect(world.ok("history", ...more, "--format", format, "registry.example/tagged:2")).toBe(peer.docker("history", ...more, "--format", format, "registry.example/tagged:2").stdout.trim());
     }
   }
+  for (const more of [[], ["-H=false"]]) expect(world.ok("history", ...more, "registry.example/tagged:2").split("\n")[0]!.replace(/ +/g, " ")).toBe(peer.docker("history", ...more, "registry.example/tagged:2").stdout.split("\n")[0]!.replace(/ +/g, " "));
   expect(world.ok("history", "-q", "registry.example/tagged:2")).toBe(peer.docker("history", "-q", "registry.example/tagged:2").stdout.trim());
   expect(world.ok("rmi", "registry.example/tagged:2")).toBe("Untagged: registry.example/tagged:2");
 });

@@ -54,7 +54,7 @@ rootTest("import: from a file, packed, from a pipe and from a server; with chang
   const bytes = archive([directory("./"), directory("bin/"), file("bin/a", "a", { mode: 0o755, uid: 7 })]);
   const path = join(world.folder, "rootfs.tar.gz");
   writeFileSync(path, gzipSync(bytes));
-  const id = world.ok("import", "-c", "CMD [\"/bin/a\"]", "-c", "ENV A=b", "-m", "from a test", path, "imported:1");
+  const id = world.ok("import", "-c", "CMD [\"/bin/a\"]", "-c", "ENV A=b", "-m", "from a test", path, "imported:1", "passed over");
   expect(JSON.parse(world.ok("image", "inspect", "imported:1"))[0]).toMatchObject({ Id: id, Comment: "from a test", Size: 1, Config: { Cmd: ["/bin/a"], Env: ["A=b"] } });
   const piped = world.mdk(["import", "-"], { stdin: bytes });
   expect([piped.status, piped.stderr]).toEqual([0, ""]);
