@@ -24,7 +24,8 @@ export type ImageOrigin =
   | { readonly kind: "pulled"; readonly digest: string; readonly manifest: string }
   /** From an archive, or from files. */
   | { readonly kind: "loaded" | "imported" | "built" }
-  | { readonly kind: "committed"; readonly container: string; readonly comment: string }
+  /** `parent`: the image that the container was of. */
+  | { readonly kind: "committed"; readonly container: string; readonly comment: string; readonly parent: string }
   /** Brought for a container that is made of it: it goes with the last one, unless it gets a name or comes in another way too. */
   | { readonly kind: "anonymous" };
 
@@ -65,7 +66,10 @@ export function addImage(database: Database, image: NewImage): boolean {
       if (image.manifest !== null) noteManifest(database, image.id, image.manifest);
       nameImage(database, image);
       if (image.origin.kind === "loaded" || image.origin.kind === "imported") noteImage(database, image.id, image.origin.kind === "loaded" ? "load" : "import", { name: image.id });
-      if (image.origin.kind === "committed") noteCommit(database, image, image.origin);
+      if (image.origin.kind === "committed") {
+        database.run("INSERT OR REPLACE INTO image_parents (image_id, parent) VALUES (?, ?)", [image.id, image.origin.parent]);
+        noteCommit(database, image, image.origin);
+      }
     });
     return true;
   } catch (error) {
@@ -165,6 +169,12 @@ export function repositoriesWith(database: Database, blob: Digest): string[] {
 
 function noteCommit(database: Database, { id, repository, tag }: NewImage, { container, comment }: Extract<ImageOrigin, { readonly kind: "committed" }>): void {
   noteContainer(database, container, "commit", { comment, imageID: id, imageRef: repository === null ? "" : `${repository}:${tag}` });
+}
+
+/** The image on which it was committed, if that is still here; null: there is none. */
+export function readParent(database: Database, imageId: string): Digest | null {
+  const row = database.query("SELECT parent FROM image_parents WHERE image_id = ? AND parent IN (SELECT id FROM images)").get(imageId) as { parent: Digest } | null;
+  return row?.parent ?? null;
 }
 
 const COLUMNS = "id, created, architecture, os, variant, size, pulled";

@@ -38,6 +38,8 @@ CREATE TABLE image_layers (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE image_manifests (
   image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE, manifest TEXT NOT NULL, PRIMARY KEY (image_id, manifest)) STRICT, WITHOUT ROWID;
+CREATE TABLE image_parents (
+  image_id TEXT PRIMARY KEY REFERENCES images(id) ON DELETE CASCADE, parent TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE image_tags (
   repository TEXT NOT NULL,
   tag TEXT NOT NULL,

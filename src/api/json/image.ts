@@ -7,13 +7,13 @@ import { familiarRepository } from "../../image/reference.ts";
 /** What Go prints for a time that was never set. */
 const NEVER = "0001-01-01T00:00:00Z";
 
-export function imageJson({ image, config, tags, digests, layers }: InspectedImage): Record<string, unknown> {
+export function imageJson({ image, config, tags, digests, parent, layers }: InspectedImage): Record<string, unknown> {
   const { document } = config;
   const [upper, ...lower] = layers;
   return {
     Id: image.id, RepoTags: tags.map(({ repository, tag }) => `${familiarRepository(repository)}:${tag}`),
     RepoDigests: digests.map(({ repository, digest }) => `${familiarRepository(repository)}@${digest}`),
-    Parent: "", Comment: text(document.comment) || lastComment(document.history), Created: image.created === "" ? NEVER : image.created,
+    Parent: parent ?? "", Comment: text(document.comment) || lastComment(document.history), Created: image.created === "" ? NEVER : image.created,
     Container: text(document.container), DockerVersion: text(document.docker_version), Author: config.author,
     Config: configOf(config.config), Architecture: image.architecture, ...(image.variant === "" ? {} : { Variant: image.variant }), Os: image.os,
     ...(typeof document["os.version"] === "string" ? { OsVersion: document["os.version"] } : {}),

@@ -60,7 +60,7 @@ export async function commitContainer(context: Context, container: Container, re
     const image: NewImage = {
       id, created, architecture: parent.architecture, os: parent.os, variant: parent.variant, pulled: created,
       layers: [...below.map((row) => row.id), ...(layer === null ? [] : [layer.id])], size: below.reduce((sum, { size }) => sum + size, layer?.size ?? 0),
-      repository: name === null ? null : repositoryOf(name), tag: name === null ? null : withDefaultTag(name).tag, origin: { kind: "committed", container: container.id, comment: request.message }, manifest: null,
+      repository: name === null ? null : repositoryOf(name), tag: name === null ? null : withDefaultTag(name).tag, origin: { kind: "committed", container: container.id, comment: request.message, parent: container.image }, manifest: null,
     };
     if (!addImage(database, image)) throw new MdkError("conflict", "commit-raced", `the image of container ${container.id} was removed while it was committed`);
     return id;
