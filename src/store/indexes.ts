@@ -33,6 +33,11 @@ export function indexesOf(database: Database, imageId: string): Digest[] {
   return rows.map(({ digest }) => digest);
 }
 
+/** Tags of the one image that stand for an index with the other are that one's from now on. */
+export function moveTags(database: Database, { from, to }: { readonly from: string; readonly to: string }): void {
+  database.run("UPDATE image_tags SET image_id = ?2 WHERE image_id = ?1 AND index_digest IN (SELECT digest FROM image_indexes WHERE image_id = ?2)", [from, to]);
+}
+
 /** Ids of the images that are there for the tag of another one. */
 export function indexedImages(database: Database): Set<string> {
   const rows = database.query("SELECT image_id AS id FROM image_indexes WHERE digest IN (SELECT index_digest FROM image_tags) AND image_id NOT IN (SELECT image_id FROM image_tags)").all() as { id: string }[];

@@ -7,6 +7,7 @@ import { healthWordOf } from "../../engine/container/health.ts";
 import type { HealthWord } from "../../runtime/health.ts";
 import { ago, dockerDate, humanStatus } from "../output/human.ts";
 import type { Context } from "../../engine/context.ts";
+import { imageTeller } from "./shown-image.ts";
 import { shownPorts } from "./shown-ports.ts";
 import type { Command, Invocation, Values } from "../grammar/flags.ts";
 import { printRows, type Row } from "../output/rows.ts";
@@ -41,6 +42,7 @@ interface Telling {
   readonly details: (summary: Summary) => Container | null;
   /** "0B (virtual 1.98MB)": what the container wrote, and that with its image. */
   readonly size: (summary: Summary) => string;
+  readonly image: ReturnType<typeof imageTeller>;
   readonly health: (summary: Summary) => HealthWord | null;
   /** Names of its networks. */
   readonly networks: (id: string) => readonly string[];
@@ -48,7 +50,7 @@ interface Telling {
 
 const COLUMNS: Readonly<Record<string, readonly [head: string, column: Column]>> = {
   ID: ["CONTAINER ID", ({ container }, { full }) => (full ? container.id : container.id.slice(0, 12))],
-  Image: ["IMAGE", ({ container }) => container.imageName],
+  Image: ["IMAGE", ({ container }, { image, full }) => image(container, full)],
   Command: ["COMMAND", commandOf],
   RunningFor: ["CREATED", ({ container }, { now }) => ago(container.createdMs, now)],
   Status: ["STATUS", (summary, { now, health }) => humanStatus(summary.status, health(summary), now)],
@@ -94,7 +96,7 @@ async function run({ context, flags }: Invocation): Promise<number> {
   if (quiet) return printIds(found.map(({ container }) => container.id), full);
   const sized = flags.bool("size") || (format !== null && /\bSize\b|\bjson\b/.test(format));
   const size = sized ? await sizes(context) : (): string => "0B";
-  await show(found, { now: context.now(), full, details, size, networks, health: ({ container, status }) => healthWordOf(context, container, status.word) }, { format, sized: flags.bool("size") });
+  await show(found, { now: context.now(), full, details, size, networks, image: imageTeller(context), health: ({ container, status }) => healthWordOf(context, container, status.word) }, { format, sized: flags.bool("size") });
   return 0;
 }
 

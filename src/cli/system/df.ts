@@ -1,6 +1,7 @@
 /** `mdk system df`. */
 import { readDiskUsage, type DiskUsage } from "../../engine/system/disk.ts";
 import { isUp } from "../../engine/end/words.ts";
+import { imageTeller } from "../container/shown-image.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { ago } from "../output/human.ts";
 import { printRows, type Row } from "../output/rows.ts";
@@ -25,7 +26,7 @@ const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => 
 async function run({ context, flags }: Invocation): Promise<number> {
   const usage = readDiskUsage(context);
   const format = flags.string("format");
-  if (flags.bool("verbose") && format === null) print(printable(details(usage, context.now())));
+  if (flags.bool("verbose") && format === null) print(printable(details(usage, context.now(), imageTeller(context))));
   else await printRows({ command: "df", type: "*formatter.diskUsageContext", heads: HEADS, usual: Object.keys(HEADS), raw: [["type", "Type"], ["total", "TotalCount"], ["active", "Active"], ["size", "Size"], ["reclaimable", "Reclaimable"]], rows: rowsOf(usage) }, format);
   return 0;
 }
@@ -54,7 +55,7 @@ function cacheBytes({ steps, directories }: DiskUsage["buildCache"]): number {
   return sum([...new Map(steps.filter(({ shared }) => !shared).map(({ layer, size }) => [layer, size])).values(), ...directories.map(({ size }) => size)]);
 }
 
-function details({ images, containers, volumes, buildCache, total }: DiskUsage, now: Date): string {
+function details({ images, containers, volumes, buildCache, total }: DiskUsage, now: Date, imageOf: ReturnType<typeof imageTeller>): string {
   const short = (id: string): string => id.replace(/^sha256:/, "").slice(0, 12);
   const imageRows = images.map(({ id, name, created, size, shared, containers: users }) => {
     const colon = name?.lastIndexOf(":") ?? -1;
@@ -62,7 +63,7 @@ function details({ images, containers, volumes, buildCache, total }: DiskUsage, 
     return [repository, tag, short(id), created === "" ? "N/A" : ago(Date.parse(created), now), bytes(size), bytes(shared), bytes(size - shared), String(users)];
   });
   const containerRows = containers.map(({ container, status, size }) => [
-    short(container.id), container.imageName, JSON.stringify(container.command.length <= 20 ? container.command : `${container.command.slice(0, 19)}…`),
+    short(container.id), imageOf(container, false), JSON.stringify(container.command.length <= 20 ? container.command : `${container.command.slice(0, 19)}…`),
     String(container.mounts.filter(({ type }) => type === "volume").length), bytes(size), ago(container.createdMs, now), status.word, container.name,
   ]);
   const cacheRows = [

@@ -4,7 +4,7 @@ import type { Digest } from "../../image/digest.ts";
 import { hostPlatform, normalizePlatform, parsePlatform, platformName } from "../../image/platform.ts";
 import { repositoryOf, type Reference } from "../../image/reference.ts";
 import type { Database } from "../../store/database.ts";
-import { findImage, listIndexed, type Found, type ImageRow } from "../../store/images.ts";
+import { anonymousImages, findImage, listIndexed, type Found, type ImageRow } from "../../store/images.ts";
 import { findIndex, listMembers } from "../../store/indexes.ts";
 
 /** The index that was made for a tag; null: there is none, or it is no tag (an id, a digest). */
@@ -13,12 +13,17 @@ export function indexNamed(database: Database, reference: Reference | null): Dig
   return findIndex(database, { repository: repositoryOf(reference), tag: reference.tag });
 }
 
-/** The image of the platform, of all that the name stands for; null: it has none for it. Throws "platform-invalid". */
-export function imageNamed(database: Database, { image, reference }: Found, platform: string): ImageRow | null {
-  const wanted = platformName(parsePlatform(platform, hostPlatform(process.arch)));
+/** All images that the name stands for, its own first. */
+export function allNamed(database: Database, { image, reference }: Found): ImageRow[] {
   const index = indexNamed(database, reference);
   const others = index === null ? (reference === null ? [] : listIndexed(database, image.id, repositoryOf(reference))) : listMembers(database, index).map(({ id }) => findImage(database, id)!.image);
-  return [image, ...others].find((one) => platformName(normalizePlatform(one)) === wanted) ?? null;
+  return [image, ...others.filter(({ id }) => id !== image.id)];
+}
+
+/** The image of the platform, of all that the name stands for; null: it has none for it. Throws "platform-invalid". */
+export function imageNamed(database: Database, found: Found, platform: string): ImageRow | null {
+  const wanted = platformName(parsePlatform(platform, hostPlatform(process.arch)));
+  return allNamed(database, found).find((one) => platformName(normalizePlatform(one)) === wanted) ?? null;
 }
 
 /** The same, refused in Docker's words. */
@@ -26,4 +31,20 @@ export function imageOfPlatform(database: Database, found: Found, { word, platfo
   const image = imageNamed(database, found, platform);
   if (image === null) throw new MdkError("not-found", "other-platform", `image with reference ${word} was found but does not provide the specified platform (${platformName(parsePlatform(platform, hostPlatform(process.arch)))})`);
   return image;
+}
+
+/** Whether what a container's user called its image still leads to it. An image that came for containers only has no other name. */
+export function leadsTo(database: Database, word: string, imageId: string): boolean {
+  const found = findOrNull(database, word);
+  if (found?.image.id === imageId) return true;
+  return anonymousImages(database).has(imageId) || (found !== null && allNamed(database, found).some(({ id }) => id === imageId));
+}
+
+function findOrNull(database: Database, word: string): Found | null {
+  try {
+    return findImage(database, word);
+  } catch (error) {
+    if (error instanceof MdkError) return null;
+    throw error;
+  }
 }

@@ -6,13 +6,14 @@ import { readContainer, containersOfImage } from "../../store/containers.ts";
 import { imageUsers } from "../../store/volumes.ts";
 import { checkpoint, isForeignKeyViolation, transaction, type Database } from "../../store/database.ts";
 import { deleteImage, deleteNames, findImage, layersOf, listByDigest, listDigests, listTags, noSuchImage, type ImageName, type ImageRow } from "../../store/images.ts";
-import { indexedImages, indexesOf, listMembers, type IndexMember } from "../../store/indexes.ts";
+import { indexedImages, indexesOf, listMembers, moveTags, type IndexMember } from "../../store/indexes.ts";
 import { ensureStore } from "../../store/paths.ts";
 import { prune } from "../../store/prune.ts";
 import type { Context } from "../context.ts";
 import { readStatus } from "../end/status.ts";
 import { isUp } from "../end/words.ts";
 import { giveBackSpace } from "../host/backing.ts";
+import { allNamed, imageOfPlatform } from "./named.ts";
 
 export interface Removed {
   readonly kind: "untagged" | "deleted";
@@ -45,6 +46,30 @@ export function removeImage(context: Context, word: string, options: { readonly 
 /** Images of several platforms share digests and layers. */
 function onceEach(removed: readonly Removed[]): Removed[] {
   return [...new Map(removed.map((one) => [one.name, one])).values()];
+}
+
+/**
+ * `rmi --platform`: of all that the name stands for the image of this platform. The name, when it was this one's, goes to another of them; where there is
+ * no other, all goes as without a platform. Errors: those of removeImage, "other-platform", "platform-invalid".
+ */
+export function removeOfPlatform(context: Context, word: string, { force, platform }: { readonly force: boolean; readonly platform: string }): Removed[] {
+  const database = context.database();
+  const found = findImage(database, word);
+  if (found === null) throw noSuchImage(word);
+  const image = imageOfPlatform(database, found, { word, platform });
+  const others = allNamed(database, found).filter(({ id }) => id !== image.id);
+  if (others[0] === undefined) return removeImage(context, word, { force });
+  refuseUsed(context, image, force);
+  transaction(database, () => {
+    moveTags(database, { from: image.id, to: others[0]!.id });
+    if (!force && listTags(database, image.id).length > 0) throw conflict(`unable to delete ${short(image.id)} (must be forced) - image is referenced in multiple repositories`);
+  });
+  const removed = removeAll(database, image);
+  prune(ensureStore(context.root), database);
+  checkpoint(database);
+  giveBackSpace(context.root);
+  const left = new Set(others.flatMap(({ id }) => namesOf(database, id).map((name) => untagged(name).name)));
+  return removed.filter(({ name }) => !left.has(name));
 }
 
 interface ByName {
@@ -97,12 +122,15 @@ function removeById(context: Context, database: Database, image: ImageRow, force
   if (!force && !isSingle(namesOf(database, image.id))) {
     throw conflict(`unable to delete ${short(image.id)} (must be forced) - image is referenced in multiple repositories`);
   }
-  const user = holderOf(context, image);
-  if (user !== null) {
-    const way = user.running || force ? "cannot be forced" : "must be forced";
-    throw conflict(`unable to delete ${short(image.id)} (${way}) - image is being used by ${user.running ? "running" : "stopped"} container ${short(user.id)}`);
-  }
+  refuseUsed(context, image, force);
   return removeAll(database, image);
+}
+
+function refuseUsed(context: Context, image: ImageRow, force: boolean): void {
+  const user = holderOf(context, image);
+  if (user === null) return;
+  const way = user.running || force ? "cannot be forced" : "must be forced";
+  throw conflict(`unable to delete ${short(image.id)} (${way}) - image is being used by ${user.running ? "running" : "stopped"} container ${short(user.id)}`);
 }
 
 /** Images of other platforms that were there for a tag, when it is gone. One that a container needs stays, nameless, and one that shares another name with the tag's image. */

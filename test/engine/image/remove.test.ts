@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createContext, type Context } from "../../../src/engine/context.ts";
 import { summarizeImages } from "../../../src/engine/image/list.ts";
-import { removeImage } from "../../../src/engine/image/remove.ts";
+import { removeImage, removeOfPlatform } from "../../../src/engine/image/remove.ts";
 import type { Digest } from "../../../src/image/digest.ts";
 import { addImage, findImage } from "../../../src/store/images.ts";
 import { addIndex } from "../../../src/store/indexes.ts";
@@ -91,6 +91,25 @@ test("a tag of several platforms takes them along, and names their digest once",
   add("2", "docker.io/library/one", null, []);
   expect(remove("one").filter((line) => line.startsWith("untagged"))).toEqual(["untagged one:latest", `untagged one@${id("d").slice(0, 26)}`]);
   expect(layersLeft()).toEqual([]);
+});
+
+test("of a platform only that image goes; the tag goes to what is left of it", () => {
+  const [own, other] = process.arch === "arm64" ? ["2", "1"] : ["1", "2"]; // 1 is amd64's
+  add("1", "docker.io/library/one", "latest", ["aaa"]);
+  add("2", "docker.io/library/one", "latest", ["bbb"]);
+  const database = context.database();
+  database.run("UPDATE images SET architecture = 'arm64' WHERE id = ?", [id("2")]);
+  addIndex(database, id("f"), [{ id: id("1"), manifest: id("e") }, { id: id("2"), manifest: id("e") }]);
+  database.run("UPDATE image_tags SET index_digest = ?, image_id = ?", [id("f"), id(own)]);
+  const removeOf = (platform: string): string[] => removeOfPlatform(context, "one", { force: false, platform }).map(({ kind, name }) => `${kind} ${name.slice(0, 12)}`);
+  expect(() => removeOf("linux/s390x")).toThrow("image with reference one was found but does not provide the specified platform (linux/s390x)");
+  container(id(own));
+  expect(() => removeOf(process.arch)).toThrow("image is being used by stopped container");
+  database.run("DELETE FROM containers");
+  expect(removeOf(process.arch)).toEqual([`deleted ${id(own).slice(0, 12)}`, expect.stringContaining("deleted sha256:")]);
+  expect(summarizeImages(context)).toMatchObject([{ id: id(other), repository: "one", tag: "latest" }]);
+  expect(removeOf(other === "1" ? "amd64" : "arm64")[0]).toBe("untagged one:latest");
+  expect(summarizeImages(context, { all: true })).toEqual([]);
 });
 
 test("the last tag goes alone while another repository has the image", () => {

@@ -41,6 +41,8 @@ rootTest("label, dangling, before and since choose; an empty filter is none", as
   expect(await shown("--filter", "dangling=0", "--filter", "")).toHaveLength(2);
   expect(await shown("--filter", `before=${young}`)).toEqual([]);
   expect(await shown("--filter", `since=${young}`)).toEqual([]);
+  expect(await shown("--filter", "until=1h")).toHaveLength(2);
+  expect(await shown("--filter", "until=2000-01-01")).toEqual([]);
 });
 
 rootTest("what is no filter is refused in Docker's words", async () => {
@@ -52,6 +54,21 @@ rootTest("what is no filter is refused in Docker's words", async () => {
   expect(await refused("nope=1")).toEqual([1, "mdk: invalid filter 'nope'"]);
   expect(await refused("dangling=x")).toEqual([1, "mdk: invalid filter 'dangling=[x]'"]);
   expect(await refused("since=nope")).toEqual([1, "mdk: No such image: nope:latest"]);
+});
+
+rootTest("ps tells the id of an image whose name is another's, or nobody's, and the name without its digest", async () => {
+  const { out } = await stage.mdk("images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}@{{.Digest}}", old);
+  const [id = "", named = ""] = out.trim().split(" ");
+  await stage.mdk("tag", old, "mine:1");
+  for (const [container, image] of [["c1", "docker.io/library/mine:1"], ["c2", named], ["c3", id.slice(7, 19)]] as const) expect((await stage.mdk("create", "--name", container, image, "/x")).err).toBe("");
+  const told = async (...args: readonly string[]): Promise<string[]> => (await stage.mdk("ps", "-a", "--format", "{{.Names}} {{.Image}}", ...args)).out.trim().split("\n").sort();
+  expect(await told()).toEqual(["c1 mine:1", `c2 ${named.split("@")[0]}`, `c3 ${id.slice(7, 19)}`]);
+  expect(await told("--no-trunc")).toEqual(["c1 docker.io/library/mine:1", `c2 ${named}`, `c3 ${id.slice(7, 19)}`]);
+  await stage.mdk("tag", young, "mine:1");
+  expect(await told()).toContain(`c1 ${id.slice(7, 19)}`);
+  await stage.mdk("rmi", "mine:1");
+  expect(await told("--no-trunc")).toContain(`c1 ${id}`);
+  await stage.mdk("rm", "c1", "c2", "c3");
 });
 
 rootTest("columns are as wide as Docker's, and raw and json have its members", async () => {
