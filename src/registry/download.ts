@@ -12,7 +12,7 @@ export interface DownloadOptions {
 /** A transport to the host of the URL, whose certificate is always verified. */
 export function transportTo(url: URL, { environment, signal }: DownloadOptions): Transport {
   const { tls } = resolveEndpoint(url.host, { insecure: [], environment });
-  return new Transport({ tls: { ...tls, rejectUnauthorized: true }, userAgent: "mdk", signal });
+  return new Transport({ tls: { ...tls, rejectUnauthorized: true }, userAgent: "mdk", signal, isRegistry: false });
 }
 
 /** The bytes at the URL. Throws MdkError "download" where the answer is not 200, its message `what` before it, and what Transport throws. */

@@ -25,6 +25,8 @@ export interface TransportOptions {
   /** "mdk/0.1.0 …" */
   readonly userAgent: string;
   readonly signal: AbortSignal | null;
+  /** Whose errors are told with what a registry's user can do; false: of a URL that is none's. Default: true. */
+  readonly isRegistry?: boolean;
   /** Of one request; default: TRIES. */
   readonly tries?: number;
   /** Waits between tries; tests make it short. */
@@ -149,6 +151,7 @@ export class Transport {
     if (error instanceof MdkError) return error;
     if (this.#options.signal?.aborted === true) return cancelled();
     const { host } = new URL(url);
+    const isRegistry = this.#options.isRegistry ?? true;
     const code = codeOf(error);
     const words: Readonly<Record<string, string>> = {
       ConnectionRefused: "connection refused", ECONNREFUSED: "connection refused", ENOTFOUND: "no such host", DNSException: "no such host",
@@ -157,11 +160,11 @@ export class Transport {
     };
     if (/CERT|SSL|TLS|UNABLE_TO|SELF_SIGNED|ISSUER/.test(code)) {
       return new MdkError("unavailable", "registry-tls", `Get "${url}": the certificate of ${host} cannot be verified: ${messageOf(error)}`, {
-        cause: error, hint: `put its authority into /etc/docker/certs.d/${host}/ca.crt, or name it with --insecure-registry ${host}`,
+        cause: error, hint: `put its authority into /etc/docker/certs.d/${host}/ca.crt${isRegistry ? `, or name it with --insecure-registry ${host}` : ""}`,
       });
     }
     return new MdkError("unavailable", "registry-unreachable", `Get "${url}": ${host}: ${words[code] ?? messageOf(error)}`, {
-      cause: error, hint: "check the name of the registry and the network",
+      cause: error, hint: `check the ${isRegistry ? "name of the registry" : "address"} and the network`,
     });
   }
 }

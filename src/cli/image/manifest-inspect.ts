@@ -1,7 +1,9 @@
 /** `mdk manifest inspect`. */
 import { readRemoteManifest, type RemoteManifest } from "../../engine/image/remote-manifest.ts";
 import { hostName } from "../../registry/endpoint.ts";
-import { parseReference } from "../../image/reference.ts";
+import { canonicalName, parseReference, withDefaultTag } from "../../image/reference.ts";
+import { MdkError } from "../../error.ts";
+import { EXIT, CommandError } from "../exit.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { print } from "../output/text.ts";
 
@@ -19,7 +21,9 @@ export const command: Command = {
 async function run({ context, flags, operands: [word = ""] }: Invocation): Promise<number> {
   const verbose = flags.bool("verbose");
   const insecureRegistries = flags.bool("insecure") ? [hostName(parseReference(word).domain)] : [];
-  const found = await readRemoteManifest(context, word, { insecureRegistries, entries: verbose });
+  const found = await readRemoteManifest(context, word, { insecureRegistries, entries: verbose }).catch((error: unknown) => {
+    throw error instanceof MdkError && error.code === "image-not-found" ? new CommandError(EXIT.failure, error.code, `no such manifest: ${canonicalName(withDefaultTag(parseReference(word)))}`) : error;
+  });
   const shown = verbose ? found.map(described) : found.map(({ document }) => document);
   print(JSON.stringify(shown.length === 1 ? shown[0] : shown, null, "\t"));
   return 0;

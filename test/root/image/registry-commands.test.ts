@@ -34,6 +34,7 @@ rootTest("tag, push, rmi, pull: the same digest and id; the catalog and the tags
   expect(world.ok("pull", "-a", name).split("\n").filter((line) => line === `Digest: ${digest}`)).toHaveLength(2);
   expect(world.ok("images", "-q", "--no-trunc", name)).toBe(id);
   expect(JSON.parse(world.ok("manifest", "inspect", `${name}:1`))).toEqual(JSON.parse(run("skopeo", "inspect", "--raw", "--tls-verify=false", `docker://${name}:1`)));
+  expect(world.mdk(["manifest", "inspect", `${name}:none`])).toMatchObject({ status: 1, stderr: `mdk: no such manifest: ${name}:none\n` });
   expect(JSON.parse(world.ok("manifest", "inspect", "-v", `${name}:1`))).toMatchObject({ Ref: `${name}:1`, Descriptor: { digest } });
   expect(world.mdk(["pull", "-a", `${name}:1`])).toMatchObject({ status: 1, stderr: "mdk: tag can't be used with --all-tags/-a\n" });
   expect(world.mdk(["push", `${registry.host}/nothing`])).toMatchObject({ status: 1, stderr: `mdk: An image does not exist locally with the tag: ${registry.host}/nothing\n` });
@@ -77,6 +78,8 @@ rootTest("import from a server", async () => {
     expect([await new Response(called.stderr).text(), await called.exited]).toEqual(["", 0]);
     const refused = Bun.spawn(world.words("import", `http://${server.host}/nothing`), { stdout: "pipe", stderr: "pipe" });
     expect(await new Response(refused.stderr).text()).toContain("it answers 404");
+    const nobody = Bun.spawn(world.words("import", "http://127.0.0.1:1/x"), { stdout: "pipe", stderr: "pipe" });
+    expect(await new Response(nobody.stderr).text()).toEndWith("connection refused\ncheck the address and the network\n");
   } finally {
     server.stop();
   }
