@@ -57,6 +57,7 @@ const networks: Entry = { summary: "List networks", load: () => import("./networ
 const wait: Entry = { summary: "Block until one or more containers stop, then print their exit codes", load: () => import("./container/wait.ts") };
 const boot: Entry = { summary: "Start the containers whose restart policy says so, after a boot of the host", load: () => import("./system/boot.ts") };
 const df: Entry = { summary: "Show disk usage", load: () => import("./system/df.ts") };
+const info: Entry = { summary: "Display system-wide information", load: () => import("./system/info.ts") };
 const systemPrune: Entry = { summary: "Remove unused data", load: () => import("./system/prune.ts") };
 const imagePrune: Entry = { summary: "Remove unused images", load: () => import("./image/prune.ts") };
 const builderPrune: Entry = { summary: "Remove build cache", load: () => import("./build/prune.ts") };
@@ -68,7 +69,7 @@ const cleanup: Entry = { summary: "Finish what an ended container left", load: (
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   run, exec, ps, pull, push, images,
   version: { summary: "Show the mdk version information", load: () => import("./system/version.ts") },
-  info: { summary: "Display system-wide information", load: () => import("./system/info.ts") },
+  info,
   doctor: { summary: "Show what this host has for containers, and what is missing", load: () => import("./system/doctor.ts") },
   attach, build, commit, cp, create, diff, events, export: exportContainer, history, import: importImage, inspect, kill, load, login, logout, logs, pause, port, rename, restart, rm, rmi, save, search, start, stats, stop, tag, top, unpause, update, wait,
   clean: { summary: "Remove all containers and what mdk set up on this host, except images", load: () => import("./system/clean.ts") },
@@ -95,7 +96,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   buildx: { summary: "Docker Buildx: builds, as build has them", commands: { build, prune: builderPrune } },
   image: { summary: "Manage images", commands: { build, history, import: importImage, inspect: imageInspect, ls: images, list: images, load, prune: imagePrune, pull, push, rm: rmi, remove: rmi, save, tag } },
   manifest: { summary: "Look at image manifests and manifest lists", commands: { inspect: { summary: "Display an image manifest, or manifest list", load: () => import("./image/manifest-inspect.ts") } } },
-  system: { summary: "Manage mdk", commands: { boot, df, events, info: { summary: "Display system-wide information", load: () => import("./system/info.ts") }, install, prune: systemPrune } },
+  system: { summary: "Manage mdk", commands: { boot, df, events, info, install, prune: systemPrune } },
 };
 
 /**

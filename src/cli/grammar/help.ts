@@ -2,7 +2,7 @@
 import { defineCommand, renderUsage, type ArgsDef, type CommandDef } from "citty";
 import { COMMANDS, GROUPS } from "../commands.ts";
 import { shownFlags, type Command, type Flag } from "./flags.ts";
-import type { Entry, Group } from "./tree.ts";
+import { usageAs, type Entry, type Group } from "./tree.ts";
 
 /** `mdk --help`. */
 export async function programHelp(globals: readonly Flag[]): Promise<string> {
@@ -20,9 +20,21 @@ export async function groupHelp(name: string, group: Group): Promise<string> {
 
 const more = (prefix: string): string => `\n\nRun '${prefix} COMMAND --help' for more information on a command.`;
 
-/** `mdk run --help`. */
-export async function commandHelp(command: Command): Promise<string> {
-  return await page(`Usage:  mdk ${command.usage}`, command.summary, { args: argsOf(command.flags) });
+/** `mdk run --help`; `name`: as it was called. */
+export async function commandHelp(name: string, command: Command): Promise<string> {
+  const names = namesOf(name);
+  const aliases = names.length < 2 ? "" : `\n\nAliases:\n  ${names.map((one) => `mdk ${one}`).join(", ")}`;
+  return await page(`Usage:  mdk ${usageAs(name, command.usage)}`, `${command.summary}${aliases}`, { args: argsOf(command.flags) });
+}
+
+/** All names of one command, those in groups first. */
+function namesOf(name: string): string[] {
+  const all = [
+    ...Object.entries(GROUPS).flatMap(([group, { commands }]) => Object.entries(commands).map(([word, entry]) => [`${group} ${word}`, entry] as const)),
+    ...Object.entries(COMMANDS),
+  ];
+  const called = all.find(([one]) => one === name)?.[1];
+  return all.filter(([, entry]) => entry === called).map(([one]) => one);
 }
 
 async function page(usage: string, summary: string, definition: CommandDef): Promise<string> {

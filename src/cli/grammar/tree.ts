@@ -17,3 +17,8 @@ export interface Tree {
   readonly commands: Readonly<Record<string, Entry>>;
   readonly groups: Readonly<Record<string, Group>>;
 }
+
+/** A usage under the name that was called: "images [OPTIONS] …" of "image ls" is "image ls [OPTIONS] …". */
+export function usageAs(name: string, usage: string): string {
+  return usage.replace(/^[a-z]+( [a-z]+)*(?= |$)/, name);
+}
