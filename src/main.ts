@@ -4,8 +4,9 @@
  */
 import { EXIT, CommandError, statusOf } from "./cli/exit.ts";
 import { isOfTheWorld, MdkError, messageOf } from "./error.ts";
-import { HelpRequest, parseFlags, UsageError, type Command, type Flag } from "./cli/grammar/flags.ts";
+import { HelpRequest, parseFlags, RequestError, UsageError, type Command, type Flag } from "./cli/grammar/flags.ts";
 import { resolveCommand } from "./cli/grammar/resolve.ts";
+import { usageAs } from "./cli/grammar/tree.ts";
 import { hintOf } from "./cli/output/hint.ts";
 import { printable, printError, READER_GONE } from "./cli/output/text.ts";
 import { versionLine } from "./cli/system/version-line.ts";
@@ -53,15 +54,16 @@ async function main(argv: readonly string[]): Promise<number> {
 function checkOperands(name: string, command: Command, count: number): void {
   const [least, most] = command.operands;
   if (count >= least && count <= most) return;
-  const number = least === most ? `${least}` : count < least ? `at least ${least}` : `at most ${most}`;
-  const noun = (count < least ? least : most) === 1 ? "argument" : "arguments";
+  const bounds = [...(least > 0 ? [`at least ${least}`] : []), ...(most < Infinity ? [`at most ${most}`] : [])].join(" and ");
+  const number = least === most ? `${least}` : bounds;
+  const noun = (most < Infinity ? most : least) === 1 ? "argument" : "arguments";
   const text = most === 0 ? `'mdk ${name}' accepts no arguments` : `'mdk ${name}' requires ${number} ${noun}`;
   throw new CommandError(EXIT.failure, "usage-operands", text);
 }
 
 async function showHelp(command: { readonly name: string; readonly command: Command } | null): Promise<number> {
   const { commandHelp, programHelp } = await import("./cli/grammar/help.ts");
-  console.log(command === null ? await programHelp(GLOBAL_FLAGS) : await commandHelp(command.command));
+  console.log(command === null ? await programHelp(GLOBAL_FLAGS) : await commandHelp(command.name, command.command));
   return 0;
 }
 
@@ -85,9 +87,9 @@ async function report(error: unknown, called: { readonly name: string; readonly 
   if (hint !== null) lines.push(printable(hint));
   if (how.debug && error instanceof Error) lines.push(String(error.stack), ...(error.cause === undefined ? [] : [`caused by: ${String((error.cause as Error)?.stack ?? error.cause)}`]));
   if (how.usage || known?.code === "usage-operands") {
-    if (called !== null) lines.push("", `Usage:  mdk ${called.command.usage}`);
-    lines.push("", `Run '${name} --help' for more information`);
+    if (called !== null) lines.push("", `Usage:  mdk ${usageAs(called.name, called.command.usage)}`);
   }
+  if (how.usage || known?.code === "usage-operands" || error instanceof RequestError) lines.push("", `Run '${name} --help' for more information`);
   printError(lines.join("\n"));
   return status;
 }

@@ -41,6 +41,18 @@ function parseRange(text: string, what: string): Range {
   return { first, last };
 }
 
+/** What Go says of a range that is none (docker/go-connections, nat.ParsePortRange). */
+function rangeProblem(text: string): string | null {
+  if (text === "") return "empty string specified for ports";
+  const dash = text.indexOf("-");
+  const ends = dash === -1 ? [text] : [text.slice(0, dash), text.slice(dash + 1)];
+  for (const end of ends) {
+    if (!/^\d+$/.test(end)) return `strconv.ParseUint: parsing ${JSON.stringify(end)}: invalid syntax`;
+    if (Number(end) > PORT_MAX) return `strconv.ParseUint: parsing ${JSON.stringify(end)}: value out of range`;
+  }
+  return Number(ends.at(-1)) < Number(ends[0]) ? `invalid range specified for port: ${text}` : null;
+}
+
 function parseProtocol(text: string | undefined): Protocol {
   const protocol = (text ?? "tcp").toLowerCase();
   if (protocol === "sctp") throw invalid("sctp ports are not supported by this version of mdk");
@@ -61,6 +73,8 @@ function sequence({ first, last }: Range): number[] {
 
 /** `--expose 80`, `8000-8010/udp`: "80/tcp" each. */
 export function parseExpose(text: string): string[] {
+  const problem = rangeProblem(text.split("/")[0]!);
+  if (problem !== null) throw invalid(`invalid range format for --expose: ${text}, error: ${problem}`);
   const range = parseContainerPorts(text, "range format for --expose");
   return sequence(range).map((port) => `${port}/${range.protocol}`);
 }

@@ -25,7 +25,7 @@ export const command: Command = {
     }
     const port = portOf(wanted);
     const found = mappings.filter((mapping) => mapping.port === port);
-    if (found.length === 0) throw new CommandError(EXIT.failure, "no-such-port", `no public port '${port}' published for ${word}`);
+    if (found.length === 0) throw new CommandError(EXIT.failure, "no-such-port", `no public port '${wanted}' published for ${word}`);
     print(found.map(({ to }) => to).join("\n"));
     return 0;
   },

@@ -1,5 +1,4 @@
 /** From the flags of `run` and `create` to a request in the words of Docker's API. Files that flags name are read here. */
-import { EXIT, CommandError } from "../exit.ts";
 import { closeSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import { MdkError, messageOf } from "../../error.ts";
@@ -17,12 +16,11 @@ import { parseMacAddress } from "../../spec/network.ts";
 import { parseExpose, parsePublish } from "../../spec/ports.ts";
 import { parseRestartPolicy } from "../../spec/restart-policy.ts";
 import { validateRequest } from "../../spec/validate.ts";
-import type { Values } from "../grammar/flags.ts";
+import { RequestError, type Values } from "../grammar/flags.ts";
 import { healthOf } from "./health.ts";
 import { networksOf, type Networks } from "./networks.ts";
 
-const refuse = (message: string, hint?: string): MdkError =>
-  new CommandError(EXIT.engine, "invalid-flag", message, { ...(hint === undefined ? {} : { hint }) });
+const refuse = (message: string, hint?: string): MdkError => new RequestError(message, hint ?? null);
 
 /** How the command's own streams are joined to the container's. */
 export interface Attachment {

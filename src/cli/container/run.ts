@@ -1,5 +1,6 @@
 /** `mdk run`. */
-import { EXIT } from "../exit.ts";
+import { EXIT, CommandError } from "../exit.ts";
+import { MdkError } from "../../error.ts";
 import { beginNew } from "../../engine/start/begin.ts";
 import { draftContainer } from "../../engine/container/create.ts";
 import { isThere } from "../../engine/container/find.ts";
@@ -9,7 +10,7 @@ import { reconcile } from "../../engine/end/settle.ts";
 import { startBegun } from "../../engine/start/start.ts";
 import { networkWarnings } from "../../spec/network.ts";
 import { RUN_FLAGS } from "./flags.ts";
-import { UsageError, type Command, type Invocation } from "../grammar/flags.ts";
+import { RequestError, UsageError, type Command, type Invocation } from "../grammar/flags.ts";
 import { endStatus, parseDetachKeys, streamsOf } from "./joining.ts";
 import { withImage } from "./obtain-image.ts";
 import { print } from "../output/text.ts";
@@ -32,7 +33,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const [image = "", ...rest] = operands;
   const streams = streamsOf(flags);
   const detachKeys = parseDetachKeys(flags.string("detach-keys"));
-  const request = requestOf({ flags, image, arguments: rest, attachment: streams, interactive: streams.interactive, environment: context.environment, defaults: context.settings.host });
+  const request = asking(() => requestOf({ flags, image, arguments: rest, attachment: streams, interactive: streams.interactive, environment: context.environment, defaults: context.settings.host }));
   const waitNs = flags.duration("wait");
   if (waitNs !== null && !streams.detach) throw new UsageError("--wait is for --detach: a run in the foreground waits anyway");
   const warnings = new Warnings();
@@ -63,5 +64,14 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   } finally {
     await warnings.show();
     cidFile.close();
+  }
+}
+
+/** What the engine would refuse of the flags is to Docker's `run` a mistake in them, too. */
+function asking<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof MdkError && !(error instanceof CommandError) ? new RequestError(error.message, error.hint) : error;
   }
 }

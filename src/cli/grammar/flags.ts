@@ -161,6 +161,13 @@ export class UsageError extends CommandError {
   }
 }
 
+/** Flags that the grammar takes and that ask for what may not be: main says where help is. */
+export class RequestError extends CommandError {
+  constructor(message: string, hint: string | null) {
+    super(EXIT.engine, "invalid-flag", message, hint === null ? {} : { hint });
+  }
+}
+
 /** `--help` was met: not an error, but it ends parsing. */
 export class HelpRequest extends Error {}
 

@@ -152,6 +152,9 @@ const USAGE: readonly (readonly [words: readonly string[], status: number, text:
   [["container", "frobnicate"], 1, "unknown command: mdk container frobnicate"],
   [["pull", "UPPER"], 1, "invalid reference format: repository name (library/UPPER) must be lowercase"],
   [["images", "a", "b"], 1, "'mdk images' requires at most 1 argument"],
+  [["commit"], 1, "'mdk commit' requires at least 1 and at most 2 arguments"],
+  [["commit", "a", "b", "c"], 1, "'mdk commit' requires at least 1 and at most 2 arguments"],
+  [["port"], 1, "'mdk port' requires at least 1 and at most 2 arguments"],
 ];
 
 const firstLine = (text: string): string => text.split("\n")[0]!.replaceAll("docker", "mdk").replace(/^mdk: /, "");
@@ -178,7 +181,10 @@ if (client.startsWith("Docker version 28.")) {
 test("a file that is not there is told in Go's words, not in JavaScript's", () => {
   expect(refused("run", "--rm", "--cidfile", "/no/such/cid", busybox, "true")).toEqual([125, "mdk: failed to create the container ID file: open /no/such/cid: no such file or directory"]);
   world.ok("create", "--name", "out", busybox);
-  expect(refused("export", "-o", "/no/such/tar", "out")[1]).toMatch(/^mdk: open \/no\/such\/tar\S*: no such file or directory$/);
+  expect(refused("export", "-o", "/no/such/tar", "out")).toEqual([1, "mdk: failed to export container: invalid output path: stat /no/such: no such file or directory"]);
+  expect(refused("export", "-o", `${MDK}/tar`, "out")).toEqual([1, `mdk: failed to export container: invalid output path: stat ${MDK}: not a directory`]);
+  expect(refused("save", "-o", world.folder, busybox)).toEqual([1, "mdk: failed to save image: cannot write to a directory"]);
+  expect(refused("save", "-o", "/proc/tar", busybox)).toEqual([1, "mdk: open /proc/tar: no such file or directory"]);
   world.ok("rm", "out");
 });
 
@@ -198,6 +204,31 @@ test("the help goes to standard output for who asked, and to standard error wher
     const { status, stdout, stderr } = world.mdk(words);
     expect([words, status, stdout.startsWith("Usage:"), stderr.startsWith("Usage:")]).toEqual([words, 0, asked, !asked]);
   }
+});
+
+test("the usage is that of the name that was called, and help tells the others", () => {
+  expect(world.mdk(["image", "ls", "--foo"])).toMatchObject({ status: 125, stderr: "unknown flag: --foo\n\nUsage:  mdk image ls [OPTIONS] [REPOSITORY[:TAG]]\n\nRun 'mdk image ls --help' for more information\n" });
+  expect(world.ok("image", "ls", "--help")).toStartWith("Usage:  mdk image ls [OPTIONS] [REPOSITORY[:TAG]]\n\nList images\n\nAliases:\n  mdk image ls, mdk image list, mdk images\n\nOptions:\n");
+  expect(world.ok("manifest", "inspect", "--help")).not.toContain("Aliases:");
+});
+
+test("flags of run that ask for what may not be lead to its help", () => {
+  const help = "\n\nRun 'mdk run --help' for more information\n";
+  for (const [flag, value, problem] of [
+    ["--expose", "foo", 'invalid range format for --expose: foo, error: strconv.ParseUint: parsing "foo": invalid syntax'],
+    ["--expose", "80-70", "invalid range format for --expose: 80-70, error: invalid range specified for port: 80-70"],
+    ["--expose", "65536/udp", 'invalid range format for --expose: 65536/udp, error: strconv.ParseUint: parsing "65536": value out of range'],
+    ["--expose", "", "invalid range format for --expose: , error: empty string specified for ports"],
+    ["--pid", "foo", "--pid: invalid PID mode"], ["-p", "foo", "invalid containerPort: foo"],
+  ] as const) {
+    expect(world.mdk(["run", flag, value, busybox])).toEqual({ status: 125, stdout: "", stderr: `mdk: ${problem}${help}` });
+  }
+  expect(world.mdk(["create", "--uts", "foo", busybox])).toMatchObject({ status: 125, stderr: "mdk: --uts: invalid UTS mode\n\nRun 'mdk create --help' for more information\n" });
+});
+
+test("tag says which of its words is no reference, before it looks for the image", () => {
+  expect(refused("tag", busybox, "foo:")).toEqual([1, 'mdk: Error parsing reference: "foo:" is not a valid repository/tag: invalid reference format']);
+  expect(refused("tag", "none", "FOO")).toEqual([1, 'mdk: Error parsing reference: "FOO" is not a valid repository/tag: invalid reference format: repository name (library/FOO) must be lowercase']);
 });
 
 test("an empty value of a flag is none", () => {

@@ -71,7 +71,8 @@ test("port lists what is published, in the order of the ports", () => {
   expect(lines.map((line) => line.replace(/:\d+$/, ""))).toEqual(["53/udp -> 127.0.0.2", "80/tcp -> 127.0.0.1", "8080/tcp -> 127.0.0.1"]);
   expect(world.ok("port", "ports", "80")).toBe(lines[1]!.split(" -> ")[1]!);
   expect(world.ok("port", "ports", "53/udp")).toBe(lines[0]!.split(" -> ")[1]!);
-  refused(["port", "ports", "81"], 1, "no public port '81/tcp' published for ports");
+  refused(["port", "ports", "81"], 1, "no public port '81' published for ports");
+  refused(["port", "ports", "81/udp"], 1, "no public port '81/udp' published for ports");
   refused(["port", "ports", "x"], 1, "invalid port");
   world.ok("stop", "-t", "0", "ports");
   expect(world.ok("port", "ports")).toBe("");
