@@ -1,14 +1,16 @@
 /** What an image says of how it was made, step by step (image-spec config.md, history), beside the layers that it has. */
 import { parseConfig } from "../../image/config.ts";
+import type { Digest } from "../../image/digest.ts";
 import { listOf, objectOf, type JsonObject } from "../../image/json.ts";
 import { readBlob } from "../../store/blobs.ts";
-import { findImage, layersOf, noSuchImage } from "../../store/images.ts";
+import type { Database } from "../../store/database.ts";
+import { findImage, layersOf, noSuchImage, readParent } from "../../store/images.ts";
 import { storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
 import { imageOfPlatform } from "./named.ts";
 
 export interface HistoryStep {
-  /** Of the image, for the newest step; the others have none of their own. */
+  /** Of the image, for the newest step, of the one that it was committed on for the next, and so on; the others have none of their own. */
   readonly id: string | null;
   /** Milliseconds since 1970; null: it does not say. */
   readonly createdMs: number | null;
@@ -31,7 +33,14 @@ export function readHistory(context: Context, word: string, platform: string | n
   const steps: Omit<HistoryStep, "id">[] = said.map((step) => ({ ...wordsOf(step), size: step.empty_layer === true ? 0 : (sizes.shift() ?? 0) }));
   // Layers that no step speaks of.
   steps.push(...sizes.map((size) => ({ createdMs: null, createdBy: "", comment: "", size })));
-  return steps.reverse().map((step, index) => ({ ...step, id: index === 0 ? id : null }));
+  const line = lineOf(database, id);
+  return steps.reverse().map((step, index) => ({ ...step, id: line[index] ?? null }));
+}
+
+/** The image and, a commit each, those that it is on. */
+function lineOf(database: Database, id: Digest): Digest[] {
+  const parent = readParent(database, id);
+  return [id, ...(parent === null ? [] : lineOf(database, parent))];
 }
 
 function wordsOf(step: JsonObject): Pick<HistoryStep, "createdMs" | "createdBy" | "comment"> {

@@ -51,6 +51,7 @@ rootTest("a container of the committed image has the files of the container it w
   expect([RootFS.Layers.length, RepoTags, RepoDigests, Author, Comment]).toEqual([2, ["example/committed:1.0"], [], "somebody", "a message"]);
   expect(Config["Cmd"]).toEqual(["sh", "-c", CHANGE]);
   expect(world.ok("image", "inspect", "-f", "{{.Parent}}", "example/committed:1.0")).toBe(world.ok("image", "inspect", "-f", "{{.Id}}", busybox));
+  expect(world.ok("history", "-q", "--no-trunc", "example/committed:1.0").split("\n").slice(0, 2)).toEqual([id, world.ok("image", "inspect", "-f", "{{.Id}}", busybox)]);
   // The same once more is the same layer; nothing that no image has is left.
   world.ok("commit", "first");
   expect(readdirSync(join(world.root, "layers")).length).toBe(3);
