@@ -33,9 +33,13 @@ export function indexesOf(database: Database, imageId: string): Digest[] {
   return rows.map(({ digest }) => digest);
 }
 
-/** Tags of the one image that stand for an index with the other are that one's from now on. */
+/** Tags of the one image that stand for the other too, by an index that was made here or one of their registry's, are that one's from now on. */
 export function moveTags(database: Database, { from, to }: { readonly from: string; readonly to: string }): void {
-  database.run("UPDATE image_tags SET image_id = ?2 WHERE image_id = ?1 AND index_digest IN (SELECT digest FROM image_indexes WHERE image_id = ?2)", [from, to]);
+  database.run(
+    `UPDATE image_tags SET image_id = ?2 WHERE image_id = ?1 AND (index_digest IN (SELECT digest FROM image_indexes WHERE image_id = ?2)
+      OR repository IN (SELECT a.repository FROM image_digests a JOIN image_digests b ON b.repository = a.repository AND b.digest = a.digest WHERE a.image_id = ?1 AND b.image_id = ?2))`,
+    [from, to],
+  );
 }
 
 /** Ids of the images that are there for the tag of another one. */

@@ -112,6 +112,19 @@ test("of a platform only that image goes; the tag goes to what is left of it", (
   expect(summarizeImages(context, { all: true })).toEqual([]);
 });
 
+test("of a platform goes a pulled image too, with the tag on the one that is left", () => {
+  for (const digit of ["1", "2"]) add(digit, "docker.io/library/one", "latest", [digit.repeat(3)]);
+  context.database().run("UPDATE images SET architecture = 'arm64' WHERE id = ?", [id("2")]);
+  expect(removeOfPlatform(context, "one", { force: false, platform: "arm64" }).map(({ kind }) => kind)).toEqual(["deleted", "deleted"]);
+  expect(summarizeImages(context)).toMatchObject([{ id: id("1"), repository: "one", tag: "latest" }]);
+  add("2", "docker.io/library/one", null, ["222"]);
+  context.database().run("UPDATE images SET architecture = 'arm64' WHERE id = ?", [id("2")]);
+  add("2", "docker.io/user/other", "1", []);
+  context.database().run("DELETE FROM image_digests WHERE repository = 'docker.io/user/other'");
+  expect(() => removeOfPlatform(context, "one", { force: false, platform: "arm64" })).toThrow("must be forced");
+  expect(removeOfPlatform(context, "one", { force: true, platform: "arm64" })[0]).toEqual({ kind: "untagged", name: "user/other:1" });
+});
+
 test("the last tag goes alone while another repository has the image", () => {
   add("1", "docker.io/library/one", "latest", ["aaa"]);
   add("1", "docker.io/user/other", null, []);
