@@ -18,13 +18,14 @@ export function imageTeller(context: Context): (container: Pick<ContainerLine, "
 
 const short = (id: string): string => id.replace(/^sha256:/, "").slice(0, 12);
 
-/** Without its digest. */
+/** Without its digest, and what Docker Hub's names need not say. */
 function shortName(name: string): string {
+  if (!/@|^(?:index\.)?docker\.io\/|^library\//.test(name)) return name;
   try {
     const reference = parseReference(name);
     return reference.tag === null ? familiarRepository(repositoryOf(reference)) : familiarName({ ...reference, digest: null });
   } catch {
-    // A place (oci:DIR), or no name at all.
+    // A place (oci:DIR).
     return name;
   }
 }

@@ -2,9 +2,9 @@
 import { MdkError } from "../../error.ts";
 import type { Digest } from "../../image/digest.ts";
 import { hostPlatform, normalizePlatform, parsePlatform, platformName } from "../../image/platform.ts";
-import { repositoryOf, type Reference } from "../../image/reference.ts";
+import { DEFAULT_TAG, familiarRepository, repositoryOf, type Reference } from "../../image/reference.ts";
 import type { Database } from "../../store/database.ts";
-import { anonymousImages, findImage, listIndexed, type Found, type ImageRow } from "../../store/images.ts";
+import { anonymousImages, findImage, listIndexed, listTags, type Found, type ImageRow } from "../../store/images.ts";
 import { findIndex, listMembers } from "../../store/indexes.ts";
 
 /** The index that was made for a tag; null: there is none, or it is no tag (an id, a digest). */
@@ -35,6 +35,8 @@ export function imageOfPlatform(database: Database, found: Found, { word, platfo
 
 /** Whether what a container's user called its image still leads to it. An image that came for containers only has no other name. */
 export function leadsTo(database: Database, word: string, imageId: string): boolean {
+  // Nearly all: a tag of the image as people write it, without a look at the grammar.
+  if (listTags(database, imageId).some(({ repository, tag }) => [word, `${word}:${DEFAULT_TAG}`].includes(`${familiarRepository(repository)}:${tag}`))) return true;
   const found = findOrNull(database, word);
   if (found?.image.id === imageId) return true;
   return anonymousImages(database).has(imageId) || (found !== null && allNamed(database, found).some(({ id }) => id === imageId));
