@@ -74,7 +74,7 @@ async function unpack(context: Context, source: AsyncIterable<Uint8Array>, direc
   await unpackInto(directory, (write) => decompress(source, (bytes) => {
     signal.throwIfAborted();
     write(bytes);
-  }, { what: "the build context", limits: context.settings.layers }));
+  }, { what: "the build context", limits: context.settings.layers, isFile: true }));
 }
 
 /** Unpacks what `work` writes, an archive, into the directory, which is made where it is missing. Throws what the work, TarReader and TreePlacer throw. */
