@@ -1,6 +1,9 @@
 /** What the host has to be told of a network on a bridge. */
 import type { Subnet, Subnet6 } from "../spec/network.ts";
 
+/** Of bridges whose network names none, in bytes: Docker's. */
+export const MTU = 1500;
+
 /** A network as the host has it. */
 export interface BridgeNetwork {
   /** Name of its bridge: of mdk's making (network/names.ts), or the user's. */

@@ -22,8 +22,6 @@ import { readSysctl, writeSysctl } from "./sysctl.ts";
 /** Whose bridge it is, noted on one that is made: at most ALIAS_BYTES_MAX bytes. */
 export type Owner = () => string;
 
-export const MTU = 1500;
-
 /**
  * Makes what is missing of the bridge; about 0.02 ms where all is there. Returns its index. Safe against others that do the same at once;
  * what a failure leaves is completed by the next call. Throws MdkError "bridge-name-taken", "subnet-taken" or those of `makeBridge`.

@@ -4,8 +4,8 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { dlopen } from "bun:ffi";
-import { ensureBridge, letLoopbackIn, MTU, mustIsolate, removeNetworks, removeOwnBridge } from "../../src/network/bridge.ts";
-import type { BridgeNetwork } from "../../src/network/bridge-network.ts";
+import { ensureBridge, letLoopbackIn, mustIsolate, removeNetworks, removeOwnBridge } from "../../src/network/bridge.ts";
+import { MTU, type BridgeNetwork } from "../../src/network/bridge-network.ts";
 import { attachContainer, attachMacvlan, detachEndpoint, moveDefaultRoutes, type DefaultRoute } from "../../src/network/container.ts";
 import { ensureFirewall, openFirewall } from "../../src/network/firewall.ts";
 import { removeForeignRulesOf } from "../../src/network/foreign.ts";

@@ -1,14 +1,16 @@
 /** Docker's JSON of a network (GET /networks/ID): pure. */
+import { MTU as DEFAULT_MTU } from "../../network/bridge-network.ts";
 import { formatAddress, formatSubnet } from "../../network/ipam.ts";
 import { formatAddress6, formatSubnet6 } from "../../network/ipam6.ts";
 import type { Pool } from "../../spec/network-config.ts";
 import { BRIDGE } from "../../spec/network-mode.ts";
+import { MTU } from "../../spec/network-options.ts";
 import type { Endpoint } from "../../store/endpoints.ts";
 import type { Network, Place } from "../../store/networks.ts";
 
 export interface NetworkFacts {
   readonly network: Network;
-  /** Where it is in this network namespace; null: it was not used here. */
+  /** Where it is in this network namespace, or will be; null: it was not used here. */
   readonly place: Place | null;
   /** Those of containers that run, here. */
   readonly endpoints: readonly { readonly container: { readonly id: string; readonly name: string }; readonly endpoint: Endpoint }[];
@@ -29,7 +31,8 @@ function optionsOf({ name, options }: Network, place: Place | null): Readonly<Re
   if (name !== BRIDGE) return options;
   return {
     "com.docker.network.bridge.default_bridge": "true", "com.docker.network.bridge.enable_icc": "true", "com.docker.network.bridge.enable_ip_masquerade": "true",
-    "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0", ...(place === null ? {} : { "com.docker.network.bridge.name": place.bridge }), ...options,
+    "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0", ...(place === null ? {} : { "com.docker.network.bridge.name": place.bridge }),
+    [MTU]: String(DEFAULT_MTU), ...options,
   };
 }
 

@@ -1,5 +1,6 @@
 /** Networks with who is on them, and containers with what they are on: for `inspect`. */
 import type { Pools } from "../../spec/network-config.ts";
+import { BRIDGE } from "../../spec/network-mode.ts";
 import { readContainer, type Container } from "../../store/containers.ts";
 import { connectedEndpoints, listEndpoints, type Endpoint } from "../../store/endpoints.ts";
 import { readNetwork, readPlace, type Network, type Place } from "../../store/networks.ts";
@@ -7,10 +8,11 @@ import type { Context } from "../context.ts";
 import { networkNamespace } from "../host/facts.ts";
 import { isUserDefined } from "./endpoints.ts";
 import { dnsNames } from "./names.ts";
+import { foreseenPlace } from "./place.ts";
 
 export interface InspectedNetwork {
   readonly network: Network;
-  /** Null: it has not been used in this network namespace of the host. */
+  /** Null: it has not been used in this network namespace of the host. Of the default network, where nobody asked for it yet, what the first container will find. */
   readonly place: Place | null;
   /** Containers on it that run. */
   readonly endpoints: readonly { readonly container: Pick<Container, "id" | "name">; readonly endpoint: Endpoint }[];
@@ -22,7 +24,7 @@ export function inspectNetwork(context: Context, network: Network): InspectedNet
     const container = readContainer(context.database(), endpoint.container);
     return container === null ? [] : [{ container, endpoint }];
   });
-  return { network, place: readPlace(context.database(), namespace, network.id), endpoints };
+  return { network, place: network.name === BRIDGE ? foreseenPlace(context, network) : readPlace(context.database(), namespace, network.id), endpoints };
 }
 
 export interface InspectedEndpoint {

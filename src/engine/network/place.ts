@@ -46,6 +46,24 @@ function placedAlready(context: Context, namespace: string, network: Network): P
   return isOutdated(context, network, place) ? null : place;
 }
 
+/** What its first use here would make of it; nothing is made, and nothing kept for it. Null: it could not be made. */
+export function foreseenPlace(context: Context, network: Network): Place | null {
+  const database = context.database();
+  const namespace = networkNamespace(context);
+  const known = readPlace(database, namespace, network.id);
+  if (known !== null && !isOutdated(context, network, known)) return known;
+  const route = openNetlink(NETLINK_ROUTE);
+  try {
+    const tag = readTag(database, namespace) ?? freeTag(storeId(database));
+    return { ...poolsHere(context, route, namespace, network, known, unusedPool), bridge: known?.bridge ?? chooseBridge(network, tag) };
+  } catch (error) {
+    if (error instanceof MdkError) return null;
+    throw error;
+  } finally {
+    closeSync(route.fd);
+  }
+}
+
 /**
  * The row first, then the bridge: one that is cut off in between is completed by the next. A namespace's number can come to
  * another one, a store can be a copy of one that is in use here: what is taken is not taken again.
@@ -110,7 +128,7 @@ export function choosePools(context: Context, { driver, ipv6, v4, v6 }: Pick<Net
 }
 
 /** The known ones where nothing else is routed there; where it is, another one if nobody asked for them. */
-function poolsHere(context: Context, route: NetlinkSocket, namespace: string, network: Network, known: Place | null): Pools {
+function poolsHere(context: Context, route: NetlinkSocket, namespace: string, network: Network, known: Place | null, choose = freePool): Pools {
   // What is asked for is what is known, but of the default network, which the configuration may change.
   const wanted = { v4: network.v4?.auto === false ? network.v4 : (known?.v4 ?? network.v4), v6: network.v6?.auto === false ? network.v6 : (known?.v6 ?? network.v6) };
   const routes = readRoutes(route);
@@ -118,10 +136,10 @@ function poolsHere(context: Context, route: NetlinkSocket, namespace: string, ne
   const taken = [...routes, ...others.flatMap(({ v4 }) => v4?.subnet ?? [])];
   const v4 = stays(wanted.v4, (subnet) => isFree(subnet, taken), (subnet) => !routes.some((one) => one.prefix >= subnet.prefix && contains(subnet, one.address)), (subnet) => `${network.name}: its subnet ${formatSubnet(subnet)}`);
   const isDefault = network.name === BRIDGE;
-  if (!network.ipv6) return { v4: v4 ?? freePool(context, route, isDefault), v6: null };
+  if (!network.ipv6) return { v4: v4 ?? choose(context, route, isDefault), v6: null };
   const routes6 = readRoutes6(route);
   const v6 = stays(wanted.v6, (subnet) => isFree6(subnet, routes6), (subnet) => !routes6.some((one) => one.prefix >= subnet.prefix && contains6(subnet, one.address)), (subnet) => `${network.name}: its subnet ${formatSubnet6(subnet)}`);
-  return { v4: v4 ?? freePool(context, route, isDefault), v6: v6 ?? freePool6(context, route) };
+  return { v4: v4 ?? choose(context, route, isDefault), v6: v6 ?? freePool6(context, route) };
 }
 
 /**
@@ -135,23 +153,24 @@ function stays<S, A>(pool: Pool<S, A> | null, isFree: (subnet: S) => boolean, is
   throw new MdkError("conflict", "subnet-taken", `cannot set up network ${tell(pool.subnet)} is used otherwise by this host`, { hint: "ip route shows by whom; give the network another --subnet" });
 }
 
-/** Where all are taken, those of idle networks are: their stores get others. */
-function freePool(context: Context, route: NetlinkSocket, isDefault = false): Pool4 {
+function unusedPool(context: Context, route: NetlinkSocket, isDefault = false): Pool4 {
   const { pools } = context.settings.networks;
   // What the default network has where nothing is in its way: left to it.
   const first = choosePool([], pools);
   const others = [...(isDefault || context.settings.networks.bridge !== null ? [] : [first]), ...listNetworks(context.database()).flatMap(({ v4 }) => v4?.subnet ?? [])];
-  const choose = (): Pool4 => {
-    const subnet = choosePool([...readRoutes(route), ...others], pools);
-    return { subnet, gateway: subnet.address + 1, range: null, aux: {}, auto: true };
-  };
+  const subnet = choosePool([...readRoutes(route), ...others], pools);
+  return { subnet, gateway: subnet.address + 1, range: null, aux: {}, auto: true };
+}
+
+/** Where all are taken, those of idle networks are: their stores get others. */
+function freePool(context: Context, route: NetlinkSocket, isDefault = false): Pool4 {
   try {
-    return choose();
+    return unusedPool(context, route, isDefault);
   } catch (error) {
     const before = readRoutes(route).length;
     removeIdleBridges(route, () => true);
     if (readRoutes(route).length === before) throw error;
-    return choose();
+    return unusedPool(context, route, isDefault);
   }
 }
 

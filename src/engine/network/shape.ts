@@ -1,6 +1,5 @@
 /** A network with a bridge as src/network/ knows it: made of what its user said and of where it is. */
-import { MTU } from "../../network/bridge.ts";
-import type { BridgeNetwork } from "../../network/bridge-network.ts";
+import { MTU, type BridgeNetwork } from "../../network/bridge-network.ts";
 import { formatAddress } from "../../network/ipam.ts";
 import { formatAddress6 } from "../../network/ipam6.ts";
 import { bridgeOptions } from "../../spec/network-options.ts";

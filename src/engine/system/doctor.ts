@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { findController } from "../../cgroup/detect.ts";
 import { MdkError, messageOf } from "../../error.ts";
 import { probeOverlay } from "../../layer/overlay.ts";
-import { MTU } from "../../network/bridge.ts";
+import { MTU } from "../../network/bridge-network.ts";
 import { openFirewall } from "../../network/firewall.ts";
 import { listRefusing } from "../../network/foreign.ts";
 import { createBridge, deleteLink, listLinks } from "../../network/link.ts";

@@ -38,5 +38,5 @@ test("tells who is on it", () => {
 
 test("of the default bridge tells what it is", () => {
   const { Options } = networkJson({ network: { ...BARE, name: "bridge" }, place: { bridge: "mdk-1", v4, v6: null }, endpoints: [] });
-  expect(Options).toMatchObject({ "com.docker.network.bridge.default_bridge": "true", "com.docker.network.bridge.name": "mdk-1" });
+  expect(Options).toMatchObject({ "com.docker.network.bridge.default_bridge": "true", "com.docker.network.bridge.name": "mdk-1", "com.docker.network.driver.mtu": "1500" });
 });

@@ -12,6 +12,17 @@ afterEach(async () => {
 
 const pinged = async (from: string, to: string): Promise<boolean> => (await net.sh(from, `ping -c 1 -W 1 ${to}`)).includes("1 packets received");
 
+rootTest("the default network tells subnet, gateway, bridge and MTU before anybody is on it, and makes nothing for that", async () => {
+  const shown = '{{(index .IPAM.Config 0).Subnet}} {{(index .IPAM.Config 0).Gateway}} {{index .Options "com.docker.network.bridge.name"}} {{index .Options "com.docker.network.driver.mtu"}}';
+  const before = await net.ok("network", "inspect", "-f", shown, "bridge");
+  expect(before).toMatch(/^172\.17\.0\.0\/16 172\.17\.0\.1 mdk-[0-9a-f]{6} 1500$/);
+  const bridges = async (): Promise<string> => (await net.inside(["ip", "-br", "-4", "addr", "show", "type", "bridge"])).out;
+  expect(await bridges()).toBe("");
+  await net.sleep("first");
+  expect(await net.ok("network", "inspect", "-f", shown, "bridge")).toBe(before);
+  expect(await bridges()).toMatch(new RegExp(`^${before.split(" ")[2]} .* 172.17.0.1/16`));
+});
+
 rootTest("two containers on a network with a subnet reach each other by name", async () => {
   const id = await net.ok("network", "create", "--driver", "bridge", "--subnet", "192.168.10.1/24", "testbridge");
   expect(id).toMatch(/^[0-9a-f]{64}$/);
