@@ -30,6 +30,7 @@ export function connectContainer(context: Context, { network: word, container: n
     refuseShared(container, network);
     checkSettings(network, settings);
     const endpoints = listEndpoints(context.database(), container.id);
+    refuseCompany(network, endpoints);
     const there = endpoints.find((endpoint) => endpoint.network === network.id);
     const running = runningOf(context, container);
     if (there !== undefined && running !== null && isWhole(there, network)) throw new MdkError("conflict", "endpoint-exists", `endpoint with name ${container.name} already exists in network ${network.name}`);
@@ -93,12 +94,18 @@ function locked(context: Context, word: string, work: (container: Container) => 
 }
 
 /** moby daemon/container_operations.go, daemon/errors.go: whose network is another's has no other one. */
-function refuseShared({ host: { NetworkMode } }: Container, { name, driver }: Network): void {
-  const conflict = (text: string): MdkError => new MdkError("conflict", "network-conflict", text);
+function refuseShared({ host: { NetworkMode } }: Container, { driver }: Network): void {
   if (joinedContainer(NetworkMode) !== null) throw conflict("container sharing network namespace with another container or host cannot be connected to any other network");
   if (NetworkMode === "host" || driver === "host") throw conflict("container cannot be disconnected from host network or connected to host network");
-  if (NetworkMode === "none" && name !== "none") throw conflict("container cannot be connected to multiple networks with one of the networks in private (none) mode");
 }
+
+/** Whoever is on none is on no other one; off it, he may come to others. */
+function refuseCompany({ id, driver }: Network, endpoints: readonly Endpoint[]): void {
+  const others = endpoints.filter(({ network }) => network !== id);
+  if (others.length > 0 && (driver === "null" || others.some(({ networkName }) => networkName === "none"))) throw conflict("container cannot be connected to multiple networks with one of the networks in private (none) mode");
+}
+
+const conflict = (text: string): MdkError => new MdkError("conflict", "network-conflict", text);
 
 function replace(context: Context, { id }: Container, network: Network, settings: EndpointSettings, position: number): void {
   transaction(context.database(), (database) => {

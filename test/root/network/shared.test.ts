@@ -55,6 +55,32 @@ rootTest("none has loopback alone, and can be on no other; host has the host's, 
   const connect = async (name: string): Promise<string> => (await net.mdk("network", "connect", "mine", name)).err.split("\n")[0]!;
   expect(await connect("in-none")).toBe("mdk: container cannot be connected to multiple networks with one of the networks in private (none) mode");
   expect(await connect("in-host")).toContain("mdk: container ");
-  await net.ok("rm", "-f", "in-none", "in-host");
+  await net.sleep("in-mine", "--network", "mine");
+  await net.ok("create", "--name", "at-rest", net.busybox);
+  for (const name of ["in-mine", "at-rest"]) {
+    const { code, err } = await net.mdk("network", "connect", "none", name);
+    expect([code, err]).toEqual([1, "mdk: container cannot be connected to multiple networks with one of the networks in private (none) mode\n"]);
+  }
+  await net.ok("rm", "-f", "in-host", "in-mine", "at-rest");
+});
+
+rootTest("off none, a container comes to another network, and back, running and at rest", async () => {
+  const networks = (): Promise<string> => net.ok("inspect", "-f", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}", "in-none");
+  const links = async (): Promise<string[]> => (await net.sh("in-none", "ls /sys/class/net")).split(/\s+/).sort();
+  await net.ok("network", "disconnect", "none", "in-none");
+  await net.ok("network", "connect", "mine", "in-none");
+  expect([await networks(), await links()]).toEqual(["mine", ["eth0", "lo"]]);
+  await net.ok("restart", "-t", "0", "in-none");
+  expect([await networks(), await links()]).toEqual(["mine", ["eth0", "lo"]]);
+  expect(await net.sh("in-none", "nslookup in-none")).toContain(await net.field("in-none", "mine", "IPAddress"));
+  await net.ok("network", "disconnect", "mine", "in-none");
+  await net.ok("network", "connect", "none", "in-none");
+  expect([await networks(), await links()]).toEqual(["none", ["lo"]]);
+  await net.ok("stop", "-t", "0", "in-none");
+  await net.ok("network", "disconnect", "none", "in-none");
+  await net.ok("network", "connect", "mine", "in-none");
+  await net.ok("start", "in-none");
+  expect([await networks(), await links()]).toEqual(["mine", ["eth0", "lo"]]);
+  await net.ok("rm", "-f", "in-none");
   await net.ok("network", "rm", "mine");
 });
