@@ -21,8 +21,8 @@ export function leaseAddresses(database: Database, { network, settings, place }:
   if (place === null) return { address: null, address6: null, mac: "" };
   const at = { namespace: place.namespace, network: network.id };
   const { IPv4Address = "", IPv6Address = "" } = settings.IPAMConfig ?? {};
-  const address = place.v4 === null ? null : IPv4Address === "" ? free4(database, at, place.v4) : asked(database, at, place.v4, parseAddress(IPv4Address));
-  const address6 = place.v6 === null ? null : IPv6Address === "" ? free6(database, at, place.v6) : asked(database, at, place.v6, parseAddress6(IPv6Address));
+  const address = place.v4 === null ? null : IPv4Address === "" ? free4(database, at, place.v4) : asked(database, at, place.v4, parseAddress(IPv4Address), assignableRange(place.v4.subnet));
+  const address6 = place.v6 === null ? null : IPv6Address === "" ? free6(database, at, place.v6) : asked(database, at, place.v6, parseAddress6(IPv6Address), assignableRange6(place.v6.subnet));
   const mac = parseMacAddress(settings.MacAddress) ?? (address === null ? randomHardwareAddress() : formatHardwareAddress(hardwareAddress(formatAddress(address))));
   return { address, address6, mac };
 }
@@ -32,8 +32,9 @@ interface At {
   readonly network: string;
 }
 
-function asked<S, A extends number | bigint>(database: Database, { namespace, network }: At, pool: Pool<S, A>, address: A): A {
-  if (reservedOf(pool).has(address) || addressHolder(database, namespace, network, address) !== null) throw new MdkError("conflict", "address-taken", "Address already in use");
+/** The subnet's own address and that of its broadcasts, outside of what is assignable, are in use from the start (moby libnetwork/ipams/defaultipam). */
+function asked<S, A extends number | bigint>(database: Database, { namespace, network }: At, pool: Pool<S, A>, address: A, { first, last }: { readonly first: A; readonly last: A }): A {
+  if (address < first || address > last || reservedOf(pool).has(address) || addressHolder(database, namespace, network, address) !== null) throw new MdkError("conflict", "address-taken", "Address already in use");
   return address;
 }
 

@@ -22,7 +22,8 @@ rootTest("a range is used, the gateway and reserved addresses are not; what is a
   await net.sleep("far", "--network", "ranged", "--ip", "10.80.0.200");
   expect(await net.sh("far", "ip -o -4 addr show eth0")).toContain("10.80.0.200/24");
   expect(await net.sh("far", "ip route")).toContain("default via 10.80.0.9");
-  for (const taken of ["10.80.0.200", "10.80.0.9", "10.80.0.10"]) expect(await refused("run", "-d", "--network", "ranged", "--ip", taken, net.busybox)).toBe("mdk: Address already in use");
+  // Network and broadcast too.
+  for (const taken of ["10.80.0.200", "10.80.0.9", "10.80.0.10", "10.80.0.0", "10.80.0.255"]) expect(await refused("run", "-d", "--network", "ranged", "--ip", taken, net.busybox)).toBe("mdk: Address already in use");
   expect(await refused("run", "-d", "--network", "ranged", "--ip", "10.81.0.5", net.busybox)).toContain("invalid config for network ranged");
   expect(await net.ok("ps", "-q", "-f", "status=created")).toBe("");
   await remove("ranged", "r1", "r2", "far");
@@ -36,6 +37,7 @@ rootTest("both families and hardware addresses, one for each network", async () 
   for (const words of ["eth0    inet 10.82.0.7/24", "inet6 fd82::77/64", "02:00:00:00:82:07", "02:00:00:00:83:07", "eth1    inet 10.83.0.2/24"]) expect(seen).toContain(words);
   expect(await Promise.all(["MacAddress", "GlobalIPv6Address", "IPv6Gateway"].map((name) => net.field("two", "both", name)))).toEqual(["02:00:00:00:82:07", "fd82::77", "fd82::1"]);
   expect(await refused("run", "-d", "--network", "both", "--ip6", "fd82::77", net.busybox)).toBe("mdk: Address already in use");
+  expect(await refused("run", "-d", "--network", "both", "--ip6", "fd82::", net.busybox)).toBe("mdk: Address already in use");
   // It keeps them over a restart.
   await net.ok("restart", "-t", "0", "two");
   expect(await net.sh("two", "ip -o addr; ip -o link")).toContain("inet6 fd82::77/64");
