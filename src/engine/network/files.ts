@@ -36,7 +36,7 @@ export function writeNetworkFiles(context: Context, { container, reservation, co
   const hostGateway = gateways.v4?.place?.v4?.gateway ?? null;
   const hosts = generateHosts({
     hostname: config.Hostname, domainname: config.Domainname, extra: host.ExtraHosts ?? [], gateway: hostGateway === null ? null : formatAddress(hostGateway),
-    links: seats.flatMap(({ network, settings }) => (isUserDefined(network) ? [] : linkedHosts(context, network, settings))),
+    links: seats.flatMap(({ network, settings }) => (isUserDefined(network) ? [] : linkedHosts(context, container, settings))),
     addresses: connections.flatMap(addressesOf),
   });
   for (const [name, text] of [["hosts", hosts], ["hostname", `${config.Hostname}\n`], ["resolv.conf", resolv.text]] as const) {

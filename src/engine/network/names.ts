@@ -5,6 +5,7 @@ import { formatAddress6 } from "../../network/ipam6.ts";
 import { addNames, hasView, removeNames, writeView } from "../../runtime/names.ts";
 import type { ContainerConfig } from "../../spec/container.ts";
 import { parseLink, type EndpointSettings, type Link } from "../../spec/endpoint.ts";
+import { BRIDGE } from "../../spec/network-mode.ts";
 import { findContainers, type Container } from "../../store/containers.ts";
 import { listEndpoints, type Connection } from "../../store/endpoints.ts";
 import { readNetwork, type Network } from "../../store/networks.ts";
@@ -78,12 +79,13 @@ export function writeNameView(context: Context, id: string, seats: readonly { re
 }
 
 /** Lines of /etc/hosts for the links of a container on the default bridge, where nobody answers for names. Throws MdkError in Docker's words. */
-export function linkedHosts(context: Context, network: Network, { Links }: EndpointSettings): { address: string; names: string[] }[] {
+export function linkedHosts(context: Context, { name }: Pick<Container, "name">, { Links }: EndpointSettings): { address: string; names: string[] }[] {
   return (Links ?? []).map(parseLink).map((link) => {
     const container = linked(context, link);
-    const connection = listEndpoints(context.database(), container.id).find((endpoint) => endpoint.network === network.id)?.connection;
-    if (connection?.address == null) throw new MdkError("conflict", "not-running", `Cannot link to a non running container: /${container.name} AS /${link.alias}`);
-    return { address: formatAddress(connection.address), names: [...new Set([link.alias, container.config.Hostname, container.name])] };
+    const endpoint = listEndpoints(context.database(), container.id).find(({ networkName }) => networkName === BRIDGE);
+    if (endpoint === undefined) throw new MdkError("conflict", "not-linkable", `Cannot link to /${container.name}, as it does not belong to the default network`, { hint: "containers on a network of your own find each other by name" });
+    if (endpoint.connection?.address == null) throw new MdkError("conflict", "not-running", `Cannot link to a non running container: /${container.name} AS /${name}/${link.alias}`);
+    return { address: formatAddress(endpoint.connection.address), names: [...new Set([link.alias, container.config.Hostname, container.name])] };
   });
 }
 
