@@ -6,6 +6,8 @@ import type { ResolvedUser } from "./user.ts";
 
 export interface ExecRequest {
   readonly args: readonly string[];
+  /** KEY=VALUE beneath it: what links tell. */
+  readonly variables: readonly string[];
   /** The container's own environment (inspect's Config.Env). */
   readonly containerEnv: readonly string[];
   /** -e: KEY=VALUE; KEY alone removes the variable. */
@@ -27,7 +29,7 @@ export interface ExecRequest {
 export function generateExec(container: Spec, request: ExecRequest, available: bigint): Process {
   const bounding = request.privileged ? capabilityNames(available) : [...container.process.capabilities.bounding];
   const held = request.user.uid === 0 ? bounding : [];
-  const env = mergeEnv(request.containerEnv, request.env);
+  const env = [...request.variables, ...mergeEnv(request.containerEnv, request.env)];
   const oomScore = container.process.oomScoreAdj ?? request.oomScore;
   return {
     ...(oomScore === null ? {} : { oomScoreAdj: oomScore }),

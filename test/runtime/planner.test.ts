@@ -28,7 +28,7 @@ function everything(): RunInput {
 function exec(changes: Partial<Parameters<typeof generateExec>[1]> = {}, input: Partial<ExecInput> = {}): ExecInput {
   const spec = goldenSpec();
   const process = generateExec(spec, {
-    args: ["ls", "-l"], containerEnv: ["PATH=/usr/bin:/bin"], env: ["B=2"], workdir: null, user: USER, tty: false, privileged: false, oomScore: null, ...changes,
+    args: ["ls", "-l"], variables: [], containerEnv: ["PATH=/usr/bin:/bin"], env: ["B=2"], workdir: null, user: USER, tty: false, privileged: false, oomScore: null, ...changes,
   }, HOST.capabilities);
   return {
     id: "e".repeat(64), spec, process, monitor: { ...MONITOR, log: null, record: null, cleanup: [] }, cage: 20, init: 21, runLock: 0, report: 2,

@@ -9,7 +9,8 @@ import { storePaths } from "../../store/paths.ts";
 import type { Connection } from "../../store/endpoints.ts";
 import type { Context } from "../context.ts";
 import { isUserDefined } from "./endpoints.ts";
-import { addressesOf, linkedHosts } from "./names.ts";
+import { linkedHosts, linkedVariables, resolveLinks } from "./links.ts";
+import { addressesOf } from "./names.ts";
 import type { Reservation } from "./network.ts";
 import type { Seat } from "./seat.ts";
 import { isToldAlready } from "./told.ts";
@@ -24,20 +25,22 @@ interface Starting {
 export interface NetworkFiles {
   /** Whom the container's monitor asks for names that are not its networks'; empty without a resolver, and where no network leads out. */
   readonly upstream: readonly string[];
+  /** KEY=VALUE: what its links tell its processes, beneath its own environment. */
+  readonly variables: readonly string[];
   readonly warnings: readonly string[];
 }
 
 /** Writes the three into the container's directory, readable to all in the container as Docker's are. One in another container's network has that one's. */
 export function writeNetworkFiles(context: Context, { container, reservation, connections }: Starting, directory: string): NetworkFiles {
   const { config, host } = container;
-  if (joinedContainer(host.NetworkMode) !== null) return { upstream: [], warnings: [] };
+  if (joinedContainer(host.NetworkMode) !== null) return { upstream: [], variables: [], warnings: [] };
   const { seats, gateways } = reservation;
   const resolv = resolvOf(host, seats);
   const hostGateway = gateways.v4?.place?.v4?.gateway ?? null;
+  const linked = seats.flatMap(({ network, settings }) => (isUserDefined(network) ? [] : resolveLinks(context, container, settings)));
   const hosts = generateHosts({
     hostname: config.Hostname, domainname: config.Domainname, extra: host.ExtraHosts ?? [], gateway: hostGateway === null ? null : formatAddress(hostGateway),
-    links: seats.flatMap(({ network, settings }) => (isUserDefined(network) ? [] : linkedHosts(context, container, settings))),
-    addresses: connections.flatMap(addressesOf),
+    links: linkedHosts(linked), addresses: connections.flatMap(addressesOf),
   });
   for (const [name, text] of [["hosts", hosts], ["hostname", `${config.Hostname}\n`], ["resolv.conf", resolv.text]] as const) {
     const path = `${directory}/${name}`;
@@ -45,7 +48,7 @@ export function writeNetworkFiles(context: Context, { container, reservation, co
     // Whatever the caller's umask.
     chmodSync(path, 0o644);
   }
-  return { upstream: resolv.upstream, warnings: resolv.warning === null || isToldAlready(context, "name-servers-told") ? [] : [resolv.warning] };
+  return { upstream: resolv.upstream, variables: linkedVariables(container, linked), warnings: resolv.warning === null || isToldAlready(context, "name-servers-told") ? [] : [resolv.warning] };
 }
 
 /** Its resolv.conf, and whom its monitor asks: nobody where no network leads out. */

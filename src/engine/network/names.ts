@@ -1,12 +1,10 @@
 /** What containers are called on networks that users made, and who tells them: a container's names come with its addresses and go with them. */
-import { MdkError } from "../../error.ts";
 import { formatAddress } from "../../network/ipam.ts";
 import { formatAddress6 } from "../../network/ipam6.ts";
 import { addNames, hasView, removeNames, writeView } from "../../runtime/names.ts";
 import type { ContainerConfig } from "../../spec/container.ts";
-import { parseLink, type EndpointSettings, type Link } from "../../spec/endpoint.ts";
-import { BRIDGE } from "../../spec/network-mode.ts";
-import { findContainers, type Container } from "../../store/containers.ts";
+import { parseLink, type EndpointSettings } from "../../spec/endpoint.ts";
+import type { Container } from "../../store/containers.ts";
 import { listEndpoints, type Connection } from "../../store/endpoints.ts";
 import { readNetwork, type Network } from "../../store/networks.ts";
 import type { Context } from "../context.ts";
@@ -76,21 +74,4 @@ export function writeNameView(context: Context, id: string, seats: readonly { re
   const named = seats.filter(({ network }) => isUserDefined(network));
   const links = named.flatMap(({ settings }) => (settings.Links ?? []).map(parseLink));
   writeView(context.runRoot, id, { networks: named.map(({ network }) => network.id), links: new Map(links.map(({ container, alias }) => [alias, container])), upstream });
-}
-
-/** Lines of /etc/hosts for the links of a container on the default bridge, where nobody answers for names. Throws MdkError in Docker's words. */
-export function linkedHosts(context: Context, { name }: Pick<Container, "name">, { Links }: EndpointSettings): { address: string; names: string[] }[] {
-  return (Links ?? []).map(parseLink).map((link) => {
-    const container = linked(context, link);
-    const endpoint = listEndpoints(context.database(), container.id).find(({ networkName }) => networkName === BRIDGE);
-    if (endpoint === undefined) throw new MdkError("conflict", "not-linkable", `Cannot link to /${container.name}, as it does not belong to the default network`, { hint: "containers on a network of your own find each other by name" });
-    if (endpoint.connection?.address == null) throw new MdkError("conflict", "not-running", `Cannot link to a non running container: /${container.name} AS /${name}/${link.alias}`);
-    return { address: formatAddress(endpoint.connection.address), names: [...new Set([link.alias, container.config.Hostname, container.name])] };
-  });
-}
-
-function linked(context: Context, link: Link): Container {
-  const [container] = findContainers(context.database(), link.container);
-  if (container === undefined) throw new MdkError("not-found", "no-such-container", `could not get container for ${link.container}: No such container: ${link.container}`);
-  return container;
 }

@@ -23,6 +23,7 @@ import { descriptorsOf, isTerminalJoined, notRead, type Client, type SessionEnd 
 import { planExecIn } from "../start/exec-plan.ts";
 import type { Streaming } from "../start/monitor-plan.ts";
 import { newId } from "../host/ids.ts";
+import { presentVariables } from "../network/links.ts";
 import { restarting } from "../end/words.ts";
 import { userOf } from "../start/root.ts";
 import { runPaths } from "../../store/paths.ts";
@@ -145,7 +146,7 @@ async function launch(context: Context, { id, container, directory }: PlannedExe
     if (init === null) throw notRunning(container);
     keep(init);
     const spec = await parseSpec(readFileSync(`${storePaths(context.root).container(container.id)}/config.json`, "utf8"));
-    const process = processOf(container, spec, work);
+    const process = processOf(context, container, spec, work);
     const pair = isPumped(work) ? socketpair() : null;
     if (pair !== null) pair.forEach(keep);
     const [report, theirs] = socketpair();
@@ -184,13 +185,13 @@ function isPumped({ client, detach, terminal, interactive }: ExecOptions): boole
 }
 
 /** The user's names are looked up in the running container's own files. */
-function processOf(container: Container, spec: Spec, { state, ...options }: Launching): Process {
+function processOf(context: Context, container: Container, spec: Spec, { state, ...options }: Launching): Process {
   const capabilities = readCapabilities();
   const root = openSync(`/proc/${state.pid}/root`, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const user = userIn(root, options.user ?? container.config.User, container.host.GroupAdd ?? []);
     return generateExec(spec, {
-      args: options.args, containerEnv: container.config.Env, env: options.env, workdir: options.workdir, user, tty: options.terminal,
+      args: options.args, variables: presentVariables(context, container), containerEnv: container.config.Env, env: options.env, workdir: options.workdir, user, tty: options.terminal,
       privileged: options.privileged, oomScore: chooseOomScore(capabilities),
     }, capabilities);
   } finally {

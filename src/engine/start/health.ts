@@ -25,13 +25,21 @@ export interface Peers {
 /** Hands the plan over: between `created` and `go`. A container that has died meanwhile is left to who starts it. */
 export type SendHealth = (channel: number, peers: Peers) => void;
 
-/** `args`: what a probe executes, as the container's user, in its environment and working directory. */
-export async function planHealth(context: Context, container: Container, spec: Spec, args: readonly string[]): Promise<SendHealth> {
+export interface Probing {
+  readonly spec: Spec;
+  /** What its links tell it (engine/network/links.ts). */
+  readonly variables: readonly string[];
+  /** What a probe executes. */
+  readonly args: readonly string[];
+}
+
+/** Probes run as the container's user, in its environment and working directory. */
+export async function planHealth(context: Context, container: Container, { spec, variables, args }: Probing): Promise<SendHealth> {
   const filter = await seccompFilter(spec, machine(), spec.process.capabilities.bounding);
   const capabilities = readCapabilities();
   const home = spec.process.env.find((line) => line.startsWith("HOME="))?.slice(5) ?? "/";
   const process = generateExec(spec, {
-    args, containerEnv: container.config.Env, env: [], workdir: null, user: { ...spec.process.user, home }, tty: false, privileged: container.host.Privileged,
+    args, variables, containerEnv: container.config.Env, env: [], workdir: null, user: { ...spec.process.user, home }, tty: false, privileged: container.host.Privileged,
     oomScore: chooseOomScore(capabilities),
   }, capabilities);
   return (channel, peers) => {

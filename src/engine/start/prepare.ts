@@ -50,6 +50,8 @@ export interface PrepareOptions {
   readonly store: string;
   /** Where hosts, hostname and resolv.conf are: the same, or that of the container whose network namespace it is in. */
   readonly files: string;
+  /** KEY=VALUE: what its processes are told beneath its own environment. */
+  readonly variables: readonly string[];
   /** Where no image says what its root is made of. */
   readonly given: GivenRoot | null;
   /** Whether one of its networks has IPv6. */
@@ -72,7 +74,7 @@ export async function prepareRoot(context: Context, container: Container, option
     : mountOverlay({ lower: [...given.layers, mountsLayer(context)], upper: given.upper, work: given.work, volatile: true }));
   const user = userOf(mount, config.User, host.GroupAdd ?? []);
   const facts = { ...readHostFacts(host.Privileged), ...(await deviceFacts(host)) };
-  const described = given === null ? container : { host, mounts, config: { ...config, Env: [...config.Env, ...given.environment] } };
+  const described = { host, mounts, config: { ...config, Env: [...options.variables, ...config.Env, ...(given?.environment ?? [])] } };
   const spec = generateSpec(described, {
     seccomp: await profileOf(host, facts),
     user, window, ipv6: options.ipv6, joined: { pid: joined.pid?.pid ?? null, ipc: joined.ipc?.pid ?? null, network: joined.network?.pid ?? null }, cgroupsPath: `/${container.cgroup}`, rootPath: "rootfs",

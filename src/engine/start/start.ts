@@ -125,7 +125,7 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   const { container } = begun;
   const store = storePaths(context.root).container(container.id);
   mkdirSync(store, { recursive: true, mode: 0o700 });
-  const { upstream, warnings } = writeNetworkFiles(context, begun, store);
+  const { upstream, variables, warnings } = writeNetworkFiles(context, begun, store);
   warnings.forEach((text) => work.warn(text));
   const full = backingWarning(context.root);
   if (full !== null) work.warn(full);
@@ -134,7 +134,7 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   const joined = joining?.openJoined(context, container.host, work.keep) ?? ALONE;
   const files = joining === null ? store : storePaths(context.root).container(joining.fileOwner(context, container));
   const ipv6 = begun.connections.some(({ address6 }) => address6 !== null);
-  const root = await prepareRoot(context, container, { store, files, given: begun.root, ipv6, joined, volumes, window: work.window, keep: work.keep });
+  const root = await prepareRoot(context, container, { store, files, variables, given: begun.root, ipv6, joined, volumes, window: work.window, keep: work.keep });
   const [report, theirs] = socketpair();
   work.keep(report);
   work.keep(theirs);
@@ -146,7 +146,7 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   // Its end of file must mean that init's copy is closed.
   work.release(theirs);
   const probe = probeOf(container.config);
-  const health = probe === null ? null : await (await import("./health.ts")).planHealth(context, container, root.spec, probe);
+  const health = probe === null ? null : await (await import("./health.ts")).planHealth(context, container, { spec: root.spec, variables, args: probe });
   // For exec and for other runtimes: written while the shim is at work.
   writeFileSync(`${store}/config.json`, stringifySpec(root.spec), { mode: 0o600 });
   try {

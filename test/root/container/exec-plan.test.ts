@@ -36,7 +36,7 @@ async function exec(args: string[], changes: Partial<ExecRequest> = {}): Promise
   const [cage, init] = [parent(pid), pid].map((id) => openProcess(id, identityOf(id)?.startTime ?? "") as number) as [number, number];
   // The container of the shim's own tests shares the host's network and cgroup namespaces.
   const spec = goldenSpec({ NetworkMode: "host" });
-  const made = generateExec(spec, { args, containerEnv: ["PATH=/bin"], env: ["E=1"], workdir: null, user: ROOT, tty: false, privileged: false, oomScore: null, ...changes }, available);
+  const made = generateExec(spec, { args, variables: [], containerEnv: ["PATH=/bin"], env: ["E=1"], workdir: null, user: ROOT, tty: false, privileged: false, oomScore: null, ...changes }, available);
   const filter = await seccompFilter(spec, machineOf(process.arch) ?? "x86_64", made.capabilities.bounding);
   const started = launch("exec", (d, report) => ({
     exec: planExec({
