@@ -10,9 +10,11 @@
 //!                      'e'               stdin ends (ignored for a terminal)
 //!                      'w' rows columns  window size, two u16, little-endian
 //!                      'n'               with three descriptors: names are resolved (resolver.zig)
+//!                      'p' address       the ports that the monitor serves lead there now (proxy.zig); without one nowhere
 //!   monitor → client   'o' bytes         stdout, or the terminal's output
 //!                      'r' bytes         stderr
 //!                      'n' taken         1: it is the monitor's resolver now; 0: it has one, or the container has ended
+//!                      'p'               so they do
 //!                      'x' code oom      it has ended; two bytes, the last message
 //!
 //! A message is at most 32 KiB. Closing detaches. Where stdin_once holds, stdin ends with the first client that attached
@@ -25,6 +27,7 @@ const std = @import("std");
 const ending = @import("ending.zig");
 const linux = @import("linux.zig");
 const Monitor = @import("monitor.zig").Monitor;
+const proxy = @import("proxy.zig");
 const Queue = @import("queue.zig").Queue;
 const resolver = @import("resolver.zig");
 const socket = @import("socket.zig");
@@ -130,6 +133,7 @@ pub noinline fn read(m: *Monitor, index: u32, gone: bool) void {
         };
         if (got.length > 0 and m.buffer[0] == 'n') offer(m, client, got.descriptors) else for (got.descriptors) |fd| linux.close(fd);
         if (got.length == 0) return leave(m, client);
+        if (m.buffer[0] == 'p') turn(m, client, m.buffer[1..got.length]);
         handle(m, index, m.buffer[0..got.length]);
     }
 }
@@ -139,6 +143,12 @@ fn offer(m: *Monitor, client: *Client, descriptors: []const i32) void {
     const taken = m.phase == .running and resolver.take(m, descriptors);
     if (!taken) for (descriptors) |fd| linux.close(fd);
     client.put(&.{ 'n', @intFromBool(taken) });
+}
+
+/// A container whose networks have changed: before somebody else can have the address that its ports led to.
+fn turn(m: *Monitor, client: *Client, address: []const u8) void {
+    proxy.turn(m, address);
+    client.put("p");
 }
 
 /// A client that is gone, or is to be.

@@ -1,5 +1,5 @@
-//! The proxy of published ports, where the kernel cannot lead them (no nf_tables with NAT): the monitor takes what comes to their sockets
-//! and passes it on to the container, connections by proxy_tcp.zig, datagrams by proxy_udp.zig. As whom the container sees a client is
+//! The proxy of published ports, where the kernel cannot lead them (::1, IPv6 to a container without it; all of them without nf_tables with NAT): the
+//! monitor takes what comes to their sockets and passes it on to the container, connections by proxy_tcp.zig, datagrams by proxy_udp.zig. As whom the container sees a client is
 //! in proxy_source.zig.
 //!
 //! The ports' sockets are bound from the start, and served when "p" comes: the container is on its network then. Nothing is paid for
@@ -32,6 +32,8 @@ pub const Proxy = struct {
     inside: i32,
     outside: i32,
     serving: bool,
+    /// The container has left the network that they led to: who comes is refused.
+    nowhere: bool,
     /// What the set holds of the TCP ports.
     accepting: bool,
     /// How often was looked since the container's end.
@@ -82,6 +84,19 @@ pub fn begin(m: *Monitor, descriptors: []const i32) bool {
     p.outside = @intCast(rc);
     p.inside = descriptors[0];
     return true;
+}
+
+/// The container's networks have changed: all ports lead to that address now, none where it is no address. Connections that there are stay where they are.
+pub fn turn(m: *Monitor, address: []const u8) void {
+    const p = m.proxy orelse return;
+    p.nowhere = server_address.at(address, 0) == null;
+    for (p.all()) |*port| {
+        const number = switch (port.target) {
+            inline else => |*target| std.mem.bigToNative(u16, target.port),
+        };
+        port.target = server_address.at(address, number) orelse port.target;
+    }
+    proxy_udp.forgetAll(&p.flows);
 }
 
 /// What the monitor itself may have open besides (descriptors.zig).

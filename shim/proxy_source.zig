@@ -31,6 +31,7 @@ pub const Name = extern union {
 
 /// A socket that is being connected to where the port leads. Null: it cannot be; the client is to be refused.
 pub fn connect(p: *const Proxy, port: *const Port, client: *const Name) ?i32 {
+    if (p.nowhere) return null;
     if (p.inside < 0) return begin(open(port.target.family()), port, null) catch null;
     var source = sourceOf(port, client) orelse return begin(openInside(p, port.target.family()), port, null) catch null;
     // From the client's own port as a rule, which is no other connection's: looking for a free one takes long where many were used lately.

@@ -146,7 +146,7 @@ fn find(all: *Flows, key: *const Key) ?*Flow {
 
 fn open(m: *Monitor, p: *Proxy, port: *const Port, key: *const Key) ?*Flow {
     const all = &p.flows;
-    if (all.room == 0) return null;
+    if (all.room == 0 or p.nowhere) return null;
     if (all.count == all.room) forget(all, all.oldest - 1);
     const rc = sys.socket(port.target.family(), sys.SOCK.DGRAM | sys.SOCK.CLOEXEC | sys.SOCK.NONBLOCK, 0);
     if (sys.errno(rc) != .SUCCESS) return null;
@@ -260,9 +260,13 @@ pub fn dropIdle(m: *Monitor, p: *Proxy) void {
     if (all.count > 0) m.timers.start(.flows, look_ms) else m.useBuffers();
 }
 
+pub fn forgetAll(all: *Flows) void {
+    while (all.oldest > 0) forget(all, all.oldest - 1);
+}
+
 pub fn end(all: *Flows) void {
     const memory = all.memory orelse return;
-    while (all.oldest > 0) forget(all, all.oldest - 1);
+    forgetAll(all);
     linux.unmapMemory(std.mem.asBytes(memory));
     all.memory = null;
 }

@@ -40,6 +40,11 @@ export function loadImmediate(value: Uint8Array, behind = 0): Expression {
   return expression("immediate", (data) => data.be32(1, REGISTER + behind).nest(2, (nest) => nest.attribute(DATA_VALUE, value)));
 }
 
+/** Packets are marked with the number, the machine's order, that stands in the first register (NFT_META_MARK). */
+export function setMark(): Expression {
+  return expression("meta", (data) => data.be32(2, 3).be32(3, REGISTER));
+}
+
 /** `state` or `status` of the connection, as a mask in the machine's order. */
 export function loadConnection(key: "state" | "status"): Expression {
   return expression("ct", (data) => data.be32(1, REGISTER).be32(2, key === "state" ? 0 : 2));

@@ -70,7 +70,7 @@ export function nameOf({ table }: NetworkNames, { set }: PortMap): SetName {
 }
 
 /** No route leads away from it, whatever its packets' destination becomes. */
-const LOOPBACK_6 = "::1";
+export const LOOPBACK_6 = "::1";
 
 /** Whether ::1 is among what the port is published on. */
 export function holdsLoopback6({ hostAddress }: Pick<PortRange, "hostAddress">): boolean {

@@ -1,7 +1,8 @@
 /**
  * Published ports: a socket that holds the port on the host, and an element in the table's maps that leads to the container.
  * The socket comes first (a port that is taken fails before anything is started) and listens last, when every packet is
- * already led past it. Where there is no such table the container's monitor serves the sockets.
+ * already led past it. What no table can lead the container's monitor serves: ::1, what comes by IPv6 to a container without it, and everything
+ * where there is no such table.
  */
 import { closeSync } from "node:fs";
 import { MdkError } from "../error.ts";
@@ -13,7 +14,7 @@ import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
 import { forgetUdpConnections } from "./conntrack.ts";
 import type { NetworkNames } from "./names.ts";
 import { commit } from "./nftables.ts";
-import { addressBytes, familyOf, holdsLoopback6, meets, nameOf, PORT_MAPS, portElements, type Addresses, type MapElements } from "./port-maps.ts";
+import { addressBytes, familyOf, holdsLoopback6, LOOPBACK_6, meets, nameOf, PORT_MAPS, portElements, type Addresses, type MapElements } from "./port-maps.ts";
 import { changeElements, findElements, readElements, toHex, type Element } from "./sets.ts";
 
 /** Neighbouring ports, held as far as they can be. */
@@ -22,6 +23,8 @@ export interface HeldPorts {
   readonly range: PortRange;
   /** The bound sockets, for the monitor to keep: none of a range that is longer than `room`. */
   readonly descriptors: readonly number[];
+  /** The monitor serves them. */
+  readonly served: boolean;
 }
 
 /** So many ports of a container are held while it runs; of the others it is checked when it starts that they are free. */
@@ -68,7 +71,18 @@ export function holdPorts(range: PortRange, { room, served, endpoint }: Holding)
     throw error;
   }
   if (descriptors.length > room) releasePorts({ descriptors: descriptors.splice(0) });
-  return { range: { ...range, hostPort }, descriptors };
+  return { range: { ...range, hostPort }, descriptors, served };
+}
+
+/** Whether anybody can come by IPv6, the host itself at least (moby libnetwork/portmapper, IsV6Listenable). */
+export function isIpv6Listenable(): boolean {
+  try {
+    checkPort({ protocol: "tcp", address: addressBytes(LOOPBACK_6), port: 0 });
+    return true;
+  } catch (error) {
+    if (error instanceof SysError) return false;
+    throw error;
+  }
 }
 
 export function releasePorts({ descriptors }: Pick<HeldPorts, "descriptors">): void {
@@ -92,8 +106,8 @@ export function publishPorts(socket: NetlinkSocket, names: NetworkNames, { held,
   if (held.length === 0) return;
   const ranges = held.map(({ range }) => range);
   addElements(socket, names, ranges, addresses);
-  for (const { range, descriptors } of held) {
-    for (const [index, fd] of range.protocol === "tcp" ? descriptors.entries() : []) {
+  for (const { range, descriptors, served } of held) {
+    for (const [index, fd] of range.protocol === "tcp" && !served ? descriptors.entries() : []) {
       try {
         // Who connects to ::1 is not led past the socket: a listener that drops everything would let him wait.
         if (holdsLoopback6(range)) keepPort(fd);
@@ -184,10 +198,10 @@ function* keep(elements: Iterable<Element>, wanted: (element: Element) => boolea
 /** As many as may wait to be accepted: net.core.somaxconn bounds it. */
 const BACKLOG = 4096;
 
-/** The TCP ports that a monitor is about to serve. Throws MdkError "port-taken". */
+/** The TCP ports of all these that a monitor is about to serve. Throws MdkError "port-taken". */
 export function listenServed(held: readonly HeldPorts[], endpoint: string): void {
-  for (const { range, descriptors } of held) {
-    for (const [index, fd] of range.protocol === "tcp" ? descriptors.entries() : []) {
+  for (const { range, descriptors, served } of held) {
+    for (const [index, fd] of served && range.protocol === "tcp" ? descriptors.entries() : []) {
       try {
         listenPort(fd, BACKLOG);
       } catch (error) {

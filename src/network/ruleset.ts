@@ -3,6 +3,7 @@
  * networks and ports are elements of its sets (membership.ts) and maps (port-maps.ts). Pure: a list of messages.
  *
  *   raw          packets with a loopback address from any other link: dropped
+ *   served       what comes from an internal network is marked (served.ts)
  *   prerouting   ┐ ports: the maps of published ports say which container's address and port becomes the destination
  *   output       ┘
  *   forward      user, then: what is known; within a network; to a bridge by a published port only; from a bridge everything
@@ -21,6 +22,7 @@ import type { NetworkNames } from "./names.ts";
 import { u32 } from "./netlink.ts";
 import { newChain, newRegularChain, newRule, newTable, type BaseChain } from "./nftables.ts";
 import { PORT_MAPS, type PortMap } from "./port-maps.ts";
+import { servedChain } from "./served.ts";
 import { newSet, type SetShape } from "./sets.ts";
 
 const RTN_LOCAL = u32(2);
@@ -47,7 +49,8 @@ const IS_NOT_PUBLISHED: readonly Expression[] = [loadConnection("status"), mask(
 const IS_PUBLISHED: readonly Expression[] = [loadConnection("status"), mask(STATUS_DNAT), compare("!=", u32(0))];
 
 /** The whole table, to be committed at once, without the guard; EEXIST where somebody else was faster. */
-export function ruleset({ table }: NetworkNames): NetlinkMessage[] {
+export function ruleset(names: NetworkNames): NetlinkMessage[] {
+  const { table } = names;
   const at = { family: "inet", table } as const;
   const sets: readonly [set: string, shape: SetShape][] = [...Object.entries(MEMBER_SETS), [NEIGHBOURS, NEIGHBOURS_SHAPE], ...PORT_MAPS.map(({ set, shape }): [string, SetShape] => [set, shape])];
   return [
@@ -56,6 +59,7 @@ export function ruleset({ table }: NetworkNames): NetlinkMessage[] {
     ...REGULAR_CHAINS.map((chain) => newRegularChain({ ...at, chain })),
     ...BASE_CHAINS.map((chain) => newChain({ ...at, ...chain })),
     ...rules().map(([chain, ...parts]) => newRule({ ...at, chain }, parts.flat())),
+    ...servedChain(names),
   ];
 }
 

@@ -32,6 +32,7 @@ export type Told =
   | { readonly kind: "hello"; readonly protocol: number }
   | { readonly kind: "exited"; readonly code: number }
   | { readonly kind: "resolver"; readonly taken: boolean }
+  | { readonly kind: "turned" }
   | { readonly kind: "unknown" };
 
 export function parseTold(message: Uint8Array): Told {
@@ -39,6 +40,7 @@ export function parseTold(message: Uint8Array): Told {
   if (kind === "h" && message.length >= 3) return { kind: "hello", protocol: message[1]! | (message[2]! << 8) };
   if (kind === "x" && message.length >= 2) return { kind: "exited", code: message[1]! };
   if (kind === "n" && message.length >= 2) return { kind: "resolver", taken: message[1] === 1 };
+  if (kind === "p") return { kind: "turned" };
   return { kind: "unknown" };
 }
 

@@ -19,6 +19,8 @@ const SO_REUSEADDR = 2;
 const SO_ATTACH_FILTER = 26;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
+/** "mdk": on packets that no served socket is to have (network/served.ts). */
+export const UNWELCOME_MARK = 0x6d646b;
 const IPV6_BYTES = 16;
 /** The longer of the two: struct sockaddr_in6. */
 const SOCKADDR_BYTES = 28;
@@ -34,12 +36,12 @@ export interface PortAddress {
 }
 
 /**
- * Binds a socket; one that is not to be `served` receives nothing: a filter drops what would reach it. One of IPv6 holds nothing of IPv4. TCP is bound with SO_REUSEADDR, so that
+ * Binds a socket; one that is not to be `served` receives nothing: a filter drops what would reach it, of others and the connections that they accept what has UNWELCOME_MARK. One of IPv6 holds nothing of IPv4. TCP is bound with SO_REUSEADDR, so that
  * connections of an earlier server in TIME_WAIT do not count; a listening socket of others is EADDRINUSE all the same. Returns
  * the descriptor (close-on-exec) and the port. Throws SysError.
  */
 export function bindPort(wanted: PortAddress, served: boolean): { fd: number; port: number } {
-  const fd = openPort(wanted, served ? () => {} : dropEverything);
+  const fd = openPort(wanted, served ? dropUnwelcome : dropEverything);
   if (wanted.port !== 0) return { fd, port: wanted.port };
   try {
     return { fd, port: portOf(fd) };
@@ -96,14 +98,30 @@ export function keepPort(fd: number): void {
   check(symbols().setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, OFF, 4), "setsockopt");
 }
 
-/** struct sock_fprog of one instruction, BPF_RET | BPF_K with 0: keep no byte of any packet (socket(7), SO_ATTACH_FILTER). */
+/** One instruction, BPF_RET | BPF_K with 0: keep no byte of any packet. */
 function dropEverything(fd: number): void {
-  const instruction = Uint8Array.of(0x06, 0, 0, 0, 0, 0, 0, 0);
+  attachFilter(fd, [[0x06, 0, 0, 0]]);
+}
+
+/** BPF_LD | BPF_W | BPF_ABS of SKF_AD_MARK, BPF_JMP | BPF_JEQ | BPF_K, and what is kept of either (linux/filter.h). */
+function dropUnwelcome(fd: number): void {
+  attachFilter(fd, [[0x20, 0, 0, 0xffff_f000 + 20], [0x15, 0, 1, UNWELCOME_MARK], [0x06, 0, 0, 0], [0x06, 0, 0, 0xffff_ffff]]);
+}
+
+/** struct sock_fprog, of struct sock_filter each: code, jump if true, jump if false, operand (socket(7), SO_ATTACH_FILTER). */
+function attachFilter(fd: number, instructions: readonly (readonly [code: number, jt: number, jf: number, k: number])[]): void {
+  const filter = new Uint8Array(8 * instructions.length);
+  const words = new DataView(filter.buffer);
+  instructions.forEach(([code, jt, jf, k], index) => {
+    words.setUint16(8 * index, code, true);
+    filter.set([jt, jf], 8 * index + 2);
+    words.setUint32(8 * index + 4, k, true);
+  });
   const program = new Uint8Array(16);
   const view = new DataView(program.buffer);
-  view.setUint16(0, 1, true);
-  view.setBigUint64(8, BigInt(ptr(instruction)), true);
+  view.setUint16(0, instructions.length, true);
+  view.setBigUint64(8, BigInt(ptr(filter)), true);
   check(symbols().setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length), "setsockopt", "SO_ATTACH_FILTER");
   // The kernel reads it through the address above: it must outlive the call.
-  void instruction.length;
+  void filter.length;
 }

@@ -28,6 +28,7 @@ import { closeRaised, raise, type Raised } from "../network/raise.ts";
 import { wayHere, type Way } from "../network/ways.ts";
 import { gatewaysOf } from "../network/routes.ts";
 import { renewResolver } from "../start/resolver.ts";
+import { turnServed } from "./served-ports.ts";
 
 /** A container that runs. */
 export interface Running {
@@ -85,6 +86,7 @@ export function leave(context: Context, running: Running, network: Network): voi
     if (way === "proxy") refuseServed(context, container, own);
     withdraw(context, container, network.id);
     leadPorts(context, container, { before: seats, after: others });
+    if (way === "nf_tables") turnServed(context, container, others);
     inside(context, running, [], (socket) => {
       if (own.place !== null) detachEndpoint(socket, own.connection.interface === "" ? nextInterface(others, own) : own.connection.interface);
       moveRoutes(socket, others);
@@ -116,6 +118,7 @@ function attach(context: Context, running: Running, { raised, way, seat, before 
   addLines(context, running.container, addressesOf(connection));
   renewResolver(context, running.container, running.openNamespace, { way, seats: after, before });
   leadPorts(context, running.container, { before, after });
+  if (way === "nf_tables") turnServed(context, running.container, after);
   announce(context, running.container, network, settings, connection);
 }
 

@@ -54,13 +54,13 @@ interface Target {
 
 function movedPorts(context: Context, container: Container, ports: readonly PortLease[], { firewall, names, seat }: Target): void {
   transaction(context.database(), (database) => movePorts(database, container.id, seat.network.id));
-  publish(ports.map((range) => ({ range, descriptors: [] })), container, { firewall, names, seat });
+  publish(ports.map((range) => ({ range, descriptors: [], served: false })), container, { firewall, names, seat });
 }
 
-/** They are looked at, and leased; its monitor, which runs already, cannot hold their sockets. */
+/** They are looked at, and leased; its monitor, which runs already, cannot hold their sockets, nor serve them. */
 function firstPorts(context: Context, container: Container, requests: readonly PortRequest[], target: Target): void {
   const { network, connection } = target.seat;
-  const published = publishedOn(target.seat, "nf_tables", endpointName(container));
+  const published = publishedOn(target.seat, "nf_tables", endpointName(container), []);
   const holding = holdRequests(requests, published);
   try {
     transaction(context.database(), (database) => leaseRequests(database, holding, published, { namespace: connection.namespace, container: container.id, network: network.id }));

@@ -4,12 +4,12 @@
  */
 import { closeSync } from "node:fs";
 import { asFirewall, openFirewall } from "../../network/firewall.ts";
-import { hasIpv6 } from "../../network/forwarding.ts";
 import { isolateContainer } from "../../network/container.ts";
 import { networkNames } from "../../network/names.ts";
-import { publishPorts, removePublished, type HeldPorts } from "../../network/publish.ts";
+import { HELD_MAX, isIpv6Listenable, publishPorts, removePublished, type HeldPorts } from "../../network/publish.ts";
+import { ensureServedChain } from "../../network/served.ts";
 import { enterNamespace, openNetfilterIn } from "../../runtime/netlink.ts";
-import { parsePorts } from "../../spec/ports.ts";
+import { parsePorts, type PortRequest } from "../../spec/ports.ts";
 import type { Container } from "../../store/containers.ts";
 import { connectEndpoint, listEndpoints, type Connection } from "../../store/endpoints.ts";
 import { readTag } from "../../store/namespaces.ts";
@@ -42,6 +42,8 @@ export interface Reservation {
   /** The seat that published ports lead to; null: none. */
   readonly target: Seat | null;
   readonly ports: readonly HeldRequest[];
+  /** How they lead there; null: nowhere. */
+  readonly published: Published | null;
   /** "NAME (ID)". */
   readonly endpoint: string;
   /** The bound sockets of published ports; they belong to whoever reserved. */
@@ -58,8 +60,10 @@ export function reserveNetwork(context: Context, container: Pick<Container, "id"
   const endpoint = endpointName(container);
   const placed = seats.find(({ place }) => place !== null)?.place;
   const way = placed == null ? "nf_tables" : wayHere(placed.tag);
-  const ports = target === null ? [] : holdRequests(boundPorts(target.network, requests), publishedOn(target, way, endpoint));
-  return { namespace, way, seats, gateways, target, ports, endpoint, get holds() { return descriptorsOf(ports); } };
+  const bound = target === null ? [] : boundPorts(target.network, requests);
+  const published = target === null ? null : publishedOn(target, way, endpoint, bound);
+  const ports = published === null ? [] : holdRequests(bound, published);
+  return { namespace, way, seats, gateways, target, ports, published, endpoint, get holds() { return descriptorsOf(ports); } };
 }
 
 const descriptorsOf = (ports: readonly HeldRequest[]): number[] => ports.flatMap(({ held }) => held.flatMap(({ descriptors }) => descriptors));
@@ -67,22 +71,33 @@ const descriptorsOf = (ports: readonly HeldRequest[]): number[] => ports.flatMap
 /** As Docker names it in errors. */
 export const endpointName = ({ name, id }: Pick<Container, "name" | "id">): string => `${name} (${id})`;
 
-/** A proxy leads from either family to the container, whichever it has; the kernel does not. */
-export function publishedOn({ place }: Seat, way: Way, endpoint: string): Published {
-  const [v4, v6] = [place !== null && place.v4 !== null, place !== null && place.v6 !== null];
-  const served = way === "proxy";
-  return { endpoint, served, families: served ? { v4: v4 || v6, v6: v6 || (v4 && hasIpv6()) } : { v4, v6 } };
+/**
+ * The kernel leads from each family to the container's address of it. Its monitor leads from either to whichever it has, and is asked where the kernel cannot do it:
+ * all of the requests or, where they are more than it can hold, none of them.
+ */
+export function publishedOn({ place }: Seat, way: Way, endpoint: string, requests: readonly PortRequest[]): Published {
+  const has = { ipv4: place !== null && place.v4 !== null, ipv6: place !== null && place.v6 !== null };
+  const sockets = requests.reduce((sum, { length, hostAddresses }) => sum + length * hostAddresses.length, 0);
+  const some = sockets > 0 && (has.ipv4 || has.ipv6);
+  const isProxy = way === "proxy";
+  const served = { ipv4: some && isProxy, ipv6: some && (isProxy || sockets <= HELD_MAX) && isIpv6Listenable() };
+  return { endpoint, led: isProxy ? { ipv4: false, ipv6: false } : has, served };
+}
+
+/** Whether its monitor serves any of them. */
+export function servesPorts({ ports }: Pick<Reservation, "ports">): boolean {
+  return ports.some(({ held }) => held.some(({ served }) => served));
 }
 
 /** Inside the transaction that makes the row: addresses and ports become the container's. Throws MdkError "no-free-address", "address-taken", "port-taken". */
-export function leaseNetwork(context: Context, { id }: Pick<Container, "id">, { namespace, way, seats, target, ports, endpoint }: Reservation): Connection[] {
+export function leaseNetwork(context: Context, { id }: Pick<Container, "id">, { namespace, seats, target, ports, published }: Reservation): Connection[] {
   const database = context.database();
   const connections = seats.map((seat, index): Connection => {
     const connection = { id: newId(), namespace, interface: seat.place === null ? "" : `${driverOf(seat.network).interfacePrefix(seat.network)}${index}`, ...leaseAddresses(database, seat) };
     connectEndpoint(database, id, seat.network.id, connection);
     return connection;
   });
-  if (target !== null) leaseRequests(database, ports, publishedOn(target, way, endpoint), { namespace, container: id, network: target.network.id });
+  if (target !== null && published !== null) leaseRequests(database, ports, published, { namespace, container: id, network: target.network.id });
   return connections;
 }
 
@@ -109,7 +124,11 @@ export function attachNetwork(context: Context, { reservation, connections }: { 
     driverOf(network).attach({ context, route: raised.route, side: raised.sides.get(network.id)!, inside, namespace, network, place, connection: connections[index]!, leads: { v4: seat === gateways.v4, v6: seat === gateways.v6 } });
   });
   const reached = target === null ? undefined : connections[seats.indexOf(target)];
-  if (reached !== undefined && raised.firewall !== null) publishPorts(raised.firewall, networkNames(raised.tag), { held: heldOf(ports), addresses: addressTexts(reached), endpoint });
+  if (reached !== undefined && raised.firewall !== null) {
+    const names = networkNames(raised.tag);
+    if (servesPorts(reservation)) ensureServedChain(raised.firewall, names);
+    publishPorts(raised.firewall, names, { held: heldOf(ports), addresses: addressTexts(reached), endpoint });
+  }
   return raised.warnings;
 }
 

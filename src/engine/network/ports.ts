@@ -1,7 +1,8 @@
 /** Ports of the host for a container: bound before anything is started, leased with its row. */
 import { readFileSync } from "node:fs";
 import { MdkError } from "../../error.ts";
-import { HELD_MAX, holdPorts, portTaken, releasePorts, type HeldPorts, type Holding } from "../../network/publish.ts";
+import { familyOf, holdsLoopback6 } from "../../network/port-maps.ts";
+import { HELD_MAX, holdPorts, portTaken, releasePorts, type HeldPorts } from "../../network/publish.ts";
 import type { PortRange } from "../../spec/network.ts";
 import type { PortRequest } from "../../spec/ports.ts";
 import type { Database } from "../../store/database.ts";
@@ -12,6 +13,9 @@ export interface HeldRequest {
   readonly request: PortRequest;
   held: readonly HeldPorts[];
 }
+
+/** The kernel may choose a port once more that is bound and not listened on. */
+const CHOICES_OF_KERNEL = 20;
 
 /** Fewer than this fit into any host's range of free ports: it is not asked for. */
 const FREE_PORTS_FEW = 1000;
@@ -27,11 +31,25 @@ function refuseTooMany(requests: readonly PortRequest[]): void {
   });
 }
 
-/** For whom ports are held. */
-export interface Published extends Omit<Holding, "room"> {
-  /** Of which a port of the host can lead to the container. */
-  readonly families: { readonly v4: boolean; readonly v6: boolean };
+/** For whom ports are held, and how ports of addresses of either family lead there. */
+export interface Published {
+  /** "NAME (ID)", for errors. */
+  readonly endpoint: string;
+  /** By the kernel. */
+  readonly led: Families;
+  /** By the container's monitor, where the kernel does not. */
+  readonly served: Families;
 }
+
+export interface Families {
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+}
+
+const isPublished = (address: string, { led, served }: Published): boolean => led[familyOf(address)] || served[familyOf(address)];
+
+/** The kernel leads nothing away from ::1. */
+const isServed = (hostAddress: string, { led, served }: Published): boolean => served[familyOf(hostAddress)] && (!led[familyOf(hostAddress)] || holdsLoopback6({ hostAddress }));
 
 /** Binds the ports of all requests. Throws MdkError "port-taken" in Docker's words and others, and then holds none. */
 export function holdRequests(requests: readonly PortRequest[], published: Published): HeldRequest[] {
@@ -49,31 +67,32 @@ export function holdRequests(requests: readonly PortRequest[], published: Publis
 /** The first of the request's candidates, from `from` on, that can be bound. */
 function holdFirst(request: PortRequest, from: number, published: Published, others: readonly HeldRequest[]): HeldPorts[] {
   const { host, hostAddresses, ...port } = request;
-  const { families, endpoint } = published;
-  const addresses = hostAddresses.filter((address) => (address.includes(":") ? families.v6 : families.v4));
-  if (addresses.length === 0) throw unreachable(hostAddresses[0] ?? "", endpoint);
+  const addresses = hostAddresses.filter((address) => isPublished(address, published));
+  if (addresses.length === 0) throw unreachable(hostAddresses[0] ?? "", published.endpoint);
   const held = others.flatMap((other) => other.held);
   const room = HELD_MAX - held.reduce((sum, { descriptors }) => sum + descriptors.length, 0);
-  for (let hostPort = from; ; hostPort++) {
+  for (let hostPort = from, tries = 1; ; hostPort === 0 ? tries++ : hostPort++) {
     // Two requests of one container: neither listens yet, and both could be bound.
     const isOwn = hostPort !== 0 && held.some(({ range }) => range.protocol === port.protocol && addresses.includes(range.hostAddress)
       && hostPort < range.hostPort + range.length && range.hostPort < hostPort + port.length);
     if (isOwn && hostPort < host.last) continue;
     try {
-      return holdAll({ ...port, hostPort }, addresses, { ...published, room });
+      return holdAll({ ...port, hostPort }, addresses, published, room);
     } catch (error) {
-      if (!(error instanceof MdkError) || error.code !== "port-taken" || hostPort >= host.last) throw error;
+      // What the kernel chose in one family may be taken in the other.
+      const isLast = hostPort === 0 ? tries === CHOICES_OF_KERNEL : hostPort >= host.last;
+      if (!(error instanceof MdkError) || error.code !== "port-taken" || isLast) throw error;
     }
   }
 }
 
-function holdAll(port: Omit<PortRange, "hostAddress">, addresses: readonly string[], holding: Holding): HeldPorts[] {
+function holdAll(port: Omit<PortRange, "hostAddress">, addresses: readonly string[], published: Published, whole: number): HeldPorts[] {
   const held: HeldPorts[] = [];
   let { hostPort } = port;
   try {
     for (const hostAddress of addresses) {
-      const room = holding.room - held.reduce((sum, { descriptors }) => sum + descriptors.length, 0);
-      held.push(holdPorts({ ...port, hostAddress, hostPort }, { ...holding, room }));
+      const room = whole - held.reduce((sum, { descriptors }) => sum + descriptors.length, 0);
+      held.push(holdPorts({ ...port, hostAddress, hostPort }, { room, served: isServed(hostAddress, published), endpoint: published.endpoint }));
       // A port that the kernel has chosen is that of the other addresses, too.
       hostPort = held[0]!.range.hostPort;
     }
@@ -90,9 +109,6 @@ function unreachable(address: string, endpoint: string): MdkError {
     hint: "mdk network create --ipv6 makes a network with both",
   });
 }
-
-/** The kernel may choose a port once more that is bound and not listened on. */
-const CHOICES_OF_KERNEL = 20;
 
 /**
  * In the transaction that makes the row. Two that start at once can both bind a port, since neither listens yet: the row says whose it is, and the

@@ -1,4 +1,4 @@
-/** Published ports that the container's monitor serves, where the kernel has no table for them (ways.ts). */
+/** Published ports that the container's monitor serves: all of them where the kernel has no table for them (ways.ts), else what that cannot lead. */
 import { familyOf, type Addresses } from "../../network/port-maps.ts";
 import { PROXY_SETTINGS, routeMarked } from "../../network/proxy-route.ts";
 import { listenServed } from "../../network/publish.ts";
@@ -25,13 +25,13 @@ interface Starting {
   readonly connections: readonly Connection[];
 }
 
-/** The ports that the monitor serves: none where the kernel leads them. A port of a family that the container has no address of leads to its other one. */
-export function servedPorts({ reservation: { way, seats, target, ports }, connections }: Starting): ServedPort[] {
+/** The ports that the monitor serves. One of a family that the container has no address of leads to its other one. */
+export function servedPorts({ reservation: { seats, target, ports }, connections }: Starting): ServedPort[] {
   const reached = target === null ? undefined : connections[seats.indexOf(target)];
-  if (way !== "proxy" || reached === undefined) return [];
+  if (reached === undefined) return [];
   const addresses = addressTexts(reached);
   const gateways = { ipv4: textOf(target?.place?.v4?.gateway, formatAddress), ipv6: textOf(target?.place?.v6?.gateway, formatAddress6) };
-  return ports.flatMap(({ held }) => held).flatMap(({ range, descriptors }) => {
+  return ports.flatMap(({ held }) => held).filter(({ served }) => served).flatMap(({ range, descriptors }) => {
     const family = familyTo(range.hostAddress, addresses);
     const address = addresses[family];
     if (address === null) return [];
@@ -50,9 +50,10 @@ const textOf = <A>(address: A | null | undefined, format: (address: A) => string
 export function beginServing(context: Context, starting: Starting, { namespace, netlink }: NamespaceDescriptors, channel: number): void {
   const ports = servedPorts(starting);
   if (ports.length === 0) return;
-  const { ports: requests, endpoint } = starting.reservation;
+  const { ports: requests, endpoint, way } = starting.reservation;
   listenServed(requests.flatMap(({ held }) => held), endpoint);
-  sendProxy(channel, keepsSources(context, ports, { namespace, netlink }) ? namespace : null);
+  // What comes to it beside the table comes from the host itself, or by the other family.
+  sendProxy(channel, way === "proxy" && keepsSources(context, ports, { namespace, netlink }) ? namespace : null);
 }
 
 /** Whether clients can come as themselves: the kernel must know marks and rules for them. */

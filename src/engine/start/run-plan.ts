@@ -34,7 +34,7 @@ export interface RunPlanInput {
   readonly report: number;
   /** The container's directory in the store. */
   readonly store: string;
-  /** Null: the kernel leads its published ports to it. */
+  /** Null: the kernel leads all of its published ports to it. */
   readonly proxy: typeof import("../network/proxy.ts") | null;
   /** Its monitor answers for its networks' names. */
   readonly hasResolver: boolean;
@@ -82,8 +82,8 @@ export async function makeRunPlan(context: Context, begun: Begun, input: RunPlan
 
 /** Sockets that only hold their ports, and those that the monitor serves. */
 function heldBy(begun: Begun, { proxy }: Pick<RunPlanInput, "proxy">): Pick<MonitorInput, "holds" | "served"> {
-  const served = proxy?.servedPorts(begun) ?? [];
-  return { holds: served.length === 0 ? begun.reservation.holds : [], served };
+  const held = begun.reservation.ports.flatMap((request) => request.held);
+  return { holds: held.flatMap(({ descriptors, served }) => (served ? [] : descriptors)), served: proxy?.servedPorts(begun) ?? [] };
 }
 
 async function groupMounts(cgroups: Cgroups, path: string, { root, descriptors, keep }: RunPlanInput): Promise<Map<string, number>> {

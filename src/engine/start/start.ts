@@ -29,7 +29,7 @@ import { backingWarning } from "../host/backing.ts";
 import type { SendHealth } from "./health.ts";
 import type { Streaming } from "./monitor-plan.ts";
 import { hasResolver, writeNetworkFiles } from "../network/files.ts";
-import { attachNetwork, raiseNetwork } from "../network/network.ts";
+import { attachNetwork, raiseNetwork, servesPorts } from "../network/network.ts";
 import { closeRaised } from "../network/raise.ts";
 import { ALONE, prepareRoot } from "./prepare.ts";
 import type { ResolverDescriptors } from "./resolver.ts";
@@ -140,7 +140,7 @@ async function launch(context: Context, begun: Begun, work: Launching): Promise<
   work.keep(theirs);
   const descriptors = new Descriptors();
   const resolver = hasResolver(begun.reservation.seats) ? (await import("./resolver.ts")).giveResolver : null;
-  const proxy = begun.reservation.way === "proxy" ? await import("../network/proxy.ts") : null;
+  const proxy = servesPorts(begun.reservation) ? await import("../network/proxy.ts") : null;
   const plan = await makeRunPlan(context, begun, { ...work, root, joined, descriptors, report: theirs, store, proxy, hasResolver: resolver !== null });
   sendPlan(work.launcher, { run: plan }, descriptors.fds);
   // Its end of file must mean that init's copy is closed.
@@ -162,7 +162,7 @@ interface Conversation {
   readonly report: number;
   /** Null: nobody looks at its health. */
   readonly health: SendHealth | null;
-  /** Null: the kernel leads its published ports to it. */
+  /** Null: the kernel leads all of its published ports to it. */
   readonly proxy: typeof import("../network/proxy.ts") | null;
   /** Null: nobody looks names up. */
   readonly giveResolver: ((sockets: ResolverDescriptors) => void) | null;

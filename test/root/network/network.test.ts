@@ -18,6 +18,7 @@ const RULES = [
   'elements = { "mdk-1a2b3c" . 172.17.0.0/16 }',
   'iifname != "lo" ip daddr 127.0.0.0/8 drop',
   'iifname != "lo" ip saddr 127.0.0.0/8 drop',
+  "meta nfproto ipv6 iifname @internal meta mark set 0x006d646b",
   "jump ports",
   "dnat ip to meta l4proto . ip daddr . th dport map @published_at",
   "dnat ip to meta l4proto . ip daddr . th dport map @ranges_at",

@@ -29,12 +29,12 @@ describe("-P", () => {
     expect(HostConfig.PublishAllPorts).toBe(true);
     const published = NetworkSettings.Ports;
     expect(Object.keys(published).filter((key) => published[key] !== null).sort()).toEqual(["443/tcp", "53/udp", "80/tcp", "9000/tcp", "9001/tcp"]);
-    expect(published["443/tcp"]).toEqual([{ HostIp: "0.0.0.0", HostPort: "8443" }]);
+    expect(published["443/tcp"]).toEqual([{ HostIp: "0.0.0.0", HostPort: "8443" }, { HostIp: "::", HostPort: "8443" }]);
     const shown = await ports("all");
     for (const key of ["53/udp", "80/tcp", "9000/tcp", "9001/tcp"]) {
       const host = published[key]?.[0]?.HostPort ?? "";
       expect(Number(host)).toBeGreaterThan(1023);
-      expect(shown).toContain(`0.0.0.0:${host}->${key}`);
+      for (const address of ["0.0.0.0", "[::]"]) expect(shown).toContain(`${address}:${host}->${key}`);
       expect((await stage.inside(["ss", "-Hln", key.endsWith("udp") ? "-u" : "-t", `sport = :${host}`])).out).toContain(`:${host} `);
     }
     await remove("all");
@@ -51,8 +51,8 @@ describe("ranges", () => {
     const ended = await Promise.all(names.map((name) => start(name, "-p", "8000-8008:80", "-p", "8100-8120:81")));
     expect(ended.map(({ err }) => err)).toEqual(names.map(() => ""));
     const taken = (await Promise.all(names.map(ports))).flat();
-    expect(taken.filter((port) => port.endsWith("->80/tcp")).sort()).toEqual(names.map((_, index) => `0.0.0.0:${8000 + index}->80/tcp`));
-    expect(new Set(taken.filter((port) => port.endsWith("->81/tcp"))).size).toBe(9);
+    expect(taken.filter((port) => port.endsWith("->80/tcp")).sort()).toEqual(["0.0.0.0", "[::]"].flatMap((address) => names.map((_, index) => `${address}:${8000 + index}->80/tcp`)));
+    expect(new Set(taken.filter((port) => port.endsWith("->81/tcp"))).size).toBe(18);
     const more = await start("more", "-p", "8000-8008:80");
     expect([more.code, more.err]).toEqual([125, expect.stringContaining("Bind for 0.0.0.0:8008 failed: port is already allocated")]);
     await remove(...names);
@@ -67,8 +67,43 @@ describe("ranges", () => {
 
   rootTest("two requests of one container for one range take two ports", async () => {
     expect(await start("two", "-p", "8000-8001:80", "-p", "8000-8001:81")).toMatchObject({ code: 0, err: "" });
-    expect(await ports("two")).toEqual(["0.0.0.0:8000->80/tcp", "0.0.0.0:8001->81/tcp", "443/tcp", "53/udp"]);
+    expect(await ports("two")).toEqual(["0.0.0.0:8000->80/tcp", "0.0.0.0:8001->81/tcp", "443/tcp", "53/udp", "[::]:8000->80/tcp", "[::]:8001->81/tcp"]);
     await remove("two");
+  });
+
+  rootTest("of a container without IPv6 as many ports are published by that as its monitor can hold beside the others, or none", async () => {
+    expect(await start("most", "-p", "8000-8063:8000-8063")).toMatchObject({ code: 0, err: "" });
+    expect(await ports("most")).toEqual(["0.0.0.0:8000-8063->8000-8063/tcp", "443/tcp", "53/udp", "80/tcp", "[::]:8000-8063->8000-8063/tcp"]);
+    await remove("most");
+    expect(await start("more", "-p", "8000-8063:8000-8063", "-p", "8070:80")).toMatchObject({ code: 0, err: "" });
+    expect(await ports("more")).toEqual(["0.0.0.0:8000-8063->8000-8063/tcp", "0.0.0.0:8070->80/tcp", "443/tcp", "53/udp"]);
+    await remove("more");
+    const named = await start("named", "-p", "[::1]:8000-8199:8000-8199");
+    expect([named.code, named.err]).toEqual([125, expect.stringContaining("cannot publish on ::1: the container has no IPv6 address")]);
+  });
+
+  rootTest("a port that somebody has by IPv6 alone is taken; a free one is one of both families", async () => {
+    await stage.inside(["sysctl", "-qw", "net.ipv4.ip_local_port_range=20000 20031"]);
+    // Half of those that bind(2) chooses first: odd, in the lower half (inet_csk_find_open_port).
+    const held = [20001, 20003, 20005, 20007];
+    const listen = `for (const port of [${held}]) Bun.listen({hostname:"::1",port,ipv6Only:true,socket:{data(){}}});console.log("up")`;
+    const other = Bun.spawn(["nsenter", `--net=/run/netns/${stage.host}`, process.execPath, "-e", listen], { stdout: "pipe", stdin: "ignore", stderr: "inherit" });
+    try {
+      await other.stdout.getReader().read();
+      const taken = await start("taken", "-p", "20001:80");
+      expect([taken.code, taken.err]).toEqual([125, expect.stringContaining("Bind for :::20001 failed: port is already allocated")]);
+      for (let round = 0; round < 3; round++) {
+        expect(await start("free", "-p", "80")).toMatchObject({ code: 0, err: "" });
+        const [four = "", , , six = ""] = await ports("free");
+        expect(six.replace("[::]", "0.0.0.0")).toBe(four);
+        expect(held).not.toContain(Number(/:(\d+)->80/.exec(four)?.[1]));
+        await remove("free");
+      }
+    } finally {
+      other.kill();
+      await other.exited;
+      await stage.inside(["sysctl", "-qw", "net.ipv4.ip_local_port_range=32768 60999"]);
+    }
   });
 
   rootTest("every port of the host is published in seconds, told as one range, and given back", async () => {

@@ -40,7 +40,7 @@ const allClosed = (pages: readonly string[]): void => expect(pages).toEqual(page
 
 describe("from outside", () => {
   rootTest("published ports answer, by IPv4 and IPv6, and on the address that was named", async () => {
-    expect(await Promise.all([`${HOST}:8080`, `[${HOST6}]:8080`, `${HOST}:8082`, `${HOST}:8084`].map((address) => net.page(net.outside, address)))).toEqual(["red1", "red1", "blue1", "apart1"]);
+    expect(await Promise.all([`${HOST}:8080`, `[${HOST6}]:8080`, `${HOST}:8082`, `${HOST}:8084`, `[${HOST6}]:8084`].map((address) => net.page(net.outside, address)))).toEqual(["red1", "red1", "blue1", "apart1", "apart1"]);
   });
 
   rootTest("containers do not, published elsewhere or not at all, nor does a port of the loopback address", async () => {
@@ -52,9 +52,9 @@ describe("from outside", () => {
 
 describe("from the host", () => {
   rootTest("by 127.0.0.1, its addresses, the bridges' and the containers' own", async () => {
-    const asked = ["127.0.0.1:8080", "127.0.0.1:8081", `${HOST}:8080`, `[${HOST6}]:8080`, at["red1"]!, `[${at["red16"]}]`, at["inner1"]!, at["apart2"]!];
-    expect(await Promise.all(asked.map((address) => net.page(net.host, address)))).toEqual(["red1", "red2", "red1", "red1", "red1", "red1", "inner1", "apart2"]);
-    allClosed([await net.page(net.host, "127.0.0.1:8082")]);
+    const asked = ["127.0.0.1:8080", "127.0.0.1:8081", "[::1]:8080", "[::1]:8081", "[::1]:8084", `${HOST}:8080`, `[${HOST6}]:8080`, at["red1"]!, `[${at["red16"]}]`, at["inner1"]!, at["apart2"]!];
+    expect(await Promise.all(asked.map((address) => net.page(net.host, address)))).toEqual(["red1", "red2", "red1", "red2", "apart1", "red1", "red1", "red1", "red1", "inner1", "apart2"]);
+    allClosed([await net.page(net.host, "127.0.0.1:8082"), await net.page(net.host, "[::1]:8082")]);
   });
 });
 
@@ -87,6 +87,14 @@ describe("from a container", () => {
     const gateway = (await net.ok("network", "inspect", "-f", "{{(index .IPAM.Config 0).Gateway}}", "inner"));
     expect(await net.sh("escapes", `ip route add default via ${gateway}; ip -6 route add default via fe80::1 dev eth0`)).toBe("");
     expect(await from("escapes", `${OUTSIDE}:8000`, `[${OUTSIDE6}]:8000`, at["red1"]!)).toEqual(["", "", ""]);
+    // Nor is there a way by what a monitor serves: on the bridge's own addresses, or the host's others.
+    const gateway6 = await net.field("inner1", "inner", "IPv6Gateway");
+    await net.ok("run", "-d", "--name", "apart3", "--network", "apart", "-p", `[${HOST6}]:8085:80`, net.busybox, "sh", "-c", "mkdir /www; echo apart3 >/www/index.html; exec httpd -f -p 80 -h /www");
+    for (let tries = 0; tries < 50 && (await net.page(net.outside, `[${HOST6}]:8085`)) !== "apart3"; tries++) await Bun.sleep(20);
+    expect(await net.page(net.outside, `[${HOST6}]:8085`)).toBe("apart3");
+    expect(await from("red1", `[${HOST6}]:8084`, `[${HOST6}]:8085`)).toEqual(["apart1", "apart3"]);
+    expect(await from("escapes", `[${gateway6}]:8084`, `[fe80::1%eth0]:8084`, `[${HOST6}]:8084`, `[${HOST6}]:8085`)).toEqual(["", "", "", ""]);
+    await net.ok("rm", "-f", "apart3");
   });
 });
 

@@ -98,7 +98,7 @@ describe("published ports", () => {
       const from = async (container: string): Promise<string> => (await stage.mdk("exec", `web-${container}`, "wget", "-q", "-O", "-", `http://10.99.0.1:${port}/`)).out.trim();
       expect([await from("a"), await from("b")]).toEqual([name, name]);
     }
-    expect((await stage.mdk("ps", "--format", "{{.Names}} {{.Ports}}")).out.trim().split("\n").sort()).toEqual(["web-a 0.0.0.0:8080->80/tcp", "web-b 0.0.0.0:8081->80/tcp"]);
+    expect((await stage.mdk("ps", "--format", "{{.Names}} {{.Ports}}")).out.trim().split("\n").sort()).toEqual(["web-a 0.0.0.0:8080->80/tcp, [::]:8080->80/tcp", "web-b 0.0.0.0:8081->80/tcp, [::]:8081->80/tcp"]);
     const taken = await stage.mdk("run", "--name", "web-c", "-p", "8080:80", image);
     expect([taken.code, taken.err]).toEqual([125, expect.stringContaining("Bind for 0.0.0.0:8080 failed: port is already allocated")]);
     await remove("a", "b", "c");

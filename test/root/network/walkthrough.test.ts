@@ -1,6 +1,6 @@
 /** Networks as somebody meets them first: two containers that call each other, one that publishes a port, one that asks the world, three services. */
 import { afterEach, expect } from "bun:test";
-import { HOST, listening, net, OUTSIDE, tellPeer, useNetworkStage } from "../../helpers/network-stage.ts";
+import { HOST, HOST6, listening, net, OUTSIDE, tellPeer, useNetworkStage } from "../../helpers/network-stage.ts";
 
 const rootTest = useNetworkStage();
 afterEach(async () => {
@@ -39,7 +39,9 @@ rootTest("-p 80:80 answers from outside, from the host and from another containe
   await net.serve("web", ["-p", "80:80"]);
   await net.sleep("other");
   expect(await Promise.all([net.page(net.outside, HOST), net.page(net.host, "127.0.0.1"), net.page(net.host, HOST), net.pageIn("other", HOST)])).toEqual(["web", "web", "web", "web"]);
-  expect(await net.ok("port", "web")).toBe("80/tcp -> 0.0.0.0:80");
+  // By IPv6 as well, which the container has not.
+  expect(await Promise.all([net.page(net.outside, `[${HOST6}]`), net.page(net.host, "[::1]"), net.page(net.host, `[${HOST6}]`)])).toEqual(["web", "web", "web"]);
+  expect(await net.ok("port", "web")).toBe("80/tcp -> 0.0.0.0:80\n80/tcp -> [::]:80");
 });
 
 rootTest("one port of two containers is published on two, and each answers with its own text", async () => {
