@@ -1,5 +1,5 @@
 /** Where a build's files come from: a directory, an archive or a Dockerfile on standard input or by HTTP, a git repository. */
-import { closeSync, mkdirSync, mkdtempSync, openSync, realpathSync, rmSync, statSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseRemote } from "../../build/context/remote.ts";
 import type { Context } from "../../engine/context.ts";
@@ -37,7 +37,7 @@ export async function openContext(context: Context, word: string, file: string |
   if (word === "-" && file === "-") throw new MdkError("invalid", "context-stdin", "invalid argument: can't use stdin for both build context and dockerfile");
   const found = await findFiles(context, word, finding);
   try {
-    if (found.path !== null) return inDirectory(found.path, file, found);
+    if (found.path !== null) return await inDirectory(found.path, file, found, finding.signal);
   } catch (error) {
     found.remove();
     throw error;
@@ -75,16 +75,14 @@ function gitOf(remote: NonNullable<ReturnType<typeof parseRemote>>): GitRemote {
   throw new MdkError("invalid", "context-missing", `unable to prepare context: ${remote.url} is no git repository`);
 }
 
-function inDirectory(path: string, file: string | null, { from, remove }: FoundFiles): OpenContext {
+async function inDirectory(path: string, file: string | null, { from, remove }: FoundFiles, signal: AbortSignal): Promise<OpenContext> {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw new MdkError("not-found", "context-missing", `unable to prepare context: path ${JSON.stringify(from ?? path)} not found`);
-  const dockerfile = readDockerfile(path, from === null || file === null || file === "-" ? file : join(path, file));
-  // Of what somebody else made, a link may lead to any file of this host.
-  if (from !== null && dockerfile.path !== null && !realpathSync(dockerfile.path).startsWith(`${realpathSync(path)}/`)) {
-    throw new MdkError("invalid", "dockerfile-outside", `failed to read dockerfile: ${dockerfile.name} leads out of the build context`);
-  }
+  const directory = { path, isFetched: from !== null };
+  const dockerfile = await readDockerfile(directory, file, signal);
+  const ignore = await readIgnoreRules(directory, dockerfile, signal);
   const root = openSync(path, O_PATH | O_DIRECTORY);
   return {
-    dockerfile, directory: { kind: "directory", root, ignore: readIgnoreRules(path, dockerfile) },
+    dockerfile, directory: { kind: "directory", root, ignore },
     close() {
       closeSync(root);
       remove();

@@ -45,7 +45,7 @@ async function opened(context: Context, { name, value }: { readonly name: string
   if (statSync(found.path, { throwIfNoEntry: false })?.isDirectory() !== true) throw new MdkError("not-found", "context-missing", `failed to get build context ${name}: ${value} is no directory`);
   const root = openSync(found.path, O_PATH | O_DIRECTORY);
   ends.push(() => closeSync(root));
-  return { kind: "directory", root, ignore: readIgnoreRules(found.path, { name: "", text: "", path: null }) };
+  return { kind: "directory", root, ignore: await readIgnoreRules({ path: found.path, isFetched: found.from !== null }, { path: null }, finding.signal) };
 }
 
 /** "PATH", "PATH:TAG". */

@@ -1,11 +1,11 @@
 /** `build --check`: what is printed, as Docker prints it, and which files are read. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkDockerfile } from "../../../src/build/check/check.ts";
 import { checkOutput } from "../../../src/cli/build/check-output.ts";
-import { readDockerfile, readIgnoreRules } from "../../../src/cli/build/files.ts";
+import { readDockerfile, readIgnoreRules, type BuildDirectory } from "../../../src/cli/build/files.ts";
 
 const PLATFORM = { os: "linux", architecture: "amd64", variant: "" };
 
@@ -66,15 +66,51 @@ describe("read are", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  test("Dockerfile, dockerfile where that is not there, or what is named", () => {
-    expect(readDockerfile(folder, null).text).toBe("FROM lower\n");
-    expect(readDockerfile(folder, join(folder, "other"))).toEqual({ name: "other", path: join(folder, "other"), text: "FROM other\n" });
-    expect(() => readDockerfile(folder, join(folder, "none"))).toThrow(`failed to read dockerfile: open none: no such file or directory`);
+  const signal = new AbortController().signal;
+  const own = (): BuildDirectory => ({ path: folder, isFetched: false });
+
+  test("Dockerfile, dockerfile where that is not there, or what is named", async () => {
+    expect((await readDockerfile(own(), null, signal)).text).toBe("FROM lower\n");
+    expect(await readDockerfile(own(), join(folder, "other"), signal)).toEqual({ name: "other", path: join(folder, "other"), text: "FROM other\n" });
+    await expect(readDockerfile(own(), join(folder, "none"), signal)).rejects.toThrow("failed to read dockerfile: open none: no such file or directory");
   });
 
-  test("the Dockerfile's own ignore file before the directory's", () => {
-    const ignored = (path: string | null): boolean[] => ["a", "b"].map((name) => readIgnoreRules(folder, { name: "", text: "", path })!.at(name, null).isIgnored);
-    expect([ignored(null), ignored(join(folder, "other"))]).toEqual([[true, false], [false, true]]);
-    expect(() => ignored(join(folder, "bad"))).toThrow("bad.dockerignore: syntax error in pattern");
+  const ignored = async (path: string | null): Promise<boolean[]> => {
+    const rules = await readIgnoreRules(own(), { path }, signal);
+    return ["a", "b"].map((name) => rules!.at(name, null).isIgnored);
+  };
+
+  test("the Dockerfile's own ignore file before the directory's", async () => {
+    expect([await ignored(null), await ignored(join(folder, "other"))]).toEqual([[true, false], [false, true]]);
+    await expect(ignored(join(folder, "bad"))).rejects.toThrow("bad.dockerignore: syntax error in pattern");
+  });
+
+  test("regular files only: nothing waits for who writes a pipe that nobody named", async () => {
+    const held = mkdtempSync(join(folder, "held-"));
+    expect(Bun.spawnSync(["mkfifo", join(held, "Dockerfile"), join(held, "x.dockerignore"), join(held, "named")]).exitCode).toBe(0);
+    symlinkSync("/dev/zero", join(held, ".dockerignore"));
+    for (const isFetched of [false, true]) await expect(readDockerfile({ path: held, isFetched }, null, signal)).rejects.toThrow("Dockerfile is no regular file");
+    await expect(readDockerfile({ path: held, isFetched: true }, "named", signal)).rejects.toThrow("named is no regular file");
+    await expect(readIgnoreRules({ path: held, isFetched: false }, { path: null }, signal)).rejects.toThrow("failed to read .dockerignore: it is no regular file");
+    for (const isFetched of [false, true]) await expect(readIgnoreRules({ path: held, isFetched }, { path: join(held, "x") }, signal)).rejects.toThrow("failed to read x.dockerignore: it is no regular file");
+    // The user's own may be one, and is waited for until there is no more patience.
+    const waited = readDockerfile({ path: held, isFetched: false }, join(held, "named"), signal);
+    await Bun.sleep(50);
+    writeFileSync(join(held, "named"), "FROM piped\n");
+    expect((await waited).text).toBe("FROM piped\n");
+    await expect(readDockerfile({ path: held, isFetched: false }, join(held, "named"), AbortSignal.timeout(50))).rejects.toThrow("timed out");
+  });
+
+  test("of what was fetched nothing that is not in it", async () => {
+    const held = mkdtempSync(join(folder, "fetched-"));
+    const fetched = { path: held, isFetched: true };
+    for (const name of ["Dockerfile", ".dockerignore"]) symlinkSync("../bad.dockerignore", join(held, name));
+    await expect(readDockerfile(fetched, null, signal)).rejects.toThrow("failed to read dockerfile: Dockerfile leads out of the build context");
+    await expect(readIgnoreRules(fetched, { path: null }, signal)).rejects.toThrow("failed to read .dockerignore: .dockerignore leads out of the build context");
+    // As the kernel has it for who has the context as "/".
+    writeFileSync(join(held, "real"), "FROM within\n");
+    symlinkSync("/real", join(held, "led"));
+    expect((await readDockerfile(fetched, "led", signal)).text).toBe("FROM within\n");
+    await expect(readDockerfile(fetched, "../other", signal)).rejects.toThrow("failed to read dockerfile: open other: no such file or directory");
   });
 });
