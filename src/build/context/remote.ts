@@ -9,6 +9,13 @@ export type Remote =
 const SCP = /^[\w.-]+@[\w.-]+:(?!\/\/)/;
 const UNNAMED = "__unnamed__";
 
+const USERINFO = /\b(https?|git|ssh):\/\/([^\s/?#]*)@/gi;
+
+/** Text without what addresses in it have as passwords, for whoever reads it. A name before http's is often a token: it goes, too. */
+export function withoutPasswords(text: string): string {
+  return text.replace(USERINFO, (_, scheme: string, user: string) => (/^http/i.test(scheme) ? `${scheme}://` : `${scheme}://${user.split(":")[0]}@`));
+}
+
 /** Whether a repository may name another one by it: an address in the network, or one beside its own. */
 export function isRepositoryAddress(text: string): boolean {
   return /^(https?|git|ssh):\/\/[^-]/.test(text) || SCP.test(text) || /^\.\.?\//.test(text);
@@ -27,7 +34,7 @@ function parsed(source: string): URL {
   try {
     return new URL(source);
   } catch (error) {
-    throw new MdkError("invalid", "add-url", `invalid URL ${JSON.stringify(source)}`, { cause: error });
+    throw new MdkError("invalid", "add-url", `invalid URL ${JSON.stringify(source.replace(/:\/\/.*@/s, "://"))}`, { cause: error });
   }
 }
 

@@ -5,6 +5,7 @@ import type { Context } from "../../engine/context.ts";
 import { MdkError } from "../../error.ts";
 import { checkDockerfile, type BaseFacts, type CheckResult } from "../../build/check/check.ts";
 import { DockerfileError } from "../../build/language/error.ts";
+import { withoutPasswords } from "../../build/context/remote.ts";
 import { parseCsv } from "../../build/language/csv.ts";
 import type { Source } from "../../build/graph/sources.ts";
 import type { AgentSource, BuildRequest, Secret } from "../../engine/build/request.ts";
@@ -84,7 +85,7 @@ function warn(context: Context, flags: Values, opened: OpenContext): void {
   const { warnings } = checked(context, flags, opened);
   if (warnings.length === 0) return;
   const count = warnings.length === 1 ? "1 warning found" : `${warnings.length} warnings found`;
-  printError(["", ` ${count} (use build --check to expand):`, ...warnings.map(({ rule, detail, span }) => ` - ${rule}: ${printable(detail)} (line ${span.start.line})`)].join("\n"));
+  printError(["", ` ${count} (use build --check to expand):`, ...warnings.map(({ rule, detail, span }) => ` - ${rule}: ${printable(withoutPasswords(detail))} (line ${span.start.line})`)].join("\n"));
 }
 
 /** Of rules that the file, or a build argument, makes errors. */
@@ -143,7 +144,7 @@ async function buildWith(context: Context, flags: Values, opened: OpenContext, r
 function located(error: unknown, { name, text }: DockerfileText): unknown {
   if (!(error instanceof DockerfileError)) return error;
   printError(excerptOf(text, error.span, name));
-  return new MdkError("failed", error.code, `failed to solve: ${error.message}`, { cause: error, ...(error.hint === null ? {} : { hint: error.hint }) });
+  return new MdkError("failed", error.code, `failed to solve: ${withoutPasswords(error.message)}`, { cause: error, ...(error.hint === null ? {} : { hint: error.hint }) });
 }
 
 interface Prepared {

@@ -1,4 +1,5 @@
 /** What `docker build --check` prints: a count, each warning with its page and the lines it is about, the error at the end. */
+import { withoutPasswords } from "../../build/context/remote.ts";
 import type { CheckResult } from "../../build/check/check.ts";
 import { pageOf } from "../../build/check/rules.ts";
 import type { Span } from "../../build/language/error.ts";
@@ -9,10 +10,10 @@ const RULE = "-".repeat(20);
 /** Of the whole: ends without a newline. */
 export function checkOutput({ warnings, error }: CheckResult, name: string, text: string): string {
   const lines = text.replace(/^\ufeff/, "").split("\n");
-  const parts = warnings.map(({ rule, detail, span }) => `\nWARNING: ${rule} - ${pageOf(rule)}\n${printable(detail)}\n${excerpt(lines, span, name)}`);
+  const parts = warnings.map(({ rule, detail, span }) => `\nWARNING: ${rule} - ${pageOf(rule)}\n${printable(withoutPasswords(detail))}\n${excerpt(lines, span, name)}`);
   const count = warnings.length === 1 ? "1 warning has been found!" : `${warnings.length} warnings have been found!`;
   const head = warnings.length > 0 ? [`Check complete, ${count}`] : error === null ? ["Check complete, no warnings found."] : [];
-  const end = error === null ? [] : [`\n${printable(error.message)}${error.span === null ? "" : `\n${excerpt(lines, error.span, name)}`}`];
+  const end = error === null ? [] : [`\n${printable(withoutPasswords(error.message))}${error.span === null ? "" : `\n${excerpt(lines, error.span, name)}`}`];
   return [...head, ...parts, ...end].join("\n");
 }
 
@@ -37,7 +38,7 @@ function excerpt(lines: readonly string[], { start, end }: Span, name: string): 
   const shown = lines.slice(first - 1, last).map((line, index) => {
     const number = first + index;
     const mark = number >= start.line && number <= end.line ? ">>>" : "   ";
-    return ` ${String(number).padStart(3)} | ${mark} ${printable(shortened(line.replace(/\r$/, "")))}`;
+    return ` ${String(number).padStart(3)} | ${mark} ${printable(shortened(withoutPasswords(line.replace(/\r$/, ""))))}`;
   });
   return [`${printable(name)}:${start.line}`, RULE, ...shown, RULE].join("\n");
 }

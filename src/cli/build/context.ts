@@ -1,7 +1,7 @@
 /** Where a build's files come from: a directory, an archive or a Dockerfile on standard input or by HTTP, a git repository. */
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { parseRemote } from "../../build/context/remote.ts";
+import { parseRemote, withoutPasswords } from "../../build/context/remote.ts";
 import type { Context } from "../../engine/context.ts";
 import { checkOutContext, unpackContext } from "../../engine/build/context.ts";
 import type { DirectoryContext } from "../../engine/build/request.ts";
@@ -54,11 +54,11 @@ export async function findFiles(context: Context, word: string, finding: Finding
   const folder = mkdtempSync(join(context.environment["TMPDIR"] ?? "/tmp", "mdk-context-"));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
-    if (isGit) return { path: await checkOutContext(context, gitOf(remote!), folder, finding), text: "", from: word, remove };
+    if (isGit) return { path: await checkOutContext(context, gitOf(remote!), folder, finding), text: "", from: withoutPasswords(word), remove };
     const files = join(folder, "files");
     mkdirSync(files);
     const text = await unpackContext(context, word, files, finding.signal);
-    return { path: text === null ? files : null, text: text ?? "", from: word === "-" ? "standard input" : word, remove };
+    return { path: text === null ? files : null, text: text ?? "", from: word === "-" ? "standard input" : withoutPasswords(word), remove };
   } catch (error) {
     remove();
     throw error;
@@ -72,7 +72,7 @@ function gitOf(remote: NonNullable<ReturnType<typeof parseRemote>>): GitRemote {
   if (remote.kind === "git") return remote;
   const again = parseRemote(remote.url.replace(/(#|$)/, ".git$1"));
   if (again?.kind === "git") return again;
-  throw new MdkError("invalid", "context-missing", `unable to prepare context: ${remote.url} is no git repository`);
+  throw new MdkError("invalid", "context-missing", `unable to prepare context: ${withoutPasswords(remote.url)} is no git repository`);
 }
 
 async function inDirectory(path: string, file: string | null, { from, remove }: FoundFiles, signal: AbortSignal): Promise<OpenContext> {

@@ -1,5 +1,6 @@
 /** --build-context: files and images that a Dockerfile knows by names. */
 import { closeSync, openSync, statSync } from "node:fs";
+import { withoutPasswords } from "../../build/context/remote.ts";
 import type { NamedContext } from "../../engine/build/request.ts";
 import type { Context } from "../../engine/context.ts";
 import { MdkError } from "../../error.ts";
@@ -26,7 +27,7 @@ export async function openContexts(context: Context, words: readonly string[], f
   try {
     for (const text of words) {
       const [, name = "", value = ""] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
-      if (name === "") throw new UsageError(`invalid context value: ${text}, expected key=value`);
+      if (name === "") throw new UsageError(`invalid context value: ${withoutPasswords(text)}, expected key=value`);
       contexts.set(name, await opened(context, { name, value }, ends, finding));
     }
     return { contexts, close };
@@ -41,8 +42,8 @@ async function opened(context: Context, { name, value }: { readonly name: string
   if (value.startsWith(LAYOUT)) return { kind: "image", reference: value, location: layoutOf(value.slice(LAYOUT.length)) };
   const found = await findFiles(context, value, finding);
   ends.push(() => found.remove());
-  if (found.path === null) throw new MdkError("invalid", "context-kind", `failed to get build context ${name}: ${value} is no archive`);
-  if (statSync(found.path, { throwIfNoEntry: false })?.isDirectory() !== true) throw new MdkError("not-found", "context-missing", `failed to get build context ${name}: ${value} is no directory`);
+  if (found.path === null) throw new MdkError("invalid", "context-kind", `failed to get build context ${name}: ${withoutPasswords(value)} is no archive`);
+  if (statSync(found.path, { throwIfNoEntry: false })?.isDirectory() !== true) throw new MdkError("not-found", "context-missing", `failed to get build context ${name}: ${withoutPasswords(value)} is no directory`);
   const root = openSync(found.path, O_PATH | O_DIRECTORY);
   ends.push(() => closeSync(root));
   return { kind: "directory", root, ignore: await readIgnoreRules({ path: found.path, isFetched: found.from !== null }, { path: null }, finding.signal) };

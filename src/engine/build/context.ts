@@ -1,6 +1,6 @@
 /** A build context that comes from somewhere: as bytes (an archive, or a Dockerfile alone), or as a commit of a git repository. */
 import { closeSync, constants, mkdirSync, openSync, readlinkSync } from "node:fs";
-import type { Remote } from "../../build/context/remote.ts";
+import { withoutPasswords, type Remote } from "../../build/context/remote.ts";
 import { MdkError } from "../../error.ts";
 import { decompress } from "../../layer/decompress.ts";
 import { TreePlacer } from "../../layer/place.ts";
@@ -18,7 +18,7 @@ const SNIFFED = 512;
 
 /** Unpacks the archive into the directory, which is empty, and returns null; or the text of a Dockerfile. `source`: "-" or a URL. */
 export async function unpackContext(context: Context, source: string, directory: string, signal: AbortSignal): Promise<string | null> {
-  const chunks = source === "-" ? readStream(0, signal) : download(source, `failed to fetch the build context ${source}`, { environment: context.environment, signal });
+  const chunks = source === "-" ? readStream(0, signal) : download(source, `failed to fetch the build context ${withoutPasswords(source)}`, { environment: context.environment, signal });
   const first: Uint8Array[] = [];
   let length = 0;
   while (length < SNIFFED) {
@@ -40,7 +40,7 @@ export async function unpackContext(context: Context, source: string, directory:
   let size = 0;
   for await (const chunk of all()) {
     size += chunk.length;
-    if (size > DOCKERFILE_BYTES_MAX) throw new MdkError("invalid", "dockerfile-too-large", `what ${source === "-" ? "standard input" : source} has is no archive, and larger than any Dockerfile`);
+    if (size > DOCKERFILE_BYTES_MAX) throw new MdkError("invalid", "dockerfile-too-large", `what ${source === "-" ? "standard input" : withoutPasswords(source)} has is no archive, and larger than any Dockerfile`);
     text.push(chunk);
   }
   return new TextDecoder().decode(Buffer.concat(text));
@@ -59,7 +59,7 @@ export async function checkOutContext(context: Context, remote: Remote & { reado
       closeSync(directory);
     }
   } catch (error) {
-    throw new MdkError("not-found", "context-missing", `failed to read the build context: ${remote.url} has no directory ${remote.directory}`, { cause: error });
+    throw new MdkError("not-found", "context-missing", `failed to read the build context: ${withoutPasswords(remote.url)} has no directory ${remote.directory}`, { cause: error });
   } finally {
     closeSync(root);
   }

@@ -1,6 +1,7 @@
 /** COPY, ADD and WORKDIR: files put into a mounted overlay, or with --link into an empty directory, whose upper becomes the next layer. */
 import { closeSync, openSync } from "node:fs";
 import { posix } from "node:path";
+import { withoutPasswords } from "../../build/context/remote.ts";
 import type { PlannedStep } from "../../build/graph/planned.ts";
 import type { Add, Copy } from "../../build/language/instructions/types.ts";
 import { mountOverlay } from "../../layer/overlay.ts";
@@ -63,7 +64,7 @@ function timeOf({ epochMs }: Staged["request"]): Time | null {
 
 function historyOf({ kind, chown, chmod, sources, inline, destination, ...more }: Copy | Add): string {
   const flags = [...("parents" in more && more.parents ? ["--parents"] : []), ...(chown === null ? [] : [`--chown=${chown}`]), ...(chmod === null ? [] : [`--chmod=${chmod}`])];
-  return [kind.toUpperCase(), ...flags, ...sources, ...inline.map(({ name }) => `<<${name}`), destination].join(" ");
+  return [kind.toUpperCase(), ...flags, ...sources.map(withoutPasswords), ...inline.map(({ name }) => `<<${name}`), destination].join(" ");
 }
 
 /** Where the instruction's files come from; null: it has but inline ones and there is no context. */

@@ -1,4 +1,5 @@
 /** The stages of a build: each begins when those that it needs are there, so that independent ones run at once; an instruction at a time within one. */
+import { withoutPasswords } from "../../build/context/remote.ts";
 import type { PlannedStage, PlannedStep } from "../../build/graph/planned.ts";
 import { DockerfileError } from "../../build/language/error.ts";
 import { expandInstruction } from "../../build/language/expand/instruction.ts";
@@ -70,7 +71,7 @@ async function applyStep(staged: Staged, image: StageImage, step: PlannedStep, {
   const scope = { lookup: (name: string) => image.scope.variables.get(name), escape };
   const instruction = expandInstruction(step.instruction, scope);
   if (!makesFiles(instruction)) return at(step, () => applySetting(image, instruction as Setting, { globals: plan.globals, buildArguments: request.buildArguments, escape }));
-  const description = `[${label}] ${step.instruction.source}`;
+  const description = `[${label}] ${withoutPasswords(step.instruction.source)}`;
   const shown = progress.step(description);
   const anew = request.noCache === true || (request.noCache !== false && request.noCache.includes(stage.name));
   const doing: StepContext = { step, shown, description, anew };

@@ -1,6 +1,7 @@
 /** `docker import`: the files of an archive become an image of one layer. */
 import { closeSync, constants, openSync } from "node:fs";
 import type { LayerSettings } from "../../config/settings.ts";
+import { withoutPasswords } from "../../build/context/remote.ts";
 import { MdkError } from "../../error.ts";
 import { configDocument } from "../../image/config-document.ts";
 import { parseConfig, type ContainerDefaults } from "../../image/config.ts";
@@ -66,7 +67,7 @@ function addImported(context: Context, { paths, database }: ContentScope, { requ
   const created = context.now().toISOString();
   const host = hostPlatform(process.arch);
   const { os, architecture, variant } = request.platform === null ? host : parsePlatform(request.platform, host);
-  const comment = request.message || `Imported from ${request.source}`;
+  const comment = request.message || `Imported from ${withoutPasswords(request.source)}`;
   const document = {
     architecture, ...(variant === "" ? {} : { variant }), os, created, comment, config: configDocument(config),
     history: [{ created, comment }], rootfs: { type: "layers", diff_ids: [layer.diffId] },
@@ -136,7 +137,7 @@ function isOld(compression: ReturnType<typeof detectArchive> | null): compressio
 }
 
 function openSource(context: Context, source: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
-  if (/^https?:\/\//.test(source)) return download(source, `Get "${source}"`, { environment: context.environment, signal });
+  if (/^https?:\/\//.test(source)) return download(source, `Get "${withoutPasswords(source)}"`, { environment: context.environment, signal });
   return fromFile(source, signal);
 }
 

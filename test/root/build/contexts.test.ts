@@ -11,6 +11,7 @@ const rootTest = testIf(able, "needs root, git and skopeo");
 let world: World;
 let server: ReturnType<typeof Bun.serve>;
 let address = "";
+const asked: string[] = [];
 
 beforeAll(() => {
   if (!able) return;
@@ -36,6 +37,7 @@ beforeAll(() => {
   server = Bun.serve({
     port: 0, hostname: "127.0.0.1",
     fetch: async (request) => {
+      asked.push(`${new URL(request.url).pathname} ${request.headers.get("authorization") ?? ""}`);
       const file = Bun.file(join(world.folder, new URL(request.url).pathname));
       return (await file.exists()) ? new Response(file) : new Response("", { status: 404 });
     },
@@ -82,6 +84,29 @@ rootTest("git: what is not there is told, and links lead nowhere else", async ()
   expect(await told(`${address}/bare.git#:led`)).toContain("leads out of the build context");
   expect(await told(`${address}/bare.git#main:../x`)).toContain('invalid subdirectory "../x"');
   expect(readdirSync(world.folder).filter((name) => name.startsWith("mdk-context-"))).toEqual([]);
+});
+
+rootTest("a password in an address is for its server only: nothing that is said or made has it", async () => {
+  const secret = address.replace("//", "//user:SECRET@");
+  const own = join(world.folder, "secret");
+  mkdirSync(own);
+  const written = (...lines: readonly string[]): void => writeFileSync(join(own, "Dockerfile"), ["FROM scratch", ...lines, ""].join("\n"));
+  for (const [says, ...words] of [["git failed", `${secret}/none.git`], ["git failed", `${secret}/bare.git#none`], ["has no directory", `${secret}/bare.git#:none`], ["404", `${secret}/none.tar`], ["dockerfile: open", "-f", "none", `${secret}/sub.tgz`]] as const) {
+    const { status, stderr } = await build(...words);
+    expect([status, stderr.includes("SECRET"), stderr]).toEqual([1, false, expect.stringContaining(says)]);
+  }
+  for (const line of [`ADD ${secret}/none /x`, `ADD ${secret}/none.git /x`, `ADD ${secret}/bare.git#:none /x`, `ARG A=${secret}/none\nADD $A /x`]) {
+    written(line);
+    const { status, stderr } = await build("--progress", "plain", own);
+    expect([line, status, stderr.includes("SECRET")]).toEqual([line, 1, false]);
+  }
+  written(`ADD ${secret}/sub.tgz /x`, `ADD --keep-git-dir ${secret}/bare.git /y`);
+  asked.length = 0;
+  expect(await build("--progress", "plain", own)).toEqual({ status: 0, stderr: expect.not.stringContaining("SECRET") });
+  expect(asked).toContain("/sub.tgz Basic dXNlcjpTRUNSRVQ=");
+  expect(world.ok("history", "--no-trunc", "x")).not.toContain("SECRET");
+  // 1: no line of any file.
+  expect(Bun.spawnSync(["grep", "-rq", "SECRET", join(await filesOf(own), "y/.git")]).exitCode).toBe(1);
 });
 
 /** A repository "NAME.git" on the server, whose files a script makes. */

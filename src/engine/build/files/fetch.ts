@@ -2,7 +2,7 @@
 import { closeSync } from "node:fs";
 import type { LayerSettings } from "../../../config/settings.ts";
 import { MdkError } from "../../../error.ts";
-import { transportTo, type DownloadOptions } from "../../../registry/download.ts";
+import { requestFor, transportTo, withoutSecrets, type DownloadOptions } from "../../../registry/download.ts";
 import { bodyChunks, type HttpRequest } from "../../../registry/transport.ts";
 import type { StorePaths } from "../../../store/paths.ts";
 import { roomGuard } from "../../../store/room.ts";
@@ -59,7 +59,7 @@ export async function fetchFile(url: string, checksum: string | null, options: F
 export async function askTag(url: string, { signal, environment }: FetchOptions): Promise<string | null> {
   try {
     const clean = withoutSecrets(url);
-    const response = await transportTo(clean, { environment, signal }).send({ ...requestOf(url, clean, signal), method: "HEAD", once: true });
+    const response = await transportTo(clean, { environment, signal }).send({ ...requestOf(url, signal), method: "HEAD", once: true });
     await response.body?.cancel();
     return response.status === 200 ? tagOf(response) : null;
   } catch (error) {
@@ -70,14 +70,14 @@ export async function askTag(url: string, { signal, environment }: FetchOptions)
 }
 
 /** Encoded on the way it would have another length than it says, and another digest. */
-function requestOf(url: string, clean: URL, signal: AbortSignal): HttpRequest {
-  return { url: clean.href, headers: { "Accept-Encoding": "identity" }, authorization: basic(url), signal };
+function requestOf(url: string, signal: AbortSignal): HttpRequest {
+  return { ...requestFor(url), headers: { "Accept-Encoding": "identity" }, signal };
 }
 
 async function fill(fd: number, url: string, { signal, environment, paths, limits }: FetchOptions): Promise<Omit<Fetched, "fd">> {
   const clean = withoutSecrets(url);
   const transport = transportTo(clean, { environment, signal });
-  const response = await transport.send(requestOf(url, clean, signal)).catch((error: unknown) => { throw told(error); });
+  const response = await transport.send(requestOf(url, signal)).catch((error: unknown) => { throw told(error); });
   if (response.status < 200 || response.status >= 300) {
     await response.body?.cancel();
     throw new MdkError("unavailable", "add-fetch", `Get "${clean.href}": invalid response status ${response.status}`);
@@ -112,19 +112,6 @@ function tagOf({ headers, url }: Response): string | null {
 function modifiedOf(response: Response): Time {
   const milliseconds = Date.parse(response.headers.get("last-modified") ?? "");
   return { seconds: Number.isNaN(milliseconds) ? 0 : Math.floor(milliseconds / 1000), nanoseconds: 0 };
-}
-
-export function withoutSecrets(url: string): URL {
-  const clean = new URL(url);
-  clean.username = clean.password = "";
-  return clean;
-}
-
-/** A name and a password in the URL, for its own origin only. */
-function basic(url: string): string | null {
-  const { username, password } = new URL(url);
-  if (username === "" && password === "") return null;
-  return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}`;
 }
 
 /** It is no registry. */

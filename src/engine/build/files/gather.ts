@@ -1,7 +1,7 @@
 /** What a COPY or ADD brings: its sources resolved, looked at and digested. Nothing is written but what is fetched, in files of the store's tmp/. */
 import { closeSync, openSync } from "node:fs";
 import { IgnoreRules } from "../../../build/context/ignore.ts";
-import { parseRemote, type Remote } from "../../../build/context/remote.ts";
+import { parseRemote, withoutPasswords, type Remote } from "../../../build/context/remote.ts";
 import type { Add, Copy } from "../../../build/language/instructions/types.ts";
 import { MdkError } from "../../../error.ts";
 import { baseOf, isDirectory, parentOf } from "../../../layer/tree.ts";
@@ -9,7 +9,7 @@ import { S_IF } from "../../../sys/at.ts";
 import { removeTree } from "../../../sys/remove-tree.ts";
 import { isArchive } from "./archive.ts";
 import { digestOf, type Digesting } from "./digest.ts";
-import { fetchFile, parseChecksum, withoutSecrets, type Fetched, type FetchOptions } from "./fetch.ts";
+import { fetchFile, parseChecksum, type Fetched, type FetchOptions } from "./fetch.ts";
 import { findParents, findSources, type Source } from "./find.ts";
 import { checkOut } from "./git.ts";
 import { KnownUrl } from "./known-url.ts";
@@ -149,7 +149,7 @@ class Gatherer {
     const digest = promised ?? (await open()).digest;
     const openSame = async (): Promise<Fetched> => {
       const file = await open();
-      if (file.digest !== digest) throw new MdkError("conflict", "build-file-changed", `${withoutSecrets(url).href} changed while it was fetched`, { hint: "try again" });
+      if (file.digest !== digest) throw new MdkError("conflict", "build-file-changed", `${withoutPasswords(url)} changed while it was fetched`, { hint: "try again" });
       return file;
     };
     this.#brought.push({ kind: "fetched", name: bytesOf(name), open: openSame, isUnpacked: unpack === true });
@@ -162,9 +162,9 @@ class Gatherer {
     this.#held.push(() => removeTree(path));
     const root = openSync(path, "r");
     this.#held.push(() => closeSync(root));
-    const tree: FileTree = { root, ignore: null, name: remote.url, ownersKept: false };
+    const tree: FileTree = { root, ignore: null, name: withoutPasswords(remote.url), ownersKept: false };
     const [start] = findSources(tree, remote.directory);
-    if (start === undefined || !isDirectory(start.status)) throw new MdkError("not-found", "add-git", `${remote.url} has no directory ${JSON.stringify(remote.directory)}`);
+    if (start === undefined || !isDirectory(start.status)) throw new MdkError("not-found", "add-git", `${withoutPasswords(remote.url)} has no directory ${JSON.stringify(remote.directory)}`);
     const found = scan(tree, { directory: start.path, exclude, only: null });
     this.#brought.push({ kind: "files", gathering: { tree, directory: start.path, top: start.status, name: "", found }, isCheckout: true });
     // What git keeps for itself differs each time.

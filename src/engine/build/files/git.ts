@@ -4,7 +4,7 @@
  */
 import { lstatSync, mkdirSync, realpathSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { isRepositoryAddress, type Remote } from "../../../build/context/remote.ts";
+import { isRepositoryAddress, withoutPasswords, type Remote } from "../../../build/context/remote.ts";
 import { MdkError } from "../../../error.ts";
 import { findProgram, runProgram } from "../../../sys/program.ts";
 import { removeTree } from "../../../sys/remove-tree.ts";
@@ -42,7 +42,7 @@ export async function checkOut(remote: Remote & { readonly kind: "git" }, option
   const { checksum, keepsGit } = options;
   if (checksum !== null && !COMMIT.test(checksum)) throw new MdkError("invalid", "add-checksum", `invalid commit ${JSON.stringify(checksum)}`);
   const program = findProgram("git", options.environment["PATH"] ?? "");
-  if (program === null) throw new MdkError("unsupported", "git-missing", "git is not installed", { hint: `it is needed for ${remote.url}` });
+  if (program === null) throw new MdkError("unsupported", "git-missing", "git is not installed", { hint: `it is needed for ${withoutPasswords(remote.url)}` });
   const path = join(options.paths.temporary, `spool-${crypto.randomUUID()}`);
   mkdirSync(path, { mode: 0o700 });
   try {
@@ -55,6 +55,8 @@ export async function checkOut(remote: Remote & { readonly kind: "git" }, option
     const commit = (await git.must("rev-parse", "HEAD")).trim();
     if (checksum !== null && !commit.startsWith(checksum)) throw new MdkError("corrupt", "add-checksum", `expected checksum to match ${checksum}, got ${commit}`);
     const submodules = await fetchSubmodules(git, LEVELS_MAX);
+    // What stays is the image's.
+    if (keepsGit) await git.must("remote", "set-url", "origin", withoutPasswords(remote.url));
     // Without the repository's own, those of its submodules lead nowhere.
     if (!keepsGit) for (const directory of [path, ...submodules]) rmSync(join(directory, ".git"), { recursive: true });
     return { path, commit };
@@ -169,5 +171,5 @@ function printable(text: string): string {
 }
 
 function failed(what: string): MdkError {
-  return new MdkError("unavailable", "git-failed", `git failed: ${what}`);
+  return new MdkError("unavailable", "git-failed", `git failed: ${withoutPasswords(what)}`);
 }
