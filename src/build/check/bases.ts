@@ -12,9 +12,9 @@ import type { Report } from "./report.ts";
 export function checkDefaults(report: Report, dockerfile: Dockerfile, predefined: ReadonlyMap<string, string>): void {
   const { escape } = dockerfile.directives;
   try {
-    const { values } = globalScope(dockerfile.arguments, predefined, new Map(), escape);
+    const { values, budget } = globalScope(dockerfile.arguments, predefined, new Map(), escape);
     for (const { from } of dockerfile.stages) {
-      const { text } = expandWord(from.base, (name) => values.get(name), { escape });
+      const { text } = expandWord(from.base, (name) => values.get(name), { escape, budget });
       if (!isReference(text)) report.warn("InvalidDefaultArgInFrom", from.span, from.base);
     }
   } catch {
@@ -33,7 +33,7 @@ function isReference(text: string): boolean {
 
 /** A FROM, as far as its words can be expanded. */
 export function checkFromWords(report: Report, from: From, globals: GlobalScope, { escape, host }: { readonly escape: string; readonly host: Platform }): void {
-  const expand = (text: string): Expanded => expandWord(text, (name) => globals.values.get(name), { escape });
+  const expand = (text: string): Expanded => expandWord(text, (name) => globals.values.get(name), { escape, budget: globals.budget });
   const declared = new Set([...globals.declared, ...globals.values.keys()]);
   const undeclared = ({ unmatched }: Expanded): void => {
     for (const name of [...unmatched].filter((one) => !declared.has(one))) report.warnOf("UndefinedArgInFrom", from, name, suggestion(name, declared));

@@ -39,7 +39,7 @@ export function checkSteps(stage: PlannedStage, base: StageState, context: StepC
 function checkStep(written: Instruction, state: StageState, once: Map<string, Instruction>, context: StepContext): StageState {
   const { report } = context;
   const onUnset = unsetReporter(written, state, context);
-  const scope: Scope = { lookup: (name) => state.scope.variables.get(name), escape: context.escape, onUnset };
+  const scope: Scope = { lookup: (name) => state.scope.variables.get(name), escape: context.escape, onUnset, budget: context.globals.budget };
   const instruction = expandInstruction(written, scope);
   switch (instruction.kind) {
     case "arg":

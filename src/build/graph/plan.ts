@@ -78,7 +78,7 @@ interface ResolvedBase {
 }
 
 function baseOf({ from }: Stage, { names, globals, escape, host }: BaseContext): ResolvedBase {
-  const expand = (text: string): ReturnType<typeof expandWord> => located(from.span, () => expandWord(text, (name) => globals.values.get(name), { escape }));
+  const expand = (text: string): ReturnType<typeof expandWord> => located(from.span, () => expandWord(text, (name) => globals.values.get(name), { escape, budget: globals.budget }));
   const { text } = expand(from.base);
   if (text === "") throw new DockerfileError(`base name (${from.base}) should not be blank`, from.span);
   const platform = from.platform === null ? null : platformOf(from.platform, expand(from.platform), { globals, host, span: from.span });

@@ -4,7 +4,7 @@
  */
 import { platformName, type Platform } from "../../image/platform.ts";
 import { DockerfileError } from "../language/error.ts";
-import { expandWord } from "../language/expand/word.ts";
+import { Budget } from "../language/expand/budget.ts";
 import { word } from "../language/expand/instruction.ts";
 import type { Arg } from "../language/instructions/types.ts";
 import type { Pair } from "../language/words.ts";
@@ -40,25 +40,28 @@ export interface GlobalScope {
   readonly values: ReadonlyMap<string, string>;
   /** Declared before the first FROM, with a value or without. */
   readonly declared: ReadonlySet<string>;
+  /** Of all the words of the Dockerfile. */
+  readonly budget: Budget;
 }
 
 /** Throws DockerfileError at the ARG whose default cannot be expanded. */
 export function globalScope(globals: readonly Arg[], predefined: ReadonlyMap<string, string>, given: BuildArguments, escape: string): GlobalScope {
   const values = new Map(predefined);
   const declared = new Set<string>();
+  const budget = new Budget();
   for (const arg of globals) {
     for (const { name, value } of arg.declared) {
       declared.add(name);
-      const own = given.get(name) ?? (value === null ? null : defaultOf(arg, value, values, escape));
+      const own = given.get(name) ?? (value === null ? null : defaultOf(arg, value, { lookup: (wanted) => values.get(wanted), escape, budget }));
       if (own !== null) values.set(name, own);
     }
   }
-  return { values, declared };
+  return { values, declared, budget };
 }
 
-function defaultOf({ span }: Arg, value: string, values: ReadonlyMap<string, string>, escape: string): string {
+function defaultOf({ span }: Arg, value: string, scope: Parameters<typeof word>[1]): string {
   try {
-    return expandWord(value, (name) => values.get(name), { escape }).text;
+    return word(value, scope);
   } catch (error) {
     throw new DockerfileError((error as Error).message, span, error);
   }
@@ -116,16 +119,8 @@ export function withArguments(scope: StageScope, arg: Arg, { globals, buildArgum
       // Declared without a value it is no mistake.
       if (!before.declared.has(unset)) onUnset?.(unset);
     };
-    const own = known ?? (value === null ? null : expandedDefault(arg, value, { lookup, escape, onUnset: tell }));
+    const own = known ?? (value === null ? null : defaultOf(arg, value, { lookup, escape, onUnset: tell, budget: globals.budget }));
     const isVariable = own !== null && !SCANNER_ARGUMENTS.has(name);
     return { ...before, variables: isVariable ? before.variables.with([[name, own]]) : before.variables, declared: before.declared.with([[name, own]]) };
   }, scope);
-}
-
-function expandedDefault({ span }: Arg, value: string, scope: Parameters<typeof word>[1]): string {
-  try {
-    return word(value, scope);
-  } catch (error) {
-    throw new DockerfileError((error as Error).message, span, error);
-  }
 }

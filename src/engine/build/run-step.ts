@@ -31,7 +31,7 @@ import { chainOf, withLayer, type StageImage } from "./stage-image.ts";
 export async function runStep(building: Staged, image: StageImage, run: Run, { step, shown, description, anew }: StepContext): Promise<StageImage> {
   const { words: argv, script } = executedBy(run, image.config.Shell ?? DEFAULT_SHELL);
   const { request, escape } = building;
-  const mounts = await openStepMounts(building, mountsOf(run, { lookup: (name) => image.scope.variables.get(name), escape }), step, image);
+  const mounts = await openStepMounts(building, mountsOf(run, { lookup: (name) => image.scope.variables.get(name), escape, budget: building.plan.globals.budget }), step, image);
   try {
     const environment = [...new Map([...proxyEnvironment(request.buildArguments), ...image.scope.variables.entries()])].map(([name, value]) => `${name}=${value}`);
     const { User, WorkingDir } = image.config;

@@ -4,6 +4,7 @@ import type { ContainerDefaults, ImageConfig } from "../../image/config.ts";
 import { chainIds, type Digest } from "../../image/digest.ts";
 import type { JsonObject } from "../../image/json.ts";
 import type { Platform } from "../../image/platform.ts";
+import { MdkError } from "../../error.ts";
 import type { LayerRow } from "../../store/layers.ts";
 
 export type StageLayer = Pick<LayerRow, "id" | "diffId" | "size">;
@@ -34,6 +35,8 @@ export interface StageImage {
   /** The base's, as they were. */
   readonly baseHistory: readonly unknown[];
   readonly history: readonly HistoryEntry[];
+  /** Of its words, in UTF-16 units. */
+  readonly historyLength: number;
   /** What else the base's config says: "os.version" and its like. */
   readonly kept: JsonObject;
   readonly platform: Platform;
@@ -50,7 +53,7 @@ const NOTHING: ContainerDefaults = {
 export function emptyImage(platform: Platform): StageImage {
   const scope = stageScope([]);
   return {
-    layers: [], config: { ...NOTHING, Env: environmentOf(scope), WorkingDir: "/" }, author: "", base: { id: null, layers: [] }, baseHistory: [], history: [], kept: {}, platform, scope, commandSet: false,
+    layers: [], config: { ...NOTHING, Env: environmentOf(scope), WorkingDir: "/" }, author: "", base: { id: null, layers: [] }, baseHistory: [], history: [], historyLength: 0, kept: {}, platform, scope, commandSet: false,
   };
 }
 
@@ -59,7 +62,7 @@ export function imageOn(id: Digest, { config, author, document, architecture, os
   const scope = stageScope(config.Env);
   const kept = Object.fromEntries(["os.version", "os.features"].filter((key) => document[key] !== undefined).map((key) => [key, document[key]]));
   return {
-    layers, author, scope, kept, base: { id, layers }, config: { ...config, Env: environmentOf(scope), OnBuild: null }, baseHistory: Array.isArray(document.history) ? document.history : [], history: [],
+    layers, author, scope, kept, base: { id, layers }, config: { ...config, Env: environmentOf(scope), OnBuild: null }, baseHistory: Array.isArray(document.history) ? document.history : [], history: [], historyLength: 0,
     platform: { architecture, os, variant }, commandSet: false,
   };
 }
@@ -83,10 +86,19 @@ const COMMENT = "buildkit.dockerfile.v0";
 /** After an instruction that was carried out, in BuildKit's words. */
 export function withLayer(image: StageImage, { layer, createdMs }: StepOutcome, words: string): StageImage {
   const entry: HistoryEntry = { createdMs, created_by: `${words} # buildkit`, comment: COMMENT, ...(layer === null ? { empty_layer: true } : {}) };
-  return { ...image, layers: layer === null ? image.layers : [...image.layers, layer], history: [...image.history, entry] };
+  return { ...withEntry(image, entry), layers: layer === null ? image.layers : [...image.layers, layer] };
 }
 
 /** After one that says something of the image. */
 export function withWords(image: StageImage, words: string): StageImage {
-  return { ...image, history: [...image.history, { createdMs: null, created_by: words, comment: COMMENT, empty_layer: true }] };
+  return withEntry(image, { createdMs: null, created_by: words, comment: COMMENT, empty_layer: true });
+}
+
+/** What an instruction says may be much more than how it is written: its variables, and a range of ports. */
+const HISTORY_LENGTH_MAX = 16 << 20;
+
+function withEntry(image: StageImage, entry: HistoryEntry): StageImage {
+  const historyLength = image.historyLength + (entry.created_by?.length ?? 0);
+  if (historyLength > HISTORY_LENGTH_MAX) throw new MdkError("invalid", "history-too-long", `the history of the image would be longer than ${HISTORY_LENGTH_MAX >> 20} MiB`);
+  return { ...image, history: [...image.history, entry], historyLength };
 }

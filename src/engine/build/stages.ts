@@ -68,7 +68,7 @@ interface Placed {
 
 async function applyStep(staged: Staged, image: StageImage, step: PlannedStep, { stage, label }: Placed): Promise<StageImage> {
   const { escape, request, plan, progress } = staged;
-  const scope = { lookup: (name: string) => image.scope.variables.get(name), escape };
+  const scope = { lookup: (name: string) => image.scope.variables.get(name), escape, budget: plan.globals.budget };
   const instruction = expandInstruction(step.instruction, scope);
   if (!makesFiles(instruction)) return at(step, () => applySetting(image, instruction as Setting, { globals: plan.globals, buildArguments: request.buildArguments, escape }));
   const description = `[${label}] ${withoutPasswords(step.instruction.source)}`;

@@ -1,6 +1,7 @@
 /** --change of `commit` and `import`: lines of a Dockerfile that change an image's config and nothing else (moby, daemon/commit.go and builder/dockerfile/builder.go). Pure. */
 import { posix } from "node:path";
 import { DockerfileError } from "../../build/language/error.ts";
+import { Budget } from "../../build/language/expand/budget.ts";
 import { expandInstruction } from "../../build/language/expand/instruction.ts";
 import { parseInstruction } from "../../build/language/instructions/parse.ts";
 import type { From, Instruction } from "../../build/language/instructions/types.ts";
@@ -34,9 +35,10 @@ function withoutShell(instruction: From | Instruction): Instruction {
 
 function applied(config: ContainerDefaults, instructions: readonly Instruction[], escape: string): ContainerDefaults {
   let commandSet = false;
+  const budget = new Budget();
   return instructions.reduce((before, written) => {
     const environment = new Map(before.Env.map((entry) => [entry.split("=", 1)[0]!, entry.slice(entry.indexOf("=") + 1)]));
-    const instruction = expandInstruction(written, { lookup: (name) => environment.get(name), escape });
+    const instruction = expandInstruction(written, { lookup: (name) => environment.get(name), escape, budget });
     commandSet ||= instruction.kind === "cmd";
     if (instruction.kind === "workdir") return { ...before, WorkingDir: posix.resolve("/", before.WorkingDir, instruction.value) };
     if (instruction.kind === "env") {

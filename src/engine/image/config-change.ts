@@ -16,7 +16,7 @@ export function isSaying(instruction: Instruction): instruction is Saying {
 
 /** "80/tcp", each. */
 export function exposedOf({ ports }: Expose): string[] {
-  return ports.map(parseExposed).flatMap(exposedPorts);
+  return exposedPorts(ports.map(parseExposed));
 }
 
 /** Throws MdkError "invalid-signal". The config after an instruction that was expanded. `commandSet`: a CMD came before, of the same stage or call. */
@@ -30,7 +30,7 @@ export function changedConfig(config: ContainerDefaults, instruction: Saying, co
       // What the base's command was for another program says nothing to this one.
       return { ...config, Entrypoint: programWords(instruction.command, config.Shell ?? DEFAULT_SHELL), ...(commandSet ? {} : { Cmd: null }) };
     case "expose":
-      return { ...config, ExposedPorts: [...new Set([...config.ExposedPorts, ...exposedOf(instruction).toSorted()])] };
+      return { ...config, ExposedPorts: withPorts(config.ExposedPorts, exposedOf(instruction)) };
     case "volume":
       return { ...config, Volumes: [...new Set([...config.Volumes, ...instruction.paths])] };
     case "user":
@@ -47,4 +47,18 @@ export function changedConfig(config: ContainerDefaults, instruction: Saying, co
     case "onbuild":
       return { ...config, OnBuild: [...(config.OnBuild ?? []), instruction.expression] };
   }
+}
+
+/** What is in a list, for the next one that has more: many instructions expose the same tens of thousands. */
+const KNOWN = new WeakMap<readonly string[], Set<string>>();
+
+function withPorts(ports: readonly string[], exposed: readonly string[]): readonly string[] {
+  const known = KNOWN.get(ports) ?? new Set(ports);
+  const fresh = exposed.filter((port) => !known.has(port)).sort();
+  // It goes on to the longer list: of the shorter one it is no more.
+  if (fresh.length > 0) KNOWN.delete(ports);
+  const all = fresh.length === 0 ? ports : ports.concat(fresh);
+  for (const port of fresh) known.add(port);
+  KNOWN.set(all, known);
+  return all;
 }

@@ -151,6 +151,8 @@ test("thousands of ENV and ARG, and of stages on each other, take no time to spe
 });
 
 test("ports are those of a range, in lower case", () => {
-  expect(exposedPorts(parseExposed("80-82/UDP"))).toEqual(["80/udp", "81/udp", "82/udp"]);
-  expect(exposedPorts(parseExposed("127.0.0.1:8080:80"))).toEqual(["80/tcp"]);
+  expect(exposedPorts([parseExposed("80-82/UDP")])).toEqual(["80/udp", "81/udp", "82/udp"]);
+  expect(exposedPorts(["5-6/udp", "4-7/udp", "5-6/udp", "5"].map(parseExposed))).toEqual(["5/udp", "6/udp", "4/udp", "7/udp", "5/tcp"]);
+  expect(exposedPorts(["1-65535", "0-65535"].map(parseExposed))).toHaveLength(65_536);
+  expect(exposedPorts([parseExposed("127.0.0.1:8080:80")])).toEqual(["80/tcp"]);
 });

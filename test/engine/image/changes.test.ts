@@ -21,6 +21,7 @@ describe("a change", () => {
     [["ENV PATH=${PATH}:${NO:-/sbin}${X:+/x}", "ENV Y=$PATH"], { Env: ["PATH=/bin:/sbin/x", "X=1", "Y=/bin:/sbin/x"] }],
     [["ENV X=2 Y=$X"], { Env: ["PATH=/bin", "X=2", "Y=1"] }],
     [["EXPOSE 80 90-91/udp $X"], { ExposedPorts: ["1/tcp", "80/tcp", "90/udp", "91/udp"] }],
+    [["EXPOSE 3-4 1-5 2/TCP", "EXPOSE 4-7"], { ExposedPorts: ["1/tcp", "2/tcp", "3/tcp", "4/tcp", "5/tcp", "6/tcp", "7/tcp"] }],
     [["LABEL a=c \"d e\"=\"f\\\"g\" h="], { Labels: { a: "c", "d e": "f\"g", h: "" } }],
     [["ONBUILD RUN x", "ONBUILD ENV A=$X"], { OnBuild: ["RUN x", "ENV A=$X"] }],
     [["USER u:g"], { User: "u:g" }],
@@ -50,4 +51,11 @@ describe("no change", () => {
   ] as const) {
     test(JSON.stringify(line), () => expect(() => applyChanges(BASE, [line])).toThrow(sentence));
   }
+});
+
+test("all ports, as often as somebody likes, take no time to speak of", () => {
+  const began = performance.now();
+  const { ExposedPorts } = applyChanges(BASE, [...Array.from({ length: 20 }, () => "EXPOSE 1-65535"), `EXPOSE${" 1-65535/udp".repeat(5000)}`, ...Array.from({ length: 5000 }, (_, at) => `EXPOSE ${at + 1}/sctp`)]);
+  expect(ExposedPorts).toHaveLength(2 * 65_535 + 5000);
+  expect(performance.now() - began).toBeLessThan(10_000);
 });

@@ -1,6 +1,7 @@
 /** Which words of an instruction variables are replaced in (Dockerfile reference, "Environment replacement"), done when its stage's environment is known. */
 import { DockerfileError } from "../error.ts";
 import { parseMount, type Mount } from "../instructions/mount.ts";
+import { Budget } from "./budget.ts";
 import { checkExposed } from "./ports.ts";
 import type { Instruction, Run } from "../instructions/types.ts";
 import { expandWord, type Lookup } from "./word.ts";
@@ -11,6 +12,8 @@ export interface Scope {
   readonly escape: string;
   /** Told of each variable that is not there. */
   readonly onUnset?: (name: string) => void;
+  /** Of the whole Dockerfile; without it, of one instruction. */
+  readonly budget?: Budget;
 }
 
 /**
@@ -19,7 +22,7 @@ export interface Scope {
  * --build-arg (build/graph/scope.ts). Throws DockerfileError at the instruction's place.
  */
 export function expandInstruction<T extends Instruction>(instruction: T, scope: Scope): T {
-  return located(instruction, () => expanded(instruction, scope) as T);
+  return located(instruction, () => expanded(instruction, { budget: new Budget(), ...scope }) as T);
 }
 
 /** The mounts of a RUN, in their order. Throws DockerfileError. */
@@ -28,8 +31,8 @@ export function mountsOf(run: Run, scope: Scope): Mount[] {
 }
 
 /** One word of an instruction by its scope. Throws an Error in BuildKit's words. */
-export function word(text: string, { lookup, escape, onUnset }: Scope): string {
-  const { text: result, unmatched } = expandWord(text, lookup, { escape });
+export function word(text: string, { lookup, escape, onUnset, ...budget }: Scope): string {
+  const { text: result, unmatched } = expandWord(text, lookup, { escape, ...budget });
   if (onUnset !== undefined) unmatched.forEach(onUnset);
   return result;
 }
@@ -57,7 +60,7 @@ function expanded(instruction: Instruction, scope: Scope): Instruction {
       return instruction.kind === "copy" ? { ...instruction, ...files } : { ...instruction, ...files, checksum: maybe(instruction.checksum) };
     }
     case "expose":
-      return { ...instruction, ports: checkExposed(instruction.ports.flatMap((text) => expandWord(text, scope.lookup, { escape: scope.escape }).words)) };
+      return { ...instruction, ports: checkExposed(instruction.ports.flatMap((text) => expandWord(text, scope.lookup, scope).words)) };
     case "volume": {
       const paths = instruction.paths.map(one);
       if (paths.includes("")) throw new Error("VOLUME specified can not be an empty string");
@@ -71,8 +74,8 @@ function expanded(instruction: Instruction, scope: Scope): Instruction {
 }
 
 /** A heredoc's escapes are always "\", and its quotes are text. */
-function document(text: string, { lookup, onUnset }: Scope): string {
-  const { text: result, unmatched } = expandWord(text, lookup, { ignoreQuotes: true });
+function document(text: string, { lookup, onUnset, budget }: Scope): string {
+  const { text: result, unmatched } = expandWord(text, lookup, { ignoreQuotes: true, ...(budget === undefined ? {} : { budget }) });
   if (onUnset !== undefined) unmatched.forEach(onUnset);
   return result;
 }

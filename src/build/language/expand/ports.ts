@@ -36,9 +36,40 @@ export function checkExposed(words: readonly string[]): readonly string[] {
   return words;
 }
 
-/** "80/tcp" for each of the ports, as an image's config has them. */
-export function exposedPorts({ protocol, first, last }: Exposed): string[] {
-  return Array.from({ length: last - first + 1 }, (_, index) => `${first + index}/${protocol.toLowerCase() || "tcp"}`);
+/** "80/tcp" for each of the ports, as an image's config has them: each once, however many ranges it is in. */
+export function exposedPorts(ranges: readonly Exposed[]): string[] {
+  const ports: string[] = [];
+  const left = new Map<string, Left>();
+  for (const { protocol, first, last } of ranges) {
+    const name = protocol.toLowerCase() || "tcp";
+    const ofProtocol = left.get(name) ?? new Left();
+    left.set(name, ofProtocol);
+    ofProtocol.take(first, last, (port) => ports.push(`${port}/${name}`));
+  }
+  return ports;
+}
+
+/** The ports that nobody has taken: those that were are passed over in one step. */
+class Left {
+  /** Of each port itself, or one behind it that is nearer to the next that is left. */
+  readonly #next = new Uint32Array(PORT_MAX + 2);
+
+  constructor() {
+    for (let port = 0; port < this.#next.length; port++) this.#next[port] = port;
+  }
+
+  take(first: number, last: number, each: (port: number) => void): void {
+    for (let port = this.#from(first); port <= last; port = this.#from(port)) {
+      each(port);
+      this.#next[port] = port + 1;
+    }
+  }
+
+  #from(port: number): number {
+    let at = port;
+    while (this.#next[at]! !== at) at = this.#next[at] = this.#next[this.#next[at]!]!;
+    return at;
+  }
 }
 
 /** Written like one; what it is an address of does not matter here. */

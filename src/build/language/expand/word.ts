@@ -3,6 +3,7 @@
  * commands, no arithmetic.
  */
 import { isSpace, quote } from "../text.ts";
+import { Budget, tooLong, VALUE_LENGTH_MAX } from "./budget.ts";
 import { replaced, withoutPrefix, withoutSuffix } from "./pattern.ts";
 
 /** What a variable is; undefined: it is not set. */
@@ -19,6 +20,8 @@ export interface Style {
   readonly ignoreQuotes?: boolean;
   /** A variable that is not set stays as it is written. */
   readonly keepUnset?: boolean;
+  /** What this and other words may become together; without it, this one. */
+  readonly budget?: Budget;
 }
 
 export interface Expanded {
@@ -30,7 +33,7 @@ export interface Expanded {
   readonly unmatched: ReadonlySet<string>;
 }
 
-/** Throws an Error in BuildKit's words: quotes and braces without an end, modifiers there are not, `${name:?message}`. */
+/** Throws an Error in BuildKit's words: quotes and braces without an end, modifiers there are not, `${name:?message}`; and for what becomes too long. */
 export function expandWord(text: string, lookup: Lookup, style: Style = {}): Expanded {
   const lexer = new Lexer(text, lookup, style);
   try {
@@ -83,8 +86,11 @@ class Lexer {
   readonly #lookup: Lookup;
   readonly #style: Style;
   readonly #escape: string;
+  readonly #budget: Budget;
   #at = 0;
   #depth = 0;
+  /** What variables have brought. */
+  #length = 0;
   #keepEscapes = false;
 
   constructor(text: string, lookup: Lookup, style: Style) {
@@ -92,6 +98,7 @@ class Lexer {
     this.#lookup = lookup;
     this.#style = style;
     this.#escape = style.escape ?? "\\";
+    this.#budget = style.budget ?? new Budget();
   }
 
   get #peek(): string | undefined {
@@ -182,6 +189,15 @@ class Lexer {
   }
 
   #dollar(): string {
+    const text = this.#substitution();
+    // What is within braces is counted when it comes out of them.
+    if (this.#depth === 1) this.#length += text.length;
+    if (this.#length > VALUE_LENGTH_MAX) throw tooLong();
+    this.#budget.grow(text.length);
+    return text;
+  }
+
+  #substitution(): string {
     this.#at++;
     if (this.#peek === "{") {
       this.#at++;
@@ -218,7 +234,7 @@ class Lexer {
     const value = this.#value(name);
     if (value === undefined && this.#style.keepUnset === true) return `\${${name}${sign === ":" ? sign : ""}${modifier}${word}}`;
     if (!"+-?#%".includes(modifier)) throw unsupported;
-    return modified({ name, value, modifier, word, isEmptyUnset: sign === ":" });
+    return modified({ name, value, modifier, word, isEmptyUnset: sign === ":" }, this.#budget);
   }
 
   /** The word of a modifier, up to `stop`. */
@@ -237,7 +253,7 @@ class Lexer {
     const replacement = this.#operand("}", true, false, MISSING_BRACE);
     const value = this.#value(name);
     if (value === undefined && this.#style.keepUnset === true) return `\${${name}/${pattern}/${replacement}}`;
-    return replaced(value ?? "", pattern, replacement, all);
+    return replaced(value ?? "", pattern, { replacement, all, budget: this.#budget });
   }
 }
 
@@ -250,7 +266,7 @@ interface Modification {
   readonly isEmptyUnset: boolean;
 }
 
-function modified({ name, value, modifier, word, isEmptyUnset }: Modification): string {
+function modified({ name, value, modifier, word, isEmptyUnset }: Modification, budget: Budget): string {
   const isUnset = value === undefined || (isEmptyUnset && value === "");
   switch (modifier) {
     case "-":
@@ -263,7 +279,7 @@ function modified({ name, value, modifier, word, isEmptyUnset }: Modification): 
     default: {
       const longest = word.startsWith(modifier);
       const pattern = longest ? word.slice(1) : word;
-      return modifier === "#" ? withoutPrefix(value ?? "", pattern, longest) : withoutSuffix(value ?? "", pattern, longest);
+      return (modifier === "#" ? withoutPrefix : withoutSuffix)(value ?? "", pattern, { longest, budget });
     }
   }
 }
