@@ -4,6 +4,7 @@
  */
 import { posix } from "node:path";
 import { MdkError } from "../../error.ts";
+import { compilePattern } from "./pattern.ts";
 
 /** What was said of one name, for those below it: which patterns have matched. Made by `IgnoreRules.at` only. */
 export interface Verdict {
@@ -17,7 +18,13 @@ interface Rule {
   /** "!": what matches is taken in again. */
   readonly includes: boolean;
   readonly matches: (path: string) => boolean;
+  /** Its components, as far as they say something of directories: "any" from there on. */
+  readonly components: readonly (Rule["matches"] | "any")[];
 }
+
+/** moby has no bounds; what nobody writes would be asked of each name of a tree. */
+const RULES_MAX = 10_000;
+const LENGTH_MAX = 1 << 20;
 
 /** The patterns of a .dockerignore, in their order: comments and empty lines left out, paths cleaned, a slash in front taken away. */
 export function parseIgnoreFile(text: string): string[] {
@@ -41,8 +48,10 @@ export class IgnoreRules {
   /** Whether any pattern takes something in again. */
   readonly hasInclusions: boolean;
 
-  /** `patterns`: as parseIgnoreFile gives them, or as a user wrote them. Throws MdkError "invalid" for brackets without an end, "!" alone. */
+  /** `patterns`: as parseIgnoreFile gives them, or as a user wrote them. Throws MdkError "invalid" for brackets without an end, "!" alone, and for too many. */
   constructor(patterns: readonly string[]) {
+    if (patterns.length > RULES_MAX) throw new MdkError("invalid", "ignore-pattern", `more than ${RULES_MAX} patterns`);
+    if (patterns.reduce((sum, { length }) => sum + length, 0) > LENGTH_MAX) throw new MdkError("invalid", "ignore-pattern", `patterns of more than ${LENGTH_MAX >> 20} MiB`);
     this.#rules = patterns.map((pattern) => pattern.trim()).filter((pattern) => pattern !== "").map((pattern) => ruleOf(cleaned(pattern)));
     this.hasInclusions = this.#rules.some(({ includes }) => includes);
   }
@@ -66,7 +75,7 @@ export class IgnoreRules {
 
   /** Whether something below an ignored directory may be taken in again, so that it must be walked. Never says no where there is something. */
   mayIncludeBelow(directory: string): boolean {
-    return this.#rules.some(({ includes, pattern }) => includes && mayMatchBelow(pattern, directory));
+    return this.#rules.some(({ includes, components }) => includes && mayMatchBelow(components, directory));
   }
 
   /** Whether all of the context is left out by one pattern. */
@@ -85,7 +94,8 @@ function ruleOf(text: string): Rule {
   const includes = text.startsWith("!");
   const pattern = includes ? text.slice(1) : text;
   checkBrackets(pattern);
-  return { pattern, includes, matches: matcherOf(pattern) };
+  // Nobody asks the others.
+  return { pattern, includes, matches: matcherOf(pattern), components: includes ? pattern.split("/").map(componentOf) : [] };
 }
 
 /** Go's filepath.Match refuses these whatever they are compared with. */
@@ -107,89 +117,20 @@ function matcherOf(pattern: string): Rule["matches"] {
   if (prefix !== undefined) return (path) => path.startsWith(prefix);
   const [, suffix] = /^\*\*([^*?[\]\\]+)$/.exec(pattern) ?? [];
   if (suffix !== undefined) return (path) => path.endsWith(suffix) || (suffix.startsWith("/") && path === suffix.slice(1));
-  const tokens = tokensOf(pattern);
-  return (path) => matchesTokens(tokens, path);
+  return compilePattern(pattern);
 }
 
-/** "enter" and "directories" are "**" with the slash behind it: any directories, or none. "rest" is one at the end: anything. */
-type Token = "star" | "any" | "enter" | "directories" | "rest" | ((character: string) => boolean);
-
-function tokensOf(pattern: string): Token[] {
-  const tokens: Token[] = [];
-  const characters = [...pattern];
-  for (let at = 0; at < characters.length; at++) {
-    const character = characters[at]!;
-    if (character === "*" && characters[at + 1] === "*") {
-      at += characters[at + 2] === "/" ? 2 : 1;
-      tokens.push(...(at + 1 >= characters.length ? ["rest" as const] : ["enter" as const, "directories" as const]));
-    } else if (character === "*") tokens.push("star");
-    else if (character === "?") tokens.push("any");
-    else if (character === "[") at = pushSet(tokens, characters, at);
-    else {
-      const wanted = character === "\\" ? characters[++at] : character;
-      tokens.push((other) => other === wanted);
-    }
-  }
-  return tokens;
-}
-
-/** A set in brackets, checked before; the index of the bracket that ends it. As in moby's expressions "[^…]" takes a slash, too. */
-function pushSet(tokens: Token[], characters: readonly string[], begin: number): number {
-  const isNegated = characters[begin + 1] === "^";
-  const ranges: [first: string, last: string][] = [];
-  let at = begin + (isNegated ? 2 : 1);
-  const take = (): string => (characters[at] === "\\" ? characters[(at += 2) - 1]! : characters[at++]!);
-  while (at < characters.length && characters[at] !== "]") {
-    const first = take();
-    if (characters[at] !== "-") ranges.push([first, first]);
-    else {
-      at++;
-      ranges.push([first, take()]);
-    }
-  }
-  const point = (character: string): number => character.codePointAt(0)!;
-  tokens.push((other) => ranges.some(([first, last]) => point(first) <= point(other) && point(other) <= point(last)) !== isNegated);
-  return at;
-}
-
-/** Follows every way at once: no pattern takes longer than its length times the path's. */
-function matchesTokens(tokens: readonly Token[], path: string): boolean {
-  let states = closed(tokens, new Set([0]));
-  for (const character of path) {
-    const next = new Set<number>();
-    for (const state of states) {
-      const token = tokens[state];
-      if (token === undefined) continue;
-      if (token === "rest" || token === "directories" || (token === "star" && character !== "/")) next.add(state);
-      // Directories end with a slash.
-      if (token === "directories" && character === "/") next.add(state + 1);
-      if (typeof token === "function" ? token(character) : token === "any" && character !== "/") next.add(state + 1);
-    }
-    if (next.size === 0) return false;
-    states = closed(tokens, next);
-  }
-  return states.has(tokens.length);
-}
-
-/** With what is reached without a character. A set that grows while it is walked is walked to its end. */
-function closed(tokens: readonly Token[], states: Set<number>): Set<number> {
-  for (const state of states) {
-    const token = tokens[state];
-    if (token === "star" || token === "rest" || token === "enter") states.add(state + 1);
-    if (token === "enter") states.add(state + 2);
-  }
-  return states;
+/** A bracket or an escape may reach over a slash: then nothing is known. */
+function componentOf(part: string): Rule["matches"] | "any" {
+  return part.includes("**") || /[[\]\\]/.test(part) ? "any" : matcherOf(part);
 }
 
 /** Component by component: a pattern may match below a directory when the directory's own names match as far as the pattern goes without "**". */
-function mayMatchBelow(pattern: string, directory: string): boolean {
-  const [parts, names] = [pattern.split("/"), directory.split("/")];
-  for (const [index, name] of names.entries()) {
-    const part = parts[index];
-    if (part === undefined || part.includes("**")) return true;
-    // A bracket or an escape may reach over a slash: then nothing is known.
-    if (/[[\]\\]/.test(part)) return true;
-    if (!matcherOf(part)(name)) return false;
+function mayMatchBelow(components: Rule["components"], directory: string): boolean {
+  for (const [index, name] of directory.split("/").entries()) {
+    const component = components[index];
+    if (component === undefined || component === "any") return true;
+    if (!component(name)) return false;
   }
   return true;
 }

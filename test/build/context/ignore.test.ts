@@ -70,3 +70,21 @@ test("a pattern of many stars takes its length times the path's", () => {
   expect(rules.at("a/".repeat(2000), root).isIgnored).toBe(false);
   expect(performance.now() - began).toBeLessThan(1000);
 });
+
+test("hundreds of such patterns over hundreds of long names end in time; more of them than anybody writes end with a sentence", () => {
+  const began = performance.now();
+  const rules = new IgnoreRules(Array.from({ length: 200 }, () => "*a".repeat(20)));
+  const root: Verdict = { isIgnored: false, matched: [] };
+  for (let name = 0; name < 1000; name++) expect(rules.at(`${"a".repeat(250)}${name}`, root).isIgnored).toBe(false);
+  expect(performance.now() - began).toBeLessThan(4000);
+  expect(() => new IgnoreRules(parseIgnoreFile("a\n".repeat(300_000)))).toThrow("more than 10000 patterns");
+  expect(() => new IgnoreRules(["a".repeat(2 << 20)])).toThrow("patterns of more than 1 MiB");
+});
+
+test("long patterns, those of more than a word of states, are no others", () => {
+  const is = (pattern: string, path: string): boolean => new IgnoreRules([pattern]).at(path, { isIgnored: false, matched: [] }).isIgnored;
+  for (const length of [30, 31, 32, 33, 63, 64, 65, 200]) {
+    const text = "abcd".repeat(50).slice(0, length);
+    expect([is(`${text}*`, text), is(`*${text}`, `x${text}`), is(`*${text}`, `x/${text}`), is(`**/${text}?`, `x/${text}\u{1f600}`), is(`${text}[^é]`, `${text}é`), is(`${text}/**/z*`, `${text}/a/b/z`)]).toEqual([true, true, false, true, false, true]);
+  }
+});
