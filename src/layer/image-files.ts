@@ -12,6 +12,8 @@ import { baseOf, parentOf } from "./tree.ts";
 export interface ImageFiles {
   /** Bytes of the file of this name; null: there is none. */
   size(name: string): number | null;
+  /** What is the same for names of one file; null: there is none. */
+  identity(name: string): string | null;
   /** From an offset to its end. */
   read(name: string, from: number): AsyncGenerator<Uint8Array, void>;
   /** The whole file, or null: there is none. Throws "archive-too-large" beyond `limit` bytes. */
@@ -55,6 +57,7 @@ export function openTarFiles(fd: number): ImageFiles {
   };
   return {
     size: (name) => find(name)?.size ?? null,
+    identity: (name) => find(name)?.offset.toString() ?? null,
     read: (name, from) => {
       const { offset, size } = find(name) ?? { offset: 0, size: 0 };
       return readRange(fd, offset + from, Math.max(0, size - from));
@@ -122,6 +125,10 @@ export function openDirectoryFiles(fd: number): ImageFiles {
   };
   return {
     size: (name) => within(name, (file) => fstatSync(file).size),
+    identity: (name) => within(name, (file) => {
+      const { dev, ino } = fstatSync(file, { bigint: true });
+      return `${dev}:${ino}`;
+    }),
     read: async function* (name, from) {
       const file = open(name);
       if (file === null) return;

@@ -224,7 +224,7 @@ function images(folder: string): Target {
       const files = openTarFiles(openSync(path, "r"));
       try {
         const source = new ArchiveSource(files);
-        for (const { target } of await source.images()) {
+        for (const { target } of await source.images(new AbortController().signal)) {
           const { manifest } = await readImage(source, await selectManifest(source, await source.manifest(target), { name: "x", platform: hostPlatform("x64") }), "x");
           for (const descriptor of manifest.layers) {
             const parts: Uint8Array[] = [];

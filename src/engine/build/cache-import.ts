@@ -48,7 +48,7 @@ async function openLayout({ context, scope, request: { platforms } }: Importing,
   const files = await openFiles(path, scope, context.settings.layers);
   try {
     const source = new ArchiveSource(files);
-    const target = digest ?? (await chosen(source, tag, name));
+    const target = digest ?? (await chosen(source, tag, { name, signal: scope.abort.signal }));
     return { name, source, results: await readCache(source, await source.manifest(target), { name, platforms }), close: () => files.close() };
   } catch (error) {
     files.close();
@@ -56,8 +56,8 @@ async function openLayout({ context, scope, request: { platforms } }: Importing,
   }
 }
 
-async function chosen(source: ArchiveSource, tag: string | null, name: string): Promise<Digest> {
-  const images = await source.images();
+async function chosen(source: ArchiveSource, tag: string | null, { name, signal }: { readonly name: string; readonly signal: AbortSignal }): Promise<Digest> {
+  const images = await source.images(signal);
   const meant = images.find(({ tags }) => tags.includes(tag ?? DEFAULT_TAG)) ?? (tag === null && images.length === 1 ? images[0] : undefined);
   if (meant === undefined) throw new MdkError("not-found", "cache-missing", `${name} has no cache ${JSON.stringify(tag ?? DEFAULT_TAG)}`);
   return meant.target;

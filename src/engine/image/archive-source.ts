@@ -10,6 +10,7 @@ import { CONFIG_BYTES_MAX, MANIFEST_BYTES_MAX, parseManifest, type Descriptor, t
 import { detectCompression, layerType, OCI_CONFIG, OCI_MANIFEST } from "../../image/media-types.ts";
 import type { FetchedManifest, Source } from "../../image/transfer.ts";
 import type { ImageFiles } from "../../layer/image-files.ts";
+import { Turns } from "../../sys/turns.ts";
 
 export interface ArchivedImage {
   /** Of its manifest, or of an index that leads to it. */
@@ -32,6 +33,8 @@ export class ArchiveSource implements Source {
   readonly #manifests = new Map<string, FetchedManifest>();
   /** Of blobs that are not where a layout has them. */
   readonly #places = new Map<string, string>();
+  /** Of layers that were read, by what file they are: many images may name one, by many names. */
+  readonly #read = new Map<string, ReadLayer>();
 
   /** The files stay the caller's to close. */
   constructor(files: ImageFiles) {
@@ -56,8 +59,8 @@ export class ArchiveSource implements Source {
     yield* this.#files.read(place, from);
   }
 
-  /** What there is. Throws "archive-unknown", "manifest-invalid", "json-invalid", "config-invalid". */
-  async images(): Promise<ArchivedImage[]> {
+  /** What there is. Throws "archive-unknown", "manifest-invalid", "json-invalid", "config-invalid", and the signal's reason. */
+  async images(signal: AbortSignal): Promise<ArchivedImage[]> {
     const listed = this.#files.small("manifest.json", MANIFEST_BYTES_MAX);
     const index = this.#files.small("oci-layout", MANIFEST_BYTES_MAX) === null ? null : this.#files.small("index.json", MANIFEST_BYTES_MAX);
     const docker = listed === null ? [] : readList(listed);
@@ -67,7 +70,8 @@ export class ArchiveSource implements Source {
       throw new MdkError("invalid", "archive-unknown", old ? "the archive is of a Docker older than 1.10, which mdk does not read" : "the archive is no image: it has neither manifest.json nor index.json");
     }
     const images: ArchivedImage[] = [];
-    for (const image of docker) images.push({ target: await this.#makeUp(image), names: image.names, tags: [], madeUp: true });
+    const turns = new Turns(signal);
+    for (const image of docker) images.push({ target: await this.#makeUp(image, turns), names: image.names, tags: [], madeUp: true });
     return images;
   }
 
@@ -97,7 +101,7 @@ export class ArchiveSource implements Source {
     return docker.find(({ config }) => config.replace(/\.json$/, "").endsWith(hexOf(document.config.digest)))?.names ?? [];
   }
 
-  async #makeUp({ config: path, layers: paths }: Listed): Promise<Digest> {
+  async #makeUp({ config: path, layers: paths }: Listed, turns: Turns): Promise<Digest> {
     const configBytes = this.#files.small(path, CONFIG_BYTES_MAX);
     if (configBytes === null) throw lacking(path);
     const config = { mediaType: OCI_CONFIG, digest: digestOf(configBytes), size: configBytes.length };
@@ -105,28 +109,43 @@ export class ArchiveSource implements Source {
     const { diffIds } = parseConfig(configBytes, "the archive");
     if (diffIds.length !== paths.length) throw new MdkError("invalid", "config-invalid", `${path} of the archive names ${diffIds.length} layers, manifest.json ${paths.length}`);
     const layers: Descriptor[] = [];
-    for (const [at, place] of paths.entries()) layers.push(await this.#layer(place, diffIds[at] as Digest));
+    for (const [at, place] of paths.entries()) layers.push(await this.#layer(place, diffIds[at] as Digest, turns));
     const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers }));
     const digest = digestOf(bytes);
     this.#manifests.set(digest, { bytes, contentType: OCI_MANIFEST, digest });
     return digest;
   }
 
-  /** Of an archive as it is, the diff id is the digest; whoever reads it verifies that. A compressed one is read once for it. */
-  async #layer(place: string, diffId: Digest): Promise<Descriptor> {
-    const size = this.#files.size(place);
-    if (size === null) throw lacking(place);
+  /** Of an archive as it is, the diff id is the digest; whoever reads it verifies that. */
+  async #layer(place: string, diffId: Digest, turns: Turns): Promise<Descriptor> {
+    const [size, identity] = [this.#files.size(place), this.#files.identity(place)];
+    if (size === null || identity === null) throw lacking(place);
+    await turns.give();
+    const read = this.#read.get(identity) ?? (await this.#readLayer(place, turns));
+    this.#read.set(identity, read);
+    const digest = read.digest ?? diffId;
+    this.#places.set(digest, place);
+    return { mediaType: layerType(read.compression), digest, size };
+  }
+
+  /** A compressed one is read once for its digest. */
+  async #readLayer(place: string, turns: Turns): Promise<ReadLayer> {
     const hash = new Bun.CryptoHasher("sha256");
-    let compression: ReturnType<typeof detectCompression> | null = null;
+    let compression: ReadLayer["compression"] | null = null;
     for await (const chunk of this.#files.read(place, 0)) {
       compression ??= detectCompression(chunk, `the layer ${place}`);
-      if (compression === "none") break;
+      if (compression === "none") return { compression, digest: null };
       hash.update(chunk);
+      await turns.give();
     }
-    const digest = (compression ?? "none") === "none" ? diffId : (`sha256:${hash.digest("hex")}` as Digest);
-    this.#places.set(digest, place);
-    return { mediaType: layerType(compression ?? "none"), digest, size };
+    return compression === null ? { compression: "none", digest: null } : { compression, digest: `sha256:${hash.digest("hex")}` as Digest };
   }
+}
+
+interface ReadLayer {
+  readonly compression: ReturnType<typeof detectCompression>;
+  /** Null: as it is. */
+  readonly digest: Digest | null;
 }
 
 /** An image of manifest.json. */

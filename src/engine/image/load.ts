@@ -13,6 +13,7 @@ import { tagImage, type ImageOrigin } from "../../store/images.ts";
 import { roomGuard } from "../../store/room.ts";
 import { appendTo, openSpool } from "../../store/spool.ts";
 import { openStdin, readStream } from "../../sys/read-stream.ts";
+import { Turns } from "../../sys/turns.ts";
 import type { Context } from "../context.ts";
 import { ArchiveSource, type ArchivedImage } from "./archive-source.ts";
 import { writeContent, type ContentScope } from "./content.ts";
@@ -47,11 +48,13 @@ export async function loadImages(context: Context, path: string | null, options:
     const files = await openFiles(path, scope, context.settings.layers);
     try {
       const source = new ArchiveSource(files);
-      const images = await source.images();
+      const images = await source.images(scope.abort.signal);
       const named = images.map((image) => ({ image, references: image.names.map(parseName) }));
       const job = { ...scope, context, source, platform: asked ?? host, progress: options.progress ?? { layer() {} } };
+      const turns = new Turns(scope.abort.signal);
       let count = 0;
       for (const { image, references } of named) {
+        await turns.give();
         if (asked !== null && !(await isFor(job, image, asked))) continue;
         loaded(await loadOne(job, image, references));
         count++;

@@ -39,7 +39,7 @@ export async function bringLocated(context: Context, scope: ContentScope, locati
   const files = await openFiles(location.path, scope, context.settings.layers);
   try {
     const source = new ArchiveSource(files);
-    return await loadUnnamed({ ...scope, context, source, platform, progress }, choose(await source.images(), location), { name: location.path, origin: { kind: "anonymous" } });
+    return await loadUnnamed({ ...scope, context, source, platform, progress }, choose(await source.images(scope.abort.signal), location), { name: location.path, origin: { kind: "anonymous" } });
   } finally {
     files.close();
   }

@@ -11,6 +11,8 @@ import { loadImages, type LoadedImage } from "../../../src/engine/image/load.ts"
 import { saveImages } from "../../../src/engine/image/save.ts";
 import { tagAs } from "../../../src/engine/image/tag.ts";
 import { digestOf, hexOf } from "../../../src/image/digest.ts";
+import { ArchiveSource } from "../../../src/engine/image/archive-source.ts";
+import { openTarFiles, type ImageFiles } from "../../../src/layer/image-files.ts";
 import { mountLayers } from "../../../src/layer/overlay.ts";
 import { archive, directory, file, type Entry } from "../../helpers/archive.ts";
 import { fakeImage } from "../../helpers/fake-registry.ts";
@@ -50,6 +52,8 @@ function snapshotOf(from: Context, id: string): string[] {
     closeSync(view);
   }
 }
+
+const opened = (entries: readonly Entry[]): ImageFiles => openTarFiles(openSync(written(archive(entries)), "r"));
 
 const lower = archive([directory("./"), directory("etc/", { mode: 0o750 }), file("etc/a", "a", { uid: 5 }), file("gone", "x"), file("su", "s", { mode: 0o4755 })]);
 const upper = archive([file(".wh.gone"), file("b", "b".repeat(100_000)), { name: "l", type: "2", link: "b" }, { name: "h", type: "1", link: "b" }]);
@@ -100,6 +104,23 @@ describe("what others write", () => {
       file("manifest.json", JSON.stringify([{ Config: "c.json", RepoTags: ["twice"], Layers: ["one/layer.tar", "two/layer.tar"] }])),
     ];
     expect((await load(written(archive(entries)))).map(({ names }) => names)).toEqual([["twice:latest"]]);
+  });
+
+  rootTest("a layer that many images name, by many names, is read once; and whoever gives up need not wait for the rest", async () => {
+    const packed = Buffer.concat([gzipSync(lower, { level: 1 }), Buffer.alloc(16 << 20)]);
+    const names = Array.from({ length: 50 }, (_, at) => `l${at}`);
+    const config = { rootfs: { type: "layers", diff_ids: names.map(() => digestOf(lower)) }, architecture: "amd64", os: "linux", config: {} };
+    const entries = [
+      file("c", JSON.stringify(config)), file("layer", packed), ...names.map((name) => ({ name, type: "2" as const, link: "layer" })),
+      file("manifest.json", JSON.stringify(Array.from({ length: 100 }, () => ({ Config: "c", Layers: ["./layer", ...names.slice(1)] })))),
+    ];
+    const source = (): ArchiveSource => new ArchiveSource(opened(entries));
+    const began = performance.now();
+    expect(await source().images(new AbortController().signal)).toHaveLength(100);
+    expect(performance.now() - began).toBeLessThan(5000);
+    const given = new AbortController();
+    given.abort(new Error("given up"));
+    await expect(new ArchiveSource({ ...opened(entries), identity: () => crypto.randomUUID() }).images(given.signal)).rejects.toThrow("given up");
   });
 
   rootTest("a layout, as archive and as directory, whose manifest stays what it was", async () => {

@@ -15,8 +15,9 @@ import {
 import { copyRange } from "../../../sys/copy-range.ts";
 import { interruptible } from "../../../sys/interrupt.ts";
 import { setXattr, setXattrAt, xattrsAt } from "../../../sys/xattr.ts";
+import type { Turns } from "../../../sys/turns.ts";
 import { firstNames } from "./digest.ts";
-import { about, changedWhileRead, openFound, openWithin, shown, type Found, type Gathering, type Turns } from "./source.ts";
+import { about, changedWhileRead, openFound, openWithin, shown, type Found, type Gathering } from "./source.ts";
 
 /** What becomes of everything that is put. */
 export interface Dress {

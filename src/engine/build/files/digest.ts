@@ -8,7 +8,8 @@ import { baseOf, isDirectory, isLink, isWhiteout, join, name as cname, parentOf 
 import { travels } from "../../../layer/tar.ts";
 import { readlinkAt, S_IF, type Status } from "../../../sys/at.ts";
 import { xattrsAt } from "../../../sys/xattr.ts";
-import { about, changedWhileRead, openFound, openWithin, shown, type FileDigests, type Found, type Gathering, type Turns } from "./source.ts";
+import type { Turns } from "../../../sys/turns.ts";
+import { about, changedWhileRead, openFound, openWithin, shown, type FileDigests, type Found, type Gathering } from "./source.ts";
 
 /** A file that changed less than this before the build may change again within one tick of the file system's clock. */
 const SETTLED_MS = 2_000;

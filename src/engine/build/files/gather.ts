@@ -7,6 +7,7 @@ import { MdkError } from "../../../error.ts";
 import { baseOf, isDirectory, parentOf } from "../../../layer/tree.ts";
 import { S_IF } from "../../../sys/at.ts";
 import { removeTree } from "../../../sys/remove-tree.ts";
+import { Turns } from "../../../sys/turns.ts";
 import { isArchive } from "./archive.ts";
 import { digestOf, type Digesting } from "./digest.ts";
 import { fetchFile, parseChecksum, type Fetched, type FetchOptions } from "./fetch.ts";
@@ -14,7 +15,7 @@ import { findParents, findSources, type Source } from "./find.ts";
 import { checkOut } from "./git.ts";
 import { KnownUrl } from "./known-url.ts";
 import { scan } from "./scan.ts";
-import { bytesOf, openOnly, shown, Turns, type FileDigests, type FileTree, type Gathering } from "./source.ts";
+import { bytesOf, openOnly, shown, type FileDigests, type FileTree, type Gathering } from "./source.ts";
 
 export interface GatherOptions extends FetchOptions {
   readonly fileDigests: FileDigests | null;

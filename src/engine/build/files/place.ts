@@ -7,12 +7,13 @@ import { resolveUser } from "../../../spec/user.ts";
 import { roomGuard } from "../../../store/room.ts";
 import { chmod, chown, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY, openAt, setTimes, statAt, unlinkAt, type Time } from "../../../sys/at.ts";
 import { copyRange } from "../../../sys/copy-range.ts";
+import { Turns } from "../../../sys/turns.ts";
 import { userOf } from "../../start/root.ts";
 import { isArchive, unpackInto } from "./archive.ts";
 import { copyGathered, refuseDirectory, refuseFile, type Dress } from "./copier.ts";
 import { ensureDirectories, resolveDestination, type Destination } from "./destination.ts";
 import type { Brought, Gathered } from "./gather.ts";
-import { about, openOnly, openWithin, shown, Turns, type Gathering } from "./source.ts";
+import { about, openOnly, openWithin, shown, type Gathering } from "./source.ts";
 
 export interface PlaceOptions {
   /** A writable mount; for --link an empty directory. O_DIRECTORY, lent. */

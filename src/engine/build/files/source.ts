@@ -5,7 +5,6 @@ import { MdkError, messageOf } from "../../../error.ts";
 import { baseOf, join } from "../../../layer/tree.ts";
 import { openFile } from "../../../layer/walk.ts";
 import { O_DIRECTORY, openInRoot, RESOLVE, statAt, type Status } from "../../../sys/at.ts";
-import { monotonicMs } from "../../../sys/clock.ts";
 import { errnoText } from "../../../sys/errno.ts";
 import { SysError } from "../../../sys/ffi.ts";
 
@@ -116,28 +115,6 @@ export function shown(path: string): string {
 /** A path or name of a Dockerfile as the byte string it is on the disk. */
 export function bytesOf(text: string): string {
   return Buffer.from(text).toString("latin1");
-}
-
-/** How long others of this process wait: an interrupt, a progress line, another step. */
-const TURN_MS = 50;
-
-/** For loops of short system calls, which are made one after the other: gives others their turn now and then, and ends with the signal. */
-export class Turns {
-  readonly #signal: AbortSignal;
-  #since = monotonicMs();
-
-  constructor(signal: AbortSignal) {
-    this.#signal = signal;
-  }
-
-  /** Null: it is not time yet, and there is nothing to wait for. */
-  give(): Promise<void> | null {
-    if (monotonicMs() - this.#since < TURN_MS) return null;
-    return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
-      this.#since = monotonicMs();
-      this.#signal.throwIfAborted();
-    });
-  }
 }
 
 /** Runs `work`; what the system refuses is told with the path it was about. */
