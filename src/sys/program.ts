@@ -27,6 +27,8 @@ export interface ProgramCall {
   readonly timeoutMs: number;
   /** What it writes to its standard error is kept, the first of it, instead of being ours. */
   readonly keepsErrors?: boolean;
+  /** It is in a session of its own, without a terminal: what it starts is killed with it. */
+  readonly alone?: boolean;
   /** Kills it. */
   readonly signal?: AbortSignal;
 }
@@ -46,16 +48,16 @@ export interface ProgramEnd {
 const ERROR_BYTES_MAX = 4096;
 
 /**
- * Runs a program to its end. Its standard error is ours unless it is kept, and so is its terminal, on which it may ask the user. What it started and left
- * is not waited for once its time is over. Throws node's errors of spawn.
+ * Runs a program to its end. Its standard error is ours unless it is kept, and so is its terminal, on which it may ask the user, unless it is alone. What it
+ * started and left is not waited for once its time is over. Throws node's errors of spawn.
  */
-export async function runProgram({ path, args, environment, input, outputBytesMax, timeoutMs, keepsErrors = false, signal }: ProgramCall): Promise<ProgramEnd> {
-  const child = Bun.spawn([path, ...args], { stdin: Buffer.from(input), stdout: "pipe", stderr: keepsErrors ? "pipe" : "inherit", env: { ...environment } });
+export async function runProgram({ path, args, environment, input, outputBytesMax, timeoutMs, keepsErrors = false, alone = false, signal }: ProgramCall): Promise<ProgramEnd> {
+  const child = Bun.spawn([path, ...args], { stdin: Buffer.from(input), stdout: "pipe", stderr: keepsErrors ? "pipe" : "inherit", env: { ...environment }, detached: alone });
   const reader = child.stdout.getReader();
   let end: ProgramEnd["end"] = "exited";
   const stop = (why: ProgramEnd["end"]): void => {
     end = why;
-    child.kill("SIGKILL");
+    kill(child, alone);
     // Whoever else holds the pipe's other end would keep us here.
     void reader.cancel().catch(() => {});
   };
@@ -82,6 +84,17 @@ export async function runProgram({ path, args, environment, input, outputBytesMa
   }
   const said = errors === null ? "" : await errors();
   return { end, status: child.exitCode ?? 137, output: Buffer.concat(parts).toString("utf8"), errors: said };
+}
+
+/** A session that is led by it is a process group of its pid, which is nobody else's as long as any of them is there (setsid(2)). */
+function kill(child: Pick<Bun.Subprocess, "pid" | "kill">, alone: boolean): void {
+  child.kill("SIGKILL");
+  if (!alone) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ESRCH") throw error;
+  }
 }
 
 /** What it started may hold its standard error open for as long as it likes. */

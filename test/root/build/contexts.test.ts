@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { World } from "../../helpers/mdk.ts";
+import { alive, descendants, until, World } from "../../helpers/mdk.ts";
 import { run } from "../../helpers/registry.ts";
 import { hasTool, isRoot, testIf } from "../../helpers/requires.ts";
 
@@ -167,4 +167,27 @@ rootTest("an archive by HTTP, as the context and as a named one; a layout and gi
   expect(["archived", "coded", "sub/deep/file"].map((name) => readFileSync(join(target, name), "utf8"))).toEqual(["two", "one", "one"]);
   const missing = await build("--build-context", `base=oci-layout://${world.folder}/none`, own);
   expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining("no such file or directory")]);
+});
+
+rootTest("an interrupt ends the fetch of a context with its own status, and git with all that it started", async () => {
+  const silent = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Promise<Response>(() => {}) });
+  try {
+    for (const word of ["x.git", "x.tar"]) {
+      const child = Bun.spawn(world.words("build", `http://127.0.0.1:${silent.port}/${word}`), { stdin: "ignore", stdout: "ignore", stderr: "pipe", env: { ...process.env, TMPDIR: world.folder } });
+      await until(() => silent.pendingRequests > 0, "a request");
+      const started = descendants(child.pid);
+      child.kill("SIGINT");
+      expect([word, await new Response(child.stderr).text(), await child.exited]).toEqual([word, "mdk: context canceled\n", 130]);
+      await until(() => started.every((pid) => !alive(pid)), "the end of what it started");
+      expect(started.length > 1).toBe(word === "x.git");
+      await until(() => silent.pendingRequests === 0, "the end of the request");
+    }
+    const child = Bun.spawn(world.words("build", "-"), { stdin: "pipe", stdout: "ignore", stderr: "pipe" });
+    await Bun.sleep(500);
+    child.kill("SIGTERM");
+    expect([await new Response(child.stderr).text(), await child.exited]).toEqual(["mdk: context canceled\n", 143]);
+    expect(readdirSync(world.folder).filter((name) => name.startsWith("mdk-context-"))).toEqual([]);
+  } finally {
+    await silent.stop(true);
+  }
 });

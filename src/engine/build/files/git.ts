@@ -151,7 +151,7 @@ class Git {
     this.#signal.throwIfAborted();
     const ended = await runProgram({
       path: this.#program, args: [...SETTINGS, "-C", this.path, ...words], environment: this.#environment, input: "", outputBytesMax: OUTPUT_BYTES_MAX, timeoutMs: TIMEOUT_MS,
-      keepsErrors: true, signal: this.#signal,
+      keepsErrors: true, alone: true, signal: this.#signal,
     });
     this.#signal.throwIfAborted();
     return ended;
