@@ -1,5 +1,5 @@
 /** Where a build's files come from: a directory, an archive or a Dockerfile on standard input or by HTTP, a git repository. */
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseRemote, withoutPasswords } from "../../build/context/remote.ts";
 import type { Context } from "../../engine/context.ts";
@@ -7,6 +7,7 @@ import { checkOutContext, unpackContext } from "../../engine/build/context.ts";
 import type { DirectoryContext } from "../../engine/build/request.ts";
 import { MdkError } from "../../error.ts";
 import { O_DIRECTORY, O_PATH } from "../../sys/at.ts";
+import { removeTree } from "../../sys/remove-tree.ts";
 import { readDockerfile, readIgnoreRules, type DockerfileText } from "./files.ts";
 
 export interface OpenContext {
@@ -52,7 +53,7 @@ export async function findFiles(context: Context, word: string, finding: Finding
   const isGit = remote?.kind === "git" || word.startsWith("github.com/");
   if (word !== "-" && remote === null) return { path: word, text: "", from: null, remove() {} };
   const folder = mkdtempSync(join(context.environment["TMPDIR"] ?? "/tmp", "mdk-context-"));
-  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  const remove = (): void => removeTree(folder);
   try {
     if (isGit) return { path: await checkOutContext(context, gitOf(remote!), folder, finding), text: "", from: withoutPasswords(word), remove };
     const files = join(folder, "files");

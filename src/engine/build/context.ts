@@ -9,6 +9,7 @@ import { download } from "../../registry/download.ts";
 import { O_DIRECTORY, openInRoot, RESOLVE } from "../../sys/at.ts";
 import { readStream } from "../../sys/read-stream.ts";
 import { storePaths } from "../../store/paths.ts";
+import { roomGuard } from "../../store/room.ts";
 import type { Context } from "../context.ts";
 import { checkOut } from "./files/git.ts";
 
@@ -71,8 +72,10 @@ function isArchive(head: Buffer): boolean {
 }
 
 async function unpack(context: Context, source: AsyncIterable<Uint8Array>, directory: string, signal: AbortSignal): Promise<void> {
+  const guard = roomGuard({ temporary: directory }, context.settings.layers.freePercent, { what: "the build context", hint: "free some space, or name another directory for it with TMPDIR" });
   await unpackInto(directory, (write) => decompress(source, (bytes) => {
     signal.throwIfAborted();
+    guard(bytes.length);
     write(bytes);
   }, { what: "the build context", limits: context.settings.layers, isFile: true }));
 }

@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, expect } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { archive, directory, file } from "../../helpers/archive.ts";
 import { alive, descendants, until, World } from "../../helpers/mdk.ts";
 import { run } from "../../helpers/registry.ts";
 import { hasTool, isRoot, testIf } from "../../helpers/requires.ts";
@@ -70,7 +72,7 @@ rootTest("git: the branch, a tag, a commit, a directory; without .git, and nothi
   expect(readFileSync(join(await filesOf(`${address}/bare.git#v1:sub`), "sub/deep/file"), "utf8")).toBe("one");
   const commit = run("git", "-C", join(world.folder, "bare.git"), "rev-parse", "main").trim();
   expect(readFileSync(join(await filesOf(`${address}/bare.git#${commit}:sub`), "sub/deep/file"), "utf8")).toBe("two");
-  expect(readdirSync(world.folder).filter((name) => name.startsWith("mdk-context-"))).toEqual([]);
+  expect(left()).toEqual([]);
 });
 
 rootTest("git: what is not there is told, and links lead nowhere else", async () => {
@@ -83,7 +85,7 @@ rootTest("git: what is not there is told, and links lead nowhere else", async ()
   expect(await told(`${address}/bare.git#:out`)).toContain("has no directory out");
   expect(await told(`${address}/bare.git#:led`)).toContain("leads out of the build context");
   expect(await told(`${address}/bare.git#main:../x`)).toContain('invalid subdirectory "../x"');
-  expect(readdirSync(world.folder).filter((name) => name.startsWith("mdk-context-"))).toEqual([]);
+  expect(left()).toEqual([]);
 });
 
 rootTest("a password in an address is for its server only: nothing that is said or made has it", async () => {
@@ -186,8 +188,31 @@ rootTest("an interrupt ends the fetch of a context with its own status, and git 
     await Bun.sleep(500);
     child.kill("SIGTERM");
     expect([await new Response(child.stderr).text(), await child.exited]).toEqual(["mdk: context canceled\n", 143]);
-    expect(readdirSync(world.folder).filter((name) => name.startsWith("mdk-context-"))).toEqual([]);
+    expect(left()).toEqual([]);
   } finally {
     await silent.stop(true);
+  }
+});
+
+const left = (): string[] => readdirSync(world.folder).filter((name) => name.startsWith("mdk-context-"));
+
+rootTest("directories as deep as paths can be go with the rest of a context", async () => {
+  const deep = Array.from({ length: 10 }, (_, chain) => directory(`${chain}/${"d/".repeat(1900)}`));
+  writeFileSync(join(world.folder, "deep.tgz"), gzipSync(archive([file("Dockerfile", "FROM scratch\nLABEL a=b\n"), ...deep])));
+  expect(await build(`${address}/deep.tgz`)).toEqual({ status: 0, stderr: expect.any(String) });
+  expect(left()).toEqual([]);
+});
+
+rootTest("a context that would fill its disk is refused, and nothing of it stays", async () => {
+  const disk = join(world.folder, "disk");
+  mkdirSync(disk);
+  run("mount", "-t", "tmpfs", "-o", "size=64m", "none", disk);
+  try {
+    writeFileSync(join(world.folder, "large.tgz"), gzipSync(archive([file("Dockerfile", "FROM scratch\n"), file("zeros", Buffer.alloc(400 << 20))])));
+    const child = Bun.spawn(world.words("build", `${address}/large.tgz`), { stdin: "ignore", stdout: "ignore", stderr: "pipe", env: { ...process.env, TMPDIR: disk } });
+    expect([await new Response(child.stderr).text(), await child.exited]).toEqual([expect.stringContaining("no space left on device: the build context would leave less than 5 % of it free"), 1]);
+    expect(readdirSync(disk)).toEqual([]);
+  } finally {
+    run("umount", disk);
   }
 });
