@@ -66,6 +66,11 @@ export function parseConfig(bytes: Uint8Array, name: string): ImageConfig {
   };
 }
 
+/** The steps that a config tells of. What is no object says nothing, as null does to Docker. */
+export function historyOf({ history }: JsonObject): JsonObject[] {
+  return Array.isArray(history) ? history.map((step: unknown) => (typeof step === "object" && step !== null && !Array.isArray(step) ? (step as JsonObject) : {})) : [];
+}
+
 function readDefaults(config: JsonObject, what: string): ContainerDefaults {
   const text = (field: string): string => optional(config[field], (value) => stringOf(value, `${what}.${field}`), "");
   const list = (field: string): readonly string[] | null =>

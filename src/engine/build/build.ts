@@ -133,7 +133,7 @@ function showStored(shown: ShownStep, parts: readonly string[], tags: readonly s
 /** As BuildKit has it: what makes no layer is as old as what is before it, the image as its last entry, so that a build that makes nothing new is the same image. */
 function timesOf({ baseHistory, history }: StageImage, epochMs: number | null, now: Date): { readonly created: string; readonly history: readonly unknown[] } {
   const epoch = epochMs === null ? null : new Date(epochMs).toISOString();
-  const base = (baseHistory as readonly { readonly created?: unknown }[]).findLast((entry) => typeof entry.created === "string")?.created as string | undefined;
+  const base = baseHistory.findLast((entry) => typeof entry.created === "string")?.created as string | undefined;
   let last = history.length === 0 ? (base ?? now.toISOString()) : base;
   const first = history.find(({ createdMs }) => createdMs !== null)?.createdMs ?? null;
   const entries = history.map(({ createdMs, ...entry }) => {

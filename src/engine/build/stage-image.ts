@@ -1,6 +1,6 @@
 /** An image while its stage is worked on: layers, config, history, and the variables of the next instruction. Pure. */
 import { stageScope, type StageScope } from "../../build/graph/scope.ts";
-import type { ContainerDefaults, ImageConfig } from "../../image/config.ts";
+import { historyOf, type ContainerDefaults, type ImageConfig } from "../../image/config.ts";
 import { chainIds, type Digest } from "../../image/digest.ts";
 import type { JsonObject } from "../../image/json.ts";
 import type { Platform } from "../../image/platform.ts";
@@ -33,7 +33,7 @@ export interface StageImage {
   /** The image that all of it stands on, below whatever stages; a null id: none. */
   readonly base: { readonly id: Digest | null; readonly layers: readonly StageLayer[] };
   /** The base's, as they were. */
-  readonly baseHistory: readonly unknown[];
+  readonly baseHistory: readonly JsonObject[];
   readonly history: readonly HistoryEntry[];
   /** Of its words, in UTF-16 units. */
   readonly historyLength: number;
@@ -62,7 +62,7 @@ export function imageOn(id: Digest, { config, author, document, architecture, os
   const scope = stageScope(config.Env);
   const kept = Object.fromEntries(["os.version", "os.features"].filter((key) => document[key] !== undefined).map((key) => [key, document[key]]));
   return {
-    layers, author, scope, kept, base: { id, layers }, config: { ...config, Env: environmentOf(scope), OnBuild: null }, baseHistory: Array.isArray(document.history) ? document.history : [], history: [], historyLength: 0,
+    layers, author, scope, kept, base: { id, layers }, config: { ...config, Env: environmentOf(scope), OnBuild: null }, baseHistory: historyOf(document), history: [], historyLength: 0,
     platform: { architecture, os, variant }, commandSet: false,
   };
 }

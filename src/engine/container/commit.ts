@@ -2,7 +2,7 @@
 import { closeSync } from "node:fs";
 import { freezeGroup, isFrozen, thawGroup, thawing } from "../../cgroup/freeze.ts";
 import { MdkError } from "../../error.ts";
-import { parseConfig, type ContainerDefaults, type ImageConfig } from "../../image/config.ts";
+import { historyOf, parseConfig, type ContainerDefaults, type ImageConfig } from "../../image/config.ts";
 import { configDocument } from "../../image/config-document.ts";
 import type { Digest } from "../../image/digest.ts";
 import { LAYERS_MAX } from "../../image/manifest.ts";
@@ -175,7 +175,7 @@ function documentOf({ parent, container, request: { author, message }, config, c
   return {
     ...kept, ...said, config: configDocument(config), container: container.id, created,
     history: [
-      ...(Array.isArray(document.history) ? document.history : []),
+      ...historyOf(document),
       { created, ...said, created_by: (container.config.Cmd ?? []).join(" "), ...(message === "" ? {} : { comment: message }), ...(layer === null ? { empty_layer: true } : {}) },
     ],
     rootfs: { type: "layers", diff_ids: [...parent.diffIds, ...(layer === null ? [] : [layer.diffId])] },

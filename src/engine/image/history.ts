@@ -1,7 +1,7 @@
 /** What an image says of how it was made, step by step (image-spec config.md, history), beside the layers that it has. */
-import { parseConfig } from "../../image/config.ts";
+import { historyOf, parseConfig } from "../../image/config.ts";
 import type { Digest } from "../../image/digest.ts";
-import { listOf, objectOf, type JsonObject } from "../../image/json.ts";
+import type { JsonObject } from "../../image/json.ts";
 import { readBlob } from "../../store/blobs.ts";
 import type { Database } from "../../store/database.ts";
 import { findImage, layersOf, noSuchImage, readParent } from "../../store/images.ts";
@@ -26,11 +26,9 @@ export function readHistory(context: Context, word: string, platform: string | n
   const found = findImage(database, word);
   if (found === null) throw noSuchImage(word);
   const { id } = platform === null ? found.image : imageOfPlatform(database, found, { word, platform });
-  const what = `the config of ${word}: history`;
   const { document } = parseConfig(readBlob(storePaths(context.root), id), word);
-  const said = document.history === undefined || document.history === null ? [] : listOf(document.history, what).map((step, index) => objectOf(step, `${what}[${index}]`));
   const sizes = layersOf(database, id).map(({ size }) => size);
-  const steps: Omit<HistoryStep, "id">[] = said.map((step) => ({ ...wordsOf(step), size: step.empty_layer === true ? 0 : (sizes.shift() ?? 0) }));
+  const steps: Omit<HistoryStep, "id">[] = historyOf(document).map((step) => ({ ...wordsOf(step), size: step.empty_layer === true ? 0 : (sizes.shift() ?? 0) }));
   // Layers that no step speaks of.
   steps.push(...sizes.map((size) => ({ createdMs: null, createdBy: "", comment: "", size })));
   const line = lineOf(database, id);

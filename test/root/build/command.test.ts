@@ -2,6 +2,7 @@
 import { describe, expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { archive, file } from "../../helpers/archive.ts";
 import { builds, useBuildStage } from "../../helpers/build-stage.ts";
 import { isRoot, testIf } from "../../helpers/requires.ts";
 
@@ -70,6 +71,18 @@ describe("what is made", () => {
     expect(JSON.parse(readFileSync(metadata, "utf8"))).toEqual({ "containerimage.config.digest": id, "containerimage.digest": id, "image.name": "docker.io/library/one:latest,docker.io/library/two:2,registry.example:5000/three:3" });
     const names = (await builds.ok("images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")).split("\n").filter((line) => line.includes(id.slice(7, 19)));
     expect(names.map((line) => line.split(" ")[0]!).sort()).toEqual(["one:latest", "registry.example:5000/three:3", "two:2"]);
+  });
+
+  rootTest("on an image whose history says nothing, or is none", async () => {
+    for (const [at, history] of [[null], ["x", { created_by: "y" }, 7], "z", { a: "b" }].entries()) {
+      const config = JSON.stringify({ architecture: process.arch === "x64" ? "amd64" : "arm64", os: "linux", config: {}, rootfs: { type: "layers", diff_ids: [] }, history });
+      const path = join(builds.stage.folder, "odd.tar");
+      writeFileSync(path, archive([file("c", config), file("manifest.json", JSON.stringify([{ Config: "c", RepoTags: [`odd:${at}`], Layers: [] }]))]));
+      await builds.ok("load", "-i", path);
+      await builds.built(`FROM odd:${at}\nLABEL a=b\n`, ["-t", "on-odd"]);
+      expect((await builds.ok("history", "--format", "{{.CreatedBy}}", "on-odd")).split("\n")[0]).toBe("LABEL a=b");
+      await builds.ok("history", `odd:${at}`);
+    }
   });
 
   rootTest("a tag moves on, and the image that had it stays without a name", async () => {

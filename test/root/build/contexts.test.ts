@@ -139,6 +139,13 @@ rootTest("git: submodules and theirs, by whole and relative addresses; .git stay
   expect([files(join(added, "x")).length, files(join(added, "y")).length]).toEqual([5, 8]);
 });
 
+rootTest("git: a submodule with several names is one", async () => {
+  serveRepository("leaf", "echo leaf > leaf");
+  const again = ["./lib", "lib/", "."].map((path, at) => `git config -f .gitmodules submodule.n${at}.path ${path}; git config -f .gitmodules submodule.n${at}.url ${address}/leaf.git;`).join(" ");
+  serveRepository("named", `printf 'FROM scratch\\nCOPY . /\\n' > Dockerfile; ${submodule("lib", `${address}/leaf.git`, "leaf")} ${again}`);
+  expect(run("sh", "-c", `cd ${await filesOf(`${address}/named.git`)}; find . -type f | sort`)).toBe("./.gitmodules\n./Dockerfile\n./lib/leaf\n");
+});
+
 rootTest("git: a submodule leads to nothing of this host, and executes nothing", async () => {
   const told = async (script: string): Promise<string> => {
     serveRepository("evil", `printf 'FROM scratch\\nCOPY . /\\n' > Dockerfile; ${script}`);

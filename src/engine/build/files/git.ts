@@ -58,7 +58,7 @@ export async function checkOut(remote: Remote & { readonly kind: "git" }, option
     // What stays is the image's.
     if (keepsGit) await git.must("remote", "set-url", "origin", withoutPasswords(remote.url));
     // Without the repository's own, those of its submodules lead nowhere.
-    if (!keepsGit) for (const directory of [path, ...submodules]) rmSync(join(directory, ".git"), { recursive: true });
+    if (!keepsGit) for (const directory of new Set([path, ...submodules])) rmSync(join(directory, ".git"), { recursive: true });
     return { path, commit };
   } catch (error) {
     removeTree(path);
@@ -81,7 +81,7 @@ async function fetchSubmodules(git: Git, levels: number): Promise<string[]> {
   if (!(await git.tries(...update, "--depth=1"))) await git.must(...update);
   // Names without a commit of their own are none, and neither are links to elsewhere.
   const root = realpathSync(git.path);
-  const there = named.map(({ path }) => resolve(root, path)).filter((path) => lstatSync(join(path, ".git"), { throwIfNoEntry: false }) !== undefined && realpathSync(path) === path);
+  const there = [...new Set(named.map(({ path }) => resolve(root, path)))].filter((path) => path !== root && lstatSync(join(path, ".git"), { throwIfNoEntry: false }) !== undefined && realpathSync(path) === path);
   const all: string[] = [];
   for (const path of there) all.push(path, ...(await fetchSubmodules(git.at(path), levels - 1)));
   return all;
