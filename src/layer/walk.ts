@@ -6,6 +6,7 @@ import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, openInRoot, RESOLVE, statAt, type Status } from "../sys/at.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
+import type { Turns } from "../sys/turns.ts";
 import { isDirectory, name as cname, namesIn } from "./tree.ts";
 
 export interface Visit {
@@ -28,7 +29,15 @@ type Visitor = (visit: Visit) => "skip" | void;
 
 /** Visits everything below `root` (a directory's descriptor, which stays open), in the order of the names, a directory before what is in it. Throws SysError. */
 export function walkTree(root: number, across: Across, visit: Visitor): void {
-  new Walker(root, across, visit).run();
+  for (const _ of new Walker(root, across, visit).steps());
+}
+
+/** The same, while others of this process have their turn. Throws the signal's reason, too. */
+export async function walkTreeInTurns(root: number, across: Across, visit: Visitor, turns: Turns): Promise<void> {
+  for (const _ of new Walker(root, across, visit).steps()) {
+    const turn = turns.give();
+    if (turn !== null) await turn;
+  }
 }
 
 /** What a tree that changes meanwhile answers: the entry is gone, or another one is in its place. */
@@ -62,13 +71,15 @@ class Walker {
     this.#visit = visit;
   }
 
-  run(): void {
+  /** A step for each name. */
+  *steps(): Generator<void, void> {
     try {
       this.#enter("", this.#openBelow(""));
       for (let level = this.#levels.at(-1); level !== undefined; level = this.#levels.at(-1)) {
         const name = level.names[level.next++];
         if (name === undefined) this.#leave();
         else this.#inLevel(level, name);
+        yield;
       }
     } finally {
       while (this.#levels.length > 0) this.#leave();

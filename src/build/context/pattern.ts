@@ -91,6 +91,23 @@ class Automaton {
   }
 
   matches(path: string): boolean {
+    return this.#words === 1 && this.#jumps.length === 0 ? this.#matchesInWord(path) : this.#matchesInWords(path);
+  }
+
+  /** What nearly all patterns are. */
+  #matchesInWord(path: string): boolean {
+    const [staying, stayingInName] = [this.#staying[0]!, this.#stayingInName[0]!];
+    let states = 1;
+    for (let at = 0; at < path.length; at++) {
+      const point = path.codePointAt(at)!;
+      if (point > 0xffff) at++;
+      states = ((states & this.#maskOf(point)[0]!) << 1) | (states & (point === SLASH ? staying : staying | stayingInName));
+      if (states === 0) return false;
+    }
+    return (states & (1 << this.#steps.length)) !== 0;
+  }
+
+  #matchesInWords(path: string): boolean {
     let [states, next] = this.#buffers;
     states.fill(0);
     states[0] = 1;

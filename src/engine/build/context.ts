@@ -95,4 +95,3 @@ export async function unpackInto(directory: string, work: (write: (bytes: Uint8A
     closeSync(root);
   }
 }
-

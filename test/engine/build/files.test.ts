@@ -220,6 +220,13 @@ asRoot("what an earlier build digested is not read again, unless stat(2) says ot
   expect(known.size).toBe(0);
 });
 
+asRoot("whoever gives up need not wait until all names have been asked of all patterns", async () => {
+  stage.sh(`cd context; for at in $(seq 300); do : > ${"a".repeat(240)}$at; done`);
+  const began = performance.now();
+  await expect(stage.copy("COPY . /x/", { ignore: Array.from({ length: 10_000 }, (_, at) => `*a*a${at}x`), signal: AbortSignal.timeout(300) })).rejects.toThrow("timed out");
+  expect(performance.now() - began).toBeLessThan(1500);
+});
+
 test("what --chmod may say", async () => {
   const { parseChmod } = await import("../../../src/build/context/chmod.ts");
   const cases: readonly [text: string, mode: number, isDirectory: boolean, expected: number][] = [

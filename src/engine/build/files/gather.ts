@@ -114,16 +114,20 @@ class Gatherer {
     const { exclude } = this.#instruction;
     if (this.#instruction.kind === "copy" && this.#instruction.parents) {
       const { start, pattern } = findParents(tree, written);
-      if (isDirectory(start.status)) await this.#files({ tree, directory: start.path, top: start.status, name: "", found: scan(tree, { directory: start.path, exclude, only: pattern }) });
+      if (isDirectory(start.status)) await this.#files({ tree, directory: start.path, top: start.status, name: "", found: await scan(tree, { directory: start.path, exclude, only: pattern }, this.#turns()) });
       return;
     }
     const unpacks = this.#instruction.kind === "add" && this.#instruction.unpack !== false;
     for (const source of findSources(tree, written)) {
-      const gathering = gatheringOf(tree, source, exclude);
+      const gathering = await gatheringOf(tree, source, exclude, this.#turns());
       if (gathering === null) continue;
       if (unpacks && (await isArchiveIn(gathering))) await this.#bring({ kind: "archive", gathering });
       else await this.#files(gathering);
     }
+  }
+
+  #turns(): Turns {
+    return new Turns(this.#options.signal);
   }
 
   async #files(gathering: Gathering): Promise<void> {
@@ -133,7 +137,7 @@ class Gatherer {
   async #bring(brought: Brought & { readonly gathering: Gathering }): Promise<void> {
     this.#brought.push(brought);
     const { top, name } = brought.gathering;
-    const digesting: Digesting = { digests: this.#options.fileDigests, turns: new Turns(this.#options.signal) };
+    const digesting: Digesting = { digests: this.#options.fileDigests, turns: this.#turns() };
     this.#note(brought.kind, top === null ? "file" : "directory", name, await digestOf(brought.gathering, digesting));
   }
 
@@ -166,7 +170,7 @@ class Gatherer {
     const tree: FileTree = { root, ignore: null, name: withoutPasswords(remote.url), ownersKept: false };
     const [start] = findSources(tree, remote.directory);
     if (start === undefined || !isDirectory(start.status)) throw new MdkError("not-found", "add-git", `${withoutPasswords(remote.url)} has no directory ${JSON.stringify(remote.directory)}`);
-    const found = scan(tree, { directory: start.path, exclude, only: null });
+    const found = await scan(tree, { directory: start.path, exclude, only: null }, this.#turns());
     this.#brought.push({ kind: "files", gathering: { tree, directory: start.path, top: start.status, name: "", found }, isCheckout: true });
     // What git keeps for itself differs each time.
     this.#note("git", commit, start.path, String(keepsGit), ...exclude);
@@ -174,8 +178,8 @@ class Gatherer {
 }
 
 /** Null: what a wildcard matched is excluded. */
-function gatheringOf(tree: FileTree, { path, status, name, isMatch }: Source, exclude: readonly string[]): Gathering | null {
-  if (isDirectory(status)) return { tree, directory: path, top: status, name, found: scan(tree, { directory: path, exclude, only: null }) };
+async function gatheringOf(tree: FileTree, { path, status, name, isMatch }: Source, exclude: readonly string[], turns: Turns): Promise<Gathering | null> {
+  if (isDirectory(status)) return { tree, directory: path, top: status, name, found: await scan(tree, { directory: path, exclude, only: null }, turns) };
   // Docker's reference excludes what a wildcard matches by its own name; a file that is named stays.
   if (isMatch && new IgnoreRules(exclude).at(shown(name), null).isIgnored) return null;
   if ((status.mode & S_IF.MT) === S_IF.SOCK) return null;

@@ -3,8 +3,9 @@ import { closeSync } from "node:fs";
 import { IgnoreRules, type Verdict } from "../../../build/context/ignore.ts";
 import { MdkError } from "../../../error.ts";
 import { isDirectory } from "../../../layer/tree.ts";
-import { walkTree, type Visit } from "../../../layer/walk.ts";
+import { walkTreeInTurns, type Visit } from "../../../layer/walk.ts";
 import { S_IF } from "../../../sys/at.ts";
+import type { Turns } from "../../../sys/turns.ts";
 import { about, openWithin, shown, type FileTree, type Found } from "./source.ts";
 
 export interface ScanOptions {
@@ -19,18 +20,21 @@ export interface ScanOptions {
 /** A context of more is a mistake, and each is held until it is placed. */
 const FOUND_MAX = 1_000_000;
 
-/** Depth first and by name. Sockets are left out: no image holds them. Throws MdkError. */
-export function scan(tree: FileTree, options: ScanOptions): Found[] {
-  return about(`read "/${shown(options.directory)}" of ${tree.name}`, () => {
-    const directory = openWithin(tree.root, options.directory);
-    try {
-      const scanner = new Scanner(tree, options);
-      walkTree(directory, () => true, (visit) => scanner.visit(visit));
-      return scanner.found;
-    } finally {
-      closeSync(directory);
-    }
-  });
+/** Depth first and by name. Sockets are left out: no image holds them. Throws MdkError, and the signal's reason of the turns. */
+export async function scan(tree: FileTree, options: ScanOptions, turns: Turns): Promise<Found[]> {
+  const what = `read "/${shown(options.directory)}" of ${tree.name}`;
+  const directory = about(what, () => openWithin(tree.root, options.directory));
+  try {
+    const scanner = new Scanner(tree, options);
+    await walkTreeInTurns(directory, () => true, (visit) => scanner.visit(visit), turns);
+    return scanner.found;
+  } catch (error) {
+    return about(what, () => {
+      throw error;
+    });
+  } finally {
+    closeSync(directory);
+  }
 }
 
 interface Rule {
