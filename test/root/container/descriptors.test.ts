@@ -109,7 +109,7 @@ test("run, exec, attach, logs, wait, stop and starts that fail leave no descript
     expect(() => exportContainer(context, findContainer(context, "late"), () => { throw new Error("no reader"); })).toThrow("no reader");
     expect((await summarizeContainers(context, { all: true })).length).toBeGreaterThan(3);
     expect(summarizeImages(context).length).toBeGreaterThan(0);
-    expect(readInspect(context, "late", { type: null, size: true, platform: null })).toMatchObject({ Name: "/late" });
+    expect(readInspect(context, "late", { type: null, size: true, platform: null })).toMatchObject({ kind: "container", json: { Name: "/late" } });
     await readSystem(context);
     const image = findImage(context, busybox, null)!;
     const request = { name: "brief", config: decodeConfig({ Image: busybox, Cmd: ["true"] }), host: decodeHostConfig({ NetworkMode: "none" }), networks: {} };

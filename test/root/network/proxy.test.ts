@@ -306,5 +306,5 @@ test.skipIf(!able)("what a start costs", () => {
   const rounds = Array.from({ length: 9 }, () => [words("8085:80"), [...without, ...words("8085:80")], [...without, ...words("")]].map(start));
   const [kernel, proxy, none] = [0, 1, 2].map((at) => Math.min(...rounds.map((times) => times[at]!))) as [number, number, number];
   console.log(`a start with a port: nf_tables ${kernel.toFixed(1)} ms, proxy ${proxy.toFixed(1)} ms, neither ${none.toFixed(1)} ms`);
-  expect(proxy).toBeLessThan(kernel + 15);
+  expect(proxy).toBeLessThan(1.3 * kernel + 15);
 });
