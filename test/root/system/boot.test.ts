@@ -1,6 +1,6 @@
 /** After a boot: what ran is known to have ended, and those whose policy says so run again; the unit that does it is one that systemd takes. */
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { busybox, useBusyboxWorld, world } from "../../helpers/busybox-world.ts";
 import { alive, descendants, monitorsOf, until } from "../../helpers/mdk.ts";
@@ -10,11 +10,29 @@ useBusyboxWorld();
 
 const state = (name: string): string => world.ok("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", name);
 
+/** Monitors, and commands on the same run root. */
+function ours(): number[] {
+  const commands = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && commandLine(name).includes(world.runRoot)).map(Number);
+  return [...new Set([...monitorsOf(world.runRoot), ...commands])].filter(alive);
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
 /** As a power cut: every process dies at once, and the run root is a new tmpfs. */
 async function reboot(): Promise<void> {
-  const all = descendants(...monitorsOf(world.runRoot));
-  for (const pid of monitorsOf(world.runRoot)) process.kill(pid, "SIGKILL");
-  await until(() => !all.some(alive), "all are gone");
+  const all = new Set<number>();
+  // One that waits for its restart becomes the command that does it, which begins another monitor.
+  for (let begun = ours(); begun.length > 0; begun = ours()) {
+    for (const pid of descendants(...begun)) all.add(pid);
+    for (const pid of begun) Bun.spawnSync(["kill", "-9", String(pid)]); // it may be gone by now
+    await until(() => ![...all].some(alive), "all are gone");
+  }
   rmSync(world.runRoot, { recursive: true, force: true });
 }
 
