@@ -24,19 +24,20 @@ export function compressionOf(mediaType: string): Compression {
 
 const XZ = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00];
 
-/** By the magic of RFC 1952 and of RFC 8878 (skippable frames included), and of those in which no layer is; needs 6 bytes. */
-export function detectArchive(start: Uint8Array): Compression | "xz" | "bzip2" {
+/**
+ * By the magic of RFC 1952 and of RFC 8878 (skippable frames included); needs 6 bytes. Throws "compression-unsupported" for what others
+ * pack with, `what` is that in errors.
+ */
+export function detectCompression(start: Uint8Array, what: string): Compression {
   const [a, b, c, d] = start;
   if (a === 0x1f && b === 0x8b) return "gzip";
   if (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd) return "zstd";
   if (a !== undefined && (a & 0xf0) === 0x50 && b === 0x2a && c === 0x4d && d === 0x18) return "zstd";
-  if (XZ.every((byte, index) => start[index] === byte)) return "xz";
-  return a === 0x42 && b === 0x5a && c === 0x68 ? "bzip2" : "none";
+  if (XZ.every((byte, index) => start[index] === byte)) throw unread(what, "xz");
+  if (a === 0x42 && b === 0x5a && c === 0x68) throw unread(what, "bzip2");
+  return "none";
 }
 
-/** The same of what becomes a layer as it is. Throws "compression-unsupported", `what` is that in the error. */
-export function detectCompression(start: Uint8Array, what: string): Compression {
-  const found = detectArchive(start);
-  if (found !== "xz" && found !== "bzip2") return found;
-  throw new MdkError("unsupported", "compression-unsupported", `${what} is compressed with ${found}, which no layer is`, { hint: `unpack it before: ${found} -d` });
+function unread(what: string, name: string): MdkError {
+  return new MdkError("unsupported", "compression-unsupported", `${what} is compressed with ${name}, which mdk does not read`, { hint: `unpack it before: ${name} -d` });
 }

@@ -1,13 +1,12 @@
 /**
- * Bytes of a layer blob to bytes of its archive: gzip, zstd or none, and of what people have in files xz and bzip2, told by the bytes themselves (registries' media types
+ * Bytes of a layer blob to bytes of its archive: gzip, zstd or none, told by the bytes themselves (registries' media types
  * lie). Inflating runs on a pool thread beside the caller's; chunks of 1 MiB keep the number of hand-overs small.
  */
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import type { Gunzip, ZstdDecompress } from "node:zlib";
 import { NO_SETTINGS, type LayerSettings } from "../config/settings.ts";
 import { MdkError } from "../error.ts";
-import { detectArchive, detectCompression } from "../image/media-types.ts";
-import { inflateOld } from "./old-archives.ts";
+import { detectCompression } from "../image/media-types.ts";
 
 const CHUNK = 1 << 20;
 /** Up to so many bytes no bound is worth having; what grows to more, and by more than the ratio, is a bomb. */
@@ -16,13 +15,13 @@ export type InflateLimits = Pick<LayerSettings, "size" | "ratio">;
 /**
  * Reads `source` to its end and hands the archive's bytes to `sink`, in order. A throw of the sink stops everything and
  * goes on to the caller. Errors: "layer-corrupt" for a broken stream, "layer-too-large" for one that inflates beyond
- * the limits, "compression-unsupported". `what` is that in errors. `isFile`: it is an archive of the user's, not a layer.
+ * the limits, "compression-unsupported". `what` is that in errors.
  */
-export async function decompress(source: AsyncIterable<Uint8Array>, sink: (bytes: Uint8Array) => void, { what = "a layer", limits = NO_SETTINGS.layers, isFile = false }: { readonly what?: string; readonly limits?: InflateLimits; readonly isFile?: boolean } = {}): Promise<void> {
+export async function decompress(source: AsyncIterable<Uint8Array>, sink: (bytes: Uint8Array) => void, { what = "a layer", limits = NO_SETTINGS.layers }: { readonly what?: string; readonly limits?: InflateLimits } = {}): Promise<void> {
   const chunks = gather(source);
   const first = await chunks.next();
   if (first.done === true) return;
-  const compression = isFile ? detectArchive(first.value) : detectCompression(first.value, what);
+  const compression = detectCompression(first.value, what);
   const count = { in: 0, out: 0 };
   const guarded = (bytes: Uint8Array): void => {
     count.out += bytes.length;
@@ -43,7 +42,6 @@ export async function decompress(source: AsyncIterable<Uint8Array>, sink: (bytes
     for await (const chunk of all) guarded(chunk);
     return;
   }
-  if (compression === "xz" || compression === "bzip2") return await inflateOld(compression, all, guarded);
   const options = { chunkSize: CHUNK };
   await through(all, compression === "gzip" ? createGunzip(options) : createZstdDecompress(options), guarded);
 }

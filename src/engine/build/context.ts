@@ -77,7 +77,7 @@ async function unpack(context: Context, source: AsyncIterable<Uint8Array>, direc
     signal.throwIfAborted();
     guard(bytes.length);
     write(bytes);
-  }, { what: "the build context", limits: context.settings.layers, isFile: true }));
+  }, { what: "the build context", limits: context.settings.layers }));
 }
 
 /** Unpacks what `work` writes, an archive, into the directory, which is made where it is missing. Throws what the work, TarReader and TreePlacer throw. */

@@ -84,7 +84,7 @@ async function copyArchive(view: RootView, container: Container, request: CopyTo
     try {
       const size = new ArchiveSize(placer, request.told);
       const reader = new TarReader(size);
-      await decompress(from, (bytes) => reader.push(bytes), { what: "the archive", isFile: true });
+      await decompress(from, (bytes) => reader.push(bytes));
       reader.end();
       placer.finish();
       return size.bytes;

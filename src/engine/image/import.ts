@@ -7,12 +7,11 @@ import { configDocument } from "../../image/config-document.ts";
 import { parseConfig, type ContainerDefaults } from "../../image/config.ts";
 import type { Digest } from "../../image/digest.ts";
 import type { Descriptor } from "../../image/manifest.ts";
-import { detectArchive, layerType } from "../../image/media-types.ts";
+import { detectCompression, layerType, type Compression } from "../../image/media-types.ts";
 import { hostPlatform, parsePlatform } from "../../image/platform.ts";
 import { DEFAULT_TAG, parseReference, repositoryOf, type Reference } from "../../image/reference.ts";
 import { LayerWriter, told } from "../../layer/apply.ts";
 import { decompress } from "../../layer/decompress.ts";
-import type { OldCompression } from "../../layer/old-archives.ts";
 import { TarReader } from "../../layer/tar.ts";
 import { finishLayer } from "../../layer/unpack.ts";
 import { download } from "../../registry/download.ts";
@@ -89,17 +88,14 @@ async function unpacked({ paths, database, abort }: ContentScope, source: AsyncI
   const hashes = { blob: new Bun.CryptoHasher("sha256"), archive: new Bun.CryptoHasher("sha256") };
   const reader = new TarReader(writer);
   let size = 0;
-  let compression: ReturnType<typeof detectArchive> | null = null;
-  const keep = (bytes: Uint8Array): void => {
-    hashes.blob.update(bytes);
-    blob.write(bytes);
-    size += bytes.length;
-  };
+  let compression: Compression | null = null;
   const teed = async function* (): AsyncGenerator<Uint8Array, void> {
     for await (const chunk of source) {
       abort.signal.throwIfAborted();
-      compression ??= detectArchive(chunk);
-      if (!isOld(compression)) keep(chunk);
+      compression ??= detectCompression(chunk, "the archive");
+      hashes.blob.update(chunk);
+      blob.write(chunk);
+      size += chunk.length;
       yield chunk;
     }
   };
@@ -108,12 +104,11 @@ async function unpacked({ paths, database, abort }: ContentScope, source: AsyncI
     await decompress(teed(), (bytes) => {
       guard(bytes.length);
       hashes.archive.update(bytes);
-      if (isOld(compression)) keep(bytes);
       reader.push(bytes);
-    }, { what: "the archive", limits, isFile: true });
+    }, { what: "the archive", limits });
     reader.end();
     const diffId = `sha256:${hashes.archive.digest("hex")}` as Digest;
-    const kept: Descriptor = { mediaType: layerType(isOld(compression) ? "none" : (compression ?? "none")), digest: `sha256:${hashes.blob.digest("hex")}` as Digest, size };
+    const kept: Descriptor = { mediaType: layerType(compression ?? "none"), digest: `sha256:${hashes.blob.digest("hex")}` as Digest, size };
     blob.publish(paths, kept);
     const there = findLayer(database, { diffId, chainId: diffId, blob: kept.digest });
     if (there !== null) {
@@ -129,11 +124,6 @@ async function unpacked({ paths, database, abort }: ContentScope, source: AsyncI
     blob.release();
     draft.release();
   }
-}
-
-/** As no layer may be: what is kept is the archive itself. */
-function isOld(compression: ReturnType<typeof detectArchive> | null): compression is OldCompression {
-  return compression === "xz" || compression === "bzip2";
 }
 
 function openSource(context: Context, source: string, signal: AbortSignal): AsyncIterable<Uint8Array> {

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import type { LayerSettings } from "../../config/settings.ts";
 import { MdkError } from "../../error.ts";
 import { digestOf, type Digest } from "../../image/digest.ts";
-import { detectArchive } from "../../image/media-types.ts";
+import { detectCompression } from "../../image/media-types.ts";
 import { hostPlatform, normalizePlatform, parsePlatform, platformName, type Platform } from "../../image/platform.ts";
 import { DEFAULT_TAG, familiarName, parseReference, repositoryOf, type Reference } from "../../image/reference.ts";
 import { told } from "../../layer/apply.ts";
@@ -119,7 +119,7 @@ export async function openFiles(path: string | null, scope: Pick<ContentScope, "
   const stat = fstatSync(fd);
   if (stat.isDirectory()) return openDirectoryFiles(fd);
   const start = Buffer.alloc(6);
-  const plain = stat.isFile() && detectArchive(start.subarray(0, readSync(fd, start, 0, start.length, 0))) === "none";
+  const plain = stat.isFile() && detectCompression(start.subarray(0, readSync(fd, start, 0, start.length, 0)), "the archive") === "none";
   if (plain) return openTarFiles(fd);
   try {
     return openTarFiles(await spool(fd, scope, limits));
@@ -135,7 +135,7 @@ async function spool(fd: number, { paths, abort }: Pick<ContentScope, "paths" | 
     await decompress(readStream(fd, abort.signal), (bytes) => {
       guard(bytes.length);
       appendTo(file, bytes);
-    }, { what: "the archive", limits, isFile: true });
+    }, { what: "the archive", limits });
     return file;
   } catch (error) {
     closeSync(file);

@@ -96,7 +96,7 @@ describe("archives that readers see differently", () => {
   const refused = (what: string, archives: readonly Buffer[], message: string | RegExp): void =>
     rootTest(what, async () => void (await expectRefusal((path) => serveImage(fakeImage(archives), path), message)));
   refused("overlay's whiteout as a device", [archive([directory("./"), { name: "x", type: "3", major: 0, minor: 0 }])], "a device 0:0, which is no device: x");
-  refused("a layer in xz, by its name", [Buffer.concat([Buffer.from("fd377a585a00", "hex"), Buffer.alloc(1000)])], "a layer is compressed with xz, which no layer is");
+  refused("a layer in xz, by its name", [Buffer.concat([Buffer.from("fd377a585a00", "hex"), Buffer.alloc(1000)])], "a layer is compressed with xz, which mdk does not read");
   refused("data after the end", [Buffer.concat([layer, Buffer.from("more".repeat(128))])], "data after the end of the archive");
 });
 

@@ -10,7 +10,7 @@ import { O_DIRECTORY, openInRoot, RESOLVE } from "../../../sys/at.ts";
 
 class Enough extends Error {}
 
-/** Whether a file begins, inflated, with an entry of an archive. */
+/** Whether a file begins, inflated, with an entry of an archive. Throws MdkError "compression-unsupported" for xz and bzip2. */
 export async function isArchive(fd: number): Promise<boolean> {
   const block = Buffer.alloc(BLOCK);
   let filled = 0;
@@ -20,9 +20,12 @@ export async function isArchive(fd: number): Promise<boolean> {
       block.set(part, filled);
       filled += part.length;
       if (filled === BLOCK) throw new Enough();
-    }, { what: "the file", isFile: true });
+    }, { what: "the file" });
     return false; // shorter than one header
   } catch (error) {
+    if (error instanceof MdkError && error.code === "compression-unsupported") {
+      throw new MdkError(error.kind, error.code, error.message, { cause: error, hint: "unpack it before, or copy it as it is with --unpack=false" });
+    }
     return error instanceof Enough && isHeader(block);
   }
 }
@@ -58,7 +61,7 @@ export async function unpackInto(fd: number, { into, owner, guard, limits }: Unp
     await decompress(readSpool(fd, 0), (bytes) => {
       guard(bytes.length);
       reader.push(bytes);
-    }, { what: "the archive", limits, isFile: true });
+    }, { what: "the archive", limits });
     reader.end();
     placer.finish();
   } finally {
