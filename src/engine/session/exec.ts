@@ -75,7 +75,12 @@ export function planExecution(context: Context, container: Container, request: E
   if (readCondition(directory).kind !== "running") throw notRunning(container);
   if (container.paused) throw new MdkError("conflict", "paused", `Container ${container.name} is paused, unpause the container before exec`);
   const id = newId();
-  return { id, container, request, directory: createExecRecord(directory, id, request) };
+  try {
+    return { id, container, request, directory: createExecRecord(directory, id, request) };
+  } catch (error) {
+    // Its directory goes with its end.
+    throw readCondition(directory).kind === "running" ? error : notRunning(container);
+  }
 }
 
 /** Runs it and returns its exit status; 0 at once with `detach`, null when the user detaches. What could not be started leaves no record. */
