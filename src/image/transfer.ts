@@ -4,7 +4,7 @@
  */
 import { MdkError } from "../error.ts";
 import { algorithmOf, type Digest } from "./digest.ts";
-import type { Descriptor } from "./manifest.ts";
+import { mediaTypeOf, type Descriptor } from "./manifest.ts";
 
 /** A manifest or an index, byte for byte. */
 export interface FetchedManifest {
@@ -13,6 +13,11 @@ export interface FetchedManifest {
   readonly contentType: string;
   /** Of the bytes; checked when it was asked for by digest. */
   readonly digest: Digest;
+}
+
+/** How others name it, when it was parsed. */
+export function descriptorOf(fetched: FetchedManifest): Descriptor {
+  return { mediaType: mediaTypeOf(fetched), digest: fetched.digest, size: fetched.bytes.length };
 }
 
 export interface Source {

@@ -81,16 +81,14 @@ function modeOf({ environment }: Context, flags: Values): Mode {
 }
 
 /** After a build, in docker's words. */
-function warn(context: Context, flags: Values, opened: OpenContext): void {
-  const { warnings } = checked(context, flags, opened);
+function warn({ warnings }: CheckResult): void {
   if (warnings.length === 0) return;
   const count = warnings.length === 1 ? "1 warning found" : `${warnings.length} warnings found`;
   printError(["", ` ${count} (use build --check to expand):`, ...warnings.map(({ rule, detail, span }) => ` - ${rule}: ${printable(withoutPasswords(detail))} (line ${span.start.line})`)].join("\n"));
 }
 
 /** Of rules that the file, or a build argument, makes errors. */
-function refuseViolation(context: Context, flags: Values, opened: OpenContext): void {
-  const { error } = checked(context, flags, opened);
+function refuseViolation({ error }: CheckResult): void {
   if (error !== null && error.span === null) throw new MdkError("failed", "lint", `failed to solve: ${error.message}`);
 }
 
@@ -125,12 +123,15 @@ async function buildWith(context: Context, flags: Values, opened: OpenContext, r
   showRead(shown, opened);
   try {
     let delivered: Descriptor | null = null;
-    const built = await buildImage(context, { ...request, debug: flags.bool("debug-shell") ? debugShell(context, shown) : null, planned: () => refuseViolation(context, flags, opened) }, shown, { pull: (reference, platform, step) => pull(context, reference, { platform, signal, insecureRegistries: [], progress: pulledAs(step) }), shownAs: pulledAs },
+    let result: CheckResult | null = null;
+    // When the bases are here, and what they hold is known.
+    const planned = (): void => refuseViolation((result = checked(context, flags, opened)));
+    const built = await buildImage(context, { ...request, debug: flags.bool("debug-shell") ? debugShell(context, shown) : null, planned }, shown, { pull: (reference, platform, step) => pull(context, reference, { platform, signal, insecureRegistries: [], progress: pulledAs(step) }), shownAs: pulledAs },
       async (built, scope) => {
         delivered = await deliver(outputs, built, scope, { context, progress: shown, epochMs: request.epochMs, annotations, signal });
       });
     shown.end();
-    if (!quiet && mode !== "rawjson") warn(context, flags, opened);
+    if (!quiet && mode !== "rawjson" && result !== null) warn(result);
     writeResult(flags, built, delivered, request.tags);
     if (quiet && outputs.every((output) => !("path" in output) || output.path !== null)) print(idOf(built));
     return 0;

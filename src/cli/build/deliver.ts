@@ -8,10 +8,11 @@ import type { ContentScope } from "../../engine/image/content.ts";
 import type { OwnIndex } from "../../engine/image/own-index.ts";
 import { push, pushIndex, type PushOptions } from "../../engine/image/push.ts";
 import { saveImages, saveIndex } from "../../engine/image/save.ts";
-import { mediaTypeOf, type Descriptor } from "../../image/manifest.ts";
+import type { Descriptor } from "../../image/manifest.ts";
 import { OCI_INDEX, OCI_MANIFEST } from "../../image/media-types.ts";
 import { platformName } from "../../image/platform.ts";
 import { canonicalName, parseReference, withDefaultTag } from "../../image/reference.ts";
+import { descriptorOf } from "../../image/transfer.ts";
 import { stream } from "../output/text.ts";
 import { toFile } from "../output/to-file.ts";
 import type { Output } from "./outputs.ts";
@@ -74,7 +75,7 @@ interface Scoped extends Delivery {
 }
 
 async function archived({ names, path, isDirectory, packing }: Output & { readonly kind: "oci" | "docker" }, { images: [image], index }: Built, { context, progress, annotations, signal, scope }: Scoped): Promise<Descriptor | null> {
-  let top = index === null ? null : descriptorOf(index);
+  let top = index === null ? null : descriptorOf(index.fetched);
   const save = async (write: (bytes: Uint8Array) => void): Promise<void> => {
     if (index !== null) await saveIndex(scope, index, names, write);
     else [top = null] = await saveImages(context, [image!.id], write, { names, annotations, packing, signal, warn: (text) => progress.warn(text) });
@@ -82,10 +83,6 @@ async function archived({ names, path, isDirectory, packing }: Output & { readon
   if (isDirectory) await unpackInto(path!, save);
   else await written(path, save);
   return top;
-}
-
-function descriptorOf({ fetched }: OwnIndex): Descriptor {
-  return { mediaType: mediaTypeOf(fetched), digest: fetched.digest, size: fetched.bytes.length };
 }
 
 async function pushAll({ names, isInsecure, packing }: Output & { readonly kind: "image" }, index: OwnIndex | null, { context, progress, annotations, signal, scope }: Scoped, shown: ShownStep): Promise<Descriptor | null> {

@@ -2,12 +2,13 @@
  * What a build reads before anything else: the Dockerfile and its ignore file. A directory may be full of what somebody else put there: nothing of it is
  * opened before it is known to be a file, and of what was fetched no name leads to a file of this host.
  */
-import { closeSync, constants, existsSync, fstatSync, openSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, openSync, type Stats } from "node:fs";
 import { basename, isAbsolute, join } from "node:path";
 import { MdkError, messageOf } from "../../error.ts";
 import { IgnoreRules, parseIgnoreFile } from "../../build/context/ignore.ts";
 import { O_DIRECTORY, O_NONBLOCK, O_PATH, openInRoot, statAt } from "../../sys/at.ts";
 import { SysError } from "../../sys/ffi.ts";
+import { AT_FDCWD } from "../../sys/mount.ts";
 import { readStream } from "../../sys/read-stream.ts";
 
 /** Much more than anybody writes; what has no end (/dev/zero) is not read to it. */
@@ -66,17 +67,12 @@ export async function readIgnoreRules(directory: BuildDirectory, { path }: Pick<
 
 /** A name that leads nowhere is there in what was fetched: it may lead to what its author has. */
 function isThere({ path: directory, isFetched }: BuildDirectory, path: string): boolean {
-  return existsSync(path) || (isFetched && statAt(-100, path) !== null && path.startsWith(`${directory}/`));
+  return existsSync(path) || (isFetched && statAt(AT_FDCWD, path) !== null && path.startsWith(`${directory}/`));
 }
 
 /** The regular file at a path of the directory, for reading; "other": it is none. Whoever is at the other end of a pipe or a device hears nothing of it. */
 function openFile(directory: BuildDirectory, path: string): number | "other" {
-  const seen = directory.isFetched ? openWithin(directory.path, path) : openSync(path, O_PATH);
-  try {
-    return fstatSync(seen).isFile() ? openSync(`/proc/self/fd/${seen}`, constants.O_RDONLY | O_NONBLOCK) : "other";
-  } finally {
-    closeSync(seen);
-  }
+  return openSeen(directory.isFetched ? openWithin(directory.path, path) : openSync(path, O_PATH), (stat) => stat.isFile());
 }
 
 function openWithin(directory: string, path: string): number {
@@ -90,10 +86,13 @@ function openWithin(directory: string, path: string): number {
 
 /** What a user named: a file, a pipe that somebody writes, or one of /dev. Without a wait for who writes: it is read when that one has come. */
 function openNamed(path: string): number | "other" {
-  const seen = openSync(path, O_PATH);
+  return openSeen(openSync(path, O_PATH), (stat) => stat.isFile() || stat.isFIFO() || path.startsWith("/dev/"));
+}
+
+/** Takes over the O_PATH descriptor of what is looked at before it is opened. */
+function openSeen(seen: number, mayBeRead: (stat: Stats) => boolean): number | "other" {
   try {
-    const stat = fstatSync(seen);
-    return stat.isFile() || stat.isFIFO() || path.startsWith("/dev/") ? openSync(`/proc/self/fd/${seen}`, constants.O_RDONLY | O_NONBLOCK) : "other";
+    return mayBeRead(fstatSync(seen)) ? openSync(`/proc/self/fd/${seen}`, constants.O_RDONLY | O_NONBLOCK) : "other";
   } finally {
     closeSync(seen);
   }
@@ -106,7 +105,7 @@ function reading<T>(what: string, { path, isFetched }: BuildDirectory, work: () 
   } catch (error) {
     const refused = (why: string): MdkError => new MdkError("not-found", "dockerfile-unreadable", `failed to read ${what}: ${why}`, { cause: error });
     if (!isFetched || !(error instanceof SysError)) throw refused(messageOf(error).replace(`${path}/`, ""));
-    if (error.code === "ENOENT" && statAt(-100, join(path, error.object)) !== null) throw new MdkError("invalid", "dockerfile-outside", `failed to read ${what}: ${error.object} leads out of the build context, or nowhere`, { cause: error });
+    if (error.code === "ENOENT" && statAt(AT_FDCWD, join(path, error.object)) !== null) throw new MdkError("invalid", "dockerfile-outside", `failed to read ${what}: ${error.object} leads out of the build context, or nowhere`, { cause: error });
     throw refused(error.message.replace(/^openat2 /, "open "));
   }
 }

@@ -2,8 +2,9 @@
 import { writeFileSync } from "node:fs";
 import type { Built } from "../../engine/build/build.ts";
 import type { Digest } from "../../image/digest.ts";
-import { mediaTypeOf, type Descriptor } from "../../image/manifest.ts";
+import type { Descriptor } from "../../image/manifest.ts";
 import { canonicalName, parseReference, withDefaultTag } from "../../image/reference.ts";
+import { descriptorOf } from "../../image/transfer.ts";
 import type { Values } from "../grammar/flags.ts";
 
 /** Of an image its config's digest, of several the index's. */
@@ -21,9 +22,10 @@ export function writeResult(flags: Values, built: Built, delivered: Descriptor |
 }
 
 function digestsOf({ images, index }: Built, delivered: Descriptor | null): object {
-  const descriptor = index === null ? delivered : { mediaType: mediaTypeOf(index.fetched), digest: index.fetched.digest, size: index.fetched.bytes.length };
-  const own = images.length === 1 ? { "containerimage.config.digest": images[0]!.id } : {};
-  if (descriptor === null) return images.length === 1 ? { ...own, "containerimage.digest": images[0]!.id } : {};
+  const descriptor = index === null ? delivered : descriptorOf(index.fetched);
+  const [only] = images.length === 1 ? images : [];
+  const own = only === undefined ? {} : { "containerimage.config.digest": only.id };
+  if (descriptor === null) return only === undefined ? own : { ...own, "containerimage.digest": only.id };
   const { mediaType, digest, size } = descriptor;
   return { ...own, "containerimage.descriptor": { mediaType, digest, size }, "containerimage.digest": digest };
 }

@@ -1,9 +1,8 @@
 /** Images of the store for several platforms as one: each as `ownImage` has it, and an index of their manifests (image-spec image-index.md). */
 import { digestOf, type Digest } from "../../image/digest.ts";
-import { mediaTypeOf } from "../../image/manifest.ts";
 import { OCI_INDEX } from "../../image/media-types.ts";
 import { normalizePlatform, type Platform } from "../../image/platform.ts";
-import type { FetchedManifest } from "../../image/transfer.ts";
+import { descriptorOf, type FetchedManifest } from "../../image/transfer.ts";
 import { findImage } from "../../store/images.ts";
 import { listMembers } from "../../store/indexes.ts";
 import type { ContentScope } from "./content.ts";
@@ -40,7 +39,7 @@ export async function ownIndex(scope: ContentScope, images: readonly Member[], o
     throw error;
   }
   const manifests = members.map(({ platform: { architecture, os, variant }, own: { image: { fetched } } }) => ({
-    mediaType: mediaTypeOf(fetched), digest: fetched.digest, size: fetched.bytes.length, platform: { architecture, os, ...(variant === "" ? {} : { variant }) },
+    ...descriptorOf(fetched), platform: { architecture, os, ...(variant === "" ? {} : { variant }) },
   }));
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
   return { members, close, fetched: { bytes, contentType: OCI_INDEX, digest: digestOf(bytes) } };

@@ -4,12 +4,12 @@
  */
 import { MdkError } from "../../error.ts";
 import { digestOf, hexOf, type Digest } from "../../image/digest.ts";
-import { mediaTypeOf, type Descriptor } from "../../image/manifest.ts";
+import type { Descriptor } from "../../image/manifest.ts";
 import { OCI_INDEX } from "../../image/media-types.ts";
 import { USUAL_PACKING, type Packing } from "../../image/packing.ts";
 import { DEFAULT_TAG, familiarName, parseReference, repositoryOf, type Reference } from "../../image/reference.ts";
 import { choosePlatform, hostPlatform } from "../../image/platform.ts";
-import type { FetchedManifest } from "../../image/transfer.ts";
+import { descriptorOf, type FetchedManifest } from "../../image/transfer.ts";
 import { TarWriter } from "../../layer/tar-write.ts";
 import type { Database } from "../../store/database.ts";
 import { findImage, listTags, type ImageRow } from "../../store/images.ts";
@@ -178,7 +178,8 @@ class ArchiveSink implements Sink {
 
   /** What the layout has under these names, or without one: an image that is there, or an index of some. */
   entry(top: FetchedManifest, references: readonly Reference[]): void {
-    const descriptor = { mediaType: mediaTypeOf(top), digest: this.#small(top.bytes), size: top.bytes.length };
+    this.#small(top.bytes);
+    const descriptor = descriptorOf(top);
     const names = references.map(tagged);
     if (names.length === 0) this.#index.push(descriptor);
     for (const name of names) {
