@@ -23,6 +23,11 @@ export class DockerfileError extends MdkError {
   }
 }
 
+/** What has gone wrong at a place of the Dockerfile; what is located already, and what is nobody's mistake, stays as it is. */
+export function locatedAt(span: Span, error: unknown): unknown {
+  return error instanceof DockerfileError || !(error instanceof MdkError) ? error : new DockerfileError(error.message, span, error);
+}
+
 /** The span of one position. */
 export function spanAt(start: Position): Span {
   return { start, end: start };

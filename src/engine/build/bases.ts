@@ -1,7 +1,7 @@
 /** The images that a build stands on or takes from, each for the platform that wants it: found here, or pulled. */
 import { planBuild, type BuildPlan } from "../../build/graph/plan.ts";
 import type { Source } from "../../build/graph/sources.ts";
-import { DockerfileError, type Span } from "../../build/language/error.ts";
+import { locatedAt, type Span } from "../../build/language/error.ts";
 import type { Dockerfile } from "../../build/language/parse.ts";
 import { MdkError } from "../../error.ts";
 import { parseConfig } from "../../image/config.ts";
@@ -108,8 +108,7 @@ async function obtain({ context, scope, request, progress, puller }: Planning, w
     return { id, image: imageOn(id, config, layersOf(database, id)), triggers: config.config.OnBuild ?? [] };
   } catch (error) {
     shown.failed(error);
-    if (error instanceof DockerfileError || !(error instanceof MdkError)) throw error;
-    throw new DockerfileError(error.message, span, error);
+    throw locatedAt(span, error);
   }
 }
 

@@ -9,12 +9,11 @@ import { Slots, transferOf } from "../image/copy.ts";
 import { ensureLayer } from "../image/stored-layer.ts";
 import { openCache, type OpenCache } from "./cache-import.ts";
 import type { BuildProgress, BuildRequest, Puller, ShownStep } from "./request.ts";
-import type { StageLayer } from "./stage-image.ts";
+import type { StageLayer, StepOutcome } from "./stage-image.ts";
 
-export interface StepResult {
-  /** Null: the step changed nothing. */
+/** With all of the layer's row. */
+export interface StepResult extends StepOutcome {
   readonly layer: LayerRow | null;
-  readonly createdMs: number;
 }
 
 export interface Outcome {

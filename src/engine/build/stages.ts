@@ -1,10 +1,9 @@
 /** The stages of a build: each begins when those that it needs are there, so that independent ones run at once; an instruction at a time within one. */
 import { withoutPasswords } from "../../build/context/remote.ts";
 import type { PlannedStage, PlannedStep } from "../../build/graph/planned.ts";
-import { DockerfileError } from "../../build/language/error.ts";
+import { locatedAt } from "../../build/language/error.ts";
 import { expandInstruction } from "../../build/language/expand/instruction.ts";
 import type { Add, Copy, Instruction, Run, Single } from "../../build/language/instructions/types.ts";
-import { MdkError } from "../../error.ts";
 import { platformName } from "../../image/platform.ts";
 import type { Building, Staged, StepContext } from "./building.ts";
 import { copyStep, workdirStep } from "./file-step.ts";
@@ -86,18 +85,14 @@ async function applyStep(staged: Staged, image: StageImage, step: PlannedStep, {
     }
   } catch (error) {
     shown.failed(error);
-    throw locate(error, step);
+    throw locatedAt(step.instruction.span, error);
   }
 }
 
-function at<T>(step: PlannedStep, work: () => T): T {
+function at<T>({ instruction: { span } }: PlannedStep, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw locate(error, step);
+    throw locatedAt(span, error);
   }
-}
-
-function locate(error: unknown, { instruction: { span } }: PlannedStep): unknown {
-  return error instanceof DockerfileError || !(error instanceof MdkError) ? error : new DockerfileError(error.message, span, error);
 }

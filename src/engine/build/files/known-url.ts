@@ -1,4 +1,5 @@
 /** What was at a URL in earlier builds, by the tag that the server gives it (RFC 9110, 8.8.3): what still has that tag is not fetched only to be compared. */
+import { digestOf, hexOf, type Digest } from "../../../image/digest.ts";
 import { askTag, type Fetched, type FetchOptions } from "./fetch.ts";
 import type { FileDigests } from "./source.ts";
 
@@ -16,22 +17,18 @@ export class KnownUrl {
     const before = this.#digests?.find(this.#key("tag")) ?? null;
     if (before === null) return null;
     const tag = await askTag(this.#url, options);
-    if (tag === null || sha256(tag) !== before) return null;
+    if (tag === null || hexOf(digestOf(tag)) !== before) return null;
     const digest = this.#digests?.find(this.#key("content", tag)) ?? null;
     return digest === null ? null : `sha256:${digest}`;
   }
 
   keep({ tag, digest }: Fetched): void {
     if (tag === null) return;
-    this.#digests?.keep(this.#key("tag"), sha256(tag));
-    this.#digests?.keep(this.#key("content", tag), digest.slice("sha256:".length));
+    this.#digests?.keep(this.#key("tag"), hexOf(digestOf(tag)));
+    this.#digests?.keep(this.#key("content", tag), hexOf(digest as Digest));
   }
 
   #key(...words: readonly string[]): string {
-    return sha256(JSON.stringify(["url", this.#url, ...words]));
+    return hexOf(digestOf(JSON.stringify(["url", this.#url, ...words])));
   }
-}
-
-function sha256(text: string): string {
-  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
 }
