@@ -145,26 +145,42 @@ async function ensureBlob({ paths, database, abort }: ContentScope, layers: read
   const found = kept.find(({ mediaType }) => compressionOf(mediaType) === packing.compression) ?? (packing.isForced ? undefined : kept.find(({ mediaType }) => compressionOf(mediaType) !== "none"));
   if (found !== undefined) return { diffId, descriptor: { ...found, mediaType: layerType(compressionOf(found.mediaType)) } };
   try {
-    const archive = kept[0] === undefined ? archiveOf(paths, layers) : { fd: await inflated(paths, kept[0]), diffId };
+    const archive = await openArchive(paths, layers, kept);
     try {
       if (archive.diffId === diffId) {
-        const descriptor = await keepPacked(archive.fd, paths, packing, abort.signal);
+        const descriptor = await keepPacked(archive.source, paths, packing, abort.signal);
         keepBlob(paths, database, id, descriptor);
         return { diffId, descriptor };
       }
       const spool = openSpool(paths);
-      const made = await pack(readSpool(archive.fd, 0), packing, abort.signal, (bytes) => appendTo(spool, bytes)).catch((error: unknown) => {
+      const made = await pack(archive.source, packing, abort.signal, (bytes) => appendTo(spool, bytes)).catch((error: unknown) => {
         closeSync(spool);
         throw error;
       });
       spools.set(made.digest, spool);
       return { diffId: archive.diffId, descriptor: made };
     } finally {
-      closeSync(archive.fd);
+      archive.close();
     }
   } catch (error) {
     throw told(error, `the archive of layer ${diffId}`);
   }
+}
+
+/** To be read once. */
+interface Archive {
+  readonly diffId: string;
+  readonly source: AsyncIterable<Uint8Array>;
+  close(): void;
+}
+
+/** Of the uppermost layer: as it is kept, or inflated, or of its files. */
+async function openArchive(paths: StorePaths, layers: readonly Layer[], kept: readonly Descriptor[]): Promise<Archive> {
+  const { diffId } = layers.at(-1)!;
+  const plain = kept.find(({ mediaType }) => compressionOf(mediaType) === "none");
+  if (plain !== undefined) return { diffId, source: verified(plain, streamBlob(paths, plain.digest, 0)), close() {} };
+  const { fd, ...archive } = kept[0] === undefined ? archiveOf(paths, layers) : { fd: await inflated(paths, kept[0]), diffId };
+  return { ...archive, source: readSpool(fd, 0), close: () => closeSync(fd) };
 }
 
 /** A file without a name that holds the archive that a kept blob is of. */
@@ -204,10 +220,10 @@ function archiveOf(paths: StorePaths, layers: readonly Layer[]): { readonly fd: 
 }
 
 /** Into blobs/. */
-async function keepPacked(archive: number, paths: StorePaths, packing: Packing, signal: AbortSignal): Promise<Descriptor> {
+async function keepPacked(archive: AsyncIterable<Uint8Array>, paths: StorePaths, packing: Packing, signal: AbortSignal): Promise<Descriptor> {
   const draft = draftNewBlob(paths);
   try {
-    const made = await pack(readSpool(archive, 0), packing, signal, (bytes) => draft.write(bytes));
+    const made = await pack(archive, packing, signal, (bytes) => draft.write(bytes));
     draft.publish(paths, made);
     return made;
   } finally {
