@@ -61,6 +61,7 @@ pub fn start(request: *const launch.Request, run: *const plan.Run, ends: [2]i32,
     const children = if (own) -1 else signals() catch end(ends[1], 125);
     keep(&.{ 2, ends[1], group.procs, group.kill, children, heir[0] }) catch end(ends[1], 125);
     linux.unmapMemory(request.memory);
+    linux.forgetStack();
     if (own) reap(ends[1], init) else guard(ends[1], .{ .init = init, .heir = heir[0] }, children, &group);
 }
 

@@ -29,7 +29,8 @@ pub const Failure = struct {
     errno: u16 = 0,
     object: []const u8 = "",
 };
-pub var failure: Failure = .{};
+/// Where a page begins: the monitor's state is behind it, and both together are the one page of data that stays written.
+pub var failure: Failure align(4096) = .{};
 
 pub const Error = error{Failed};
 
@@ -224,6 +225,15 @@ pub fn unmapMemory(memory: []const u8) void {
 pub fn forgetMemory(memory: []align(4096) u8) void {
     _ = sys.madvise(memory.ptr, memory.len, sys.MADV.DONTNEED);
 }
+
+/// The same for the stack below the caller: what it held was of calls that are over. Not inlined, so that what is kept has an end.
+pub noinline fn forgetStack() void {
+    const used = std.mem.alignBackward(usize, @frameAddress() - 512, 4096);
+    _ = sys.madvise(@ptrFromInt(used - stack_deep), stack_deep, sys.MADV.DONTNEED);
+}
+
+/// More than any call here has needed; what of it is not there is passed over (madvise(2), ENOMEM).
+const stack_deep = 64 << 10;
 
 /// Random bytes, at once: as good as the kernel has them, in the first moments after boot as well (getrandom(2), GRND_INSECURE since 5.6).
 pub fn random(bytes: []u8) void {

@@ -18,6 +18,7 @@ const record = @import("record.zig");
 const sys = linux.sys;
 
 pub fn serve(m: *Monitor) noreturn {
+    linux.forgetStack(); // of setting up
     while (true) {
         const busy = express(m);
         var events: [16]sys.epoll_event = undefined;
@@ -267,4 +268,5 @@ fn giveBack(m: *Monitor) void {
     m.input.queue.trim();
     for (&m.handed_outputs) |*handed| handed.queue.trim();
     for (&m.clients) |*client| client.queue.trim();
+    linux.forgetStack();
 }
