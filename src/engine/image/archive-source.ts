@@ -2,6 +2,7 @@
  * Archives and directories as a source of images: an OCI layout (image-layout.md), `docker save`'s manifest.json, or both in one, as
  * Docker writes them since 25. Of what manifest.json alone names, the manifest is made up here.
  */
+import { basename } from "node:path";
 import { MdkError } from "../../error.ts";
 import { parseConfig } from "../../image/config.ts";
 import { algorithmOf, digestOf, hexOf, isDigest, type Digest } from "../../image/digest.ts";
@@ -88,17 +89,18 @@ export class ArchiveSource implements Source {
       const tag = entry.annotations[REFERENCE_ANNOTATION];
       if (tag !== undefined) tags.set(entry.digest, [...(tags.get(entry.digest) ?? []), tag]);
     }
-    for (const [digest, names] of images) if (names.size === 0) for (const name of this.#listedNames(digest, docker)) names.add(name);
+    const listed = namesByConfig(docker);
+    for (const [digest, names] of images) if (names.size === 0) for (const name of this.#listedNames(digest, listed)) names.add(name);
     return [...images].map(([target, names]) => ({ target, names: [...names], tags: tags.get(target) ?? [], madeUp: false }));
   }
 
   /** By manifest.json, for a manifest that index.json has no name of. */
-  #listedNames(digest: Digest, docker: readonly Listed[]): readonly string[] {
-    if (docker.length === 0) return [];
+  #listedNames(digest: Digest, listed: ReadonlyMap<string, readonly string[]>): readonly string[] {
+    if (listed.size === 0) return [];
     const bytes = this.#files.small(placeOf(digest), MANIFEST_BYTES_MAX);
     const document = bytes === null ? null : parseManifest(bytes, "", digest);
     if (document?.kind !== "manifest") return [];
-    return docker.find(({ config }) => config.replace(/\.json$/, "").endsWith(hexOf(document.config.digest)))?.names ?? [];
+    return listed.get(hexOf(document.config.digest)) ?? [];
   }
 
   async #makeUp({ config: path, layers: paths }: Listed, turns: Turns): Promise<Digest> {
@@ -167,6 +169,16 @@ function readList(bytes: Uint8Array): Listed[] {
       names: optional(image.RepoTags, (given) => stringsOf(given, `${at}.RepoTags`), []),
     };
   });
+}
+
+/** By the digest that is in the name of the config's file: "HEX.json", "blobs/sha256/HEX". The first of one digest counts. */
+function namesByConfig(docker: readonly Listed[]): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, readonly string[]>();
+  for (const image of docker) {
+    const hex = basename(image.config, ".json");
+    if (!names.has(hex)) names.set(hex, image.names);
+  }
+  return names;
 }
 
 function namesOf({ annotations }: IndexEntry): readonly string[] {
