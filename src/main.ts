@@ -43,7 +43,7 @@ async function main(argv: readonly string[]): Promise<number> {
     command = resolved;
     const { flags, operands: rest } = parseFlags(command.command.flags, resolved.argv, command.command.interspersed ?? true);
     checkOperands(command.name, command.command, rest.length);
-    const { createContext } = await import("./cli/context.ts");
+    const { commandContext: createContext } = await import("./cli/context.ts");
     return await command.command.run({ context: await createContext(globals, { needsRoot: command.command.anyUser !== true, enduring: command.command.enduring === true }), flags, operands: rest });
   } catch (error) {
     if (error instanceof HelpRequest) return await showHelp(command);

@@ -5,7 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { deadExports } from "./helpers/exports.ts";
+import { deadExports, doubleExports } from "./helpers/exports.ts";
 import { importViolation, layerOf, PROMISED_PURE, pureFiles } from "./helpers/layers.ts";
 import { isNode, readSources, type Import, type Node, type Source } from "./helpers/source.ts";
 import { foreignHosts } from "./helpers/hosts.ts";
@@ -166,6 +166,11 @@ describe("form", () => {
 
   test("nothing is exported that nobody imports", () => {
     expect(deadExports(src, tooling)).toEqual([]);
+  });
+
+  test("no two files export one name", () => {
+    // Each command of cli/ is the `command` of its file: cli/commands.ts takes them by it.
+    expect(doubleExports(src, (path, name) => layerOf(path) === "cli" && name === "command")).toEqual([]);
   });
 });
 

@@ -19,10 +19,10 @@ export interface Hierarchy {
 }
 
 /** `none`: no hierarchy is mounted where this process can see it. */
-export type Mode = "v1" | "v2" | "hybrid" | "none";
+export type CgroupMode = "v1" | "v2" | "hybrid" | "none";
 
 export interface Cgroups {
-  readonly mode: Mode;
+  readonly mode: CgroupMode;
   readonly hierarchies: readonly Hierarchy[];
 }
 
@@ -36,7 +36,7 @@ export interface Membership {
 }
 
 /** The fields of a /proc/self/mountinfo line (proc(5)) that matter here; type and options are empty where it is no cgroup. */
-export interface Mount {
+export interface MountLine {
   readonly id: number;
   readonly parent: number;
   readonly mountpoint: string;
@@ -72,8 +72,8 @@ export function parseMemberships(text: string): Membership[] {
 }
 
 /** Every mount; type and options are only told of cgroup mounts, which are few: this is read on every start. */
-export function parseMounts(text: string): Mount[] {
-  const mounts: Mount[] = [];
+export function parseMounts(text: string): MountLine[] {
+  const mounts: MountLine[] = [];
   for (const line of text.split("\n")) {
     const [id, parent, , , mountpoint, own = ""] = line.split(" ", 6);
     if (mountpoint === undefined) continue;
@@ -89,7 +89,7 @@ export function parseMounts(text: string): Mount[] {
 /** Joins the two files. `readControllers` is asked for the root of the v2 hierarchy only. */
 export function locate(
   memberships: readonly Membership[],
-  mounts: readonly Mount[],
+  mounts: readonly MountLine[],
   readControllers: (mountpoint: string) => string,
 ): Cgroups {
   const candidates = mounts.filter((mount) => mount.type === "cgroup" || mount.type === "cgroup2");
@@ -133,7 +133,7 @@ export function findUnified(cgroups: Cgroups): Hierarchy | null {
 }
 
 /** A v2 hierarchy beside named v1 ones alone (a container on a v2 host that mounts name=systemd) is still v2. */
-function modeOf(hierarchies: readonly Hierarchy[]): Mode {
+function modeOf(hierarchies: readonly Hierarchy[]): CgroupMode {
   const v2 = hierarchies.some((hierarchy) => hierarchy.kind === "v2");
   const v1 = hierarchies.some(
     (hierarchy) => hierarchy.kind === "v1" && !hierarchy.controllers.every((name) => name.startsWith("name=")),
@@ -143,15 +143,15 @@ function modeOf(hierarchies: readonly Hierarchy[]): Mode {
 }
 
 /** A mount is hidden when something that is not its ancestor lies over it or over a directory above it. */
-function isVisible(mount: Mount, mounts: readonly Mount[], byId: ReadonlyMap<number, Mount>): boolean {
+function isVisible(mount: MountLine, mounts: readonly MountLine[], byId: ReadonlyMap<number, MountLine>): boolean {
   for (const other of mounts) {
     if (other !== mount && isAbove(other.mountpoint, mount.mountpoint) && !isAncestor(other, mount, byId)) return false;
   }
   return true;
 }
 
-function isAncestor(other: Mount, mount: Mount, byId: ReadonlyMap<number, Mount>): boolean {
-  let at: Mount | undefined = mount;
+function isAncestor(other: MountLine, mount: MountLine, byId: ReadonlyMap<number, MountLine>): boolean {
+  let at: MountLine | undefined = mount;
   // The root of a mount namespace may be its own parent.
   for (let depth = 0; at !== undefined && depth < DEPTH_MAX; depth++) {
     at = byId.get(at.parent);

@@ -10,7 +10,7 @@ import { attachDeviceProgram, loadDeviceProgram } from "../sys/bpf.ts";
 import { findController, findUnified, type Cgroups, type Hierarchy } from "./detect.ts";
 import { allowsEverything, assembleDeviceProgram, planDeviceWrites } from "./devices.ts";
 import { planLimits } from "./limits.ts";
-import type { Write } from "./write.ts";
+import type { GroupWrite } from "./write.ts";
 import { ensureRealtimeBudget } from "./realtime.ts";
 import { descendants, subdirectories } from "./members.ts";
 import { enableControllers, hasCode, MONITOR } from "./parent.ts";
@@ -66,7 +66,7 @@ export function createGroup(
 export function describe(cgroups: Cgroups, path: string): Group {
   const at = (hierarchy: Hierarchy | null): string | null => (hierarchy === null ? null : `${hierarchy.mountpoint}/${path}`);
   const v2 = at(findUnified(cgroups));
-  const directories = directoriesOf(cgroups, path);
+  const directories = groupDirectories(cgroups, path);
   const memory = findController(cgroups, "memory");
   const first = v2 ?? directories[0];
   return {
@@ -80,7 +80,7 @@ export function describe(cgroups: Cgroups, path: string): Group {
 }
 
 /** Its directory in every hierarchy. A path that names no group of its own is a mistake, and "" the worst of all: everybody's processes are there. */
-export function directoriesOf(cgroups: Cgroups, path: string): string[] {
+export function groupDirectories(cgroups: Cgroups, path: string): string[] {
   if (path.split("/").some((part) => part === "" || part === "." || part === "..")) throw new Error(`${JSON.stringify(path)} is no path of a cgroup`);
   return cgroups.hierarchies.map(({ mountpoint }) => `${mountpoint}/${path}`);
 }
@@ -106,7 +106,7 @@ export function listGroups(cgroups: Cgroups, parent: string): string[] {
  */
 export function removeGroup(cgroups: Cgroups, path: string): void {
   const errors: unknown[] = [];
-  for (const directory of directoriesOf(cgroups, path)) {
+  for (const directory of groupDirectories(cgroups, path)) {
     try {
       removeTree(directory);
     } catch (error) {
@@ -133,7 +133,7 @@ function makeDirectory(directory: string): void {
   }
 }
 
-export function applyLimits(cgroups: Cgroups, path: string, writes: readonly Write[]): string[] {
+export function applyLimits(cgroups: Cgroups, path: string, writes: readonly GroupWrite[]): string[] {
   const warnings: string[] = [];
   for (const write of writes) {
     const hierarchy = findController(cgroups, write.controller) as Hierarchy;
@@ -150,7 +150,7 @@ export function applyLimits(cgroups: Cgroups, path: string, writes: readonly Wri
 }
 
 /** The parent's budget does not hold one more. False: the groups above have none to give. */
-function giveRealtime(hierarchy: Hierarchy, path: string, file: string, { value }: Write): boolean {
+function giveRealtime(hierarchy: Hierarchy, path: string, file: string, { value }: GroupWrite): boolean {
   const period = Number(readFileSync(`${dirname(file)}/cpu.rt_period_us`, "utf8"));
   try {
     ensureRealtimeBudget(hierarchy.mountpoint, dirname(path), Number(value) / period);
@@ -163,7 +163,7 @@ function giveRealtime(hierarchy: Hierarchy, path: string, file: string, { value 
 }
 
 /** Somebody may have taken the controller out of subtree_control since the parent was made: enabled again, once. */
-function writeLimit(hierarchy: Hierarchy, path: string, file: string, write: Write): void {
+function writeLimit(hierarchy: Hierarchy, path: string, file: string, write: GroupWrite): void {
   try {
     writeFileSync(file, write.value, { flag: "r+" });
   } catch (error) {
@@ -173,7 +173,7 @@ function writeLimit(hierarchy: Hierarchy, path: string, file: string, write: Wri
   }
 }
 
-function explain(error: unknown, hierarchy: Hierarchy, { controller, file, value, flag }: Write): unknown {
+function explain(error: unknown, hierarchy: Hierarchy, { controller, file, value, flag }: GroupWrite): unknown {
   if (hasCode(error, "ENOENT")) {
     return new MdkError("unsupported", "cgroup-controller-missing", `${flag} cannot be set: the ${controller} controller of this kernel has no ${file}`, {
       hint: file.includes("sw") ? "swap accounting is off: boot with swapaccount=1, or leave the flag out" : `leave ${flag} out`,

@@ -1,6 +1,6 @@
 /** Limits of block devices as cgroup files (config-linux.md "Block IO"; Documentation/admin-guide/cgroup-v1/blkio-controller.rst, cgroup-v2.rst "IO"). Pure. */
 import type { LinuxBlockIO, LinuxThrottleDevice } from "../spec/types.ts";
-import { writer, type Exists, type VersionOf, type Write } from "./write.ts";
+import { writer, type Exists, type GroupWrite, type VersionOf } from "./write.ts";
 
 /** Members of the specification with their files of v1, keys of v2's io.max, and flags. */
 const THROTTLES = [
@@ -13,7 +13,7 @@ const THROTTLES = [
 /** v1 calls the controller blkio, v2 io. */
 const controllerOf = (versionOf: VersionOf): "io" | "blkio" => (versionOf("io") === "v2" ? "io" : "blkio");
 
-export function planBlockIo(blockIO: LinuxBlockIO, versionOf: VersionOf, exists: Exists): Write[] {
+export function planBlockIo(blockIO: LinuxBlockIO, versionOf: VersionOf, exists: Exists): GroupWrite[] {
   const controller = controllerOf(versionOf);
   return [
     ...planWeights(blockIO, controller, versionOf, exists),
@@ -28,7 +28,7 @@ export function planBlockIo(blockIO: LinuxBlockIO, versionOf: VersionOf, exists:
 const rate = ({ major, minor, rate: value }: LinuxThrottleDevice, key: string, none: string): string => `${major}:${minor} ${key}${value === 0 ? none : value}`;
 
 /** The file of whoever shares the disks out in this kernel: BFQ, or what there is besides (CFQ before Linux 5.0, blk-iocost). */
-function planWeights({ weight = 0, weightDevice = [] }: LinuxBlockIO, controller: "io" | "blkio", versionOf: VersionOf, exists: Exists): Write[] {
+function planWeights({ weight = 0, weightDevice = [] }: LinuxBlockIO, controller: "io" | "blkio", versionOf: VersionOf, exists: Exists): GroupWrite[] {
   if (weight === 0 && weightDevice.length === 0) return [];
   const write = writer(controller, weight === 0 ? "--blkio-weight-device" : "--blkio-weight", versionOf);
   const v1 = write.version === "v1";

@@ -4,7 +4,7 @@ import { MdkError } from "../error.ts";
 import { openPidfd, sendSignal } from "../sys/pidfd.ts";
 import { findController, findUnified, type Cgroups } from "./detect.ts";
 import { thawGroup } from "./freeze.ts";
-import { describe, directoriesOf, quietly } from "./group.ts";
+import { describe, groupDirectories, quietly } from "./group.ts";
 import { members, processes, readOr } from "./members.ts";
 import { MONITOR } from "./parent.ts";
 
@@ -25,7 +25,7 @@ export function killMonitors(cgroups: Cgroups, parent: string): void {
  * where processes outlive that (uninterruptible sleep).
  */
 export function killGroup(cgroups: Cgroups, path: string): void {
-  const directories = directoriesOf(cgroups, path);
+  const directories = groupDirectories(cgroups, path);
   const unified = findUnified(cgroups);
   if (unified !== null && isEmpty(`${unified.mountpoint}/${path}`, directories)) return;
   // Whose monitor was killed while it was paused: what is frozen on v1 dies when it thaws.

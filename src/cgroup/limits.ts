@@ -5,7 +5,7 @@
  */
 import { planBlockIo } from "./io-limits.ts";
 import type { LinuxCpu, LinuxMemory, LinuxResources } from "../spec/types.ts";
-import { writer, type Exists, type VersionOf, type Write } from "./write.ts";
+import { writer, type Exists, type GroupWrite, type VersionOf } from "./write.ts";
 
 /** Zero or less is no limit; of memory and swap together, -1 is. */
 export type Limits = Pick<LinuxResources, "memory" | "cpu" | "pids" | "blockIO">;
@@ -18,7 +18,7 @@ const SWAP_WARNING =
  * The writes for a group without limits, in order. Throws MdkError, in Docker's words: "invalid-limit" for values that
  * contradict one another, "cgroup-controller-missing" where no hierarchy has the controller.
  */
-export function planLimits({ memory = {}, cpu = {}, pids, blockIO }: Limits, versionOf: VersionOf, exists: Exists = () => true): Write[] {
+export function planLimits({ memory = {}, cpu = {}, pids, blockIO }: Limits, versionOf: VersionOf, exists: Exists = () => true): GroupWrite[] {
   return [
     ...planMemory(memory, versionOf), ...planCpu(cpu, versionOf), ...planRealtime(cpu, versionOf), ...planCpuset(cpu, versionOf), ...planPids(pids?.limit ?? 0, versionOf),
     ...(blockIO === undefined ? [] : planBlockIo(blockIO, versionOf, exists)),
@@ -26,7 +26,7 @@ export function planLimits({ memory = {}, cpu = {}, pids, blockIO }: Limits, ver
 }
 
 /** The same for a group that has limits already: a number of processes below zero takes that limit away. */
-export function planUpdate(limits: Limits, versionOf: VersionOf): Write[] {
+export function planUpdate(limits: Limits, versionOf: VersionOf): GroupWrite[] {
   const unlimited = (limits.pids?.limit ?? 0) < 0;
   return [...planLimits(limits, versionOf), ...(unlimited ? [writer("pids", "--pids-limit", versionOf)("pids.max", "max")] : [])];
 }
@@ -42,7 +42,7 @@ export function cpuWeight(shares: number): number {
   return Math.ceil(10 ** ((log * log + 125 * log) / 612 - 7 / 34));
 }
 
-function planMemory({ limit = 0, swap = 0, reservation = 0, swappiness, disableOOMKiller = false }: LinuxMemory, versionOf: VersionOf): Write[] {
+function planMemory({ limit = 0, swap = 0, reservation = 0, swappiness, disableOOMKiller = false }: LinuxMemory, versionOf: VersionOf): GroupWrite[] {
   return [
     ...planMemoryLimit(limit, swap, versionOf), ...planReservation(reservation, versionOf),
     ...(swappiness === undefined ? [] : [writer("memory", "--memory-swappiness", versionOf)("memory.swappiness", String(swappiness))]),
@@ -51,14 +51,14 @@ function planMemory({ limit = 0, swap = 0, reservation = 0, swappiness, disableO
 }
 
 /** The period first: a runtime must fit into it. */
-function planRealtime({ realtimePeriod = 0, realtimeRuntime = 0 }: LinuxCpu, versionOf: VersionOf): Write[] {
+function planRealtime({ realtimePeriod = 0, realtimeRuntime = 0 }: LinuxCpu, versionOf: VersionOf): GroupWrite[] {
   return [
     ...(realtimePeriod <= 0 ? [] : [writer("cpu", "--cpu-rt-period", versionOf)("cpu.rt_period_us", String(realtimePeriod))]),
     ...(realtimeRuntime <= 0 ? [] : [writer("cpu", "--cpu-rt-runtime", versionOf)("cpu.rt_runtime_us", String(realtimeRuntime))]),
   ];
 }
 
-function planMemoryLimit(limit: number, said: number, versionOf: VersionOf): Write[] {
+function planMemoryLimit(limit: number, said: number, versionOf: VersionOf): GroupWrite[] {
   if (limit <= 0) return [];
   const swap = said === 0 ? limit * 2 : said;
   // Twice the memory was not asked for: a kernel that does not count swap is then told of, not refused.
@@ -73,14 +73,14 @@ function planMemoryLimit(limit: number, said: number, versionOf: VersionOf): Wri
   return [write("memory.max", String(limit)), swapWrite("memory.swap.max", swap < 0 ? "max" : String(swap - limit), optional)];
 }
 
-function planReservation(reservation: number, versionOf: VersionOf): Write[] {
+function planReservation(reservation: number, versionOf: VersionOf): GroupWrite[] {
   if (reservation <= 0) return [];
   const write = writer("memory", "--memory-reservation", versionOf);
   return [write(write.version === "v1" ? "memory.soft_limit_in_bytes" : "memory.low", String(reservation))];
 }
 
-function planCpu({ quota = 0, period = 0, shares = 0 }: LinuxCpu, versionOf: VersionOf): Write[] {
-  const writes: Write[] = [];
+function planCpu({ quota = 0, period = 0, shares = 0 }: LinuxCpu, versionOf: VersionOf): GroupWrite[] {
+  const writes: GroupWrite[] = [];
   if (shares > 0) {
     const write = writer("cpu", "--cpu-shares", versionOf);
     writes.push(write.version === "v1" ? write("cpu.shares", String(shares)) : write("cpu.weight", String(cpuWeight(shares))));
@@ -96,13 +96,13 @@ function planCpu({ quota = 0, period = 0, shares = 0 }: LinuxCpu, versionOf: Ver
   return writes;
 }
 
-function planCpuset({ cpus = "", mems = "" }: LinuxCpu, versionOf: VersionOf): Write[] {
+function planCpuset({ cpus = "", mems = "" }: LinuxCpu, versionOf: VersionOf): GroupWrite[] {
   return [
     ...(cpus === "" ? [] : [writer("cpuset", "--cpuset-cpus", versionOf)("cpuset.cpus", cpus)]),
     ...(mems === "" ? [] : [writer("cpuset", "--cpuset-mems", versionOf)("cpuset.mems", mems)]),
   ];
 }
 
-function planPids(limit: number, versionOf: VersionOf): Write[] {
+function planPids(limit: number, versionOf: VersionOf): GroupWrite[] {
   return limit <= 0 ? [] : [writer("pids", "--pids-limit", versionOf)("pids.max", String(limit))];
 }

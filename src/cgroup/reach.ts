@@ -5,7 +5,8 @@
  */
 import { closeSync, readFileSync, readlinkSync } from "node:fs";
 import { SysError } from "../sys/ffi.ts";
-import { AT_EMPTY_PATH, AT_FDCWD, fsconfig, fsmount, fsopen, MOUNT_ATTR, mountSetattr, OPEN_TREE_CLONE, openTree } from "../sys/mount.ts";
+import { MOUNT_ATTR } from "../sys/linux.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, fsconfig, fsmount, fsopen, mountSetattr, OPEN_TREE_CLONE, openTree } from "../sys/mount.ts";
 import { cgroupsOf, detectCgroups, parseMemberships, words, type Cgroups, type Hierarchy, type Membership } from "./detect.ts";
 
 /** As detectCgroups, with what can be done about it. Nothing is done, and nothing costs, where all is mounted read-write. */

@@ -10,7 +10,7 @@ export type VersionOf = (controller: string) => Version | null;
 export type Exists = (controller: string, file: string) => boolean;
 
 /** One file to write in the group's directory of the controller's hierarchy, in the order of the list. */
-export interface Write {
+export interface GroupWrite {
   readonly controller: string;
   readonly version: Version;
   readonly file: string;
@@ -21,7 +21,7 @@ export interface Write {
   readonly optional: string | null;
 }
 
-type Writer = ((file: string, value: string, optional?: string | null) => Write) & { readonly version: Version };
+type Writer = ((file: string, value: string, optional?: string | null) => GroupWrite) & { readonly version: Version };
 
 export function writer(controller: string, flag: string, versionOf: VersionOf): Writer {
   const version = versionOf(controller);
@@ -30,6 +30,6 @@ export function writer(controller: string, flag: string, versionOf: VersionOf): 
       hint: `leave ${flag} out, or enable the controller in the kernel (it is missing in /proc/cgroups, disabled on the kernel command line, or not delegated to this container)`,
     });
   }
-  const write = (file: string, value: string, optional: string | null = null): Write => ({ controller, version, file, value, flag, optional });
+  const write = (file: string, value: string, optional: string | null = null): GroupWrite => ({ controller, version, file, value, flag, optional });
   return Object.assign(write, { version });
 }

@@ -1,5 +1,5 @@
 /** The command tree: names and one-line summaries here, everything else in one file a command, loaded when it is called. */
-import type { Entry, Group } from "./grammar/tree.ts";
+import type { CommandGroup, Entry } from "./grammar/tree.ts";
 
 const attach: Entry = { summary: "Attach local standard input, output, and error streams to a running container", load: () => import("./container/attach.ts") };
 const build: Entry = { summary: "Build an image from a Dockerfile", load: () => import("./build/build.ts") };
@@ -76,7 +76,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   completion: { summary: "Generate the autocompletion script for the specified shell", load: async () => ({ command: (await import("./system/completion.ts")).completionCommand({ commands: COMMANDS, groups: GROUPS }) }) },
 };
 
-export const GROUPS: Readonly<Record<string, Group>> = {
+export const GROUPS: Readonly<Record<string, CommandGroup>> = {
   container: {
     summary: "Manage containers",
     commands: { attach, commit, cp, create, diff, exec, export: exportContainer, inspect: containerInspect, kill, logs, ls: ps, list: ps, pause, port, prune, ps, rename, restart, rm, remove: rm, run, start, stats, stop, top, unpause, update, wait, cleanup, unhealthy },

@@ -2,7 +2,7 @@
 import { existsSync, statfsSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { MdkError } from "../error.ts";
-import { createContext as create, type Context } from "../engine/context.ts";
+import { createContext, type Context } from "../engine/context.ts";
 import { defaultRunRoot } from "../engine/host/identity.ts";
 import { isKernel, kernelRelease } from "../sys/kernel.ts";
 import { NO_SETTINGS, STORAGE_DRIVERS, type Settings } from "../config/settings.ts";
@@ -15,7 +15,7 @@ import { readSettings } from "./settings.ts";
  * Throws MdkError when DOCKER_HOST points elsewhere: its owner means another engine, and what he then does to "his"
  * containers would be done to others.
  */
-export async function createContext(globals: Values, { needsRoot, enduring }: { readonly needsRoot: boolean; readonly enduring: boolean }): Promise<Context> {
+export async function commandContext(globals: Values, { needsRoot, enduring }: { readonly needsRoot: boolean; readonly enduring: boolean }): Promise<Context> {
   const environment = process.env;
   if (environment.DOCKER_HOST !== undefined && environment.DOCKER_HOST !== "") {
     throw new MdkError("denied", "docker-host", `DOCKER_HOST is set (${environment.DOCKER_HOST}): mdk has no daemon and runs containers on this host only`, {
@@ -32,7 +32,7 @@ export async function createContext(globals: Values, { needsRoot, enduring }: { 
   useProxies(settings);
   const root = directory(globals.string("root") ?? environment.MDK_ROOT ?? settings.dataRoot ?? DEFAULT_ROOT);
   const bringRoot = await rootBringer(root, globals.string("storage-driver") ?? (environment.MDK_STORAGE_DRIVER || settings.storageDriver));
-  return create({
+  return createContext({
     ...(bringRoot === null ? {} : { bringRoot }),
     root, settings,
     runRoot: directory(globals.string("run-root") ?? environment.MDK_RUN_ROOT ?? settings.execRoot ?? defaultRunRoot(root)),

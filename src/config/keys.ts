@@ -12,7 +12,7 @@ import type { Ulimit } from "../spec/container.ts";
 import { readPrefix } from "../spec/prefix.ts";
 import { Misplaced, type JsonValue } from "./json.ts";
 import { NO_SETTINGS, STORAGE_DRIVERS, type Settings } from "./settings.ts";
-import { bytesOf, checked, countOf, fieldsOf, flagOf, listOf, membersOf, oneOf, pairsOf, pathOf, percentOf, textOf, textsOf } from "./values.ts";
+import { bytesOf, checked, checkedTexts, countOf, fieldsOf, flagOf, itemsOf, membersOf, oneOf, pairsOf, pathOf, percentOf, textOf } from "./values.ts";
 
 /** Members of Settings; of those that are objects, some of theirs. */
 export type Patch = { readonly [K in keyof Settings]?: Settings[K] extends readonly unknown[] ? Settings[K] : Settings[K] extends object ? Partial<Settings[K]> : Settings[K] };
@@ -23,7 +23,7 @@ export const KEYS: Readonly<Record<string, (value: JsonValue) => Patch>> = {
   "exec-root": (value) => ({ execRoot: pathOf(value) }),
   "storage-driver": (value) => ({ storageDriver: oneOf(value, STORAGE_DRIVERS) }),
 
-  "insecure-registries": (value) => ({ registries: { insecure: listOf(value, insecureOf) } }),
+  "insecure-registries": (value) => ({ registries: { insecure: itemsOf(value, insecureOf) } }),
   "registry-mirrors": (value) => ({ registries: { mirrors: mirrorsOf(value) } }),
   "max-concurrent-downloads": (value) => ({ registries: { downloads: countOf(value, 0) || NO_SETTINGS.registries.downloads } }),
   "max-concurrent-uploads": (value) => ({ registries: { uploads: countOf(value, 0) || NO_SETTINGS.registries.uploads } }),
@@ -37,9 +37,9 @@ export const KEYS: Readonly<Record<string, (value: JsonValue) => Patch>> = {
 
   "log-driver": (value) => (oneOf(value, LOG_DRIVERS), {}),
   "log-opts": (value) => (pairsOf(value), {}),
-  dns: (value) => ({ host: { dns: textsOf(value, (server) => checkResolv({ servers: [server] })) } }),
-  "dns-search": (value) => ({ host: { dnsSearch: textsOf(value, (domain) => checkResolv({ search: [domain] })) } }),
-  "dns-opts": (value) => ({ host: { dnsOptions: listOf(value, textOf) } }),
+  dns: (value) => ({ host: { dns: checkedTexts(value, (server) => checkResolv({ servers: [server] })) } }),
+  "dns-search": (value) => ({ host: { dnsSearch: checkedTexts(value, (domain) => checkResolv({ search: [domain] })) } }),
+  "dns-opts": (value) => ({ host: { dnsOptions: itemsOf(value, textOf) } }),
   "default-ulimits": (value) => ({ host: { ulimits: ulimitsOf(value) } }),
   "default-shm-size": (value) => ({ host: { shmSize: bytesOf(value) } }),
   "default-ipc-mode": (value) => ({ host: { ipcMode: oneOf(value, ["private", "shareable"]) } }),
@@ -80,10 +80,10 @@ const HUB = "docker.io";
 
 /** dockerd's list is for Docker's own registry; an object says for which. */
 function mirrorsOf(value: JsonValue): Record<string, readonly string[]> {
-  if (value.kind === "list") return { [HUB]: listOf(value, mirrorOf) };
+  if (value.kind === "list") return { [HUB]: itemsOf(value, mirrorOf) };
   return Object.fromEntries(membersOf(value).map(({ name, value: list, at }) => {
     if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i.test(name)) throw new Misplaced(at, `${JSON.stringify(name)} is no registry: HOST or HOST:PORT is expected`);
-    return [name === "index.docker.io" || name === "registry-1.docker.io" ? HUB : name, listOf(list, mirrorOf)];
+    return [name === "index.docker.io" || name === "registry-1.docker.io" ? HUB : name, itemsOf(list, mirrorOf)];
   }));
 }
 
@@ -141,7 +141,7 @@ function profileOf(value: JsonValue): string | null {
 
 /** Of a family that the list has none of: what is so without it. */
 function addressPoolsOf(value: JsonValue): Pick<Settings["networks"], "pools" | "pools6"> {
-  const pools = listOf(value, poolOf);
+  const pools = itemsOf(value, poolOf);
   const [v4, v6] = [pools.flatMap((pool) => (pool.family === 4 ? pool.pool : [])), pools.flatMap((pool) => (pool.family === 6 ? pool.pool : []))];
   return { pools: v4.length === 0 ? null : v4, pools6: v6.length === 0 ? null : v6 };
 }

@@ -54,14 +54,14 @@ export function pathOf(value: JsonValue): string {
   return path;
 }
 
-export function listOf<T>(value: JsonValue, read: (item: JsonValue) => T): T[] {
+export function itemsOf<T>(value: JsonValue, read: (item: JsonValue) => T): T[] {
   if (value.kind !== "list") throw wrong(value, KINDS.list);
   return value.items.map(read);
 }
 
 /** Texts, each judged by `check`, which throws MdkError. */
-export function textsOf(value: JsonValue, check: (text: string) => void): string[] {
-  return listOf(value, (item) => {
+export function checkedTexts(value: JsonValue, check: (text: string) => void): string[] {
+  return itemsOf(value, (item) => {
     const text = textOf(item);
     checked(item, () => check(text));
     return text;

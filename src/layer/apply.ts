@@ -9,16 +9,16 @@
 import { closeSync, writeSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import {
-  chmod, chmodAt, chown, chownAt, linkAt, makeDevice, mkdirAt, mknodAt, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_WRONLY,
-  openAt, S_IF, setTimes, setTimesAt, statAt, symlinkAt, unlinkAt, type Time, startWriteback,
+  chmod, chmodAt, chown, chownAt, linkAt, makeDevice, mkdirAt, mknodAt, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_WRONLY, openAt, setTimes, setTimesAt, statAt, symlinkAt, unlinkAt, type Time, startWriteback,
 } from "../sys/at.ts";
 import { E, errnoText } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
+import { S_IF } from "../sys/linux.ts";
 import { setXattr, setXattrAt } from "../sys/xattr.ts";
 import { travels, type TarEntry, type TarHandler } from "./tar.ts";
-import { printable } from "./tar-header.ts";
-import { baseOf, isDirectory, isWhiteout, join, name, parentOf, removeTree, Tree, type Directory, type Made } from "./tree.ts";
-import { cleanPath, OPAQUE_VALUE, OPAQUE_XATTR, whiteoutOf } from "./whiteout.ts";
+import { shownName } from "./tar-header.ts";
+import { baseOf, cname, isDirectory, isWhiteout, join, parentOf, removeEntry, Tree, type Directory, type Made } from "./tree.ts";
+import { cleanEntryPath, OPAQUE_VALUE, OPAQUE_XATTR, whiteoutOf } from "./whiteout.ts";
 
 /** A hard link whose target is not in its layer. Paths: `from` as the archive says it, `path` true. */
 export interface ForeignLink {
@@ -72,7 +72,7 @@ export class LayerWriter implements TarHandler {
   entry(entry: TarEntry): void {
     this.#entry = entry;
     this.tree.trim();
-    const path = cleanPath(entry.name);
+    const path = cleanEntryPath(entry.name);
     if (path === "") return this.#root(entry);
     const mark = whiteoutOf(path);
     if (mark.kind === "ignored") return;
@@ -97,15 +97,15 @@ export class LayerWriter implements TarHandler {
   }
 
   #hide(parent: Directory, hidden: string): void {
-    const status = statAt(parent.fd, name(hidden));
-    if (status === null) mknodAt(parent.fd, name(hidden), S_IF.CHR, 0n);
+    const status = statAt(parent.fd, cname(hidden));
+    if (status === null) mknodAt(parent.fd, cname(hidden), S_IF.CHR, 0n);
     else if (isDirectory(status)) this.#renew(parent, hidden);
   }
 
   /** A directory of this layer over one that this layer deletes: it shows nothing of it, and takes nothing from it. */
   #renew(parent: Directory, base: string): void {
     const path = join(parent.path, base);
-    const fd = openAt(parent.fd, name(base), O_DIRECTORY | O_NOFOLLOW);
+    const fd = openAt(parent.fd, cname(base), O_DIRECTORY | O_NOFOLLOW);
     try {
       setXattr(fd, OPAQUE_XATTR, OPAQUE_VALUE);
     } finally {
@@ -128,15 +128,15 @@ export class LayerWriter implements TarHandler {
   /** A second entry of a name: directories are updated, everything else makes way. */
   #replace(parent: Directory, base: string, entry: TarEntry): void {
     const path = join(parent.path, base);
-    const status = statAt(parent.fd, name(base));
+    const status = statAt(parent.fd, cname(base));
     if (status !== null && isDirectory(status) && entry.type === "directory") {
       return this.#directory(this.tree.existing(path) as Directory, entry);
     }
-    if (status !== null && isWhiteout(status)) unlinkAt(parent.fd, name(base));
+    if (status !== null && isWhiteout(status)) unlinkAt(parent.fd, cname(base));
     else if (status !== null) {
       this.tree.forget();
       const again = this.tree.existing(parent.path) as Directory;
-      removeTree(again.fd, base);
+      removeEntry(again.fd, base);
       this.#dropBelow(path);
       parent = again;
     }
@@ -156,30 +156,30 @@ export class LayerWriter implements TarHandler {
   #create(parent: Directory, base: string, entry: TarEntry): void {
     switch (entry.type) {
       case "file":
-        this.#file = openAt(parent.fd, name(base), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+        this.#file = openAt(parent.fd, cname(base), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
         return;
       case "directory": {
-        mkdirAt(parent.fd, name(base), 0o700);
+        mkdirAt(parent.fd, cname(base), 0o700);
         return this.#directory(this.tree.existing(join(parent.path, base)) as Directory, entry);
       }
       case "link":
         return this.#link(parent, base, entry);
       case "symlink":
-        if (entry.linkName === "") throw new MdkError("corrupt", "archive-invalid", `a symbolic link without a target: ${printable(entry.name)}`);
-        symlinkAt(name(entry.linkName), parent.fd, name(base));
+        if (entry.linkName === "") throw new MdkError("corrupt", "archive-invalid", `a symbolic link without a target: ${shownName(entry.name)}`);
+        symlinkAt(cname(entry.linkName), parent.fd, cname(base));
         break;
       default: {
         const type = { character: S_IF.CHR, block: S_IF.BLK, fifo: S_IF.IFO }[entry.type];
         // Overlay's own sign for a file that is deleted: an archive says that in its own way (layer.md, "Whiteouts").
-        if (type === S_IF.CHR && entry.deviceMajor === 0 && entry.deviceMinor === 0) throw new MdkError("corrupt", "archive-invalid", `a device 0:0, which is no device: ${printable(entry.name)}`);
-        mknodAt(parent.fd, name(base), type, makeDevice(entry.deviceMajor, entry.deviceMinor));
+        if (type === S_IF.CHR && entry.deviceMajor === 0 && entry.deviceMinor === 0) throw new MdkError("corrupt", "archive-invalid", `a device 0:0, which is no device: ${shownName(entry.name)}`);
+        mknodAt(parent.fd, cname(base), type, makeDevice(entry.deviceMajor, entry.deviceMinor));
       }
     }
-    chownAt(parent.fd, name(base), entry.uid, entry.gid);
+    chownAt(parent.fd, cname(base), entry.uid, entry.gid);
     // The owner's change takes setuid away, so the mode comes after it. A link has none.
-    if (entry.type !== "symlink") chmodAt(parent.fd, name(base), entry.mode);
-    for (const [key, value] of kept(entry)) setXattrTolerant(key, () => setXattrAt(parent.fd, name(base), key, value));
-    setTimesAt(parent.fd, name(base), entry.modified);
+    if (entry.type !== "symlink") chmodAt(parent.fd, cname(base), entry.mode);
+    for (const [key, value] of kept(entry)) setXattrTolerant(key, () => setXattrAt(parent.fd, cname(base), key, value));
+    setTimesAt(parent.fd, cname(base), entry.modified);
   }
 
   #directory(directory: Directory, entry: TarEntry): void {
@@ -192,24 +192,24 @@ export class LayerWriter implements TarHandler {
 
   /** Where the target is missing it may be in a layer below: finish.ts looks there. */
   #link(parent: Directory, base: string, entry: TarEntry): void {
-    const target = cleanPath(entry.linkName);
-    if (target === "") throw new MdkError("corrupt", "archive-invalid", `a hard link without a target: ${printable(entry.name)}`);
+    const target = cleanEntryPath(entry.linkName);
+    if (target === "") throw new MdkError("corrupt", "archive-invalid", `a hard link without a target: ${shownName(entry.name)}`);
     const into = this.tree.find(parentOf(target));
-    const status = into === null ? null : statAt(into.fd, name(baseOf(target)));
+    const status = into === null ? null : statAt(into.fd, cname(baseOf(target)));
     if (into === null || status === null || isWhiteout(status)) {
       // Nothing may stand in its place meanwhile, and what stands there must make way as for any other entry.
-      if (statAt(parent.fd, name(base)) !== null) throw new SysError("link", E.EEXIST, base);
+      if (statAt(parent.fd, cname(base)) !== null) throw new SysError("link", E.EEXIST, base);
       return void this.links.push({ path: join(parent.path, base), target });
     }
-    if (isDirectory(status)) throw new MdkError("corrupt", "archive-invalid", `a hard link to a directory: ${printable(entry.name)}`);
-    linkAt(into.fd, name(baseOf(target)), parent.fd, name(base));
+    if (isDirectory(status)) throw new MdkError("corrupt", "archive-invalid", `a hard link to a directory: ${shownName(entry.name)}`);
+    linkAt(into.fd, cname(baseOf(target)), parent.fd, cname(base));
   }
 
   /** A link to its own name, which exists: nothing to do, and replacing it would lose the file. */
   #isOwnLink(parent: Directory, base: string, entry: TarEntry): boolean {
-    const target = cleanPath(entry.linkName);
+    const target = cleanEntryPath(entry.linkName);
     if (baseOf(target) !== base || this.tree.find(parentOf(target))?.path !== parent.path) return false;
-    const status = statAt(parent.fd, name(base));
+    const status = statAt(parent.fd, cname(base));
     return status !== null && !isWhiteout(status);
   }
 
@@ -264,8 +264,8 @@ export function told(error: unknown, path: string): unknown {
   const { code } = error as { code?: string };
   if (code === "ENOSPC" || code === "EDQUOT") {
     const words = code === "ENOSPC" ? "no space left on device" : "disk quota exceeded";
-    return new MdkError("exhausted", "disk-full", `write ${printable(path)}: ${words}`, { cause: error, hint: "free some space, or choose another --root" });
+    return new MdkError("exhausted", "disk-full", `write ${shownName(path)}: ${words}`, { cause: error, hint: "free some space, or choose another --root" });
   }
   if (!(error instanceof SysError)) return error;
-  return new MdkError("exhausted", "layer-unpack", `unpack ${printable(path)}: ${error.call}: ${errnoText(error.errno)}`, { cause: error });
+  return new MdkError("exhausted", "layer-unpack", `unpack ${shownName(path)}: ${error.call}: ${errnoText(error.errno)}`, { cause: error });
 }

@@ -1,10 +1,11 @@
 /** What an upper directory changes of the layers below it, as `docker diff` tells it (moby pkg/archive, changes.go). Knows directories only. */
 import { closeSync, constants } from "node:fs";
-import { O_DIRECTORY, O_NOFOLLOW, O_PATH, openInRoot, RESOLVE, statAt, type Status, type Time } from "../sys/at.ts";
+import { O_DIRECTORY, O_NOFOLLOW, O_PATH, openInRoot, statAt, type Status, type Time } from "../sys/at.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
+import { RESOLVE } from "../sys/linux.ts";
 import { xattrsAt } from "../sys/xattr.ts";
-import { isDirectory, isWhiteout, name as cname, namesIn, parentOf } from "./tree.ts";
+import { cname, isDirectory, isWhiteout, namesIn, parentOf } from "./tree.ts";
 import { walkTree, type Visit } from "./walk.ts";
 import { OPAQUE_XATTR } from "./whiteout.ts";
 

@@ -9,15 +9,15 @@
 import { closeSync, constants, readSync, writeSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import {
-  AT_REMOVEDIR, chmod, chmodAt, chown, chownAt, linkAt, makeDevice, mknodAt, O_CREAT, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY,
-  openAt, openInRoot, readlinkAt, renameAt, RESOLVE, S_IF, setTimes, setTimesAt, statAt, symlinkAt, unlinkAt, type Status,
+  AT_REMOVEDIR, chmod, chmodAt, chown, chownAt, linkAt, makeDevice, mknodAt, O_CREAT, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY, openAt, openInRoot, readlinkAt, renameAt, setTimes, setTimesAt, statAt, symlinkAt, unlinkAt, type Status,
 } from "../sys/at.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
+import { RESOLVE, S_IF } from "../sys/linux.ts";
 import { setXattr, setXattrAt, xattrsAt } from "../sys/xattr.ts";
 import type { LayerWriter } from "./apply.ts";
-import { printable } from "./tar-header.ts";
-import { baseOf, isDirectory, isLink, isWhiteout, join, name, namesIn, parentOf, type Directory } from "./tree.ts";
+import { shownName } from "./tar-header.ts";
+import { baseOf, cname, isDirectory, isLink, isWhiteout, join, namesIn, parentOf, type Directory } from "./tree.ts";
 import { OPAQUE_VALUE, OPAQUE_XATTR } from "./whiteout.ts";
 
 const LINKS_MAX = 40;
@@ -39,7 +39,7 @@ export function finishLayer(layer: LayerWriter, lower: number | null): void {
 }
 
 function missing(target: string): MdkError {
-  return new MdkError("corrupt", "archive-invalid", `the archive has a hard link to ${printable(target)}, which does not exist`);
+  return new MdkError("corrupt", "archive-invalid", `the archive has a hard link to ${shownName(target)}, which does not exist`);
 }
 
 class Finisher {
@@ -70,8 +70,8 @@ class Finisher {
   #hideRoot(): void {
     const { tree, opaque } = this.#layer;
     for (const child of namesIn(this.#lower)) {
-      const own = statAt(tree.root.fd, name(child));
-      if (own === null) mknodAt(tree.root.fd, name(child), S_IF.CHR, 0n);
+      const own = statAt(tree.root.fd, cname(child));
+      if (own === null) mknodAt(tree.root.fd, cname(child), S_IF.CHR, 0n);
       else if (isDirectory(own)) {
         setXattr((tree.existing(child) as Directory).fd, OPAQUE_XATTR, OPAQUE_VALUE);
         opaque.add(child);
@@ -84,7 +84,7 @@ class Finisher {
     if (status === null) return;
     if (isLink(status)) return this.#move(path);
     if (!isDirectory(status)) {
-      throw new MdkError("corrupt", "archive-invalid", `the archive puts something below ${printable(path)}, which is not a directory in the layers below`);
+      throw new MdkError("corrupt", "archive-invalid", `the archive puts something below ${shownName(path)}, which is not a directory in the layers below`);
     }
     const directory = this.#layer.tree.existing(path);
     if (directory === null) return;
@@ -101,7 +101,7 @@ class Finisher {
       if (this.#layer.opaque.has(above)) return null;
     }
     try {
-      const fd = openInRoot(this.#lower, name(path === "" ? "." : path), O_PATH | O_NOFOLLOW, 0, RESOLVE.NO_SYMLINKS);
+      const fd = openInRoot(this.#lower, cname(path === "" ? "." : path), O_PATH | O_NOFOLLOW, 0, RESOLVE.NO_SYMLINKS);
       try {
         const status = statAt(fd, "");
         return status !== null && isWhiteout(status) ? null : status;
@@ -116,7 +116,7 @@ class Finisher {
   }
 
   #xattrs(path: string): [string, Buffer][] {
-    const all = xattrsAt(this.#lower, name(path === "" ? "." : path));
+    const all = xattrsAt(this.#lower, cname(path === "" ? "." : path));
     return [...all].filter(([key]) => !key.startsWith("trusted.overlay.") && key !== "security.selinux");
   }
 
@@ -135,7 +135,7 @@ class Finisher {
         const target = this.#linkAt(next);
         if (target === null) at = next;
         else {
-          if (++links > LINKS_MAX) throw new MdkError("corrupt", "archive-invalid", `too many levels of symbolic links: ${printable(path)}`);
+          if (++links > LINKS_MAX) throw new MdkError("corrupt", "archive-invalid", `too many levels of symbolic links: ${shownName(path)}`);
           at = walk(target.startsWith("/") ? "" : at, target.split("/"));
         }
       }
@@ -147,18 +147,18 @@ class Finisher {
   /** The target, if the merged view has a link at a true path. */
   #linkAt(path: string): string | null {
     const parent = this.#layer.tree.existing(parentOf(path));
-    const own = parent === null ? null : statAt(parent.fd, name(baseOf(path)));
-    if (own !== null && isLink(own)) return readlinkAt((parent as Directory).fd, name(baseOf(path))).toString("latin1");
+    const own = parent === null ? null : statAt(parent.fd, cname(baseOf(path)));
+    if (own !== null && isLink(own)) return readlinkAt((parent as Directory).fd, cname(baseOf(path))).toString("latin1");
     if (own !== null && !(isDirectory(own) && this.#layer.implied.has(path))) return null;
     const below = this.#below(path);
-    return below !== null && isLink(below) ? readlinkAt(this.#lower, name(path)).toString("latin1") : null;
+    return below !== null && isLink(below) ? readlinkAt(this.#lower, cname(path)).toString("latin1") : null;
   }
 
   /** The contents of an implied directory go where the link leads that stands in its place below. */
   #move(path: string): void {
     const target = this.#resolve(path);
     if (target === path || target.startsWith(`${path}/`)) {
-      throw new MdkError("corrupt", "archive-invalid", `too many levels of symbolic links: ${printable(path)}`);
+      throw new MdkError("corrupt", "archive-invalid", `too many levels of symbolic links: ${shownName(path)}`);
     }
     const { tree, implied, opaque, times, links } = this.#layer;
     const to = tree.directory(target);
@@ -169,7 +169,7 @@ class Finisher {
     }
     merge(from.fd, to.fd);
     const parent = tree.existing(parentOf(path)) as Directory;
-    unlinkAt(parent.fd, name(baseOf(path)), AT_REMOVEDIR);
+    unlinkAt(parent.fd, cname(baseOf(path)), AT_REMOVEDIR);
     tree.forget();
     const moved = (old: string): string => (old === path ? to.path : `${to.path}/${old.slice(path.length + 1)}`);
     for (const set of [implied, opaque]) {
@@ -192,18 +192,18 @@ class Finisher {
     const { tree } = this.#layer;
     const status = this.#below(source);
     if (status === null) throw missing(target);
-    if (isDirectory(status)) throw new MdkError("corrupt", "archive-invalid", `a hard link to a directory: ${printable(path)}`);
+    if (isDirectory(status)) throw new MdkError("corrupt", "archive-invalid", `a hard link to a directory: ${shownName(path)}`);
     const into = tree.directory(parentOf(source));
-    if (statAt(into.fd, name(baseOf(source))) === null) this.#copyUp(source, status, into.fd);
+    if (statAt(into.fd, cname(baseOf(source))) === null) this.#copyUp(source, status, into.fd);
     const parent = tree.existing(parentOf(path)) as Directory;
-    linkAt(into.fd, name(baseOf(source)), parent.fd, name(baseOf(path)));
+    linkAt(into.fd, cname(baseOf(source)), parent.fd, cname(baseOf(path)));
   }
 
   #copyUp(path: string, status: Status, into: number): void {
-    const base = name(baseOf(path));
+    const base = cname(baseOf(path));
     const type = status.mode & S_IF.MT;
-    if (type === S_IF.LNK) symlinkAt(Buffer.concat([readlinkAt(this.#lower, name(path)), Buffer.alloc(1)]), into, base);
-    else if (type === S_IF.REG) copyData(this.#lower, name(path), into, base);
+    if (type === S_IF.LNK) symlinkAt(Buffer.concat([readlinkAt(this.#lower, cname(path)), Buffer.alloc(1)]), into, base);
+    else if (type === S_IF.REG) copyData(this.#lower, cname(path), into, base);
     else mknodAt(into, base, type, makeDevice(status.deviceMajor, status.deviceMinor));
     chownAt(into, base, status.uid, status.gid);
     if (type !== S_IF.LNK) chmodAt(into, base, status.mode & 0o7777);
@@ -229,34 +229,34 @@ function copyData(from: number, path: Buffer, into: number, base: Buffer): void 
 /** Moves everything in `from` into `to`. Where both have a name, directories are merged and otherwise `from` wins. */
 function merge(from: number, to: number): void {
   for (const child of namesIn(from)) {
-    const there = statAt(to, name(child));
-    const here = statAt(from, name(child)) as Status;
+    const there = statAt(to, cname(child));
+    const here = statAt(from, cname(child)) as Status;
     if (there !== null && isDirectory(there)) {
       mergeInto({ from, to, child, here });
       continue;
     }
-    if (there !== null && isWhiteout(here)) unlinkAt(from, name(child));
-    else renameAt(from, name(child), to, name(child));
+    if (there !== null && isWhiteout(here)) unlinkAt(from, cname(child));
+    else renameAt(from, cname(child), to, cname(child));
   }
 }
 
 function mergeInto({ from, to, child, here }: { from: number; to: number; child: string; here: Status }): void {
   if (!isDirectory(here) && !isWhiteout(here)) {
-    throw new MdkError("corrupt", "archive-invalid", `the archive has both a directory and a file of the name ${printable(child)}`);
+    throw new MdkError("corrupt", "archive-invalid", `the archive has both a directory and a file of the name ${shownName(child)}`);
   }
-  const inner = openAt(to, name(child), constants.O_RDONLY | O_NOFOLLOW);
+  const inner = openAt(to, cname(child), constants.O_RDONLY | O_NOFOLLOW);
   try {
     if (isWhiteout(here)) {
       setXattr(inner, OPAQUE_XATTR, OPAQUE_VALUE);
-      return unlinkAt(from, name(child));
+      return unlinkAt(from, cname(child));
     }
-    const source = openAt(from, name(child), constants.O_RDONLY | O_NOFOLLOW);
+    const source = openAt(from, cname(child), constants.O_RDONLY | O_NOFOLLOW);
     try {
       merge(source, inner);
     } finally {
       closeSync(source);
     }
-    unlinkAt(from, name(child), AT_REMOVEDIR);
+    unlinkAt(from, cname(child), AT_REMOVEDIR);
   } finally {
     closeSync(inner);
   }

@@ -4,10 +4,11 @@
  */
 import { closeSync, constants, fstatSync, readSync } from "node:fs";
 import { MdkError } from "../error.ts";
-import { O_NONBLOCK, openInRoot, RESOLVE } from "../sys/at.ts";
-import { BLOCK, printable } from "./tar-header.ts";
+import { O_NONBLOCK, openInRoot } from "../sys/at.ts";
+import { BLOCK, shownName } from "./tar-header.ts";
 import { TarReader, type TarEntry } from "./tar.ts";
 import { baseOf, parentOf } from "./tree.ts";
+import { RESOLVE } from "../sys/linux.ts";
 
 export interface ImageFiles {
   /** Bytes of the file of this name; null: there is none. */
@@ -155,7 +156,7 @@ async function* readRange(fd: number, from: number, length: number): AsyncGenera
 }
 
 function readWhole(fd: number, { offset, size }: Place, name: string, limit: number): Uint8Array {
-  if (size > limit) throw new MdkError("corrupt", "archive-too-large", `${printable(name)} in the archive is larger than ${limit} bytes`);
+  if (size > limit) throw new MdkError("corrupt", "archive-too-large", `${shownName(name)} in the archive is larger than ${limit} bytes`);
   const bytes = Buffer.alloc(size);
   let at = 0;
   for (let count = -1; at < size && count !== 0; at += count) count = readSync(fd, bytes, at, size - at, offset + at);

@@ -9,7 +9,8 @@ import { O_DIRECTORY, O_PATH, tellsTypes } from "../sys/at.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import { isKernel } from "../sys/kernel.ts";
-import { fsconfig, fsmount, fsopen, MOUNT_ATTR } from "../sys/mount.ts";
+import { MOUNT_ATTR } from "../sys/linux.ts";
+import { fsconfig, fsmount, fsopen } from "../sys/mount.ts";
 
 export interface Overlay {
   /** Directories of layers, the uppermost first; at least one. */

@@ -6,7 +6,7 @@
 import { MdkError } from "../error.ts";
 import { interruptible } from "../sys/interrupt.ts";
 import { statBelow } from "./diff.ts";
-import { printable } from "./tar-header.ts";
+import { shownName } from "./tar-header.ts";
 import { TarWriter } from "./tar-write.ts";
 import { readTree } from "./tar-tree.ts";
 import { travels, type TarEntry, type TarHandler } from "./tar.ts";
@@ -95,5 +95,5 @@ class Packer implements TarHandler {
 }
 
 function unsayable(name: string, why: string): MdkError {
-  return new MdkError("unsupported", "layer-unpackable", `an image layer cannot hold /${printable(name.slice(ROOT.length + 1))}: ${why}`);
+  return new MdkError("unsupported", "layer-unpackable", `an image layer cannot hold /${shownName(name.slice(ROOT.length + 1))}: ${why}`);
 }

@@ -6,16 +6,16 @@
 import { chmodSync, closeSync, writeSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import {
-  chmod, chown, chownAt, linkAt, makeDevice, mkdirAt, mknodAt, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY, openAt, S_IF, setTimes, setTimesAt,
-  statAt, symlinkAt, unlinkAt, type Time,
+  chmod, chown, chownAt, linkAt, makeDevice, mkdirAt, mknodAt, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY, openAt, setTimes, setTimesAt, statAt, symlinkAt, unlinkAt, type Time,
 } from "../sys/at.ts";
 import { E, errnoText } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
+import { S_IF } from "../sys/linux.ts";
 import { setXattr, setXattrAt } from "../sys/xattr.ts";
 import { setXattrTolerant } from "./apply.ts";
-import { printable } from "./tar-header.ts";
+import { shownName } from "./tar-header.ts";
 import { travels, type TarEntry, type TarHandler } from "./tar.ts";
-import { isDirectory, join, name as cname, removeTree } from "./tree.ts";
+import { cname, isDirectory, join, removeEntry } from "./tree.ts";
 
 export interface PlaceOptions {
   /** For messages and for links that lead out: the directory's absolute path, as a byte string. */
@@ -74,7 +74,7 @@ export class TreePlacer implements TarHandler {
   entry(entry: TarEntry): void {
     this.#entry = entry;
     const { clean, climbs, dot } = cleaned(entry.name);
-    if (climbs) throw outside(`${JSON.stringify(printable(clean))} is outside of ${this.#shown("")}`);
+    if (climbs) throw outside(`${JSON.stringify(shownName(clean))} is outside of ${this.#shown("")}`);
     this.#within(clean, () => {
       // "." is what is copied from: the directory stays as it is. "/" is the root that is copied.
       if (clean === "") return dot || entry.type !== "directory" ? undefined : this.#settle("", entry);
@@ -108,7 +108,7 @@ export class TreePlacer implements TarHandler {
 
   #full(path: string): string {
     const { directory } = this.#options;
-    return printable(path === "" ? directory : directory === "/" ? `/${path}` : `${directory}/${path}`);
+    return shownName(path === "" ? directory : directory === "/" ? `/${path}` : `${directory}/${path}`);
   }
 
   /** As Go says it: the path in quotes. */
@@ -173,7 +173,7 @@ export class TreePlacer implements TarHandler {
   }
 
   #replace(found: Found, entry: TarEntry): void {
-    removeTree(found.parent, found.base.toString("latin1", 0, found.base.length - 1));
+    removeEntry(found.parent, found.base.toString("latin1", 0, found.base.length - 1));
     this.#create(found, entry);
   }
 
@@ -211,12 +211,12 @@ export class TreePlacer implements TarHandler {
     const { directory } = this.#options;
     const top = directory === "/" ? "" : directory;
     const whole = `/${cleaned(`${`${top}/${path}`.replace(/\/[^/]*$/, "")}/${target}`).clean}`;
-    if (!whole.startsWith(directory)) throw outside(`invalid symlink ${this.#shown(path)} -> ${JSON.stringify(printable(target))}`);
+    if (!whole.startsWith(directory)) throw outside(`invalid symlink ${this.#shown(path)} -> ${JSON.stringify(shownName(target))}`);
   }
 
   #link(parent: number, base: Buffer, path: string, target: string): void {
     const { clean, climbs } = cleaned(target);
-    if (climbs || clean === "") throw outside(`invalid hardlink ${this.#shown(path)} -> ${JSON.stringify(printable(target))}`);
+    if (climbs || clean === "") throw outside(`invalid hardlink ${this.#shown(path)} -> ${JSON.stringify(shownName(target))}`);
     const at = clean.lastIndexOf("/");
     const from = this.#options.open(clean.slice(0, Math.max(0, at)));
     try {

@@ -131,7 +131,7 @@ export function applyPax(header: RawHeader, records: ReadonlyMap<string, Uint8Ar
 }
 
 export function sparse(name: string): MdkError {
-  return new MdkError("unsupported", "archive-unsupported", `the archive has a sparse entry, which image layers must not have: ${printable(name)}`);
+  return new MdkError("unsupported", "archive-unsupported", `the archive has a sparse entry, which image layers must not have: ${shownName(name)}`);
 }
 
 function decimal(text: string): number {
@@ -150,6 +150,6 @@ function paxTime(text: string): Time {
 }
 
 /** A byte string for a message. */
-export function printable(name: string): string {
+export function shownName(name: string): string {
   return Buffer.from(name, "latin1").toString("utf8").replace(/[\0-\x1f\x7f]/g, "?").slice(0, 300);
 }

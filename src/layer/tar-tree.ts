@@ -1,12 +1,13 @@
 /** Trees and single files as the entries of an archive: for `export`, `cp` and layers. Read as walk.ts reads. */
 import { closeSync, readSync } from "node:fs";
-import { readlinkAt, S_IF, statAt, type Status } from "../sys/at.ts";
+import { readlinkAt, statAt, type Status } from "../sys/at.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
+import { S_IF } from "../sys/linux.ts";
 import { xattrsAt } from "../sys/xattr.ts";
 import { TarWriter } from "./tar-write.ts";
 import { travels, type EntryType, type TarEntry, type TarHandler } from "./tar.ts";
-import { isWhiteout, name as cname } from "./tree.ts";
+import { cname, isWhiteout } from "./tree.ts";
 import { openFile, walkTree, type Enter, type Visit } from "./walk.ts";
 
 const CHUNK = 1 << 20;

@@ -5,7 +5,7 @@
  */
 import { MdkError } from "../error.ts";
 import type { Time } from "../sys/at.ts";
-import { applyPax, BLOCK, decodeHeader, decodePax, invalid, latin1, NAME_BYTES_MAX, printable, sparse, type RawHeader } from "./tar-header.ts";
+import { applyPax, BLOCK, decodeHeader, decodePax, invalid, latin1, NAME_BYTES_MAX, shownName, sparse, type RawHeader } from "./tar-header.ts";
 
 export type EntryType = "file" | "link" | "symlink" | "character" | "block" | "directory" | "fifo";
 
@@ -199,17 +199,17 @@ export class TarReader {
     if (header.type === "S") throw sparse(header.name);
     let type = Object.hasOwn(TYPES, header.type) ? TYPES[header.type] : undefined;
     if (type === undefined) {
-      throw new MdkError("unsupported", "archive-unsupported", `the archive has an entry of unknown type ${JSON.stringify(header.type)}: ${printable(header.name)}`);
+      throw new MdkError("unsupported", "archive-unsupported", `the archive has an entry of unknown type ${JSON.stringify(header.type)}: ${shownName(header.name)}`);
     }
     // Before ustar a directory was a file whose name ends in a slash.
     if (type === "file" && header.name.endsWith("/")) {
       // Some readers pass over such data, others take it for the next headers: no two may see different images.
-      if (header.size !== 0) throw invalid(`a directory with data: ${printable(header.name)}`);
+      if (header.size !== 0) throw invalid(`a directory with data: ${shownName(header.name)}`);
       type = "directory";
     }
     for (const name of [header.name, header.linkName]) {
       if (name.length > NAME_BYTES_MAX) throw invalid(`a name of ${name.length} bytes`);
-      if (name.includes("\0")) throw invalid(`a NUL byte in the name ${printable(name)}`);
+      if (name.includes("\0")) throw invalid(`a NUL byte in the name ${shownName(name)}`);
     }
     const { size } = header;
     this.#handler.entry({

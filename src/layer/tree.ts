@@ -6,10 +6,11 @@
 import { closeSync, readdirSync } from "node:fs";
 import { MdkError } from "../error.ts";
 import {
-  AT_REMOVEDIR, mkdirAt, O_DIRECTORY, O_NOFOLLOW, openAt, openAtUnless, readlinkAt, S_IF, statAt, unlinkAt, type Status,
+  AT_REMOVEDIR, mkdirAt, O_DIRECTORY, O_NOFOLLOW, openAt, openAtUnless, readlinkAt, statAt, unlinkAt, type Status,
 } from "../sys/at.ts";
 import { E } from "../sys/errno.ts";
-import { printable } from "./tar-header.ts";
+import { shownName } from "./tar-header.ts";
+import { S_IF } from "../sys/linux.ts";
 
 /** A directory of the tree: an open descriptor and its true path, "" for the root, "a/b" below; no link in it. */
 export interface Directory {
@@ -23,7 +24,7 @@ const RESOLVED_MAX = 100_000;
 const NOT_A_DIRECTORY = [E.ENOENT, E.ENOTDIR, E.ELOOP];
 
 /** A byte string as the kernel wants it. */
-export function name(bytes: string): Buffer {
+export function cname(bytes: string): Buffer {
   return Buffer.from(`${bytes}\0`, "latin1");
 }
 
@@ -87,7 +88,7 @@ export class Tree {
     const open = this.#open.get(path);
     if (open !== undefined) return open;
     const parent = this.existing(parentOf(path));
-    const fd = parent === null ? null : openAtUnless(parent.fd, name(baseOf(path)), O_DIRECTORY | O_NOFOLLOW, NOT_A_DIRECTORY);
+    const fd = parent === null ? null : openAtUnless(parent.fd, cname(baseOf(path)), O_DIRECTORY | O_NOFOLLOW, NOT_A_DIRECTORY);
     return fd === null ? null : this.#keep(fd, path);
   }
 
@@ -106,21 +107,21 @@ export class Tree {
     const path = join(parent.path, component);
     const open = this.#open.get(path);
     if (open !== undefined) return open;
-    const fd = openAtUnless(parent.fd, name(component), O_DIRECTORY | O_NOFOLLOW, NOT_A_DIRECTORY);
+    const fd = openAtUnless(parent.fd, cname(component), O_DIRECTORY | O_NOFOLLOW, NOT_A_DIRECTORY);
     if (fd !== null) return this.#keep(fd, path);
-    const status = statAt(parent.fd, name(component));
+    const status = statAt(parent.fd, cname(component));
     if (status !== null && isLink(status)) {
-      if (++walk.links > LINKS_MAX) throw new MdkError("corrupt", "archive-invalid", `too many levels of symbolic links: ${printable(walk.path)}`);
-      return this.#follow(parent, readlinkAt(parent.fd, name(component)).toString("latin1"), walk);
+      if (++walk.links > LINKS_MAX) throw new MdkError("corrupt", "archive-invalid", `too many levels of symbolic links: ${shownName(walk.path)}`);
+      return this.#follow(parent, readlinkAt(parent.fd, cname(component)).toString("latin1"), walk);
     }
     const overWhiteout = status !== null && isWhiteout(status);
     if (!walk.make) return null;
     if (status !== null && !overWhiteout) {
-      throw new MdkError("corrupt", "archive-invalid", `the archive puts something below ${printable(path)}, which is not a directory`);
+      throw new MdkError("corrupt", "archive-invalid", `the archive puts something below ${shownName(path)}, which is not a directory`);
     }
-    if (overWhiteout) unlinkAt(parent.fd, name(component));
-    mkdirAt(parent.fd, name(component), 0o755);
-    const directory = this.#keep(openAt(parent.fd, name(component), O_DIRECTORY | O_NOFOLLOW), path);
+    if (overWhiteout) unlinkAt(parent.fd, cname(component));
+    mkdirAt(parent.fd, cname(component), 0o755);
+    const directory = this.#keep(openAt(parent.fd, cname(component), O_DIRECTORY | O_NOFOLLOW), path);
     this.#made({ directory, overWhiteout });
     return directory;
   }
@@ -180,16 +181,19 @@ export function namesIn(fd: number): string[] {
   return readdirSync(`/proc/self/fd/${fd}/.`, { encoding: "buffer" }).map((bytes) => Buffer.from(bytes).toString("latin1"));
 }
 
-/** Removes a name and everything below it, following nothing. Depth is bounded by the kernel's own path limits. */
-export function removeTree(parent: number, component: string): void {
-  const status = statAt(parent, name(component));
+/**
+ * Removes a name and everything below it, following nothing. Depth is bounded by the kernel's own path limits. Nothing is moved up, as
+ * sys/remove-tree.ts does with what lies deep: on an overlay that is EXDEV for directories of layers below.
+ */
+export function removeEntry(parent: number, component: string): void {
+  const status = statAt(parent, cname(component));
   if (status === null) return;
-  if (!isDirectory(status)) return unlinkAt(parent, name(component));
-  const fd = openAt(parent, name(component), O_DIRECTORY | O_NOFOLLOW);
+  if (!isDirectory(status)) return unlinkAt(parent, cname(component));
+  const fd = openAt(parent, cname(component), O_DIRECTORY | O_NOFOLLOW);
   try {
-    for (const child of namesIn(fd)) removeTree(fd, child);
+    for (const child of namesIn(fd)) removeEntry(fd, child);
   } finally {
     closeSync(fd);
   }
-  unlinkAt(parent, name(component), AT_REMOVEDIR);
+  unlinkAt(parent, cname(component), AT_REMOVEDIR);
 }

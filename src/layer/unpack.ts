@@ -6,8 +6,6 @@ import { LayerWriter, told } from "./apply.ts";
 import { decompress, type InflateLimits } from "./decompress.ts";
 import { TarReader } from "./tar.ts";
 
-export { dependsOnLower, finishLayer } from "./finish.ts";
-
 export interface Unpack {
   /** An existing empty directory that nobody else writes to. */
   readonly directory: string;

@@ -3,11 +3,12 @@
  * was found, no link is followed, and what goes or changes its kind is left out. Names are byte strings (tar-header.ts).
  */
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
-import { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, openInRoot, RESOLVE, statAt, type Status } from "../sys/at.ts";
+import { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, openInRoot, statAt, type Status } from "../sys/at.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
+import { RESOLVE } from "../sys/linux.ts";
 import type { Turns } from "../sys/turns.ts";
-import { isDirectory, name as cname, namesIn } from "./tree.ts";
+import { cname, isDirectory, namesIn } from "./tree.ts";
 
 export interface Visit {
   /** From the walk's root: "a/b". */

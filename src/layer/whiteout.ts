@@ -1,6 +1,6 @@
 /** What a name in a layer archive means (image-spec layer.md#whiteouts), and whether it is allowed at all. Pure. */
 import { MdkError } from "../error.ts";
-import { printable } from "./tar-header.ts";
+import { shownName } from "./tar-header.ts";
 
 export const WHITEOUT = ".wh.";
 /** AUFS kept its own files under this prefix in the root; only the opaque marker means something to an image. */
@@ -24,14 +24,14 @@ export type Mark =
  * A path of an archive without leading slashes, empty components and "."; "" is the root. `..` is resolved as if the
  * archive's root were the root of everything ("a/../b" is "b"), but a path that climbs out of it is refused.
  */
-export function cleanPath(path: string): string {
+export function cleanEntryPath(path: string): string {
   const clean: string[] = [];
   for (const component of path.split("/")) {
     if (component === "" || component === ".") continue;
     if (component === "..") {
-      if (clean.pop() === undefined) throw new MdkError("corrupt", "archive-escape", `the archive has an entry that climbs out of its root: ${printable(path)}`);
+      if (clean.pop() === undefined) throw new MdkError("corrupt", "archive-escape", `the archive has an entry that climbs out of its root: ${shownName(path)}`);
     } else if (component.length > COMPONENT_BYTES_MAX) {
-      throw new MdkError("corrupt", "archive-invalid", `the archive has a name of ${component.length} bytes: ${printable(component).slice(0, 40)}…`);
+      throw new MdkError("corrupt", "archive-invalid", `the archive has a name of ${component.length} bytes: ${shownName(component).slice(0, 40)}…`);
     } else clean.push(component);
   }
   return clean.join("/");
@@ -44,14 +44,14 @@ export function whiteoutOf(path: string): Mark {
   if (components[0]!.startsWith(META) && components[0] !== OPAQUE) return { kind: "ignored" };
   const base = components.pop() as string;
   if (components.some((component) => component.startsWith(WHITEOUT))) {
-    throw new MdkError("corrupt", "archive-invalid", `the archive puts something below a whiteout: ${printable(path)}`);
+    throw new MdkError("corrupt", "archive-invalid", `the archive puts something below a whiteout: ${shownName(path)}`);
   }
   if (base === OPAQUE) return { kind: "opaque" };
   if (base.startsWith(META)) return { kind: "ignored" };
   if (!base.startsWith(WHITEOUT)) return { kind: "entry" };
   const name = base.slice(WHITEOUT.length);
   if (name === "" || name === "." || name === "..") {
-    throw new MdkError("corrupt", "archive-invalid", `the archive has an invalid whiteout: ${printable(path)}`);
+    throw new MdkError("corrupt", "archive-invalid", `the archive has an invalid whiteout: ${shownName(path)}`);
   }
   return { kind: "whiteout", name };
 }

@@ -2,7 +2,7 @@
 import type { Subnet, Subnet6 } from "../spec/network.ts";
 
 /** Of bridges whose network names none, in bytes: Docker's. */
-export const MTU = 1500;
+export const BRIDGE_MTU = 1500;
 
 /** A network as the host has it. */
 export interface BridgeNetwork {

@@ -20,13 +20,13 @@ import { readRoutes, readRoutes6 } from "./route.ts";
 import { readSysctl, writeSysctl } from "./sysctl.ts";
 
 /** Whose bridge it is, noted on one that is made: at most ALIAS_BYTES_MAX bytes. */
-export type Owner = () => string;
+export type BridgeOwner = () => string;
 
 /**
  * Makes what is missing of the bridge; about 0.02 ms where all is there. Returns its index. Safe against others that do the same at once;
  * what a failure leaves is completed by the next call. Throws MdkError "bridge-name-taken", "subnet-taken" or those of `makeBridge`.
  */
-export function ensureBridge(route: NetlinkSocket, network: BridgeNetwork, owner: Owner): number {
+export function ensureBridge(route: NetlinkSocket, network: BridgeNetwork, owner: BridgeOwner): number {
   const link = findBridge(route, network.bridge);
   if (link !== null && isReady(route, link, network)) return link.index;
   if (link === null) refuseTaken(route, network);
@@ -138,7 +138,7 @@ function refuseTaken(route: NetlinkSocket, { bridge, ipv4, ipv6 }: BridgeNetwork
  * Bridge, addresses, sysctls, up; what is there already stays. Returns its index. Throws MdkError "bridge-name-taken", "no-net-admin",
  * "no-ipv6", "sysctl", or SysError; a bridge that was not there before is gone then.
  */
-export function makeBridge(route: NetlinkSocket, network: BridgeNetwork, owner: Owner): number {
+export function makeBridge(route: NetlinkSocket, network: BridgeNetwork, owner: BridgeOwner): number {
   const { bridge, ipv6, mtu } = network;
   if (ipv6 !== null) requireIpv6();
   const hardwareAddress = crypto.getRandomValues(new Uint8Array(6));
@@ -152,7 +152,7 @@ export function makeBridge(route: NetlinkSocket, network: BridgeNetwork, owner: 
   }
 }
 
-function prepareBridge(route: NetlinkSocket, network: BridgeNetwork, owner: Owner, made: boolean): number {
+function prepareBridge(route: NetlinkSocket, network: BridgeNetwork, owner: BridgeOwner, made: boolean): number {
   const { bridge, ipv4, ipv6, mtu } = network;
   const link = findBridge(route, bridge);
   if (link === null) throw new SysError("RTM_GETLINK", E.ENODEV, bridge);

@@ -3,13 +3,14 @@
  * a NETLINK_ROUTE socket of it): mdk itself never enters it. Everything made here dies with the namespace.
  */
 import { MdkError } from "../error.ts";
+import type { MacvlanMode } from "../spec/network-options.ts";
 import { E } from "../sys/errno.ts";
 import { SysError } from "../sys/ffi.ts";
 import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
 import { addAddress, addAddress6 } from "./address.ts";
 import { hasIpv6 } from "./forwarding.ts";
 import { parseHardwareAddress } from "./ipam.ts";
-import { announceAgain, announceWhenUp, awaitRunning, createMacvlan, createVeth, deleteLink, findLink, setUp, type MacvlanMode } from "./link.ts";
+import { announceNow, announceWhenUp, awaitCarrier, createMacvlan, createVeth, deleteLink, findLink, setUp } from "./link.ts";
 import { removeDefaultRoute, setDefaultRoute, setDefaultRoute6 } from "./route.ts";
 import { writeSysctl } from "./sysctl.ts";
 
@@ -66,9 +67,9 @@ export function attachContainer(host: NetlinkSocket, container: NetlinkSocket, e
   // CVE-2020-13401, as on the bridge.
   if (ipv6) writeSysctl(`net.ipv6.conf.${veth}.accept_ra`, "0");
   configure(container, endpoint);
-  awaitRunning(host, veth);
+  awaitCarrier(host, veth);
   // What it said when it came up the bridge may have dropped, whose port was not in use yet.
-  container.request([announceAgain(name, peer.hardwareAddress)]);
+  container.request([announceNow(name, peer.hardwareAddress)]);
 }
 
 export interface MacvlanEndpoint extends Endpoint {

@@ -38,11 +38,11 @@ export function formatSubnet({ address, prefix }: Subnet): string {
 }
 
 export function contains(subnet: Subnet, address: number): boolean {
-  return address >= first(subnet) && address <= lastAddress(subnet);
+  return address >= first(subnet) && address <= broadcastAddress(subnet);
 }
 
 export function overlaps(a: Subnet, b: Subnet): boolean {
-  return first(a) <= lastAddress(b) && first(b) <= lastAddress(a);
+  return first(a) <= broadcastAddress(b) && first(b) <= broadcastAddress(a);
 }
 
 /**
@@ -62,7 +62,7 @@ export interface AddressPool {
 }
 
 function* subnetsOf(pools: readonly AddressPool[]): Generator<Subnet> {
-  for (const { base, size: prefix } of pools) for (let address = first(base); address <= lastAddress(base); address += size(prefix)) yield { address, prefix };
+  for (const { base, size: prefix } of pools) for (let address = first(base); address <= broadcastAddress(base); address += size(prefix)) yield { address, prefix };
 }
 
 /** Whether the subnet overlaps none of `taken`, the default route left out. */
@@ -77,7 +77,7 @@ export function gatewayOf(subnet: Subnet): string {
 
 /** The addresses that containers can have: not those of network, gateway and broadcast. Empty: `last` is below `first`. */
 export function hostRange(subnet: Subnet): { readonly first: number; readonly last: number } {
-  return { first: first(subnet) + 2, last: lastAddress(subnet) - 1 };
+  return { first: first(subnet) + 2, last: broadcastAddress(subnet) - 1 };
 }
 
 /**
@@ -86,7 +86,7 @@ export function hostRange(subnet: Subnet): { readonly first: number; readonly la
  */
 export function assignableRange(subnet: Subnet, range: Subnet = subnet): { readonly first: number; readonly last: number } {
   const edge = subnet.prefix >= 31 ? 0 : 1;
-  return { first: Math.max(first(range), first(subnet) + edge), last: Math.min(lastAddress(range), lastAddress(subnet) - edge) };
+  return { first: Math.max(first(range), first(subnet) + edge), last: Math.min(broadcastAddress(range), broadcastAddress(subnet) - edge) };
 }
 
 /** Docker's rule: 02:42 and the address, so that neighbours' tables never see one address with two hardware addresses. */
@@ -114,6 +114,6 @@ function first({ address, prefix }: Subnet): number {
 }
 
 /** The last address of the subnet, that of its broadcasts. */
-export function lastAddress(subnet: Subnet): number {
+export function broadcastAddress(subnet: Subnet): number {
   return first(subnet) + size(subnet.prefix) - 1;
 }

@@ -1,4 +1,5 @@
 /** Links by rtnetlink (rtnetlink(7)): bridges, veth pairs, macvlans, up, lookup. Messages are pure; `findLink` asks the kernel. */
+import type { MacvlanMode } from "../spec/network-options.ts";
 import { E } from "../sys/errno.ts";
 import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
 import { fixedPart, MessageWriter, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, parseAttributes, toBytes, toText } from "./netlink.ts";
@@ -39,7 +40,7 @@ const VETH_INFO_PEER = 1;
 const IFLA_MACVLAN_MODE = 1;
 const IFLA_VLAN_ID = 1;
 /** enum macvlan_mode */
-const MACVLAN_MODE = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as const;
+const MACVLAN_MODE: Readonly<Record<MacvlanMode, number>> = { private: 1, vepa: 2, bridge: 4, passthru: 8 };
 const IFLA_INET_CONF = 1;
 /** include/uapi/linux/ip.h */
 const IPV4_DEVCONF_ARP_NOTIFY = 22;
@@ -83,7 +84,7 @@ const LOOKS_MAX = 50;
  * queue (net/core/link_watch.c), behind whoever holds the RTNL: until then all is dropped, such as the answer to a container's first question, which is asked
  * again after a second. Since Linux 6.8 asking has it done at once; before, it is waited for, and in the end gone on without.
  */
-export function awaitRunning(socket: NetlinkSocket, name: string): void {
+export function awaitCarrier(socket: NetlinkSocket, name: string): void {
   for (let looks = 1; !(findLink(socket, name)?.running ?? true) && looks < LOOKS_MAX; looks++) Bun.sleepSync(1);
 }
 
@@ -167,9 +168,7 @@ export function createVeth({ name, master, mtu, peer }: VethOptions): NetlinkMes
     .finish("RTM_NEWLINK", name);
 }
 
-export type MacvlanMode = keyof typeof MACVLAN_MODE;
-
-export interface MacvlanOptions {
+export interface MacvlanLink {
   /** Its final name, in the namespace that it is born in. */
   readonly name: string;
   /** Descriptor of that namespace. */
@@ -183,7 +182,7 @@ export interface MacvlanOptions {
 }
 
 /** A further hardware address of the parent, as a link of its own; down. EBUSY: the parent is a port of a bridge, or passed through. */
-export function createMacvlan({ name, namespace, parent, mode, hardwareAddress, mtu }: MacvlanOptions): NetlinkMessage {
+export function createMacvlan({ name, namespace, parent, mode, hardwareAddress, mtu }: MacvlanLink): NetlinkMessage {
   const writer = new MessageWriter(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL).raw(linkHeader()).string(IFLA_IFNAME, name);
   if (mtu !== null) writer.u32(IFLA_MTU, mtu);
   return writer
@@ -256,7 +255,7 @@ export function announceWhenUp(name: string): NetlinkMessage {
 }
 
 /** The same of a link that is up, whose arp_notify is set: it gets the address that it has (inetdev_event, NETDEV_CHANGEADDR). */
-export function announceAgain(name: string, hardwareAddress: Uint8Array): NetlinkMessage {
+export function announceNow(name: string, hardwareAddress: Uint8Array): NetlinkMessage {
   return new MessageWriter(RTM_NEWLINK, NLM_F_ACK).raw(linkHeader()).string(IFLA_IFNAME, name).attribute(IFLA_ADDRESS, hardwareAddress).finish("RTM_NEWLINK", name);
 }
 

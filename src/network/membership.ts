@@ -13,7 +13,7 @@ import { SysError } from "../sys/ffi.ts";
 import type { NetlinkMessage, NetlinkSocket } from "../sys/netlink.ts";
 import type { BridgeNetwork } from "./bridge-network.ts";
 import { linkName } from "./expressions.ts";
-import { formatSubnet, lastAddress } from "./ipam.ts";
+import { broadcastAddress, formatSubnet } from "./ipam.ts";
 import { addressBytes6, formatSubnet6, lastAddress6 } from "./ipam6.ts";
 import type { NetworkNames } from "./names.ts";
 import { be32, toText } from "./netlink.ts";
@@ -102,7 +102,7 @@ function memberElements(network: BridgeNetwork): Readonly<Record<MemberSet, read
     within: icc ? [{ key: Buffer.concat([key, key]) }] : [],
     internal: internal ? [{ key }] : [],
     masqueraded: masquerade && !internal ? [{ key }] : [],
-    hairpin: ipv4 === null ? [] : [inSubnet(be32(ipv4.subnet.address), be32(lastAddress(ipv4.subnet)))],
+    hairpin: ipv4 === null ? [] : [inSubnet(be32(ipv4.subnet.address), be32(broadcastAddress(ipv4.subnet)))],
     hairpin6: ipv6 === null ? [] : [inSubnet(addressBytes6(ipv6.subnet.address), addressBytes6(lastAddress6(ipv6.subnet)))],
   };
 }

@@ -67,10 +67,10 @@ export function holdPorts(range: PortRange, { room, served, endpoint }: Holding)
       }
     }
   } catch (error) {
-    releasePorts({ descriptors });
+    closeHeldPorts({ descriptors });
     throw error;
   }
-  if (descriptors.length > room) releasePorts({ descriptors: descriptors.splice(0) });
+  if (descriptors.length > room) closeHeldPorts({ descriptors: descriptors.splice(0) });
   return { range: { ...range, hostPort }, descriptors, served };
 }
 
@@ -85,7 +85,7 @@ export function isIpv6Listenable(): boolean {
   }
 }
 
-export function releasePorts({ descriptors }: Pick<HeldPorts, "descriptors">): void {
+export function closeHeldPorts({ descriptors }: Pick<HeldPorts, "descriptors">): void {
   for (const fd of descriptors) closeSync(fd);
 }
 

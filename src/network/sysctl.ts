@@ -1,7 +1,8 @@
 /** Settings of the network namespace below /proc/sys, by their sysctl(8) names. */
 import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
 import { MdkError } from "../error.ts";
-import { fsmount, fsopen, MOUNT_ATTR } from "../sys/mount.ts";
+import { MOUNT_ATTR } from "../sys/linux.ts";
+import { fsmount, fsopen } from "../sys/mount.ts";
 
 /** Longer than any setting of the network. */
 const VALUE_BYTES_MAX = 256;

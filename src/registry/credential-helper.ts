@@ -15,7 +15,7 @@ export interface Helper {
 }
 
 /** What a helper keeps for a server. The user "<token>" means that the secret is an identity token. */
-export interface Kept {
+export interface HelperCredentials {
   readonly username: string;
   readonly secret: string;
 }
@@ -33,7 +33,7 @@ const NOT_FOUND = "credentials not found in native keychain";
 type Verb = "get" | "store" | "erase" | "list";
 
 /** What is kept for just this server ("https://index.docker.io/v1/", "host:5000"), or null. Throws "credential-helper". */
-export async function getKept(helper: Helper, server: string): Promise<Kept | null> {
+export async function getKept(helper: Helper, server: string): Promise<HelperCredentials | null> {
   const { status, output } = await call(helper, "get", server);
   if (status !== 0) {
     if (output.trim() === NOT_FOUND) return null;
@@ -51,7 +51,7 @@ export async function listServers(helper: Helper): Promise<string[]> {
 }
 
 /** Keeps it, in place of what was there. Throws "credential-helper". */
-export async function storeKept(helper: Helper, server: string, { username, secret }: Kept): Promise<void> {
+export async function storeKept(helper: Helper, server: string, { username, secret }: HelperCredentials): Promise<void> {
   const { status, output } = await call(helper, "store", JSON.stringify({ ServerURL: server, Username: username, Secret: secret }));
   // A helper may say what it was told.
   if (status !== 0) throw failed(helper, "store", status, output.includes(secret) ? "" : output);

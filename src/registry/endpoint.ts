@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { holdsAddress, readAddress, readPrefix } from "../spec/prefix.ts";
 
-export interface Endpoint {
+export interface RegistryEndpoint {
   /** "https://registry-1.docker.io", tried in this order. */
   readonly origins: readonly string[];
   readonly tls: Tls;
@@ -38,7 +38,7 @@ export interface EndpointOptions {
 const CERTIFICATES = ["/etc/mdk/certs.d", "/etc/docker/certs.d"];
 
 /** `domain` as a reference has it. Reads certificate files; the ones that are missing or unreadable are left out. */
-export function resolveEndpoint(domain: string, options: EndpointOptions): Endpoint {
+export function resolveEndpoint(domain: string, options: EndpointOptions): RegistryEndpoint {
   const host = domain === "docker.io" ? "registry-1.docker.io" : domain;
   const name = hostName(host);
   const insecure = isInsecure([host, domain, name], options.insecure);
@@ -50,7 +50,7 @@ export function resolveEndpoint(domain: string, options: EndpointOptions): Endpo
 }
 
 /** A mirror, whose origin the configuration has: with the certificates of its own host, in plain HTTP where that says so. */
-export function mirrorEndpoint(origin: string, options: EndpointOptions): Endpoint {
+export function mirrorEndpoint(origin: string, options: EndpointOptions): RegistryEndpoint {
   const { host } = new URL(origin);
   const insecure = isInsecure([host, hostName(host)], options.insecure) || isLoopback(hostName(host));
   return { origins: [origin], tls: readTls(host, options, !insecure) };

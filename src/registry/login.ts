@@ -5,12 +5,12 @@
 import { MdkError } from "../error.ts";
 import { parseChallenges, type Challenge } from "./challenge.ts";
 import { basicHeader, type Credentials } from "./credentials.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { RegistryEndpoint } from "./endpoint.ts";
 import { realmOf, tokenIn } from "./token.ts";
 import { readBody, Transport, type TransportOptions } from "./transport.ts";
 
 export interface LoginOptions extends Omit<TransportOptions, "tls"> {
-  readonly endpoint: Endpoint;
+  readonly endpoint: RegistryEndpoint;
   readonly username: string;
   readonly password: string;
 }

@@ -10,7 +10,7 @@ import { errorCodes, Session, type RemoteOptions, type SessionRequest } from "./
 import { cancelled } from "./transport.ts";
 
 /** How a blob came to be there. */
-export type Placed = "there" | "mounted" | "sent";
+export type BlobArrival = "there" | "mounted" | "sent";
 
 export interface Upload {
   readonly descriptor: Descriptor;
@@ -37,7 +37,7 @@ export class PushTarget {
   }
 
   /** Errors: "push-denied", "registry-answer", what reading the blob throws, and those of the transport. */
-  async blob(upload: Upload): Promise<Placed> {
+  async blob(upload: Upload): Promise<BlobArrival> {
     const { descriptor, from } = upload;
     const head = await this.#send(`blobs/${descriptor.digest}`, { method: "HEAD" });
     await head.body?.cancel();

@@ -6,7 +6,7 @@ import { MdkError } from "../error.ts";
 import { errorCodes, type Session } from "./session.ts";
 import { readBody } from "./transport.ts";
 
-export interface Found {
+export interface SearchResult {
   /** As the registry has it, without its domain: "library/busybox". */
   readonly name: string;
   readonly description: string;
@@ -23,7 +23,7 @@ const PAGES_MAX = 100;
  * At most `limit` repositories whose names have `term`. The session: one with the scope "registry:catalog:*". Errors: "search-denied",
  * "search-missing" where the registry has neither way, "registry-answer", those of the transport.
  */
-export async function searchRepositories(session: Session, term: string, limit: number): Promise<Found[]> {
+export async function searchRepositories(session: Session, term: string, limit: number): Promise<SearchResult[]> {
   const response = await ask(session, `/v1/search?q=${encodeURIComponent(term)}&n=${limit}`);
   if (response.status === 200 && /\bjson\b/.test(response.headers.get("content-type") ?? "")) return (await resultsIn(response, session)).slice(0, limit);
   await response.body?.cancel();
@@ -39,7 +39,7 @@ async function ask(session: Session, path: string): Promise<Response> {
   }
 }
 
-async function resultsIn(response: Response, session: Session): Promise<Found[]> {
+async function resultsIn(response: Response, session: Session): Promise<SearchResult[]> {
   const { results } = await document(response, session);
   return (Array.isArray(results) ? results : []).flatMap((result: unknown) => {
     const { name, description, star_count: stars, is_official: official } = (result ?? {}) as Record<string, unknown>;
@@ -48,8 +48,8 @@ async function resultsIn(response: Response, session: Session): Promise<Found[]>
   });
 }
 
-async function searchCatalog(session: Session, term: string, limit: number): Promise<Found[]> {
-  const found: Found[] = [];
+async function searchCatalog(session: Session, term: string, limit: number): Promise<SearchResult[]> {
+  const found: SearchResult[] = [];
   let last = "";
   for (let page = 0; page < PAGES_MAX && found.length < limit; page++) {
     const response = await ask(session, `/v2/_catalog?n=${PAGE_NAMES}${last === "" ? "" : `&last=${encodeURIComponent(last)}`}`);

@@ -6,12 +6,12 @@ import { MdkError } from "../error.ts";
 import { familiarRepository, repositoryOf, type Reference } from "../image/reference.ts";
 import { parseChallenges } from "./challenge.ts";
 import { basicHeader, type AskCredentials, type Credentials } from "./credentials.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { RegistryEndpoint } from "./endpoint.ts";
 import { fetchToken } from "./token.ts";
-import { readBody, Transport, type HttpRequest, type Reading, type TransportOptions } from "./transport.ts";
+import { readBody, Transport, type BodyReading, type HttpRequest, type TransportOptions } from "./transport.ts";
 
 export interface RemoteOptions extends Omit<TransportOptions, "tls"> {
-  readonly endpoint: Endpoint;
+  readonly endpoint: RegistryEndpoint;
   readonly credentials: AskCredentials;
 }
 
@@ -40,7 +40,7 @@ export class Session {
   }
 
   /** For who reads the answers. */
-  get reading(): Reading {
+  get reading(): BodyReading {
     return this.#options;
   }
 
@@ -134,7 +134,7 @@ export function denied(reference: Reference): string {
 }
 
 /** The codes in an error document (distribution-spec, "Error Codes"); none when it is something else. */
-export async function errorCodes(response: Response, reading: Reading): Promise<string[]> {
+export async function errorCodes(response: Response, reading: BodyReading): Promise<string[]> {
   try {
     const document = JSON.parse(new TextDecoder().decode(await readBody(response, 1 << 16, "the answer", reading))) as { errors?: { code?: unknown }[] };
     return (document.errors ?? []).map(({ code }) => String(code));

@@ -61,7 +61,7 @@ export class Transport {
   }
 
   /** For who reads the answers. */
-  get reading(): Reading {
+  get reading(): BodyReading {
     return this.#options;
   }
 
@@ -190,10 +190,10 @@ function retryAfterMs(response: Response): number {
 }
 
 /** How a body is read: by the options of the transport that it came by. */
-export type Reading = Pick<TransportOptions, "signal" | "patienceMs">;
+export type BodyReading = Pick<TransportOptions, "signal" | "patienceMs">;
 
 /** The whole body, at most `limit` bytes of it, in at most one patience. Throws "registry-answer" when there is more, "registry-slow". */
-export async function readBody(response: Response, limit: number, what: string, reading: Reading): Promise<Uint8Array> {
+export async function readBody(response: Response, limit: number, what: string, reading: BodyReading): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
   const deadline = performance.now() + (reading.patienceMs ?? PATIENCE_MS);
@@ -207,7 +207,7 @@ export async function readBody(response: Response, limit: number, what: string, 
 }
 
 /** The body's chunks. Throws "registry-slow" for a connection that brings less than 64 KiB in a patience; it is closed in any case. */
-export async function* bodyChunks(response: Response, { signal, patienceMs = PATIENCE_MS }: Reading): AsyncGenerator<Uint8Array, void> {
+export async function* bodyChunks(response: Response, { signal, patienceMs = PATIENCE_MS }: BodyReading): AsyncGenerator<Uint8Array, void> {
   const reader = response.body?.getReader();
   if (reader === undefined) return;
   try {

@@ -24,7 +24,7 @@ export interface Range {
 /** Code that is written when it is first needed. Equal keys mean equal code. */
 export interface Target {
   readonly key: string;
-  readonly emit: (program: Program) => Label;
+  readonly emit: (program: BpfProgram) => Label;
 }
 
 interface Instruction {
@@ -34,7 +34,7 @@ interface Instruction {
   readonly k: number;
 }
 
-export class Program {
+export class BpfProgram {
   /** Last instruction first. */
   readonly #reversed: Instruction[] = [];
   readonly #shared = new Map<string, Label>();

@@ -3,7 +3,7 @@
  * parameters of the file system, propagation.
  */
 import { MdkError } from "../error.ts";
-import { MOUNT_ATTR, MS } from "./linux.ts";
+import { MOUNT_ATTR, MS } from "../sys/linux.ts";
 import type { Option } from "./plan.ts";
 
 /** Word → attributes that it sets and clears. */

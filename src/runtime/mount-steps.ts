@@ -10,8 +10,8 @@
 import { DEV_LINKS } from "../spec/defaults.ts";
 import { SHM } from "../spec/mounts.ts";
 import { sysctlPath } from "../spec/sysctls.ts";
-import type { LinuxDevice, Mount, Spec } from "../spec/types.ts";
-import { AT_RECURSIVE, AT_SYMLINK_NOFOLLOW, makedev, MOUNT_ATTR, MS, RESOLVE, S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG } from "./linux.ts";
+import type { LinuxDevice, Spec, SpecMount } from "../spec/types.ts";
+import { AT_RECURSIVE, AT_SYMLINK_NOFOLLOW, makedev, MOUNT_ATTR, MS, RESOLVE, S_IF } from "../sys/linux.ts";
 import { bindAttributes, parseMountOptions } from "./mount-options.ts";
 import type { Fd, Step } from "./plan.ts";
 
@@ -89,14 +89,14 @@ function isSystemPlace(path: string): boolean {
   return ["/proc", "/dev", "/sys"].some((place) => path === place || path.startsWith(`${place}/`));
 }
 
-function systemMount(mount: Mount, context: MountContext, made: Set<string>): Step[] {
+function systemMount(mount: SpecMount, context: MountContext, made: Set<string>): Step[] {
   if (mount.type === "cgroup") return cgroupMounts(mount, context);
   // Below /sys the kernel makes the mount points, elsewhere they may be missing from the image.
   const point = mount.destination.startsWith("/sys/") ? [] : [directory(mount.destination, made)];
   return [...point, fsmount(mount, STRICT)];
 }
 
-function fsmount(mount: Mount, resolve: number): Step {
+function fsmount(mount: SpecMount, resolve: number): Step {
   const { set, parameters } = parseMountOptions(mount.options);
   return {
     fsmount: {
@@ -110,7 +110,7 @@ function fsmount(mount: Mount, resolve: number): Step {
 }
 
 /** v2: one mount. v1: a tmpfs with a directory for each hierarchy and a link for each controller of a joint one. */
-function cgroupMounts(mount: Mount, { cgroups: layout, groups }: Pick<MountContext, "cgroups" | "groups">): Step[] {
+function cgroupMounts(mount: SpecMount, { cgroups: layout, groups }: Pick<MountContext, "cgroups" | "groups">): Step[] {
   const top = mount.destination;
   const cgroup = (type: string, path: string, parameters: readonly string[]): Step =>
     fsmount({ destination: path, type, source: "cgroup", options: [...mount.options, ...parameters] }, STRICT);
@@ -141,7 +141,7 @@ const isBelowDev = ({ path }: LinuxDevice): boolean => path.startsWith("/dev/");
 
 /** `existOk`: an earlier run of the container, or its image, may have made one there. */
 function node({ path, type, major, minor, fileMode, uid, gid }: LinuxDevice, top: string, existOk: boolean, made: Set<string>): Step[] {
-  const types = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO } as const;
+  const types = { c: S_IF.CHR, u: S_IF.CHR, b: S_IF.BLK, p: S_IF.IFO } as const;
   const steps = parents(path, top, made);
   made.add(path);
   return [...steps, { mknod: { path, mode: types[type] | fileMode, dev: type === "p" ? 0 : makedev(major, minor), uid, gid, exist_ok: existOk } }];
@@ -158,14 +158,14 @@ function devSteps(devices: readonly LinuxDevice[], { spec, kinds }: MountContext
   }
   // The terminal's slave is bound over this file.
   if (spec.process.terminal) {
-    steps.push({ mknod: { path: "/dev/console", mode: S_IFREG | 0o600, dev: 0, uid: 0, gid: 0, exist_ok: false } });
+    steps.push({ mknod: { path: "/dev/console", mode: S_IF.REG | 0o600, dev: 0, uid: 0, gid: 0, exist_ok: false } });
     made.add("/dev/console");
   }
   return steps;
 }
 
 /** A bind or a tmpfs of the user's or the engine's. */
-function ownMount(mount: Mount, context: MountContext, made: Set<string>): Step[] {
+function ownMount(mount: SpecMount, context: MountContext, made: Set<string>): Step[] {
   const bind = context.binds.get(mount.destination);
   const steps = mountPoint(mount, bind?.kind ?? "directory", context.spec.mounts, made);
   if (bind !== undefined) steps.push({ move_mount: { fd: bind.fd, target: mount.destination, resolve: String(resolveOf(mount.destination)) } });
@@ -179,7 +179,7 @@ function ownMount(mount: Mount, context: MountContext, made: Set<string>): Step[
 const TMPFS_MAGIC = 0x01021994; // include/uapi/linux/magic.h
 
 /** A mount of another container's mount namespace. */
-function borrow({ destination, options }: Mount, from: Fd): Step {
+function borrow({ destination, options }: SpecMount, from: Fd): Step {
   const { attrSet, attrClr, propagation } = bindAttributes(options);
   return {
     borrow_tree: {
@@ -193,14 +193,14 @@ function borrow({ destination, options }: Mount, from: Fd): Step {
  * The engine makes mount points in the root file system; what lies below another mount can only be made here, files 0755 as runc
  * makes them. A link that stands there is not followed.
  */
-function mountPoint(mount: Mount, kind: PathKind, mounts: readonly Mount[], made: Set<string>): Step[] {
+function mountPoint(mount: SpecMount, kind: PathKind, mounts: readonly SpecMount[], made: Set<string>): Step[] {
   const path = mount.destination;
   const above = mounts.filter((other) => other !== mount && path.startsWith(`${other.destination}/`)).at(-1);
   if (above === undefined || made.has(path) || above.type === "proc" || above.type === "sysfs") return [];
   const steps = parents(path, above.destination, made);
   if (kind === "directory") steps.push(directory(path, made));
   else {
-    steps.push({ mknod: { path, mode: S_IFREG | 0o755, dev: 0, uid: 0, gid: 0, exist_ok: true } });
+    steps.push({ mknod: { path, mode: S_IF.REG | 0o755, dev: 0, uid: 0, gid: 0, exist_ok: true } });
     made.add(path);
   }
   return steps;

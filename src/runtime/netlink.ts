@@ -9,7 +9,7 @@ import { openShim } from "./shim.ts";
  * What is wanted of a namespace: a netlink socket; the UDP and the TCP socket of a resolver on 127.0.0.11, bound to a port (0: any); a
  * setting below net, by its name of sysctl(8), written.
  */
-export type Wish = "route" | "netfilter" | { readonly resolverPort: number } | { readonly sysctl: string; readonly value: string };
+export type SocketWish = "route" | "netfilter" | { readonly resolverPort: number } | { readonly sysctl: string; readonly value: string };
 
 /** The shim takes no more sockets. */
 const SOCKETS_MAX = 16;
@@ -19,7 +19,7 @@ const SOCKETS_MAX = 16;
  * close; null where the namespace cannot be entered. Throws the SysError of the first wish that fails (EADDRINUSE of a resolver's port, EPROTONOSUPPORT
  * of a protocol that the kernel lacks, ENOENT of a setting): what came before it is done, and no socket is left.
  */
-export function enterNamespace(runRoot: string, namespace: number, wishes: readonly Wish[]): number[] | null {
+export function enterNamespace(runRoot: string, namespace: number, wishes: readonly SocketWish[]): number[] | null {
   const [channel, theirs] = socketpair();
   try {
     try {
@@ -36,12 +36,12 @@ export function enterNamespace(runRoot: string, namespace: number, wishes: reado
   }
 }
 
-function wordOf(wish: Wish): string {
+function wordOf(wish: SocketWish): string {
   if (typeof wish === "string") return wish;
   return "sysctl" in wish ? `${wish.sysctl}=${wish.value}` : `resolver:${wish.resolverPort}`;
 }
 
-function failure(wish: Wish, errno: number): SysError {
+function failure(wish: SocketWish, errno: number): SysError {
   if (typeof wish === "string") return new SysError("socket", errno, wish);
   return "sysctl" in wish ? new SysError("sysctl", errno, `${wish.sysctl}=${wish.value}`) : new SysError("bind", errno, `127.0.0.11:${wish.resolverPort}`);
 }

@@ -4,7 +4,7 @@
  */
 import { MdkError } from "../error.ts";
 import type { LinuxNamespaceType, Process, Spec } from "../spec/types.ts";
-import { CLONE, MS } from "./linux.ts";
+import { CLONE, MS } from "../sys/linux.ts";
 import { fileSystemSteps, type MountContext } from "./mount-steps.ts";
 import type { Exec, Fd, Monitor, Run, Seccomp, Step } from "./plan.ts";
 import { execveStep, privilegeSteps, streamSteps, type Window } from "./process-steps.ts";

@@ -9,7 +9,7 @@
 import { capabilityMask } from "../spec/capabilities.ts";
 import type { PosixRlimit, Process } from "../spec/types.ts";
 import { MdkError } from "../error.ts";
-import { PR, rlimitNumber } from "./linux.ts";
+import { PR, rlimitNumber } from "../sys/linux.ts";
 import type { Seccomp, Step } from "./plan.ts";
 
 /** RLIM_INFINITY; as a JavaScript number it is 2^64. */

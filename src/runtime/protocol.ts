@@ -15,17 +15,17 @@ export const MESSAGE_BYTES_MAX = 32 * 1024 + 1;
 const ATTACH = { stdin: 1, stdout: 2, stderr: 4 } as const;
 
 /** Which of a process's streams a client is joined to. */
-export interface Joined {
+export interface JoinedStreams {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
 }
 
-export function attachBits(joined: Joined): number {
+export function attachBits(joined: JoinedStreams): number {
   return (joined.stdin ? ATTACH.stdin : 0) | (joined.stdout ? ATTACH.stdout : 0) | (joined.stderr ? ATTACH.stderr : 0);
 }
 
-export const attachMessage = (joined: Joined): Uint8Array => Buffer.from(["a".charCodeAt(0), attachBits(joined)]);
+export const attachMessage = (joined: JoinedStreams): Uint8Array => Buffer.from(["a".charCodeAt(0), attachBits(joined)]);
 
 /** What a monitor says that is no output. */
 export type Told =

@@ -5,7 +5,7 @@
  */
 import { MdkError } from "../error.ts";
 import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "../spec/types.ts";
-import { BPF, Program, type Label, type Range, type Target } from "./bpf-program.ts";
+import { BPF, BpfProgram, type Label, type Range, type Target } from "./bpf-program.ts";
 import type { Machine } from "./seccomp-profile.ts";
 import { syscallNumbers, type Abi } from "./syscalls.ts";
 
@@ -41,7 +41,7 @@ export function compileSeccomp(profile: LinuxSeccomp, machine: Machine): Uint8Ar
   const abis = new Set(profile.architectures.flatMap((name) => ARCHITECTURES[name] ?? []));
   abis.add(machine);
   const [native, compat] = machine === "x86_64" ? (["x86_64", "i386"] as const) : (["aarch64", "arm"] as const);
-  const program = new Program();
+  const program = new BpfProgram();
   const kill = (): Label => program.place(constant(RET.KILL_PROCESS));
   const compatEntry = abis.has(compat) ? program.then(BPF.LOAD, NR, program.search(ranges(profile, [compat]))) : kill();
   const tree = program.search(ranges(profile, abis.has("x32") ? [native, "x32"] : [native]));
@@ -169,7 +169,7 @@ function valueSearch(checks: readonly Check[], otherwise: Target, wide: boolean)
 }
 
 /** One comparison of a 64-bit argument, in two halves. */
-function compare(program: Program, arg: LinuxSeccompArg, wide: boolean, yes: Label, no: Label): Label {
+function compare(program: BpfProgram, arg: LinuxSeccompArg, wide: boolean, yes: Label, no: Label): Label {
   const [high, low] = halves(arg.value);
   const words = (code: number, t: Label, f: Label): Label => {
     const inner = program.then(BPF.LOAD, lowWord(arg.index), program.branch(code, low, t, f));
@@ -190,7 +190,7 @@ function compare(program: Program, arg: LinuxSeccompArg, wide: boolean, yes: Lab
 }
 
 /** (argument & value) == valueTwo. */
-function masked(program: Program, arg: LinuxSeccompArg, wide: boolean, yes: Label, no: Label): Label {
+function masked(program: BpfProgram, arg: LinuxSeccompArg, wide: boolean, yes: Label, no: Label): Label {
   const [highMask, lowMask] = halves(arg.value);
   const [high, low] = halves(arg.valueTwo ?? 0);
   const half = (offset: number, mask: number, value: number, next: Label): Label =>

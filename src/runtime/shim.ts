@@ -7,8 +7,9 @@ import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, rea
 import shimPath from "#shim" with { type: "file" };
 import { MdkError } from "../error.ts";
 import { SysError } from "../sys/ffi.ts";
+import { MOUNT_ATTR } from "../sys/linux.ts";
 import { sealedMemfd } from "../sys/memfd.ts";
-import { AT_EMPTY_PATH, MOUNT_ATTR, mountSetattr, OPEN_TREE_CLONE, openTree } from "../sys/mount.ts";
+import { AT_EMPTY_PATH, mountSetattr, OPEN_TREE_CLONE, openTree } from "../sys/mount.ts";
 
 /** By run root. */
 const executables = new Map<string, number>();

@@ -2,7 +2,7 @@
  * Docker's defaults as tables (moby daemon/pkg/oci/defaults.go and daemon/oci_linux.go): what every container gets that
  * nobody asked for. Nothing here decides; `generate.ts` and `mounts.ts` do.
  */
-import type { LinuxDevice, LinuxDeviceCgroup, Mount } from "./types.ts";
+import type { LinuxDevice, LinuxDeviceCgroup, SpecMount } from "./types.ts";
 
 export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -10,7 +10,7 @@ export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 export const INIT_PATH = "/sbin/docker-init";
 
 /** The file systems of every container, in the order in which they are mounted: parents first. */
-export function systemMounts(shmSize: number): Mount[] {
+export function systemMounts(shmSize: number): SpecMount[] {
   return [
     { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
     { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k"] },

@@ -54,13 +54,13 @@ function isHostName(text: string): boolean {
   return text.length <= 253 && NAME.test(text);
 }
 
-export interface Link {
+export interface ContainerLink {
   readonly container: string;
   readonly alias: string;
 }
 
 /** "db:database", "db": docker/cli opts.ParseLink. */
-export function parseLink(text: string): Link {
+export function parseLink(text: string): ContainerLink {
   const [container = "", alias = container, extra] = text.split(":");
   if (text === "") throw new MdkError("invalid", "invalid-link", "empty string specified for links");
   if (extra !== undefined) throw new MdkError("invalid", "invalid-link", `bad format for links: ${text}`);

@@ -4,7 +4,7 @@ import { completeEnv, mergeEnv, workingDirectory } from "./environment.ts";
 import type { Process, Spec } from "./types.ts";
 import type { ResolvedUser } from "./user.ts";
 
-export interface ExecRequest {
+export interface ExecProcessRequest {
   readonly args: readonly string[];
   /** KEY=VALUE beneath it: what links tell. */
   readonly variables: readonly string[];
@@ -26,7 +26,7 @@ export interface ExecRequest {
  * What runs in the container. Capabilities are the container's, or with --privileged all of `available` (bounding mask of
  * this process): effective for root only. Errors: MdkError for a relative -w.
  */
-export function generateExec(container: Spec, request: ExecRequest, available: bigint): Process {
+export function generateExec(container: Spec, request: ExecProcessRequest, available: bigint): Process {
   const bounding = request.privileged ? capabilityNames(available) : [...container.process.capabilities.bounding];
   const held = request.user.uid === 0 ? bounding : [];
   const env = [...request.variables, ...mergeEnv(request.containerEnv, request.env)];

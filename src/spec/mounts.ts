@@ -5,7 +5,7 @@
 import { INIT_PATH, systemMounts } from "./defaults.ts";
 import type { UserMount } from "./mount-types.ts";
 import type { IpcMode } from "./namespace-modes.ts";
-import type { Mount } from "./types.ts";
+import type { SpecMount } from "./types.ts";
 
 /** Host paths of the files that the engine writes. */
 export interface EngineFiles {
@@ -32,7 +32,7 @@ export interface MountsInput {
 const WRITABLE_UNDER_READONLY: ReadonlySet<string> = new Set(["/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"]);
 
 /** The spec's `mounts`. A user's mount replaces a default one of the same place; one at /dev replaces everything below it too, as Docker has it. */
-export function planMounts(input: MountsInput): Mount[] {
+export function planMounts(input: MountsInput): SpecMount[] {
   const user = input.user.map(specMount);
   const places = new Set(user.map((mount) => mount.destination));
   const ownDev = places.has("/dev");
@@ -56,7 +56,7 @@ export const SHM = "/dev/shm";
 export const sharedMemoryOf = (pid: number): string => `/proc/${pid}/root${SHM}`;
 
 /** POSIX shared memory belongs to the IPC namespace, and is where the namespace is from (moby daemon/container_operations_unix.go, setupIPCDirs). */
-function sharedMemory(system: Mount[], { ipc, ipcPid }: MountsInput): Mount[] {
+function sharedMemory(system: SpecMount[], { ipc, ipcPid }: MountsInput): SpecMount[] {
   if (ipc === "private" || ipc === "shareable") return system;
   const others = system.filter(({ destination }) => destination !== SHM);
   if (ipc === "none") return others;
@@ -64,7 +64,7 @@ function sharedMemory(system: Mount[], { ipc, ipcPid }: MountsInput): Mount[] {
   return [...others, { destination: SHM, type: "bind", source, options: ["bind", "nosuid", "noexec", "nodev", "rprivate"] }];
 }
 
-function specMount(mount: UserMount): Mount {
+function specMount(mount: UserMount): SpecMount {
   // What it shows is opened by who knows where it is (engine/start/prepare.ts).
   if (mount.type === "image") return { destination: mount.target, type: "bind", source: mount.source, options: ["bind", "ro", "rprivate"] };
   if (mount.type === "volume") return { destination: mount.target, type: "bind", source: mount.source, options: ["rbind", ...(mount.readonly ? ["ro"] : []), "rprivate"] };
@@ -74,10 +74,10 @@ function specMount(mount: UserMount): Mount {
 }
 
 /** /etc/hosts, /etc/hostname, /etc/resolv.conf and --init's program, unless the user mounts something there. */
-function engineMounts(input: MountsInput, places: ReadonlySet<string>): Mount[] {
+function engineMounts(input: MountsInput, places: ReadonlySet<string>): SpecMount[] {
   const options = ["rbind", ...(input.readonlyRoot ? ["ro"] : []), "rprivate"];
-  const file = (destination: string, source: string): Mount => ({ destination, type: "bind", source, options: [...options] });
-  const mounts: Mount[] = [];
+  const file = (destination: string, source: string): SpecMount => ({ destination, type: "bind", source, options: [...options] });
+  const mounts: SpecMount[] = [];
   if (input.files !== null) {
     mounts.push(
       file("/etc/resolv.conf", input.files.resolvConf),
@@ -92,7 +92,7 @@ function engineMounts(input: MountsInput, places: ReadonlySet<string>): Mount[] 
 }
 
 /** Parents first; among equals the order of the request. */
-function sortByDepth(mounts: Mount[]): Mount[] {
-  const depth = (mount: Mount): number => mount.destination.split("/").length;
+function sortByDepth(mounts: SpecMount[]): SpecMount[] {
+  const depth = (mount: SpecMount): number => mount.destination.split("/").length;
   return mounts.sort((a, b) => depth(a) - depth(b));
 }

@@ -2,11 +2,11 @@
 import { MdkError } from "../error.ts";
 
 /** A container whose namespace is joined: by its id since the row was made, by what the user wrote before. */
-export type Joined = `container:${string}`;
+export type JoinedMode = `container:${string}`;
 /** "": the container's own. */
-export type PidMode = "" | "host" | Joined;
+export type PidMode = "" | "host" | JoinedMode;
 /** `shareable`: its own, and others may join; `none`: its own, without /dev/shm. */
-export type IpcMode = "none" | "private" | "shareable" | "host" | Joined;
+export type IpcMode = "none" | "private" | "shareable" | "host" | JoinedMode;
 export type UtsMode = "" | "host";
 export type CgroupnsMode = "private" | "host";
 
@@ -28,11 +28,11 @@ export function isJoining({ PidMode, IpcMode, NetworkMode }: Pick<NamespaceModes
   return [PidMode, IpcMode, NetworkMode].some((mode) => joinedContainer(mode) !== null);
 }
 
-export const joining = (container: string): Joined => `${JOINED}${container}`;
+export const joining = (container: string): JoinedMode => `${JOINED}${container}`;
 
 const JOINED = "container:";
 
-export function isJoined(text: string): text is Joined {
+export function isJoined(text: string): text is JoinedMode {
   return text.startsWith(JOINED) && text !== JOINED;
 }
 

@@ -3,7 +3,7 @@ import { MdkError } from "../error.ts";
 import { parseRecord } from "./csv.ts";
 
 /** What one --network says; "": nothing is asked for. */
-export interface Attachment {
+export interface NetworkAsked {
   readonly target: string;
   readonly aliases: readonly string[];
   readonly ip: string;
@@ -14,16 +14,16 @@ export interface Attachment {
   readonly priority: number;
 }
 
-const PLAIN: Attachment = { target: "", aliases: [], ip: "", ip6: "", mac: "", options: {}, priority: 0 };
+const PLAIN: NetworkAsked = { target: "", aliases: [], ip: "", ip6: "", mac: "", options: {}, priority: 0 };
 
-const KEYS: Readonly<Record<string, (attachment: Attachment, value: string) => Partial<Attachment>>> = {
+const KEYS: Readonly<Record<string, (attachment: NetworkAsked, value: string) => Partial<NetworkAsked>>> = {
   name: (_, target) => ({ target }), alias: ({ aliases }, value) => ({ aliases: [...aliases, value] }), ip: (_, ip) => ({ ip }), ip6: (_, ip6) => ({ ip6 }), "mac-address": (_, mac) => ({ mac }),
   "driver-opt": ({ options }, value) => ({ options: { ...options, ...driverOption(value) } }), "gw-priority": (_, value) => ({ priority: priorityOf(value) }),
   "link-local-ip": () => { throw new MdkError("unsupported", "invalid-network-flag", "link-local-ip is not supported by this version of mdk"); },
 };
 
 /** Throws MdkError in Docker's words. */
-export function parseAttachment(text: string): Attachment {
+export function parseAttachment(text: string): NetworkAsked {
   if (!/\w=\w/.test(text)) return { ...PLAIN, target: text };
   let attachment = PLAIN;
   for (const field of parseRecord(text)) {

@@ -1,13 +1,13 @@
 /** `--network`: where a container's network comes from, in the words of Docker's API (HostConfig.NetworkMode). Pure. */
 import { MdkError } from "../error.ts";
-import { isJoined, type Joined } from "./namespace-modes.ts";
+import { isJoined, type JoinedMode } from "./namespace-modes.ts";
 
 declare const network: unique symbol;
 /** Name or id of a network that the container is on: "bridge" is the default one. */
 export type NetworkName = string & { readonly [network]: true };
 
 /** `none`: loopback only; `host`: the host's own; a container's: the namespace that that one has. */
-export type NetworkMode = "none" | "host" | Joined | NetworkName;
+export type NetworkMode = "none" | "host" | JoinedMode | NetworkName;
 
 /** The network that containers are on by default. */
 export const BRIDGE = "bridge" as NetworkName;

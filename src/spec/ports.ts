@@ -72,7 +72,7 @@ function sequence({ first, last }: Range): number[] {
 }
 
 /** `--expose 80`, `8000-8010/udp`: "80/tcp" each. */
-export function parseExpose(text: string): string[] {
+export function parseExposeFlag(text: string): string[] {
   const problem = rangeProblem(text.split("/")[0]!);
   if (problem !== null) throw invalid(`invalid range format for --expose: ${text}, error: ${problem}`);
   const range = parseContainerPorts(text, "range format for --expose");
@@ -148,7 +148,7 @@ export function parsePorts({ config, host }: Publishing): PortRequest[] {
     }
   }
   if (!host.PublishAllPorts) return requests;
-  for (const port of Object.keys(config.ExposedPorts ?? {}).flatMap(parseExpose)) {
+  for (const port of Object.keys(config.ExposedPorts ?? {}).flatMap(parseExposeFlag)) {
     const { first, protocol } = parseContainerPorts(port, "containerPort");
     if ((host.PortBindings[port]?.length ?? 0) === 0) requests.push({ protocol, containerPort: first, hostAddresses: ANY, length: 1, host: { first: 0, last: 0 } });
   }

@@ -14,7 +14,7 @@ export interface Spec {
   root: Root;
   hostname: string;
   domainname?: string;
-  mounts: Mount[];
+  mounts: SpecMount[];
   annotations?: Record<string, string>;
   linux: Linux;
 }
@@ -70,7 +70,7 @@ export interface PosixRlimit {
 }
 
 /** config.md "Mounts". */
-export interface Mount {
+export interface SpecMount {
   destination: string;
   type: string;
   source: string;

@@ -128,7 +128,7 @@ export interface Leasing<A> {
  * The next free address after the one leased last, round robin, so that an address rests as long as possible: its old owner's namespace
  * may still be dying. A look at one row as a rule, however many there are. Null: all are taken. Whoever asks leases it in the same transaction.
  */
-export function nextAddress(database: Database, { namespace, network, first, last, reserved }: Leasing<number>): number | null {
+export function nextFreeAddress(database: Database, { namespace, network, first, last, reserved }: Leasing<number>): number | null {
   const { last: latest } = database.query("SELECT last FROM places WHERE namespace = ? AND network = ?").get(namespace, network) as { last: number };
   const start = latest >= first && latest < last ? latest + 1 : first;
   const search = (from: number, to: number): number | null => {
@@ -153,8 +153,8 @@ function nextFree(database: Database, namespace: string, network: string, first:
   return row?.address ?? null;
 }
 
-/** As nextAddress: one after the other from the last one on, since of so many the next one is free as a rule. */
-export function nextAddress6(database: Database, { namespace, network, first, last, reserved }: Leasing<bigint>): bigint | null {
+/** As nextFreeAddress: one after the other from the last one on, since of so many the next one is free as a rule. */
+export function nextFreeAddress6(database: Database, { namespace, network, first, last, reserved }: Leasing<bigint>): bigint | null {
   const { last6 } = database.query("SELECT last6 FROM places WHERE namespace = ? AND network = ?").get(namespace, network) as { last6: string };
   const latest = last6 === "" ? first - 1n : parseAddress6(last6);
   const start = latest >= first && latest < last ? latest + 1n : first;

@@ -271,7 +271,7 @@ export function findByManifest(database: Database, name: { readonly repository: 
 }
 
 /** How a user's word led to an image: by a name, or by (a prefix of) its id. */
-export interface Found {
+export interface FoundImage {
   readonly image: ImageRow;
   /** Null: by id. */
   readonly reference: Reference | null;
@@ -281,7 +281,7 @@ export interface Found {
  * The image that a user's word means, in Docker's order: a whole id, a name, a prefix of an id (with or without
  * "sha256:"). Null: there is none. Errors: "reference-invalid", "image-ambiguous".
  */
-export function findImage(database: Database, text: string): Found | null {
+export function findImageRow(database: Database, text: string): FoundImage | null {
   const hex = text.startsWith("sha256:") ? text.slice(7) : text;
   if (/^[0-9a-f]{64}$/.test(hex)) {
     const image = getImage(database, `sha256:${hex}`);

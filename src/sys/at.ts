@@ -6,6 +6,7 @@
 import { closeSync } from "node:fs";
 import { check, cstr, errno, libc, ptr, SysError } from "./ffi.ts";
 import { E } from "./errno.ts";
+import { AT_SYMLINK_NOFOLLOW, RESOLVE } from "./linux.ts";
 
 /** What every start and end of a container needs; the rest is opened when a layer is written. */
 const c = libc({
@@ -30,9 +31,8 @@ const more = libc({
   sync_file_range: { args: ["i32", "i64", "i64", "u32"], returns: "i32" },
 });
 
-export type Path = string | Buffer;
+export type SysPath = string | Buffer;
 
-const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
 const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
@@ -45,26 +45,24 @@ export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_NONBLOCK = 0o4000;
 
-/** openat2(2): `..`, absolute links and everything else stay below the directory. */
-export const RESOLVE = { NO_XDEV: 1, NO_MAGICLINKS: 2, NO_SYMLINKS: 4, BENEATH: 8, IN_ROOT: 16 } as const;
 const SYS_OPENAT2 = 437;
 const SYS_STATX = ARM ? 291 : 332;
 
-function bytes(path: Path): Buffer {
+function bytes(path: SysPath): Buffer {
   return typeof path === "string" ? cstr(path) : path;
 }
 
 /** The name for a message; a Buffer's NUL is not part of it. */
-function shown(path: Path): string {
+function shown(path: SysPath): string {
   return typeof path === "string" ? path : path.toString("utf8", 0, path.length - 1);
 }
 
-export function openAt(directory: number, path: Path, flags: number, mode = 0): number {
+export function openAt(directory: number, path: SysPath, flags: number, mode = 0): number {
   return check(c().openat(directory, bytes(path), flags | O_CLOEXEC, mode), "open", shown(path));
 }
 
 /** Like openAt, but null instead of an error when errno is one of `expected`. */
-export function openAtUnless(directory: number, path: Path, flags: number, expected: readonly number[]): number | null {
+export function openAtUnless(directory: number, path: SysPath, flags: number, expected: readonly number[]): number | null {
   const fd = c().openat(directory, bytes(path), flags | O_CLOEXEC, 0);
   if (fd !== -1) return fd;
   const code = errno();
@@ -76,7 +74,7 @@ export function openAtUnless(directory: number, path: Path, flags: number, expec
  * openat2(2) with `root` as the root directory: no component, link or `..` leads out of it, whoever changes the tree
  * meanwhile. Retries EAGAIN (a rename raced with `..`). `resolve`: further RESOLVE bits.
  */
-export function openInRoot(root: number, path: Path, flags: number, mode = 0, resolve = 0): number {
+export function openInRoot(root: number, path: SysPath, flags: number, mode = 0, resolve = 0): number {
   const how = Buffer.alloc(24);
   how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
   how.writeBigUInt64LE(BigInt(mode), 8);
@@ -89,12 +87,12 @@ export function openInRoot(root: number, path: Path, flags: number, mode = 0, re
   }
 }
 
-export function mkdirAt(directory: number, path: Path, mode: number): void {
+export function mkdirAt(directory: number, path: SysPath, mode: number): void {
   check(c().mkdirat(directory, bytes(path), mode), "mkdir", shown(path));
 }
 
 /** Opens a directory by its name in another one, made where it is missing; a link is none. Throws SysError. */
-export function openFolder(directory: number, name: Path): number {
+export function openFolder(directory: number, name: SysPath): number {
   try {
     mkdirAt(directory, name, 0o755);
   } catch (error) {
@@ -104,7 +102,7 @@ export function openFolder(directory: number, name: Path): number {
 }
 
 /** `mode` with its S_IF bits; `device` as makeDevice has it. */
-export function mknodAt(directory: number, path: Path, mode: number, device: bigint): void {
+export function mknodAt(directory: number, path: SysPath, mode: number, device: bigint): void {
   check(more().mknodat(directory, bytes(path), mode, device), "mknod", shown(path));
 }
 
@@ -114,32 +112,32 @@ export function makeDevice(major: number, minor: number): bigint {
   return (i & 0xffn) | ((a & 0xfffn) << 8n) | ((i & 0xffffff00n) << 12n) | ((a & 0xfffff000n) << 32n);
 }
 
-export function symlinkAt(target: Path, directory: number, path: Path): void {
+export function symlinkAt(target: SysPath, directory: number, path: SysPath): void {
   check(more().symlinkat(bytes(target), directory, bytes(path)), "symlink", shown(path));
 }
 
 /** A hard link; a symbolic link is linked itself. */
-export function linkAt(from: number, old: Path, to: number, path: Path): void {
+export function linkAt(from: number, old: SysPath, to: number, path: SysPath): void {
   check(more().linkat(from, bytes(old), to, bytes(path), 0), "link", shown(path));
 }
 
-export function unlinkAt(directory: number, path: Path, flags = 0): void {
+export function unlinkAt(directory: number, path: SysPath, flags = 0): void {
   check(c().unlinkat(directory, bytes(path), flags), "unlink", shown(path));
 }
 
 /** unlinkat(2) for who expects refusals: 0, or its errno. */
-export function tryUnlinkAt(directory: number, path: Path, flags: number): number {
+export function tryUnlinkAt(directory: number, path: SysPath, flags: number): number {
   return c().unlinkat(directory, bytes(path), flags) === 0 ? 0 : errno();
 }
 
-export function renameAt(from: number, old: Path, to: number, path: Path): void {
+export function renameAt(from: number, old: SysPath, to: number, path: SysPath): void {
   check(more().renameat(from, bytes(old), to, bytes(path)), "rename", shown(path));
 }
 
 const LINK_BYTES_MAX = 4096;
 
 /** The target of a symbolic link, as the bytes it is. */
-export function readlinkAt(directory: number, path: Path): Buffer {
+export function readlinkAt(directory: number, path: SysPath): Buffer {
   const target = Buffer.alloc(LINK_BYTES_MAX);
   const length = check(more().readlinkat(directory, bytes(path), target, target.length), "readlink", shown(path));
   return target.subarray(0, length);
@@ -150,7 +148,7 @@ export function chown(fd: number, uid: number, gid: number): void {
 }
 
 /** Changes the owner of the name itself, never of what a link points to. */
-export function chownAt(directory: number, path: Path, uid: number, gid: number): void {
+export function chownAt(directory: number, path: SysPath, uid: number, gid: number): void {
   check(more().fchownat(directory, bytes(path), uid, gid, AT_SYMLINK_NOFOLLOW), "chown", shown(path));
 }
 
@@ -159,7 +157,7 @@ export function chmod(fd: number, mode: number): void {
 }
 
 /** Follows a link: only for names that were just made as something else, in a directory nobody else writes. */
-export function chmodAt(directory: number, path: Path, mode: number): void {
+export function chmodAt(directory: number, path: SysPath, mode: number): void {
   check(more().fchmodat(directory, bytes(path), mode, 0), "chmod", shown(path));
 }
 
@@ -185,7 +183,7 @@ export function setTimes(fd: number, time: Time): void {
   check(more().futimens(fd, bothTimes(time)), "utimens");
 }
 
-export function setTimesAt(directory: number, path: Path, time: Time): void {
+export function setTimesAt(directory: number, path: SysPath, time: Time): void {
   check(more().utimensat(directory, bytes(path), bothTimes(time), AT_SYMLINK_NOFOLLOW), "utimens", shown(path));
 }
 
@@ -237,13 +235,12 @@ export interface Status {
   readonly mountRoot: boolean;
 }
 
-export const S_IF = { MT: 0o170000, SOCK: 0o140000, LNK: 0o120000, REG: 0o100000, BLK: 0o60000, DIR: 0o40000, CHR: 0o20000, IFO: 0o10000 } as const;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_ATTR_MOUNT_ROOT = 0x2000n;
 const AT_EMPTY_PATH = 0x1000;
 
 /** statx(2) of a name, never through a link; null when it is not there. An empty path: the descriptor itself. */
-export function statAt(directory: number, path: Path): Status | null {
+export function statAt(directory: number, path: SysPath): Status | null {
   const name = bytes(path);
   const flags = AT_SYMLINK_NOFOLLOW | (name.length === 1 ? AT_EMPTY_PATH : 0);
   const struct = Buffer.alloc(256);

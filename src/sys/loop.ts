@@ -1,8 +1,9 @@
 /** Loop devices (loop(4)) by ioctl: a file as a block device that is let go with its last user (autoclear). */
 import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync, statSync, unlinkSync } from "node:fs";
-import { makeDevice, mknodAt, S_IF } from "./at.ts";
+import { makeDevice, mknodAt } from "./at.ts";
 import { E } from "./errno.ts";
 import { check, errno, libc, SysError } from "./ffi.ts";
+import { S_IF } from "./linux.ts";
 import { AT_FDCWD } from "./mount.ts";
 
 const c = libc({ ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" } });

@@ -16,16 +16,10 @@ const SYS = { open_tree: 428, move_mount: 429, fsopen: 430, fsconfig: 431, fsmou
 
 export const AT_FDCWD = -100;
 export const AT_EMPTY_PATH = 0x1000;
-export const AT_RECURSIVE = 0x8000;
 export const OPEN_TREE_CLONE = 1;
 const O_CLOEXEC = 0o2000000;
 const CLOEXEC = 1; // FSOPEN_CLOEXEC, FSMOUNT_CLOEXEC
 const FSCONFIG = { flag: 0, string: 1, create: 6 } as const;
-
-/** MOUNT_ATTR_* of include/uapi/linux/mount.h. */
-export const MOUNT_ATTR = {
-  RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8, NOATIME: 0x10, NODIRATIME: 0x80, IDMAP: 0x100000, NOSYMFOLLOW: 0x200000,
-} as const;
 
 /** The five arguments; buffers stay referenced by the caller's frame until the call is over. */
 function call(name: keyof typeof SYS, ...given: (number | Buffer | null)[]): number {

@@ -1,6 +1,7 @@
 /** What a directory tree that somebody else fills takes: by descriptors, so that no link is followed. */
 import { closeSync, constants, openSync, readdirSync } from "node:fs";
-import { openAt, O_DIRECTORY, O_NOFOLLOW, S_IF, statAt, type Status } from "./at.ts";
+import { openAt, O_DIRECTORY, O_NOFOLLOW, statAt, type Status } from "./at.ts";
+import { S_IF } from "./linux.ts";
 
 /** Descriptors held at once: what lies deeper is not counted. */
 const DEPTH_MAX = 256;

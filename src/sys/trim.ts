@@ -9,7 +9,7 @@ const FITRIM = 0xc0185879;
 const LEAST_BYTES = 65536n;
 
 /** `directory`: a descriptor of any directory of it. What cannot be trimmed (the device has no way to, it is read-only) stays as it is. */
-export function trim(directory: number): void {
+export function trimFileSystem(directory: number): void {
   const range = Buffer.alloc(24);
   range.writeBigUInt64LE(2n ** 64n - 1n, 8);
   range.writeBigUInt64LE(LEAST_BYTES, 16);

@@ -1,7 +1,7 @@
 /** Extended attributes (xattr(7)), of descriptors and of names in a directory; values are bytes and may hold NULs. */
 import { E } from "./errno.ts";
 import { check, cstr, errno, libc, SysError } from "./ffi.ts";
-import type { Path } from "./at.ts";
+import type { SysPath } from "./at.ts";
 
 const c = libc({
   fsetxattr: { args: ["i32", "ptr", "ptr", "u64", "i32"], returns: "i32" },
@@ -14,7 +14,7 @@ const c = libc({
 const SIZE_MAX = 65536;
 
 /** The name `path` in the directory, as a path that leads through the descriptor and so cannot be redirected. */
-function through(directory: number, path: Path): Buffer {
+function through(directory: number, path: SysPath): Buffer {
   const name = typeof path === "string" ? cstr(path) : path;
   return Buffer.concat([Buffer.from(`/proc/self/fd/${directory}/`), name]);
 }
@@ -24,7 +24,7 @@ export function setXattr(fd: number, name: string, value: Uint8Array): void {
 }
 
 /** Of the name itself, never of what a link points to. */
-export function setXattrAt(directory: number, path: Path, name: string, value: Uint8Array): void {
+export function setXattrAt(directory: number, path: SysPath, name: string, value: Uint8Array): void {
   const filled = value.length === 0 ? Buffer.alloc(1) : value;
   check(c().lsetxattr(through(directory, path), cstr(name), filled, value.length, 0), "setxattr", name);
 }
@@ -33,7 +33,7 @@ export function setXattrAt(directory: number, path: Path, name: string, value: U
 const buffer = Buffer.allocUnsafe(SIZE_MAX);
 
 /** All attributes of a name (an empty path: of the directory); empty where the file system has none. */
-export function xattrsAt(directory: number, path: Path): Map<string, Buffer> {
+export function xattrsAt(directory: number, path: SysPath): Map<string, Buffer> {
   const found = new Map<string, Buffer>();
   const file = path === "" ? cstr(`/proc/self/fd/${directory}/.`) : through(directory, path);
   const length = Number(c().llistxattr(file, buffer, buffer.length));

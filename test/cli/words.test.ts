@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { ago, humanStatus } from "../../src/cli/output/human.ts";
 import { parseDetachKeys } from "../../src/cli/container/joining.ts";
 import { printable, table } from "../../src/cli/output/text.ts";
-import { parseExpose, parsePorts, parsePublish } from "../../src/spec/ports.ts";
+import { parseExposeFlag, parsePorts, parsePublish } from "../../src/spec/ports.ts";
 import { shownPorts } from "../../src/cli/container/shown-ports.ts";
 
 describe("ports", () => {
@@ -16,7 +16,7 @@ describe("ports", () => {
   test("come in ranges", () => {
     expect(Object.keys(parsePublish(["8000-8002:80-82"]))).toEqual(["80/tcp", "81/tcp", "82/tcp"]);
     expect(parsePublish(["8000-8010:80"])).toEqual({ "80/tcp": [{ HostIp: "", HostPort: "8000-8010" }] });
-    expect(parseExpose("90-91/udp")).toEqual(["90/udp", "91/udp"]);
+    expect(parseExposeFlag("90-91/udp")).toEqual(["90/udp", "91/udp"]);
   });
 
   test("are on addresses of both families, in brackets or not, and on all of both where none is named", () => {

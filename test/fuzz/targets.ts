@@ -19,9 +19,10 @@ import { choosePlatform, hostPlatform, parsePlatform, platformName } from "../..
 import { canonicalName, familiarName, parseReference, withDefaultTag } from "../../src/image/reference.ts";
 import { verified } from "../../src/image/transfer.ts";
 import { decompress } from "../../src/layer/decompress.ts";
+import { finishLayer } from "../../src/layer/finish.ts";
 import { openTarFiles } from "../../src/layer/image-files.ts";
 import { TarReader, type TarHandler } from "../../src/layer/tar.ts";
-import { finishLayer, unpackLayer } from "../../src/layer/unpack.ts";
+import { unpackLayer } from "../../src/layer/unpack.ts";
 import { parseChallenges } from "../../src/registry/challenge.ts";
 import { removeTree } from "../../src/sys/remove-tree.ts";
 import { archive, directory, file } from "../helpers/archive.ts";

@@ -1,4 +1,4 @@
-/** Finds exports of src/ that no other file imports. */
+/** Finds exports of src/ that no other file imports, and names that several files export. */
 import { isNode, type Node, type Source } from "./source.ts";
 
 interface Export {
@@ -22,6 +22,15 @@ export function deadExports(src: readonly Source[], others: readonly Source[]): 
     const names = imported.get(source.path) ?? new Set();
     return exportsOf(source).filter((item) => !isAlive(source, item, names, all)).map((item) => `${source.path}:${item.line}: ${item.name}`);
   });
+}
+
+/** "name: path:line, path:line" for each that more than one file exports, what is passed on from another file too; `isShared`: one contract of many files. */
+export function doubleExports(src: readonly Source[], isShared: (path: string, name: string) => boolean): string[] {
+  const places = new Map<string, string[]>();
+  for (const source of src) {
+    for (const { name, line } of exportsOf(source)) if (!isShared(source.path, name)) places.set(name, [...(places.get(name) ?? []), `${source.path}:${line}`]);
+  }
+  return [...places].filter(([, all]) => all.length > 1).map(([name, all]) => `${name}: ${all.join(", ")}`);
 }
 
 function isAlive(source: Source, item: Export, imported: ReadonlySet<string>, all: readonly Source[]): boolean {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { IgnoreRules } from "../../src/build/context/ignore.ts";
 import { parseDockerfile } from "../../src/build/language/parse.ts";
-import type { Add, Copy } from "../../src/build/language/instructions/types.ts";
+import type { AddInstruction, CopyInstruction } from "../../src/build/language/instructions/types.ts";
 import { gatherFiles } from "../../src/engine/build/files/gather.ts";
 import { placeFiles } from "../../src/engine/build/files/place.ts";
 import type { FileDigests, FileTree } from "../../src/engine/build/files/source.ts";
@@ -70,7 +70,7 @@ export class FilesStage {
   }
 }
 
-function parsed(text: string): Copy | Add {
+function parsed(text: string): CopyInstruction | AddInstruction {
   const [instruction] = parseDockerfile(`FROM scratch\n${text}\n`).stages[0]!.instructions;
-  return instruction as Copy | Add;
+  return instruction as CopyInstruction | AddInstruction;
 }

@@ -5,20 +5,20 @@
 import { closeSync, openSync } from "node:fs";
 import { dlopen } from "bun:ffi";
 import { ensureBridge, letLoopbackIn, mustIsolate, removeNetworks, removeOwnBridge } from "../../src/network/bridge.ts";
-import { MTU, type BridgeNetwork } from "../../src/network/bridge-network.ts";
+import { BRIDGE_MTU, type BridgeNetwork } from "../../src/network/bridge-network.ts";
 import { attachContainer, attachMacvlan, detachEndpoint, moveDefaultRoutes, type DefaultRoute } from "../../src/network/container.ts";
 import { ensureFirewall, openFirewall } from "../../src/network/firewall.ts";
 import { removeForeignRulesOf } from "../../src/network/foreign.ts";
 import type { ChangedSysctl } from "../../src/network/forwarding.ts";
 import { choosePool, formatHardwareAddress, formatSubnet, gatewayOf, hardwareAddress, parseSubnet } from "../../src/network/ipam.ts";
 import { choosePool6, formatSubnet6, gatewayOf6, ownPool6, parseSubnet6 } from "../../src/network/ipam6.ts";
-import type { MacvlanMode } from "../../src/network/link.ts";
 import { ensureMacvlanParent, removeMacvlanParent } from "../../src/network/macvlan.ts";
 import { leaveNetwork } from "../../src/network/membership.ts";
 import { networkNames, vethName } from "../../src/network/names.ts";
 import type { Addresses } from "../../src/network/port-maps.ts";
-import { HELD_MAX, holdPorts, publishPorts, releasePorts, removePublished, type HeldPorts } from "../../src/network/publish.ts";
+import { closeHeldPorts, HELD_MAX, holdPorts, publishPorts, removePublished, type HeldPorts } from "../../src/network/publish.ts";
 import { readRoutes, readRoutes6 } from "../../src/network/route.ts";
+import type { MacvlanMode } from "../../src/spec/network-options.ts";
 import type { PortRange } from "../../src/spec/network.ts";
 import { NETLINK_ROUTE, NetlinkSocket, openNetlink } from "../../src/sys/netlink.ts";
 
@@ -75,7 +75,7 @@ const route = openNetlink(NETLINK_ROUTE);
 const firewall = openFirewall()!;
 const held: HeldPorts[] = [];
 
-function networkOf({ tag, subnet, subnet6, gateway = true, bridge, mtu = MTU, internal = false, icc = true, masquerade = true }: Network): BridgeNetwork {
+function networkOf({ tag, subnet, subnet6, gateway = true, bridge, mtu = BRIDGE_MTU, internal = false, icc = true, masquerade = true }: Network): BridgeNetwork {
   const [v4, v6] = [subnet === undefined ? null : parseSubnet(subnet), subnet6 === undefined ? null : parseSubnet6(subnet6)];
   return {
     bridge: bridge ?? networkNames(tag).bridge, mtu, internal, icc, masquerade,
@@ -135,7 +135,7 @@ function publish({ tag, ports: wanted, address, address6 }: Extract<Command, { d
     for (const range of wanted) ports.push(holdPorts(range, { room: HELD_MAX, served: false, endpoint: "web (0123)" }));
     publishPorts(firewall, networkNames(tag), { held: ports, addresses: { ipv4: address, ipv6: address6 ?? null }, endpoint: "web (0123)" });
   } catch (error) {
-    ports.forEach(releasePorts);
+    ports.forEach(closeHeldPorts);
     throw error;
   }
   held.push(...ports);
@@ -155,7 +155,7 @@ function perform(command: Command): unknown {
     case "unpublish": {
       const addresses: Addresses = { ipv4: command.address, ipv6: command.address6 ?? null };
       removePublished(firewall, networkNames(command.tag), command.ports, addresses);
-      for (const ports of held.splice(0)) releasePorts(ports);
+      for (const ports of held.splice(0)) closeHeldPorts(ports);
       return {};
     }
     case "leave":

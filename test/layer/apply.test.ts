@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { digestOf } from "../../src/image/digest.ts";
+import { dependsOnLower, finishLayer } from "../../src/layer/finish.ts";
 import { mountLayers } from "../../src/layer/overlay.ts";
-import { dependsOnLower, finishLayer, unpackLayer } from "../../src/layer/unpack.ts";
+import { unpackLayer } from "../../src/layer/unpack.ts";
 import { archive, directory, file, type Entry } from "../helpers/archive.ts";
 import { isRoot, testIf } from "../helpers/requires.ts";
 

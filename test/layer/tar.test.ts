@@ -1,7 +1,7 @@
 /** The tar reader, bytes in and entries out; broken archives byte by byte. */
 import { describe, expect, test } from "bun:test";
 import { TarReader, type TarEntry } from "../../src/layer/tar.ts";
-import { cleanPath, whiteoutOf } from "../../src/layer/whiteout.ts";
+import { cleanEntryPath, whiteoutOf } from "../../src/layer/whiteout.ts";
 import { archive, directory, file, header, padded, paxRecords, type Entry } from "../helpers/archive.ts";
 
 interface Read extends TarEntry {
@@ -112,9 +112,9 @@ test("a thousand broken copies of an archive are read or refused, never anything
 
 describe("paths", () => {
   test("are cleaned below the archive's root, and refused when they climb out of it", () => {
-    expect(["/a//b/./c/", "./", "a/../b", "."].map(cleanPath)).toEqual(["a/b/c", "", "b", ""]);
-    for (const path of ["..", "../x", "a/../../x", "/../etc"]) expect(() => cleanPath(path)).toThrow("climbs out");
-    expect(() => cleanPath("n".repeat(256))).toThrow("256 bytes");
+    expect(["/a//b/./c/", "./", "a/../b", "."].map(cleanEntryPath)).toEqual(["a/b/c", "", "b", ""]);
+    for (const path of ["..", "../x", "a/../../x", "/../etc"]) expect(() => cleanEntryPath(path)).toThrow("climbs out");
+    expect(() => cleanEntryPath("n".repeat(256))).toThrow("256 bytes");
   });
 
   test("whiteouts hide a name, never '.', '..' or nothing", () => {

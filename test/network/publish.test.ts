@@ -1,7 +1,7 @@
 /** Ports that are held on loopback; no root is needed for it. */
 import { expect, test } from "bun:test";
 import { createServer, type Server } from "node:net";
-import { HELD_MAX, holdPorts, releasePorts } from "../../src/network/publish.ts";
+import { closeHeldPorts, HELD_MAX, holdPorts } from "../../src/network/publish.ts";
 import type { PortRange } from "../../src/spec/network.ts";
 
 const tcp = (hostPort: number, length = 1): PortRange => ({ protocol: "tcp", hostAddress: "127.0.0.1", hostPort, containerPort: 80, length });
@@ -29,10 +29,10 @@ test("free ports are chosen by the kernel, told, and free again when released", 
     const held = holdPorts(wanted, { room: HELD_MAX, served: false, endpoint: "a" });
     expect(held.range.hostPort).toBeGreaterThan(1023);
     expect(held.descriptors).toHaveLength(1);
-    releasePorts(held);
+    closeHeldPorts(held);
     const again = holdPorts(held.range, { room: HELD_MAX, served: false, endpoint: "a" });
     expect(again.range).toEqual(held.range);
-    releasePorts(again);
+    closeHeldPorts(again);
   }
 });
 
@@ -44,7 +44,7 @@ test("a port that something listens on is refused in Docker's words, and what wa
   expect(() => holdPorts(tcp(port - 2, 4), { room: 3, served: false, endpoint: "web (0123)" })).toThrow(taken);
   const held = holdPorts(tcp(port - 2, 2), { room: HELD_MAX, served: false, endpoint: "x" });
   expect(held.descriptors).toHaveLength(2);
-  releasePorts(held);
+  closeHeldPorts(held);
   server.close();
 });
 
@@ -65,7 +65,7 @@ test("a port is held in one family of IP, and each says whose it is", () => {
   const six = holdPorts(ipv6!, { room: HELD_MAX, served: false, endpoint: "a" });
   const four = holdPorts({ ...ipv4!, hostPort: six.range.hostPort }, { room: HELD_MAX, served: false, endpoint: "a" });
   expect([six.range.hostAddress, four.range.hostPort]).toEqual(["::", six.range.hostPort]);
-  for (const held of [six, four]) releasePorts(held);
+  for (const held of [six, four]) closeHeldPorts(held);
   const listener = Bun.listen({ hostname: "::1", port: 0, socket: { data() {} } });
   expect(() => holdPorts({ ...tcp(listener.port), hostAddress: "::1" }, { room: HELD_MAX, served: false, endpoint: "web (0)" })).toThrow(`Bind for ::1:${listener.port} failed: port is already allocated`);
   listener.stop();

@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from "bun:test";
 import type { Credentials } from "../../src/registry/credentials.ts";
 import { resolveEndpoint } from "../../src/registry/endpoint.ts";
-import { searchRepositories, type Found } from "../../src/registry/search.ts";
+import { searchRepositories, type SearchResult } from "../../src/registry/search.ts";
 import { Session } from "../../src/registry/session.ts";
 import { fakeRegistry, type FakeRegistry } from "../helpers/fake-registry.ts";
 
@@ -15,7 +15,7 @@ function serve(...answer: Parameters<typeof fakeRegistry>): FakeRegistry {
   return server;
 }
 
-function search(host: string, term: string, limit = 25, credentials: Credentials | null = null): Promise<Found[]> {
+function search(host: string, term: string, limit = 25, credentials: Credentials | null = null): Promise<SearchResult[]> {
   const endpoint = resolveEndpoint(host, { insecure: [], environment: {}, certificates: "/nonexistent" });
   const reference = { domain: host, path: term, tag: null, digest: null };
   return searchRepositories(new Session(reference, ["registry:catalog:*"], { endpoint, credentials: async () => credentials, userAgent: "test", signal: null, backOffMs: 1 }), term, limit);

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { parseAddress6 } from "../../src/network/ipam6.ts";
 import { ANY_ENDPOINT } from "../../src/spec/endpoint.ts";
 import { openDatabase } from "../../src/store/database.ts";
-import { addEndpoint, addressHolder, connectEndpoint, listEndpoints, nextAddress, nextAddress6, releaseEndpoints } from "../../src/store/endpoints.ts";
+import { addEndpoint, addressHolder, connectEndpoint, listEndpoints, nextFreeAddress, nextFreeAddress6, releaseEndpoints } from "../../src/store/endpoints.ts";
 import { readEvents } from "../../src/store/events.ts";
 import { forgetElsewhere, readTag, rememberedSysctl, rememberSysctl, storeId, takeSysctls, writeTag } from "../../src/store/namespaces.ts";
 import { addNetwork, deleteNetwork, findNetworks, listNetworks, listPlacesOf, readNetwork, readPlace, writePlace, type Network } from "../../src/store/networks.ts";
@@ -35,7 +35,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let made = 0;
 function lease(first: number, last: number, namespace = HERE, reserved: readonly number[] = []): number | null {
-  const address = nextAddress(database, { namespace, network: NET, first, last, reserved: new Set(reserved) });
+  const address = nextFreeAddress(database, { namespace, network: NET, first, last, reserved: new Set(reserved) });
   if (address !== null) hold(address, null, namespace);
   return address;
 }
@@ -104,7 +104,7 @@ test("an address is one container's, whoever else asks for it", () => {
 test("IPv6 addresses go round robin too", () => {
   const [first, last] = [parseAddress6("fd00::2"), parseAddress6("fd00::4")];
   const next = (): bigint | null => {
-    const address = nextAddress6(database, { namespace: HERE, network: NET, first, last, reserved: new Set([parseAddress6("fd00::3")]) });
+    const address = nextFreeAddress6(database, { namespace: HERE, network: NET, first, last, reserved: new Set([parseAddress6("fd00::3")]) });
     if (address !== null) hold(null, address);
     return address;
   };
@@ -126,7 +126,7 @@ test("an address costs the same with 20 000 leased ones as with none", () => {
   const timed = (): number => {
     const times = Array.from({ length: 50 }, () => {
       const start = Bun.nanoseconds();
-      nextAddress(database, { namespace: HERE, network: NET, first: 2, last: 60_000, reserved: new Set() });
+      nextFreeAddress(database, { namespace: HERE, network: NET, first: 2, last: 60_000, reserved: new Set() });
       return Bun.nanoseconds() - start;
     });
     return times.sort((a, b) => a - b)[25]!;

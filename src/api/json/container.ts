@@ -1,7 +1,7 @@
 /** Docker's JSON of a container (`docker inspect`, GET /containers/ID/json): pure, from the row and what its files say. */
 import { healthcheckJson } from "./healthcheck.ts";
 import type { Container } from "../../store/containers.ts";
-import type { Status } from "../../engine/end/status.ts";
+import type { ContainerStatus } from "../../engine/end/status.ts";
 import { isUp, lives } from "../../engine/end/words.ts";
 import type { HostConfig } from "../../spec/container.ts";
 import { MASKED_PATHS, READONLY_PATHS } from "../../spec/defaults.ts";
@@ -10,17 +10,17 @@ import type { HealthState } from "../../runtime/health.ts";
 import { healthTimes } from "../../spec/health.ts";
 import { parseLink } from "../../spec/endpoint.ts";
 import { BRIDGE } from "../../spec/network-mode.ts";
-import { networkSettings, type NetworkFacts } from "./network-settings.ts";
+import { networkSettings, type NetworkSettingsFacts } from "./network-settings.ts";
 
 /** Go's zero time: what Docker shows for "never". */
 const NEVER = "0001-01-01T00:00:00Z";
 
 export interface InspectFacts {
   readonly container: Container;
-  readonly status: Status;
+  readonly status: ContainerStatus;
   /** Null: nobody looks at its health. */
   readonly health: HealthState | null;
-  readonly network: Pick<NetworkFacts, "endpoints" | "ports">;
+  readonly network: Pick<NetworkSettingsFacts, "endpoints" | "ports">;
   /** Layer directories, the uppermost first. */
   readonly layers: readonly string[];
   /** The container's directory in the store. */

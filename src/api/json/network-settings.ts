@@ -6,7 +6,7 @@ import type { PortRange } from "../../spec/network.ts";
 import { portPairs } from "../../spec/ports.ts";
 import type { InspectedEndpoint } from "../../engine/network/inspect.ts";
 
-export interface NetworkFacts {
+export interface NetworkSettingsFacts {
   readonly endpoints: readonly InspectedEndpoint[];
   readonly ports: readonly PortRange[];
   /** "80/tcp". */
@@ -15,7 +15,7 @@ export interface NetworkFacts {
   readonly pid: number | null;
 }
 
-export function networkSettings({ endpoints, ports, exposed, pid }: NetworkFacts): Record<string, unknown> {
+export function networkSettings({ endpoints, ports, exposed, pid }: NetworkSettingsFacts): Record<string, unknown> {
   const networks = Object.fromEntries(endpoints.map((shown) => [shown.endpoint.networkName ?? shown.endpoint.network, endpointJson(shown)]));
   // Docker's older members tell of the default bridge only.
   const { EndpointID = "", Gateway = "", GlobalIPv6Address = "", GlobalIPv6PrefixLen = 0, IPAddress = "", IPPrefixLen = 0, IPv6Gateway = "", MacAddress = "" } = networks[BRIDGE] ?? {};

@@ -1,5 +1,5 @@
 /** Docker's JSON of a network (GET /networks/ID): pure. */
-import { MTU as DEFAULT_MTU } from "../../network/bridge-network.ts";
+import { BRIDGE_MTU } from "../../network/bridge-network.ts";
 import { formatAddress, formatSubnet } from "../../network/ipam.ts";
 import { formatAddress6, formatSubnet6 } from "../../network/ipam6.ts";
 import type { Pool } from "../../spec/network-config.ts";
@@ -32,7 +32,7 @@ function optionsOf({ name, options }: Network, place: Place | null): Readonly<Re
   return {
     "com.docker.network.bridge.default_bridge": "true", "com.docker.network.bridge.enable_icc": "true", "com.docker.network.bridge.enable_ip_masquerade": "true",
     "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0", ...(place === null ? {} : { "com.docker.network.bridge.name": place.bridge }),
-    [MTU]: String(DEFAULT_MTU), ...options,
+    [MTU]: String(BRIDGE_MTU), ...options,
   };
 }
 

@@ -4,12 +4,12 @@ import { parseReference } from "../../image/reference.ts";
 import { expandWord, type Expanded } from "../language/expand/word.ts";
 import { suggestion } from "../language/text.ts";
 import { globalScope, type GlobalScope } from "../graph/scope.ts";
-import type { From } from "../language/instructions/types.ts";
+import type { FromInstruction } from "../language/instructions/types.ts";
 import type { Dockerfile } from "../language/parse.ts";
-import type { Report } from "./report.ts";
+import type { CheckReport } from "./report.ts";
 
 /** FROM's names must be some even when nobody gives a --build-arg. */
-export function checkDefaults(report: Report, dockerfile: Dockerfile, predefined: ReadonlyMap<string, string>): void {
+export function checkDefaults(report: CheckReport, dockerfile: Dockerfile, predefined: ReadonlyMap<string, string>): void {
   const { escape } = dockerfile.directives;
   try {
     const { values, budget } = globalScope(dockerfile.arguments, predefined, new Map(), escape);
@@ -32,7 +32,7 @@ function isReference(text: string): boolean {
 }
 
 /** A FROM, as far as its words can be expanded. */
-export function checkFromWords(report: Report, from: From, globals: GlobalScope, { escape, host }: { readonly escape: string; readonly host: Platform }): void {
+export function checkFromWords(report: CheckReport, from: FromInstruction, globals: GlobalScope, { escape, host }: { readonly escape: string; readonly host: Platform }): void {
   const expand = (text: string): Expanded => expandWord(text, (name) => globals.values.get(name), { escape, budget: globals.budget });
   const declared = new Set([...globals.declared, ...globals.values.keys()]);
   const undeclared = ({ unmatched }: Expanded): void => {
@@ -48,7 +48,7 @@ export function checkFromWords(report: Report, from: From, globals: GlobalScope,
 }
 
 /** A stage that is named after what it is for may be for that only. */
-function checkConstant(report: Report, from: From, text: string, host: Platform): void {
+function checkConstant(report: CheckReport, from: FromInstruction, text: string, host: Platform): void {
   let platform: Platform;
   try {
     platform = parsePlatform(text, host);

@@ -5,13 +5,13 @@ import { readDirectives } from "../language/statements.ts";
 import { refuseLater } from "../graph/order.ts";
 import { planBuild, type BuildPlan, type PlanOptions } from "../graph/plan.ts";
 import { globalScope, predefinedArguments, stageScope } from "../graph/scope.ts";
-import type { Source } from "../graph/sources.ts";
+import type { BuildSource } from "../graph/sources.ts";
 import type { IgnoreRules } from "../context/ignore.ts";
 import { checkDefaults, checkFromWords } from "./bases.ts";
 import { checkInstruction, checkStages } from "./form.ts";
-import { Report, type CheckWarning } from "./report.ts";
+import { CheckReport, type CheckWarning } from "./report.ts";
 import { parseCheckSettings, type CheckSettings } from "./settings.ts";
-import { checkSteps, type StageState, type StepContext } from "./steps.ts";
+import { checkSteps, type CheckContext, type StageState } from "./steps.ts";
 
 /** What an image brings. */
 export interface BaseFacts {
@@ -24,7 +24,7 @@ export interface BaseFacts {
 
 export interface CheckOptions extends Omit<PlanOptions, "triggersOf"> {
   /** Null: nobody knows it here, so nothing is said about variables above it. */
-  readonly factsOf: (base: Source) => BaseFacts | null;
+  readonly factsOf: (base: BuildSource) => BaseFacts | null;
   readonly ignore: IgnoreRules | null;
 }
 
@@ -37,10 +37,10 @@ export interface CheckResult {
 
 /** Without a target all stages are checked, with one those that it needs. */
 export function checkDockerfile(text: string, options: CheckOptions): CheckResult {
-  let report: Report | null = null;
+  let report: CheckReport | null = null;
   const result = (error: CheckResult["error"]): CheckResult => ({ warnings: (report?.warnings ?? []).toSorted((a, b) => a.span.start.line - b.span.start.line), error });
   try {
-    report = new Report(settingsOf(text, options.buildArguments.get("BUILDKIT_DOCKERFILE_CHECK") ?? null));
+    report = new CheckReport(settingsOf(text, options.buildArguments.get("BUILDKIT_DOCKERFILE_CHECK") ?? null));
     checkAll(text, report, options);
     return result(report.violation === null ? null : { message: report.violation, span: null });
   } catch (error) {
@@ -58,7 +58,7 @@ function settingsOf(text: string, said: string | null): CheckSettings {
   }
 }
 
-function checkAll(text: string, report: Report, options: CheckOptions): void {
+function checkAll(text: string, report: CheckReport, options: CheckOptions): void {
   const dockerfile = parseDockerfile(text, {
     emptyLines: (lines) => {
       for (const line of lines) report.warn("NoEmptyContinuation", { start: { line, column: 1 }, end: { line, column: 1 } });
@@ -75,7 +75,7 @@ function checkAll(text: string, report: Report, options: CheckOptions): void {
   checkPlanned(plan, { report, globals, buildArguments: options.buildArguments, escape, ignore: options.ignore }, options);
 }
 
-function checkBases(report: Report, { stages, directives: { escape } }: Dockerfile, globals: StepContext["globals"], { platforms }: CheckOptions): void {
+function checkBases(report: CheckReport, { stages, directives: { escape } }: Dockerfile, globals: CheckContext["globals"], { platforms }: CheckOptions): void {
   for (const { from } of stages) {
     try {
       checkFromWords(report, from, globals, { escape, host: platforms.build });
@@ -85,7 +85,7 @@ function checkBases(report: Report, { stages, directives: { escape } }: Dockerfi
   }
 }
 
-function checkPlanned(plan: BuildPlan, context: StepContext, { target, factsOf }: CheckOptions): void {
+function checkPlanned(plan: BuildPlan, context: CheckContext, { target, factsOf }: CheckOptions): void {
   const wanted = target === null ? plan.stages.map(({ index }) => index) : plan.needed;
   const states = new Map<number, StageState>();
   for (const index of wanted) {
@@ -96,7 +96,7 @@ function checkPlanned(plan: BuildPlan, context: StepContext, { target, factsOf }
   }
 }
 
-function stateOf(base: Source, factsOf: CheckOptions["factsOf"]): StageState {
+function stateOf(base: BuildSource, factsOf: CheckOptions["factsOf"]): StageState {
   const facts = base.kind === "scratch" ? { environment: [], hasShell: false, triggers: [] } : factsOf(base);
   return { scope: stageScope(facts?.environment ?? []), isKnown: facts !== null, hasShell: facts?.hasShell ?? false, hasWorkdir: false };
 }

@@ -1,7 +1,7 @@
 /** Checks of how a Dockerfile is written: cases of letters, names, comments; nothing has to be resolved for them. */
-import type { From, Instruction } from "../language/instructions/types.ts";
+import type { FromInstruction, Instruction } from "../language/instructions/types.ts";
 import type { Dockerfile } from "../language/parse.ts";
-import type { Report } from "./report.ts";
+import type { CheckReport } from "./report.ts";
 
 const RESERVED: ReadonlySet<string> = new Set(["context", "scratch"]);
 
@@ -9,14 +9,14 @@ const isLower = (text: string): boolean => text === text.toLowerCase();
 const isUpper = (text: string): boolean => text === text.toUpperCase();
 
 /** Each instruction as it is read. */
-export function checkInstruction(report: Report, instruction: From | Instruction): void {
+export function checkInstruction(report: CheckReport, instruction: FromInstruction | Instruction): void {
   if (instruction.kind === "maintainer") report.warnOf("MaintainerDeprecated", instruction);
   if (instruction.kind === "from") checkFrom(report, instruction);
   if (instruction.kind === "from" && instruction.name !== null) describes(report, instruction, "FROM", [instruction.name]);
   if (instruction.kind === "arg") describes(report, instruction, "ARG", instruction.declared.map(({ name }) => name));
 }
 
-function checkFrom(report: Report, instruction: From): void {
+function checkFrom(report: CheckReport, instruction: FromInstruction): void {
   if (instruction.as === null) return;
   const [as, name] = instruction.as;
   const { keyword } = instruction;
@@ -26,14 +26,14 @@ function checkFrom(report: Report, instruction: From): void {
 }
 
 /** The last comment above must begin with a name that is defined. */
-function describes(report: Report, instruction: From | Instruction, keyword: string, names: readonly string[]): void {
+function describes(report: CheckReport, instruction: FromInstruction | Instruction, keyword: string, names: readonly string[]): void {
   const comment = instruction.comments.at(-1);
   if (comment === undefined || names.includes(comment.split(" ")[0]!)) return;
   report.warnOf("InvalidDefinitionDescription", instruction, keyword, names.length > 1 ? "<arg_key>" : names[0]!);
 }
 
 /** The stages together, once all have been read. */
-export function checkStages(report: Report, { stages }: Dockerfile): void {
+export function checkStages(report: CheckReport, { stages }: Dockerfile): void {
   const seen = new Set<string>();
   for (const { from: { name, span } } of stages) {
     if (name === null) continue;

@@ -11,7 +11,7 @@ export interface CheckWarning {
   readonly span: Span;
 }
 
-export class Report {
+export class CheckReport {
   readonly warnings: CheckWarning[] = [];
   #settings: CheckSettings;
 

@@ -5,9 +5,9 @@ import { SCANNER_ARGUMENTS, withArguments, withEnvironment, type BuildArguments,
 import type { PlannedStage } from "../graph/planned.ts";
 import { expandInstruction, mountsOf, type Scope } from "../language/expand/instruction.ts";
 import { parseExposed } from "../language/expand/ports.ts";
-import type { Add, Copy, Expose, Healthcheck, Instruction, Pairs, Program } from "../language/instructions/types.ts";
+import type { AddInstruction, CopyInstruction, ExposeInstruction, HealthcheckInstruction, Instruction, PairsInstruction, ProgramInstruction } from "../language/instructions/types.ts";
 import { suggestion } from "../language/text.ts";
-import type { Report } from "./report.ts";
+import type { CheckReport } from "./report.ts";
 
 /** What a stage leaves to those that stand on it. */
 export interface StageState {
@@ -18,8 +18,8 @@ export interface StageState {
   readonly hasWorkdir: boolean;
 }
 
-export interface StepContext {
-  readonly report: Report;
+export interface CheckContext {
+  readonly report: CheckReport;
   readonly globals: GlobalScope;
   readonly buildArguments: BuildArguments;
   readonly escape: string;
@@ -28,7 +28,7 @@ export interface StepContext {
 }
 
 /** Begun with the state of what the stage stands on. Throws DockerfileError for what the build would refuse. */
-export function checkSteps(stage: PlannedStage, base: StageState, context: StepContext): StageState {
+export function checkSteps(stage: PlannedStage, base: StageState, context: CheckContext): StageState {
   const once = new Map<string, Instruction>();
   let state = base;
   for (const { instruction } of stage.steps) state = checkStep(instruction, state, once, context);
@@ -36,7 +36,7 @@ export function checkSteps(stage: PlannedStage, base: StageState, context: StepC
 }
 
 /** Variables and quotes of it are replaced first: what they hide is checked as well. */
-function checkStep(written: Instruction, state: StageState, once: Map<string, Instruction>, context: StepContext): StageState {
+function checkStep(written: Instruction, state: StageState, once: Map<string, Instruction>, context: CheckContext): StageState {
   const { report } = context;
   const onUnset = unsetReporter(written, state, context);
   const scope: Scope = { lookup: (name) => state.scope.variables.get(name), escape: context.escape, onUnset, budget: context.globals.budget };
@@ -73,7 +73,7 @@ function checkStep(written: Instruction, state: StageState, once: Map<string, In
   }
 }
 
-function unsetReporter(instruction: Instruction, { scope, isKnown }: StageState, { report }: StepContext): (name: string) => void {
+function unsetReporter(instruction: Instruction, { scope, isKnown }: StageState, { report }: CheckContext): (name: string) => void {
   // Declared without a value it is no mistake. What is declared by this very instruction is not declared yet.
   return (name) => {
     if (!isKnown || scope.declared.has(name) || SCANNER_ARGUMENTS.has(name)) return;
@@ -81,7 +81,7 @@ function unsetReporter(instruction: Instruction, { scope, isKnown }: StageState,
   };
 }
 
-function checkPairs(report: Report, instruction: Pairs): void {
+function checkPairs(report: CheckReport, instruction: PairsInstruction): void {
   for (const { name, isLegacy } of instruction.pairs) {
     if (isLegacy) report.warnOf("LegacyKeyValueFormat", instruction, instruction.keyword);
     if (instruction.kind === "env") checkSecret(report, instruction, "ENV", name);
@@ -92,12 +92,12 @@ function checkPairs(report: Report, instruction: Pairs): void {
 const SECRET = /(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)/i;
 const HARMLESS = /(?:_|^)(?:public|file|version)(?:_|$)/i;
 
-function checkSecret(report: Report, instruction: Instruction, keyword: string, name: string): void {
+function checkSecret(report: CheckReport, instruction: Instruction, keyword: string, name: string): void {
   if (SECRET.test(name) && !HARMLESS.test(name)) report.warnOf("SecretsUsedInArgOrEnv", instruction, keyword, name);
 }
 
 /** With "!" patterns nothing can be said without the files. */
-function checkSources(report: Report, instruction: Copy | Add, ignore: IgnoreRules | null): void {
+function checkSources(report: CheckReport, instruction: CopyInstruction | AddInstruction, ignore: IgnoreRules | null): void {
   if (ignore === null || ignore.hasInclusions || (instruction.kind === "copy" && instruction.from !== null)) return;
   for (const source of instruction.sources) {
     if (/^(https?|git|ssh):\/\/|^git@/.test(source)) continue;
@@ -108,7 +108,7 @@ function checkSources(report: Report, instruction: Copy | Add, ignore: IgnoreRul
   }
 }
 
-function checkPorts(report: Report, instruction: Expose): void {
+function checkPorts(report: CheckReport, instruction: ExposeInstruction): void {
   for (const port of instruction.ports) {
     const { protocol, namesHost } = parseExposed(port);
     if (protocol !== protocol.toLowerCase()) report.warnOf("ExposeProtoCasing", instruction, port);
@@ -117,7 +117,7 @@ function checkPorts(report: Report, instruction: Expose): void {
 }
 
 /** Of several the last one counts, and the others are told of. */
-function checkProgram(report: Report, instruction: Program | Healthcheck, { hasShell }: StageState, once: Map<string, Instruction>): void {
+function checkProgram(report: CheckReport, instruction: ProgramInstruction | HealthcheckInstruction, { hasShell }: StageState, once: Map<string, Instruction>): void {
   const before = once.get(instruction.kind);
   if (before !== undefined) report.warnOf("MultipleInstructionsDisallowed", { span: before.span, comments: instruction.comments }, instruction.keyword);
   once.set(instruction.kind, instruction);

@@ -7,7 +7,7 @@ import { MdkError } from "../../error.ts";
 import { compilePattern } from "./pattern.ts";
 
 /** What was said of one name, for those below it: which patterns have matched. Made by `IgnoreRules.at` only. */
-export interface Verdict {
+export interface IgnoreVerdict {
   readonly isIgnored: boolean;
   /** Bit by bit, one for each pattern. */
   readonly matched: readonly boolean[];
@@ -60,7 +60,7 @@ export class IgnoreRules {
    * Whether a name is left out. `path`: from the root of the tree, with slashes and none in front. `parent`: what was said of the directory that it is in; null
    * where nothing was, and then each directory above is looked at. What matches a directory matches all below it, until a later "!" pattern matches that.
    */
-  at(path: string, parent: Verdict | null): Verdict {
+  at(path: string, parent: IgnoreVerdict | null): IgnoreVerdict {
     const matched: boolean[] = [];
     let isIgnored = false;
     for (const [index, rule] of this.#rules.entries()) {

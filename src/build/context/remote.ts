@@ -1,7 +1,7 @@
 /** What a source of ADD names: a file of the context, something to fetch, a git repository (BuildKit's dfgitutil). Pure. */
 import { MdkError } from "../../error.ts";
 
-export type Remote =
+export type RemoteContext =
   | { readonly kind: "http"; readonly url: string; /** Of what is fetched. */ readonly name: string }
   | { readonly kind: "git"; readonly url: string; /** A branch, tag or commit; null: the remote's own HEAD. */ readonly ref: string | null; /** "" is all of it. */ readonly directory: string };
 
@@ -22,7 +22,7 @@ export function isRepositoryAddress(text: string): boolean {
 }
 
 /** Null: it is a path. Throws MdkError "invalid" for an address that is none. */
-export function parseRemote(source: string): Remote | null {
+export function parseRemote(source: string): RemoteContext | null {
   if (/^(git|ssh):\/\//.test(source) || SCP.test(source)) return gitOf(source);
   if (!/^https?:\/\//.test(source)) return null;
   const url = parsed(source);
@@ -50,7 +50,7 @@ function nameOf({ pathname }: URL): string {
   return name === "" || name === "." || name === ".." || /[/\0]/.test(name) ? UNNAMED : name;
 }
 
-function gitOf(source: string): Remote {
+function gitOf(source: string): RemoteContext {
   const at = source.indexOf("#");
   const [url, fragment] = at === -1 ? [source, ""] : [source.slice(0, at), source.slice(at + 1)];
   const colon = fragment.indexOf(":");

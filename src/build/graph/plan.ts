@@ -11,7 +11,7 @@ import { parseTrigger, type Dockerfile, type Stage } from "../language/parse.ts"
 import { quote, suggestion } from "../language/text.ts";
 import type { Instruction } from "../language/instructions/types.ts";
 import { globalScope, predefinedArguments, type BuildArguments, type BuildPlatforms, type GlobalScope } from "./scope.ts";
-import { contextNames, sourcesOf, type Names, type Source } from "./sources.ts";
+import { contextNames, sourcesOf, type BuildSource, type Names } from "./sources.ts";
 import { refuseCircles, refuseLater } from "./order.ts";
 import type { PlannedStage, PlannedStep } from "./planned.ts";
 
@@ -31,7 +31,7 @@ export interface PlanOptions {
   /** Names of --build-context. */
   readonly contexts: Iterable<string>;
   /** Config.OnBuild of what a stage stands on: known after the images are, so that a plan may be made twice. Never asked for a stage. */
-  readonly triggersOf?: (base: Source, platform: Platform | null) => readonly string[];
+  readonly triggersOf?: (base: BuildSource, platform: Platform | null) => readonly string[];
 }
 
 /**
@@ -71,7 +71,7 @@ interface BaseContext {
 }
 
 interface ResolvedBase {
-  readonly base: Source;
+  readonly base: BuildSource;
   readonly platform: Platform | null;
   /** By a named context. */
   readonly isReplaced: boolean;
@@ -100,7 +100,7 @@ function platformOf(written: string, { text, unmatched }: ReturnType<typeof expa
 }
 
 /** What is no stage: nothing, a named context or an image. */
-function elsewhere(text: string, { contexts }: Pick<Names, "contexts">, span: Span): Source {
+function elsewhere(text: string, { contexts }: Pick<Names, "contexts">, span: Span): BuildSource {
   if (text === "scratch") return { kind: "scratch" };
   let reference: string;
   try {
@@ -128,7 +128,7 @@ function targetOf({ stages }: Dockerfile, target: string | null, names: Readonly
 }
 
 function stepOf(instruction: Instruction, names: Names, escape: string, isTrigger = false): PlannedStep {
-  const find = (text: string): Source => elsewhere(text, names, instruction.span);
+  const find = (text: string): BuildSource => elsewhere(text, names, instruction.span);
   return { instruction, isTrigger, sources: located(instruction.span, () => sourcesOf(instruction, { names, escape, elsewhere: find })) };
 }
 

@@ -6,7 +6,7 @@ import { platformName, type Platform } from "../../image/platform.ts";
 import { DockerfileError } from "../language/error.ts";
 import { Budget } from "../language/expand/budget.ts";
 import { word } from "../language/expand/instruction.ts";
-import type { Arg } from "../language/instructions/types.ts";
+import type { ArgInstruction } from "../language/instructions/types.ts";
 import type { Pair } from "../language/words.ts";
 import { Layered } from "./layered.ts";
 
@@ -45,7 +45,7 @@ export interface GlobalScope {
 }
 
 /** Throws DockerfileError at the ARG whose default cannot be expanded. */
-export function globalScope(globals: readonly Arg[], predefined: ReadonlyMap<string, string>, given: BuildArguments, escape: string): GlobalScope {
+export function globalScope(globals: readonly ArgInstruction[], predefined: ReadonlyMap<string, string>, given: BuildArguments, escape: string): GlobalScope {
   const values = new Map(predefined);
   const declared = new Set<string>();
   const budget = new Budget();
@@ -59,7 +59,7 @@ export function globalScope(globals: readonly Arg[], predefined: ReadonlyMap<str
   return { values, declared, budget };
 }
 
-function defaultOf({ span }: Arg, value: string, scope: Parameters<typeof word>[1]): string {
+function defaultOf({ span }: ArgInstruction, value: string, scope: Parameters<typeof word>[1]): string {
   try {
     return word(value, scope);
   } catch (error) {
@@ -111,7 +111,7 @@ export interface Given {
  * After an ARG: of --build-arg, its default and the global scope the first that says a value. Each default sees those before it. Throws DockerfileError at
  * the ARG whose default cannot be expanded.
  */
-export function withArguments(scope: StageScope, arg: Arg, { globals, buildArguments, escape, onUnset }: Given): StageScope {
+export function withArguments(scope: StageScope, arg: ArgInstruction, { globals, buildArguments, escape, onUnset }: Given): StageScope {
   return arg.declared.reduce((before, { name, value }) => {
     const lookup = (wanted: string): string | undefined => before.variables.get(wanted);
     const known = buildArguments.get(name) ?? (value === null ? (globals.values.get(name) ?? null) : null);

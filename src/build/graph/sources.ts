@@ -4,7 +4,7 @@ import { expandWord } from "../language/expand/word.ts";
 import { mountFrom } from "../language/instructions/mount.ts";
 import type { Instruction } from "../language/instructions/types.ts";
 
-export type Source =
+export type BuildSource =
   /** Nothing at all. */
   | { readonly kind: "scratch" }
   | { readonly kind: "stage"; readonly index: number }
@@ -35,12 +35,12 @@ export function contextNames(names: Iterable<string>): Set<string> {
 interface Context {
   readonly names: Names;
   readonly escape: string;
-  readonly elsewhere: (text: string) => Source;
+  readonly elsewhere: (text: string) => BuildSource;
 }
 
 /** Throws an Error in BuildKit's words for a variable where none may be, and for an index that no stage has. */
-export function sourcesOf(instruction: Instruction, { names, escape, elsewhere }: Context): (Source | null)[] {
-  const find = (text: string): Source => {
+export function sourcesOf(instruction: Instruction, { names, escape, elsewhere }: Context): (BuildSource | null)[] {
+  const find = (text: string): BuildSource => {
     const stage = names.stages.get(text.toLowerCase());
     return stage === undefined ? elsewhere(text) : { kind: "stage", index: stage };
   };

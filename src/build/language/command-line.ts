@@ -1,6 +1,6 @@
 /** What is executed: the words of RUN, CMD and ENTRYPOINT with the stage's shell, and the file that a heredoc of RUN becomes. */
-import { parseHeredoc, textOf } from "./heredoc.ts";
-import type { CommandLine, Run } from "./instructions/types.ts";
+import { heredocText, parseHeredoc } from "./heredoc.ts";
+import type { CommandLine, RunInstruction } from "./instructions/types.ts";
 
 export const DEFAULT_SHELL: readonly string[] = ["/bin/sh", "-c"];
 /** Where a RUN sees the scripts of its heredocs. */
@@ -21,7 +21,7 @@ export interface Executed {
  * Of RUN. A heredoc that is the whole line is what the shell executes, or a program of its own where it begins with "#!". One within a line is the
  * shell's: it gets line and documents as they stand, and expands and strips them itself.
  */
-export function executedBy({ command, heredocs }: Run, shell: readonly string[]): Executed {
+export function executedBy({ command, heredocs }: RunInstruction, shell: readonly string[]): Executed {
   const [first] = heredocs;
   const line = command.words.join(" ");
   if (first === undefined) return { words: programWords(command, shell), script: null };
@@ -29,7 +29,7 @@ export function executedBy({ command, heredocs }: Run, shell: readonly string[])
     const documents = heredocs.map(({ content, name }) => `\n${content}${name}`);
     return { words: [...shell, `${line}${documents.join("")}`], script: null };
   }
-  const content = textOf(first);
+  const content = heredocText(first);
   if (!content.startsWith("#!")) return { words: [...shell, content], script: null };
   const path = `${SCRIPTS}${first.name}`;
   return { words: [...shell, path], script: { path, content } };

@@ -2,14 +2,14 @@
 import { isSpace, suggestion } from "./text.ts";
 
 /** As written, quotes and escapes undone, and where it begins. */
-export interface Word {
+export interface FlagWord {
   readonly text: string;
   readonly at: number;
 }
 
 /** Splits flags off: ends at the first word that does not begin with "--", or behind "--" alone. `end`: where the arguments begin. */
-export function splitFlags(text: string, from: number, escape: string): { readonly flags: readonly Word[]; readonly end: number } {
-  const flags: Word[] = [];
+export function splitFlags(text: string, from: number, escape: string): { readonly flags: readonly FlagWord[]; readonly end: number } {
+  const flags: FlagWord[] = [];
   for (let at = from; ; ) {
     while (at < text.length && isSpace(text[at]!)) at++;
     if (!text.startsWith("--", at)) return { flags, end: at };
@@ -37,7 +37,7 @@ function readFlag(text: string, from: number, escape: string): { readonly word: 
 export type FlagKind = "switch" | "value" | "list";
 
 /** What was given, and where. */
-export class Flags {
+export class InstructionFlags {
   readonly #given: ReadonlyMap<string, readonly string[]>;
 
   constructor(given: ReadonlyMap<string, readonly string[]>) {
@@ -60,7 +60,7 @@ export class Flags {
 }
 
 /** Throws, by `refuse`, BuildKit's sentences for flags that are unknown, doubled, or without a value. */
-export function parseFlags(words: readonly Word[], table: Readonly<Record<string, FlagKind>>, refuse: (message: string, at: number) => Error): Flags {
+export function parseInstructionFlags(words: readonly FlagWord[], table: Readonly<Record<string, FlagKind>>, refuse: (message: string, at: number) => Error): InstructionFlags {
   const given = new Map<string, string[]>();
   for (const { text, at } of words) {
     const equals = text.indexOf("=");
@@ -74,7 +74,7 @@ export function parseFlags(words: readonly Word[], table: Readonly<Record<string
     if (before === undefined) given.set(name, [said]);
     else before.push(said);
   }
-  return new Flags(given);
+  return new InstructionFlags(given);
 }
 
 function valueOf(kind: FlagKind, name: string, value: string | null, refuse: (message: string) => Error): string {

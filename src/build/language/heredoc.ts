@@ -8,7 +8,7 @@ export interface Heredoc {
   readonly expands: boolean;
   /** "<<-": tabs at the beginning of lines are none of the content. */
   readonly stripsTabs: boolean;
-  /** As it stands in the file, tabs too: `textOf` takes them away. */
+  /** As it stands in the file, tabs too: `heredocText` takes them away. */
   readonly content: string;
 }
 
@@ -43,6 +43,6 @@ export function heredocsOf(line: string): Heredoc[] {
 }
 
 /** The content as whoever reads it gets it. */
-export function textOf({ content, stripsTabs }: Heredoc): string {
+export function heredocText({ content, stripsTabs }: Heredoc): string {
   return stripsTabs ? content.replace(/^\t+/gm, "") : content;
 }

@@ -57,7 +57,7 @@ export class LogicalLine {
 }
 
 /** Reads a Dockerfile from its first line to its last. */
-export class LineReader {
+export class LogicalLineReader {
   readonly #lines: readonly string[];
   readonly #directives = new DirectiveReader();
   #at = 0;

@@ -4,17 +4,17 @@ import { parseInstruction } from "./instructions/parse.ts";
 import { readStatements, spanFrom } from "./statements.ts";
 import type { Directives } from "./directives.ts";
 import type { Span } from "./error.ts";
-import type { Arg, From, Instruction } from "./instructions/types.ts";
+import type { ArgInstruction, FromInstruction, Instruction } from "./instructions/types.ts";
 
 export interface Stage {
-  readonly from: From;
+  readonly from: FromInstruction;
   readonly instructions: readonly Instruction[];
 }
 
 export interface Dockerfile {
   readonly directives: Directives;
   /** Before the first FROM: the global scope. */
-  readonly arguments: readonly Arg[];
+  readonly arguments: readonly ArgInstruction[];
   /** At least one. */
   readonly stages: readonly Stage[];
 }
@@ -23,7 +23,7 @@ export interface Dockerfile {
 export interface ParseObserver {
   /** Last lines of instructions that have empty lines between continued ones. */
   readonly emptyLines: (lines: readonly number[]) => void;
-  readonly instruction: (instruction: From | Instruction) => void;
+  readonly instruction: (instruction: FromInstruction | Instruction) => void;
 }
 
 /**
@@ -34,8 +34,8 @@ export function parseDockerfile(text: string, observer?: ParseObserver): Dockerf
   if (text === "") throw new DockerfileError("the Dockerfile cannot be empty", spanAt({ line: 1, column: 1 }));
   const { directives, statements } = readStatements(text);
   observer?.emptyLines(statements.filter(({ line }) => line.hasEmptyLine).map(({ line }) => line.last));
-  const globals: Arg[] = [];
-  const stages: { from: From; instructions: Instruction[] }[] = [];
+  const globals: ArgInstruction[] = [];
+  const stages: { from: FromInstruction; instructions: Instruction[] }[] = [];
   for (const statement of statements) {
     const instruction = parseInstruction(statement);
     observer?.instruction(instruction);

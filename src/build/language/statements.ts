@@ -1,18 +1,18 @@
 /** A Dockerfile as statements: keyword, flags, words and heredocs of each instruction; whether they make sense is said in instructions/. */
 import { DockerfileError, spanAt, type Span } from "./error.ts";
 import type { Directives } from "./directives.ts";
-import { splitFlags, type Word } from "./flags.ts";
+import { splitFlags, type FlagWord } from "./flags.ts";
 import { heredocsOf, type Heredoc } from "./heredoc.ts";
-import { LineReader, type LogicalLine } from "./lines.ts";
+import { LogicalLineReader, type LogicalLine } from "./lines.ts";
 import { isSpace, trim } from "./text.ts";
 import { BLANKS, parseExecForm, splitBlanks, splitPairs, splitQuoted, type Pair } from "./words.ts";
 
 export interface Statement {
   /** As it is written. */
   readonly keyword: string;
-  readonly flags: readonly Word[];
+  readonly flags: readonly FlagWord[];
   /** What the instruction's way of splitting makes of its arguments. */
-  readonly words: readonly Word[];
+  readonly words: readonly FlagWord[];
   /** ENV and LABEL: instead of words. */
   readonly pairs: readonly Pair[];
   /** The arguments were a JSON array. */
@@ -36,7 +36,7 @@ const TAKES_HEREDOCS: ReadonlySet<string> = new Set(["run", "copy", "add"]);
 
 /** Throws DockerfileError for what no instruction can be read from: directives, JSON of other things than strings, heredocs without an end. */
 export function readStatements(text: string): Statements {
-  const reader = new LineReader(text);
+  const reader = new LogicalLineReader(text);
   const statements: Statement[] = [];
   for (let line = reader.next(); line !== null; line = reader.next()) {
     const bare = parse(line, 0, reader.directives.escape);
@@ -49,7 +49,7 @@ export function readStatements(text: string): Statements {
 
 /** What stands before everything else. Throws DockerfileError for directives that are wrong, and for lines that are too long. */
 export function readDirectives(text: string): Directives {
-  const reader = new LineReader(text);
+  const reader = new LogicalLineReader(text);
   reader.next();
   return reader.directives;
 }
@@ -64,7 +64,7 @@ function takesHeredocs({ keyword, isExecForm, trigger }: Statement): boolean {
   return TAKES_HEREDOCS.has(keyword.toLowerCase()) && !isExecForm;
 }
 
-function readHeredocs(reader: LineReader, line: LogicalLine): Heredoc[] {
+function readHeredocs(reader: LogicalLineReader, line: LogicalLine): Heredoc[] {
   const found = guarded(line, line.text.indexOf("<<"), () => heredocsOf(line.text));
   return found.map((heredoc) => {
     const content = reader.until((end) => (heredoc.stripsTabs ? end.replace(/^\t+/, "") : end) === heredoc.name);

@@ -1,13 +1,13 @@
 /** How the arguments of an instruction become words, before any variable is looked at: one function for each of the ways there are. */
-import type { Word } from "./flags.ts";
+import type { FlagWord } from "./flags.ts";
 import { isSpace, quote, trimStart } from "./text.ts";
 
 /** What separates words where quotes mean nothing; also the name of an instruction from the rest. */
 export const BLANKS = /[\t\v\f\r ]+/g;
 
 /** FROM, EXPOSE, and COPY, ADD and VOLUME in their shell form. */
-export function splitBlanks(text: string, at: number): Word[] {
-  const words: Word[] = [];
+export function splitBlanks(text: string, at: number): FlagWord[] {
+  const words: FlagWord[] = [];
   let begin = 0;
   for (const match of text.matchAll(BLANKS)) {
     words.push({ text: text.slice(begin, match.index), at: at + begin });
@@ -17,8 +17,8 @@ export function splitBlanks(text: string, at: number): Word[] {
 }
 
 /** ENV, LABEL and ARG: blanks in quotes, or behind an escape, separate nothing. Quotes and escapes stay, for the expansion. */
-export function splitQuoted(text: string, at: number, escape: string): Word[] {
-  const words: Word[] = [];
+export function splitQuoted(text: string, at: number, escape: string): FlagWord[] {
+  const words: FlagWord[] = [];
   for (let index = 0; index < text.length; ) {
     while (index < text.length && isSpace(text[index]!)) index++;
     if (index === text.length) break;

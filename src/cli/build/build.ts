@@ -7,7 +7,7 @@ import { checkDockerfile, type BaseFacts, type CheckResult } from "../../build/c
 import { DockerfileError } from "../../build/language/error.ts";
 import { withoutPasswords } from "../../build/context/remote.ts";
 import { parseCsv } from "../../build/language/csv.ts";
-import type { Source } from "../../build/graph/sources.ts";
+import type { BuildSource } from "../../build/graph/sources.ts";
 import type { AgentSource, BuildRequest, Secret } from "../../engine/build/request.ts";
 import { findImage } from "../../engine/image/layers.ts";
 import type { Descriptor } from "../../image/manifest.ts";
@@ -33,7 +33,7 @@ import { BUILD_FLAGS } from "./flags.ts";
 import { commonPacking, hasManifest, parseOutputs, refuseSingle, type Output } from "./outputs.ts";
 import { idOf, writeResult } from "./result.ts";
 import { pulledAs, showRead } from "./internal.ts";
-import { isMode, showBuild, type Mode } from "./progress.ts";
+import { isMode, showBuild, type BuildProgressMode } from "./progress.ts";
 
 export const command: Command = {
   usage: "build [OPTIONS] PATH | URL | -",
@@ -69,13 +69,13 @@ function check(context: Context, flags: Values, opened: OpenContext): number {
 }
 
 /** --progress, or else BUILDKIT_PROGRESS; -q is for itself. */
-function modeOf({ environment }: Context, flags: Values): Mode {
+function modeOf({ environment }: Context, flags: Values): BuildProgressMode {
   const [said, asked] = [flags.string("progress") ?? "auto", environment["BUILDKIT_PROGRESS"] ?? ""];
   if (flags.bool("quiet")) {
     if (said !== "auto" && said !== "quiet") throw new MdkError("invalid", "progress", `progress=${said} and quiet cannot be used together`);
     return "quiet";
   }
-  if (said !== "auto" || asked === "") return said as Mode;
+  if (said !== "auto" || asked === "") return said as BuildProgressMode;
   if (!isMode(asked)) throw new UsageError(`invalid progress mode ${JSON.stringify(asked)} in BUILDKIT_PROGRESS`);
   return asked;
 }
@@ -232,7 +232,7 @@ function agentOf(text: string, { environment }: Context): [string, AgentSource] 
 }
 
 /** What this store knows of an image. Nothing is fetched for a check, and no store is made. */
-function factsOf(context: Context, base: Source): BaseFacts | null {
+function factsOf(context: Context, base: BuildSource): BaseFacts | null {
   if (base.kind !== "image" || !existsSync(storePaths(context.root).database)) return null;
   const image = findImage(context, base.written, null);
   return image === null ? null : { environment: image.config.Env, hasShell: (image.config.Shell ?? []).length > 0, triggers: image.config.OnBuild ?? [] };

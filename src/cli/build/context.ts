@@ -27,16 +27,16 @@ export interface FoundFiles {
   remove(): void;
 }
 
-export interface Finding {
+export interface FindContextOptions {
   readonly signal: AbortSignal;
   /** Of git repositories .git stays, too. */
   readonly keepsGit: boolean;
 }
 
 /** `word`: the command's operand; `file`: --file. Throws "context-missing" and what the archive, the server and git throw. */
-export async function openContext(context: Context, word: string, file: string | null, finding: Finding): Promise<OpenContext> {
+export async function openContext(context: Context, word: string, file: string | null, finding: FindContextOptions): Promise<OpenContext> {
   if (word === "-" && file === "-") throw new MdkError("invalid", "context-stdin", "invalid argument: can't use stdin for both build context and dockerfile");
-  const found = await findFiles(context, word, finding);
+  const found = await findContextFiles(context, word, finding);
   try {
     if (found.path !== null) return await inDirectory(found.path, file, found, finding.signal);
   } catch (error) {
@@ -48,7 +48,7 @@ export async function openContext(context: Context, word: string, file: string |
 }
 
 /** What a word means: "-", a URL of an archive or a Dockerfile, an address of a git repository with "#ref:directory", or a path. */
-export async function findFiles(context: Context, word: string, finding: Finding): Promise<FoundFiles> {
+export async function findContextFiles(context: Context, word: string, finding: FindContextOptions): Promise<FoundFiles> {
   const remote = statSync(word, { throwIfNoEntry: false }) === undefined ? parseRemote(word.startsWith("github.com/") ? `https://${word}` : word) : null;
   const isGit = remote?.kind === "git" || word.startsWith("github.com/");
   if (word !== "-" && remote === null) return { path: word, text: "", from: null, remove() {} };

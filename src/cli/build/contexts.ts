@@ -8,7 +8,7 @@ import type { Location } from "../../image/location.ts";
 import { canonicalName, parseReference, withDefaultTag } from "../../image/reference.ts";
 import { O_DIRECTORY, O_PATH } from "../../sys/at.ts";
 import { UsageError } from "../grammar/flags.ts";
-import { findFiles, type Finding } from "./context.ts";
+import { findContextFiles, type FindContextOptions } from "./context.ts";
 import { readIgnoreRules } from "./files.ts";
 
 export interface OpenContexts {
@@ -19,8 +19,8 @@ export interface OpenContexts {
 const IMAGE = "docker-image://";
 const LAYOUT = "oci-layout://";
 
-/** "name=path", "name=docker-image://reference", "name=oci-layout://path[:tag]", "name=URL". Throws UsageError, "context-missing" and what findFiles throws. */
-export async function openContexts(context: Context, words: readonly string[], finding: Finding): Promise<OpenContexts> {
+/** "name=path", "name=docker-image://reference", "name=oci-layout://path[:tag]", "name=URL". Throws UsageError, "context-missing" and what findContextFiles throws. */
+export async function openContexts(context: Context, words: readonly string[], finding: FindContextOptions): Promise<OpenContexts> {
   const contexts = new Map<string, NamedContext>();
   const ends: (() => void)[] = [];
   const close = (): void => ends.forEach((end) => end());
@@ -37,10 +37,10 @@ export async function openContexts(context: Context, words: readonly string[], f
   }
 }
 
-async function opened(context: Context, { name, value }: { readonly name: string; readonly value: string }, ends: (() => void)[], finding: Finding): Promise<NamedContext> {
+async function opened(context: Context, { name, value }: { readonly name: string; readonly value: string }, ends: (() => void)[], finding: FindContextOptions): Promise<NamedContext> {
   if (value.startsWith(IMAGE)) return { kind: "image", reference: canonicalName(withDefaultTag(parseReference(value.slice(IMAGE.length)))), location: null };
   if (value.startsWith(LAYOUT)) return { kind: "image", reference: value, location: layoutOf(value.slice(LAYOUT.length)) };
-  const found = await findFiles(context, value, finding);
+  const found = await findContextFiles(context, value, finding);
   ends.push(() => found.remove());
   if (found.path === null) throw new MdkError("invalid", "context-kind", `failed to get build context ${name}: ${withoutPasswords(value)} is no archive`);
   if (statSync(found.path, { throwIfNoEntry: false })?.isDirectory() !== true) throw new MdkError("not-found", "context-missing", `failed to get build context ${name}: ${withoutPasswords(value)} is no directory`);

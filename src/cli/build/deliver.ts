@@ -1,7 +1,7 @@
 /** What is asked of a build besides an image in the store: files, archives, and the image in its registry. */
 import type { Built } from "../../engine/build/build.ts";
 import { exportArchive, exportDirectory } from "../../engine/build/export.ts";
-import { unpackInto } from "../../engine/build/context.ts";
+import { unpackWritten } from "../../engine/build/context.ts";
 import type { BuildProgress, ShownStep } from "../../engine/build/request.ts";
 import type { Context } from "../../engine/context.ts";
 import type { ContentScope } from "../../engine/image/content.ts";
@@ -80,7 +80,7 @@ async function archived({ names, path, isDirectory, packing }: Output & { readon
     if (index !== null) await saveIndex(scope, index, names, write);
     else [top = null] = await saveImages(context, [image!.id], write, { names, annotations, packing, signal, warn: (text) => progress.warn(text) });
   };
-  if (isDirectory) await unpackInto(path!, save);
+  if (isDirectory) await unpackWritten(path!, save);
   else await written(path, save);
   return top;
 }

@@ -7,16 +7,16 @@ import { BuildScreen } from "./screen.ts";
 import { CLIPPED, failureText, LineReader, OutputLimit, seconds, type Shown } from "./shown.ts";
 
 const MODES = ["auto", "plain", "tty", "rawjson", "quiet"] as const;
-export type Mode = (typeof MODES)[number];
+export type BuildProgressMode = (typeof MODES)[number];
 
-export const isMode = (text: string): text is Mode => (MODES as readonly string[]).includes(text);
+export const isMode = (text: string): text is BuildProgressMode => (MODES as readonly string[]).includes(text);
 
 const STDERR = 2;
 /** So many lines of a step that failed are shown again at the end. */
 const TAIL = 10;
 
 /** On standard error, as BuildKit's: standard output is for what was asked to be printed. */
-export function showBuild(mode: Mode): Shown {
+export function showBuild(mode: BuildProgressMode): Shown {
   const write = (text: string): void => void writeAll(STDERR, Buffer.from(text));
   if (mode === "quiet") return new Lines(() => {});
   if (mode === "rawjson") return new JsonLines(write);

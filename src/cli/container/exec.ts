@@ -6,7 +6,7 @@ import { isTerminal } from "../../sys/terminal.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
 import { caller } from "./caller.ts";
 import { endStatus, parseDetachKeys } from "./joining.ts";
-import { environmentOf } from "./request.ts";
+import { environmentFlags } from "./request.ts";
 
 export const command: Command = {
   usage: "exec [OPTIONS] CONTAINER COMMAND [ARG...]",
@@ -35,7 +35,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const detach = flags.bool("detach");
   if (terminal && interactive && !detach && !isTerminal(0)) throw new CommandError(EXIT.failure, "not-a-terminal", "the input device is not a TTY");
   return endStatus(await execInContainer(context, findContainer(context, word), {
-    args, env: environmentOf(flags, context.environment), workdir: flags.string("workdir"), user: flags.string("user"),
+    args, env: environmentFlags(flags, context.environment), workdir: flags.string("workdir"), user: flags.string("user"),
     privileged: flags.bool("privileged"), terminal, interactive,
   }, { detach, client: caller(), detachKeys: parseDetachKeys(flags.string("detach-keys")) }), EXIT.failure);
 }

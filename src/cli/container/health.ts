@@ -18,7 +18,7 @@ export const HEALTH_FLAGS: readonly Flag[] = [
 ];
 
 /** Members of `Config`; none where nothing is said. */
-export function healthOf(flags: Values): Pick<ContainerConfig, "Healthcheck" | "HealthcheckOnFailureAction"> {
+export function healthFlags(flags: Values): Pick<ContainerConfig, "Healthcheck" | "HealthcheckOnFailureAction"> {
   const command = flags.string("health-cmd");
   const numbers = {
     Interval: flags.duration("health-interval"), Timeout: flags.duration("health-timeout"), StartPeriod: flags.duration("health-start-period"),

@@ -6,7 +6,7 @@ import { UsageError, type Values } from "../grammar/flags.ts";
 import { printError } from "../output/text.ts";
 import type { Attachment } from "./request.ts";
 
-export interface Streams extends Attachment {
+export interface StreamsAsked extends Attachment {
   readonly interactive: boolean;
   readonly detach: boolean;
 }
@@ -21,7 +21,7 @@ export function attachedStreams(flags: Values): string[] {
 }
 
 /** For `run`. Throws MdkError where Docker refuses: -d with -a, -t without a terminal to read from. */
-export function streamsOf(flags: Values): Streams {
+export function streamsOf(flags: Values): StreamsAsked {
   const detach = flags.bool("detach");
   const attached = attachedStreams(flags);
   if (detach && attached.length > 0) throw new CommandError(EXIT.failure, "conflicting-options", "conflicting options: cannot specify both --attach and --detach");

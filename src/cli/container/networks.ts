@@ -5,7 +5,7 @@
 import { EXIT, CommandError } from "../exit.ts";
 import { ANY_ENDPOINT, type EndpointSettings } from "../../spec/endpoint.ts";
 import { parseMacAddress } from "../../spec/network.ts";
-import { parseAttachment, type Attachment } from "../../spec/network-flag.ts";
+import { parseAttachment, type NetworkAsked } from "../../spec/network-flag.ts";
 import { isUserDefinedMode, parseNetworkMode } from "../../spec/network-mode.ts";
 import type { Values } from "../grammar/flags.ts";
 
@@ -35,13 +35,13 @@ export function networksOf(flags: Values): Networks {
 }
 
 /** By its own name the default bridge is one network, however it was called. */
-function nameOf({ target }: Attachment): string {
+function nameOf({ target }: NetworkAsked): string {
   if (target.trim() === "") throw refuse("no name set for network");
   return target === "container:" ? target : parseNetworkMode(target);
 }
 
 /** The first network has what the older flags say. */
-function withFlags(attachment: Attachment, flags: Values): Attachment {
+function withFlags(attachment: NetworkAsked, flags: Values): NetworkAsked {
   const aliases = [...flags.list("network-alias"), ...flags.list("net-alias")];
   const conflicting = (flag: string, what: string): CommandError => refuse(`conflicting options: cannot specify both --${flag} and per-network ${what}`);
   if (attachment.aliases.length > 0 && aliases.length > 0) throw conflicting("network-alias", "alias");
@@ -52,7 +52,7 @@ function withFlags(attachment: Attachment, flags: Values): Attachment {
   return { ...attachment, aliases: aliases.length > 0 ? aliases : attachment.aliases, ip: ip ?? attachment.ip, ip6: ip6 ?? attachment.ip6 };
 }
 
-function settingsOf({ target, aliases, ip, ip6, mac, options, priority }: Attachment, links: readonly string[]): EndpointSettings {
+function settingsOf({ target, aliases, ip, ip6, mac, options, priority }: NetworkAsked, links: readonly string[]): EndpointSettings {
   if (!isUserDefinedMode(target) && aliases.length > 0) throw refuse("network-scoped aliases are only supported for user-defined networks");
   const MacAddress = mac === "" ? "" : parseMacAddress(mac);
   if (MacAddress === null) throw refuse(`${mac} is not a valid mac address`);

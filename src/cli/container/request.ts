@@ -13,11 +13,11 @@ import { parseUlimit } from "../../spec/limits.ts";
 import { parseMount } from "../../spec/mount-flag.ts";
 import type { MountAsked } from "../../spec/mounts-asked.ts";
 import { parseMacAddress } from "../../spec/network.ts";
-import { parseExpose, parsePublish } from "../../spec/ports.ts";
+import { parseExposeFlag, parsePublish } from "../../spec/ports.ts";
 import { parseRestartPolicy } from "../../spec/restart-policy.ts";
 import { validateRequest } from "../../spec/validate.ts";
 import { RequestError, type Values } from "../grammar/flags.ts";
-import { healthOf } from "./health.ts";
+import { healthFlags } from "./health.ts";
 import { networksOf, type Networks } from "./networks.ts";
 
 const refuse = (message: string, hint?: string): MdkError => new RequestError(message, hint ?? null);
@@ -55,16 +55,16 @@ function configOf(input: RequestInput): ContainerConfig {
   const { flags, attachment } = input;
   // An empty one is one: it clears the image's.
   const entrypoint = flags.given("entrypoint") ? (flags.string("entrypoint") ?? "") : null;
-  const exposed = refusing(() => flags.list("expose").flatMap(parseExpose));
+  const exposed = refusing(() => flags.list("expose").flatMap(parseExposeFlag));
   const config: ContainerConfig = {
     Hostname: flags.string("hostname") ?? "", Domainname: flags.string("domainname") ?? "", User: flags.string("user") ?? "",
     AttachStdin: attachment.stdin, AttachStdout: attachment.stdout, AttachStderr: attachment.stderr,
     Tty: attachment.terminal, OpenStdin: input.interactive, StdinOnce: input.interactive && attachment.stdin,
-    Env: environmentOf(flags, input.environment),
+    Env: environmentFlags(flags, input.environment),
     Cmd: input.arguments.length === 0 ? null : [...input.arguments],
     Image: input.image, Volumes: anonymousOf(flags), WorkingDir: flags.string("workdir") ?? "",
     Entrypoint: entrypoint === null ? null : entrypoint === "" ? [""] : [entrypoint],
-    Labels: labelsOf(flags), ...refusing(() => healthOf(flags)),
+    Labels: labelsOf(flags), ...refusing(() => healthFlags(flags)),
   };
   if (exposed.length > 0) config.ExposedPorts = Object.fromEntries(exposed.map((port) => [port, {}]));
   const mac = flags.string("mac-address");
@@ -236,7 +236,7 @@ function labelsOf(flags: Values): Record<string, string> {
  * Docker's rules: `KEY=value` as it is, `KEY` takes the caller's value; where there is none, a file's line says nothing and -e
  * takes the image's variable away (it stays `KEY`). Files first, the last one wins.
  */
-export function environmentOf(flags: Values, environment: Readonly<Record<string, string | undefined>>): string[] {
+export function environmentFlags(flags: Values, environment: Readonly<Record<string, string | undefined>>): string[] {
   const result = new Map<string, string>();
   const put = (line: string, file: boolean): void => {
     const [key, value] = splitAt(line, "=");

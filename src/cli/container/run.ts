@@ -3,7 +3,7 @@ import { EXIT, CommandError } from "../exit.ts";
 import { MdkError } from "../../error.ts";
 import { beginNew } from "../../engine/start/begin.ts";
 import { draftContainer } from "../../engine/container/create.ts";
-import { isThere } from "../../engine/container/find.ts";
+import { containerExists } from "../../engine/container/find.ts";
 import { runForeground } from "../../engine/session/foreground.ts";
 import { detachedStreaming } from "../../engine/start/monitor-plan.ts";
 import { reconcile } from "../../engine/end/settle.ts";
@@ -48,7 +48,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
         await startBegun(context, begun, { streaming: detachedStreaming(begun.container), window: null, warn: warnings.tell });
       } catch (error) {
         // Who gets no id does not know of the container that is left.
-        if (isThere(context, id)) print(id);
+        if (containerExists(context, id)) print(id);
         throw error;
       }
       await warnings.show();

@@ -3,7 +3,7 @@
  * line decides: names of commands, flags of the command after a "-", and names of containers and images, which mdk is asked for.
  */
 import { usableFlags } from "./flags.ts";
-import type { Entry, Tree } from "./tree.ts";
+import type { CommandTree, Entry } from "./tree.ts";
 
 export const SHELLS = ["bash", "fish", "zsh"] as const;
 type Shell = (typeof SHELLS)[number];
@@ -20,12 +20,12 @@ interface Line {
   readonly operands: readonly Operand[];
 }
 
-export async function completionScript(shell: Shell, tree: Tree): Promise<string> {
+export async function completionScript(shell: Shell, tree: CommandTree): Promise<string> {
   const lines = await readLines(tree);
   return { bash, fish, zsh }[shell](lines);
 }
 
-async function readLines({ commands: top, groups }: Tree): Promise<readonly Line[]> {
+async function readLines({ commands: top, groups }: CommandTree): Promise<readonly Line[]> {
   const listed = (entries: Readonly<Record<string, { readonly summary: string; readonly hidden?: boolean }>>): Line["commands"] =>
     Object.entries(entries).filter(([, { hidden }]) => hidden !== true).map(([name, { summary }]) => [name, summary] as const);
   const globals = { flags: [["--config", ""], ["--config-file", ""], ["--debug", ""], ["--root", ""], ["--run-root", ""], ["--version", ""], ["--help", ""]] as const, valued: ["--config", "--config-file", "--root", "--run-root"] };

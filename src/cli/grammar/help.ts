@@ -2,7 +2,7 @@
 import { defineCommand, renderUsage, type ArgsDef, type CommandDef } from "citty";
 import { COMMANDS, GROUPS } from "../commands.ts";
 import { shownFlags, type Command, type Flag } from "./flags.ts";
-import { usageAs, type Entry, type Group } from "./tree.ts";
+import { usageAs, type CommandGroup, type Entry } from "./tree.ts";
 
 /** `mdk --help`. */
 export async function programHelp(globals: readonly Flag[]): Promise<string> {
@@ -14,7 +14,7 @@ export async function programHelp(globals: readonly Flag[]): Promise<string> {
 }
 
 /** `mdk container --help`. */
-export async function groupHelp(name: string, group: Group): Promise<string> {
+export async function groupHelp(name: string, group: CommandGroup): Promise<string> {
   return await page(`Usage:  mdk ${name} COMMAND`, group.summary, { subCommands: subCommandsOf(group.commands) }) + more(`mdk ${name}`);
 }
 

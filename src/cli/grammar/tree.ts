@@ -8,14 +8,14 @@ export interface Entry {
   readonly hidden?: boolean;
 }
 
-export interface Group {
+export interface CommandGroup {
   readonly summary: string;
   readonly commands: Readonly<Record<string, Entry>>;
 }
 
-export interface Tree {
+export interface CommandTree {
   readonly commands: Readonly<Record<string, Entry>>;
-  readonly groups: Readonly<Record<string, Group>>;
+  readonly groups: Readonly<Record<string, CommandGroup>>;
 }
 
 /** A usage under the name that was called: "images [OPTIONS] …" of "image ls" is "image ls [OPTIONS] …". */

@@ -1,13 +1,13 @@
 /** A pull that people watch: Docker's progress on a terminal, its plain lines elsewhere, nothing when asked to be quiet. */
 import type { Context } from "../../engine/context.ts";
 import { pull, type Pulled } from "../../engine/image/pull.ts";
-import { showProgress, type Mode } from "../output/progress.ts";
+import { showProgress, type ProgressMode } from "../output/progress.ts";
 import { givenUp } from "./given-up.ts";
 
 export interface PullShown {
   readonly platform: string | null;
   readonly quiet: boolean;
-  readonly progress: Mode;
+  readonly progress: ProgressMode;
   readonly insecureRegistries: readonly string[];
   /** Where it is shown: 1, or 2 when standard output belongs to a container. */
   readonly descriptor: number;

@@ -2,7 +2,7 @@
 import { push, type PushProgress } from "../../engine/image/push.ts";
 import { DEFAULT_TAG, parseReference, repositoryOf } from "../../image/reference.ts";
 import type { Command, Invocation } from "../grammar/flags.ts";
-import { PROGRESS_FLAG, progressMode, showProgress, type Mode } from "../output/progress.ts";
+import { PROGRESS_FLAG, progressMode, showProgress, type ProgressMode } from "../output/progress.ts";
 import { print, printError } from "../output/text.ts";
 import { givenUp } from "./given-up.ts";
 
@@ -31,7 +31,7 @@ async function run({ context, flags, operands: [word = ""] }: Invocation): Promi
   return 0;
 }
 
-function shown(mode: Mode): PushProgress {
+function shown(mode: ProgressMode): PushProgress {
   const lines = showProgress({ mode, quiet: false, descriptor: 1, elsewhere: "plain" });
   return {
     start: (repository) => lines.tell(`The push refers to repository [${repository}]`),

@@ -3,8 +3,8 @@ import { createNetwork } from "../../engine/network/networks.ts";
 import { parseNetworkRequest } from "../../spec/network-request.ts";
 import type { Command, Values } from "../grammar/flags.ts";
 import { print } from "../output/text.ts";
-import { poolsOf } from "./pools.ts";
-import { pairsOf } from "./words.ts";
+import { poolFlags } from "./pools.ts";
+import { pairsFlag } from "./words.ts";
 
 export const command: Command = {
   usage: "network create [OPTIONS] NETWORK",
@@ -40,6 +40,6 @@ function requestOf(name: string, flags: Values): unknown {
   const asked = (flag: string): boolean | null => (flags.given(flag) ? flags.bool(flag) : null);
   return {
     Name: name, Driver: flags.string("driver"), Internal: flags.bool("internal"), EnableIPv4: asked("ipv4"), EnableIPv6: asked("ipv6"), Scope: flags.string("scope"),
-    IPAM: { Driver: flags.string("ipam-driver"), Config: poolsOf(flags), Options: pairsOf(flags, "ipam-opt") }, Options: pairsOf(flags, "opt"), Labels: pairsOf(flags, "label"),
+    IPAM: { Driver: flags.string("ipam-driver"), Config: poolFlags(flags), Options: pairsFlag(flags, "ipam-opt") }, Options: pairsFlag(flags, "opt"), Labels: pairsFlag(flags, "label"),
   };
 }

@@ -5,7 +5,7 @@
 import { EXIT, CommandError } from "../exit.ts";
 import { holdsAddress, readAddress, readPrefix, type Address, type Prefix } from "../../spec/prefix.ts";
 import type { Values } from "../grammar/flags.ts";
-import { pairsOf, wordsOf } from "./words.ts";
+import { pairsFlag, wordsOf } from "./words.ts";
 
 interface Pool {
   readonly Subnet: string;
@@ -15,7 +15,7 @@ interface Pool {
 }
 
 /** Throws CommandError in docker/cli's words. */
-export function poolsOf(flags: Values): readonly Pool[] {
+export function poolFlags(flags: Values): readonly Pool[] {
   const [subnets, ranges, gateways] = [wordsOf(flags, "subnet"), wordsOf(flags, "ip-range"), wordsOf(flags, "gateway")];
   const noBlock = ranges.find((range) => readPrefix(range) === null);
   if (noBlock !== undefined) throw refuse(`invalid CIDR address: ${noBlock}`);
@@ -34,7 +34,7 @@ export function poolsOf(flags: Values): readonly Pool[] {
       pool.Gateway = gateway;
     }
   }
-  for (const [name, text] of Object.entries(pairsOf(flags, "aux-address"))) {
+  for (const [name, text] of Object.entries(pairsFlag(flags, "aux-address"))) {
     for (const pool of matching(pools, "aux-address", text, readAddress(text))) pool.AuxiliaryAddresses[name] = text;
   }
   return pools;

@@ -7,6 +7,6 @@ export function wordsOf(flags: Values, name: string): readonly string[] {
 }
 
 /** "KEY=VALUE" as a map, the value empty where none is said; the last one of a key. */
-export function pairsOf(flags: Values, name: string): Record<string, string> {
+export function pairsFlag(flags: Values, name: string): Record<string, string> {
   return Object.fromEntries(flags.list(name).map((text) => { const equals = text.indexOf("="); return equals === -1 ? [text, ""] : [text.slice(0, equals), text.slice(equals + 1)]; }));
 }

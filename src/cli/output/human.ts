@@ -1,5 +1,5 @@
 /** Times and states in Docker's words (docker/go-units HumanDuration). Pure. */
-import type { Status } from "../../engine/end/status.ts";
+import type { ContainerStatus } from "../../engine/end/status.ts";
 import type { HealthWord } from "../../runtime/health.ts";
 import { lives } from "../../engine/end/words.ts";
 
@@ -27,7 +27,7 @@ export function ago(thenMs: number, now: Date): string {
 }
 
 /** STATUS of `ps`: "Up 3 minutes", "Exited (137) 2 hours ago", "Created". */
-export function humanStatus(status: Status, health: HealthWord | null, now: Date): string {
+export function humanStatus(status: ContainerStatus, health: HealthWord | null, now: Date): string {
   if (lives(status.word)) return `Up ${humanDuration((now.getTime() - Date.parse(status.started ?? "")) / 1000)}${status.word === "paused" ? " (Paused)" : health === null ? "" : health === "starting" ? " (health: starting)" : ` (${health})`}`;
   if (status.word === "created") return "Created";
   if (status.word === "removing") return "Removal In Progress";

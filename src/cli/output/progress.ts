@@ -18,7 +18,7 @@ export interface Progress extends LayerProgress {
 }
 
 const MODES = ["auto", "plain", "tty", "json"] as const;
-export type Mode = (typeof MODES)[number];
+export type ProgressMode = (typeof MODES)[number];
 
 export const PROGRESS_FLAG: Flag = {
   name: "progress", type: "string", help: "How progress is shown: tty (bars), plain (lines), json (an object a line), auto (bars on a terminal)",
@@ -26,12 +26,12 @@ export const PROGRESS_FLAG: Flag = {
 };
 
 /** What --progress asks for. */
-export function progressMode(flags: Values): Mode {
-  return (flags.string("progress") as Mode | null) ?? "auto";
+export function progressMode(flags: Values): ProgressMode {
+  return (flags.string("progress") as ProgressMode | null) ?? "auto";
 }
 
 export interface Showing {
-  readonly mode: Mode;
+  readonly mode: ProgressMode;
   readonly quiet: boolean;
   readonly descriptor: number;
   /** What `auto` is where there is no terminal. */

@@ -1,10 +1,10 @@
 /** `mdk completion SHELL`, of the tree that it is a part of. */
 import { EXIT, CommandError } from "../exit.ts";
 import type { Command } from "../grammar/flags.ts";
-import type { Tree } from "../grammar/tree.ts";
+import type { CommandTree } from "../grammar/tree.ts";
 import { print } from "../output/text.ts";
 
-export const completionCommand = (tree: Tree): Command => ({
+export const completionCommand = (tree: CommandTree): Command => ({
   usage: "completion SHELL",
   summary: "Generate the autocompletion script for the specified shell (bash, fish, zsh)",
   flags: [],

@@ -37,7 +37,7 @@ export function equal(value: Value, others: readonly Value[]): boolean {
 }
 
 /** Below, at or above 0. Throws Problem. */
-export function compare(a: Value, b: Value): number {
+export function compareValues(a: Value, b: Value): number {
   const kinds = [kindOf(a), kindOf(b)];
   if (kinds.includes(null)) throw new Problem("invalid type for comparison");
   if (kinds[0] !== kinds[1]) throw incompatible(a, b);

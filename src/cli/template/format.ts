@@ -1,9 +1,9 @@
 /** How Go prints values: fmt's Sprint, Sprintln and Sprintf. Pure. */
-import { formatFloat, formatInteger, formatText, padded, type Flags } from "./verbs.ts";
+import { formatFloat, formatInteger, formatText, padded, type VerbFlags } from "./verbs.ts";
 import { Float, GoMap, JsonNumber, Nil, Slice, Struct, typeOf, type Value } from "./value.ts";
 import { Worded } from "./worded.ts";
 
-const PLAIN: Flags = { plus: false, minus: false, sharp: false, blank: false, zero: false, width: null, precision: null, plusV: false, sharpV: false };
+const PLAIN: VerbFlags = { plus: false, minus: false, sharp: false, blank: false, zero: false, width: null, precision: null, plusV: false, sharpV: false };
 
 /** %v. */
 export function show(value: Value): string {
@@ -122,7 +122,7 @@ class Printing {
     if (!this.#goodIndex) return `${complaints.join("")}%!${verb}(BADINDEX)`;
     if (this.#next >= this.#values.length) return `${complaints.join("")}%!${verb}(MISSING)`;
     const v = verb === "v";
-    const flags: Flags = {
+    const flags: VerbFlags = {
       plus: has("+") && !v, minus: left, sharp: has("#") && !v, blank: has(" "), zero: has("0") && !left,
       width: width ?? null, precision: precision === undefined || precision === null || precision < 0 ? null : precision, plusV: has("+") && v, sharpV: has("#") && v,
     };
@@ -131,7 +131,7 @@ class Printing {
 }
 
 /** One argument of one verb. */
-function formatValue(value: Value, verb: string, flags: Flags, inner = false): string {
+function formatValue(value: Value, verb: string, flags: VerbFlags, inner = false): string {
   if (verb === "T" && !inner) return padded(typeOf(value), flags);
   if (value === null || value === undefined) return verb === "v" ? padded(inner && flags.sharpV ? "interface {}(nil)" : "<nil>", flags) : `%!${verb}(<nil>)`;
   if (typeof value === "boolean") return verb === "v" || verb === "t" ? padded(String(value), flags) : wrong(value, verb, flags);
@@ -142,7 +142,7 @@ function formatValue(value: Value, verb: string, flags: Flags, inner = false): s
   return (!inner && value instanceof Struct && value.type.startsWith("*") ? "&" : "") + formatComposite(value, verb, flags);
 }
 
-function formatComposite(value: Slice | GoMap | Struct | Nil, verb: string, flags: Flags): string {
+function formatComposite(value: Slice | GoMap | Struct | Nil, verb: string, flags: VerbFlags): string {
   const item = (inner: Value): string => formatValue(inner, verb, flags, true);
   if (value instanceof Nil) {
     if (value.kind === "pointer") return verb === "v" ? padded(flags.sharpV ? `(${value.type})(nil)` : "<nil>", flags) : `%!${verb}(${value.type}=<nil>)`;
@@ -160,6 +160,6 @@ function formatComposite(value: Slice | GoMap | Struct | Nil, verb: string, flag
 }
 
 /** A verb that the value has not. */
-function wrong(value: Value, verb: string, flags: Flags): string {
+function wrong(value: Value, verb: string, flags: VerbFlags): string {
   return `%!${verb}(${typeOf(value)}=${formatValue(value, "v", flags, true)})`;
 }

@@ -1,5 +1,5 @@
 /** Functions of templates: text/template's own, and those that Docker's command line adds (docker/cli, templates.go). Pure. */
-import { compare, equal } from "./compare.ts";
+import { compareValues, equal } from "./compare.ts";
 import { escapeHtml, escapeJs, escapeQuery } from "./escape.ts";
 import { show, sprint, sprintf, sprintln } from "./format.ts";
 import { GoMap, JsonNumber, jsonOf, lengthOf, Nil, NIL_TYPES, Problem, Slice, Struct, truth, typeOf, type Value } from "./value.ts";
@@ -132,10 +132,10 @@ const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   printf: { parameters: ["string"], rest: "value", call: (format, ...values) => sprintf(text(format), values) },
   eq: { parameters: ["value"], rest: "value", call: (value, ...others) => equal(value, others) },
   ne: { parameters: ["value", "value"], call: (a, b) => !equal(a, [b]) },
-  lt: { parameters: ["value", "value"], call: (a, b) => compare(a, b) < 0 },
-  le: { parameters: ["value", "value"], call: (a, b) => compare(a, b) <= 0 },
-  gt: { parameters: ["value", "value"], call: (a, b) => compare(a, b) > 0 },
-  ge: { parameters: ["value", "value"], call: (a, b) => compare(a, b) >= 0 },
+  lt: { parameters: ["value", "value"], call: (a, b) => compareValues(a, b) < 0 },
+  le: { parameters: ["value", "value"], call: (a, b) => compareValues(a, b) <= 0 },
+  gt: { parameters: ["value", "value"], call: (a, b) => compareValues(a, b) > 0 },
+  ge: { parameters: ["value", "value"], call: (a, b) => compareValues(a, b) >= 0 },
   json: { parameters: ["value"], call: jsonOf },
   split: { parameters: ["string", "string"], call: split },
   join: { parameters: ["[]string", "string"], call: (list, separator) => items(list).map(show).join(text(separator)) },

@@ -7,8 +7,6 @@ import { execute } from "./execute.ts";
 import { parseTemplate } from "./parse.ts";
 import { Struct, typed, untyped, type Methods, type Shape, type Value } from "./value.ts";
 
-export type { Methods, Shape } from "./value.ts";
-
 export interface Template {
   /** A document with Go's types; `lenient`: where its types lack something, it is tried again without them, as docker's inspect does. */
   readonly document: (document: unknown, shape: Shape, how?: { readonly lenient?: boolean }) => string;

@@ -1,6 +1,6 @@
 /** The verbs of fmt for texts and numbers (fmt/format.go, strconv). Pure. */
 
-export interface Flags {
+export interface VerbFlags {
   readonly plus: boolean;
   readonly minus: boolean;
   readonly sharp: boolean;
@@ -14,14 +14,14 @@ export interface Flags {
 }
 
 /** Blanks up to the width, counted in characters. */
-export function padded(text: string, flags: Flags): string {
+export function padded(text: string, flags: VerbFlags): string {
   const missing = (flags.width ?? 0) - [...text].length;
   if (missing <= 0) return text;
   return flags.minus ? text + " ".repeat(missing) : (flags.zero ? "0" : " ").repeat(missing) + text;
 }
 
 /** %v %s %q %x %X of a string; null: it has no such verb. */
-export function formatText(whole: string, verb: string, flags: Flags): string | null {
+export function formatText(whole: string, verb: string, flags: VerbFlags): string | null {
   const text = flags.precision === null || verb === "x" || verb === "X" ? whole : [...whole].slice(0, flags.precision).join("");
   switch (verb) {
     case "v":
@@ -46,7 +46,7 @@ export function formatText(whole: string, verb: string, flags: Flags): string | 
 const SHORT: Readonly<Record<string, string>> = { "\x07": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\" };
 
 /** strconv.Quote; with "#" in backquotes where that can be, with "+" in ASCII. */
-function quoted(text: string, flags: Flags): string {
+function quoted(text: string, flags: VerbFlags): string {
   if (flags.sharp && !/[\0-\x08\x0a-\x1f\x7f`\ufeff]/.test(text)) return `\`${text}\``;
   return `"${[...text].map((c) => escaped(c, '"', flags.plus)).join("")}"`;
 }
@@ -68,7 +68,7 @@ function isPrintable(c: string): boolean {
 const BASES: Readonly<Record<string, readonly [base: number, prefix: string]>> = { v: [10, ""], d: [10, ""], b: [2, "0b"], o: [8, "0"], O: [8, "0o"], x: [16, "0x"], X: [16, "0X"] };
 
 /** %v %d %b %o %O %x %X %c %q %U of a whole number. */
-export function formatInteger(value: bigint, verb: string, flags: Flags): string | null {
+export function formatInteger(value: bigint, verb: string, flags: VerbFlags): string | null {
   if (verb === "c" || verb === "q") {
     const c = value >= 0n && value <= 0x10ffffn && !(value >= 0xd800n && value < 0xe000n) ? String.fromCodePoint(Number(value)) : "\ufffd";
     return padded(verb === "c" ? c : `'${escaped(c, "'", flags.plus)}'`, flags);
@@ -92,7 +92,7 @@ export function formatInteger(value: bigint, verb: string, flags: Flags): string
 }
 
 /** %v %e %E %f %F %g %G %b %x %X of a float. */
-export function formatFloat(value: number, verb: string, flags: Flags): string | null {
+export function formatFloat(value: number, verb: string, flags: VerbFlags): string | null {
   const digits = digitsOf(Math.abs(value), verb, flags);
   if (digits === null) return null;
   const sign = value < 0 || Object.is(value, -0) ? "-" : flags.plus ? "+" : flags.blank ? " " : "";
@@ -101,7 +101,7 @@ export function formatFloat(value: number, verb: string, flags: Flags): string |
   return padded(sign + digits, { ...flags, zero: false });
 }
 
-function digitsOf(value: number, verb: string, { precision, sharp }: Flags): string | null {
+function digitsOf(value: number, verb: string, { precision, sharp }: VerbFlags): string | null {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : "+Inf";
   switch (verb) {
     case "e":

@@ -1,6 +1,6 @@
 /** The images that a build stands on or takes from, each for the platform that wants it: found here, or pulled. */
 import { planBuild, type BuildPlan } from "../../build/graph/plan.ts";
-import type { Source } from "../../build/graph/sources.ts";
+import type { BuildSource } from "../../build/graph/sources.ts";
 import { locatedAt, type Span } from "../../build/language/error.ts";
 import type { Dockerfile } from "../../build/language/parse.ts";
 import { MdkError } from "../../error.ts";
@@ -85,13 +85,13 @@ function imagesOf({ needed, stages }: BuildPlan, target: Platform, { contexts }:
   });
 }
 
-function namedImage(source: Source | null, contexts: BuildRequest["contexts"]): Omit<Wanted, "platform" | "span"> | null {
+function namedImage(source: BuildSource | null, contexts: BuildRequest["contexts"]): Omit<Wanted, "platform" | "span"> | null {
   if (source?.kind === "image") return { ...source, location: null };
   const named = source?.kind === "context" ? contexts.get(source.name) : undefined;
   return named?.kind === "image" ? { ...named, written: named.reference } : null;
 }
 
-function triggersOf(images: ReadonlyMap<string, BaseImage>, { contexts }: BuildRequest, base: Source, platform: Platform): readonly string[] {
+function triggersOf(images: ReadonlyMap<string, BaseImage>, { contexts }: BuildRequest, base: BuildSource, platform: Platform): readonly string[] {
   const named = namedImage(base, contexts);
   return named === null ? [] : (images.get(baseKey(named.reference, platform))?.triggers ?? []);
 }

@@ -60,7 +60,7 @@ export interface StepContext {
 }
 
 /** Directories of layers, the uppermost first. */
-export function directoriesOf({ paths }: Pick<Building, "paths">, layers: readonly StageLayer[]): string[] {
+export function stageLayerDirectories({ paths }: Pick<Building, "paths">, layers: readonly StageLayer[]): string[] {
   return layers.map(({ id }) => paths.layerTree(id)).reverse();
 }
 

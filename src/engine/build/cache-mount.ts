@@ -2,7 +2,7 @@
 import { chmodSync, chownSync, closeSync, existsSync, fstatSync, futimesSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import type { PlannedStep } from "../../build/graph/planned.ts";
-import type { Mount } from "../../build/language/instructions/mount.ts";
+import type { RunMount } from "../../build/language/instructions/mount.ts";
 import { openInRoot, O_DIRECTORY, O_PATH } from "../../sys/at.ts";
 import { openLock, tryLockFile, tryLockShared } from "../../sys/lock.ts";
 import type { OpenBind } from "../start/binds.ts";
@@ -15,7 +15,7 @@ import { bindOn, cloneMount, wholeOf, type ReadyMount } from "./step-mount.ts";
 
 const CACHE_WAIT_MS = 60 * 60_000;
 
-export async function cacheOf(staged: Staged, mount: Mount, target: string, source: PlannedStep["sources"][number]): Promise<ReadyMount> {
+export async function cacheOf(staged: Staged, mount: RunMount, target: string, source: PlannedStep["sources"][number]): Promise<ReadyMount> {
   const { paths } = staged;
   const id = mount.id || target;
   const seed = source === null || source.kind === "scratch" ? null : [await originOf(staged, source), mount.source];
@@ -82,7 +82,7 @@ async function locked({ abort }: Staged, path: string, take: (path: string) => n
 }
 
 /** Under its name it is whole. */
-async function fillCache(staged: Staged, mount: Mount, directory: string, source: PlannedStep["sources"][number]): Promise<void> {
+async function fillCache(staged: Staged, mount: RunMount, directory: string, source: PlannedStep["sources"][number]): Promise<void> {
   const draft = `${staged.paths.temporary}/spool-cache-${crypto.randomUUID()}`;
   mkdirSync(draft);
   if (source !== null && source.kind !== "scratch") {

@@ -24,10 +24,10 @@ export interface LayerStep {
   /** What lies below, bottom first: a layer that stands for itself has none. */
   readonly below: readonly StageLayer[];
   /** Fills the upper directory of an overlay on what lies below. `work`: an empty directory beside it. */
-  readonly fill: (place: Place) => Promise<void>;
+  readonly fill: (place: LayerPlace) => Promise<void>;
 }
 
-export interface Place {
+export interface LayerPlace {
   readonly upper: string;
   readonly work: string;
   /** For files of the step that are none of its outcome. */

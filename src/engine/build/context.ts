@@ -1,12 +1,13 @@
 /** A build context that comes from somewhere: as bytes (an archive, or a Dockerfile alone), or as a commit of a git repository. */
 import { closeSync, constants, mkdirSync, openSync, readlinkSync } from "node:fs";
-import { withoutPasswords, type Remote } from "../../build/context/remote.ts";
+import { withoutPasswords, type RemoteContext } from "../../build/context/remote.ts";
 import { MdkError } from "../../error.ts";
 import { decompress } from "../../layer/decompress.ts";
 import { TreePlacer } from "../../layer/place.ts";
 import { TarReader } from "../../layer/tar.ts";
 import { download } from "../../registry/download.ts";
-import { O_DIRECTORY, openInRoot, RESOLVE } from "../../sys/at.ts";
+import { O_DIRECTORY, openInRoot } from "../../sys/at.ts";
+import { RESOLVE } from "../../sys/linux.ts";
 import { readStream } from "../../sys/read-stream.ts";
 import { storePaths } from "../../store/paths.ts";
 import { roomGuard } from "../../store/room.ts";
@@ -48,7 +49,7 @@ export async function unpackContext(context: Context, source: string, directory:
 }
 
 /** Fetches the commit into a new directory within `folder` and returns the path of what is meant of it. Throws what checkOut throws, and "context-missing". */
-export async function checkOutContext(context: Context, remote: Remote & { readonly kind: "git" }, folder: string, { signal, keepsGit }: { readonly signal: AbortSignal; readonly keepsGit: boolean }): Promise<string> {
+export async function checkOutContext(context: Context, remote: RemoteContext & { readonly kind: "git" }, folder: string, { signal, keepsGit }: { readonly signal: AbortSignal; readonly keepsGit: boolean }): Promise<string> {
   const { path } = await checkOut(remote, { checksum: null, keepsGit: keepsGit && remote.directory === "", signal, environment: context.environment, paths: { ...storePaths(context.root), temporary: folder }, limits: context.settings.layers });
   const root = openSync(path, O_DIRECTORY | constants.O_RDONLY);
   try {
@@ -73,7 +74,7 @@ function isArchive(head: Buffer): boolean {
 
 async function unpack(context: Context, source: AsyncIterable<Uint8Array>, directory: string, signal: AbortSignal): Promise<void> {
   const guard = roomGuard({ temporary: directory }, context.settings.layers.freePercent, { what: "the build context", hint: "free some space, or name another directory for it with TMPDIR" });
-  await unpackInto(directory, (write) => decompress(source, (bytes) => {
+  await unpackWritten(directory, (write) => decompress(source, (bytes) => {
     signal.throwIfAborted();
     guard(bytes.length);
     write(bytes);
@@ -81,7 +82,7 @@ async function unpack(context: Context, source: AsyncIterable<Uint8Array>, direc
 }
 
 /** Unpacks what `work` writes, an archive, into the directory, which is made where it is missing. Throws what the work, TarReader and TreePlacer throw. */
-export async function unpackInto(directory: string, work: (write: (bytes: Uint8Array) => void) => Promise<unknown>): Promise<void> {
+export async function unpackWritten(directory: string, work: (write: (bytes: Uint8Array) => void) => Promise<unknown>): Promise<void> {
   mkdirSync(directory, { recursive: true });
   const root = openSync(directory, O_DIRECTORY | constants.O_RDONLY);
   const placer = new TreePlacer({ directory: "/", owner: "archive", open: (path) => openInRoot(root, path === "" ? "." : path, O_DIRECTORY, 0, RESOLVE.NO_MAGICLINKS) });

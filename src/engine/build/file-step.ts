@@ -3,16 +3,16 @@ import { closeSync, openSync } from "node:fs";
 import { posix } from "node:path";
 import { withoutPasswords } from "../../build/context/remote.ts";
 import type { PlannedStep } from "../../build/graph/planned.ts";
-import type { Add, Copy } from "../../build/language/instructions/types.ts";
+import type { AddInstruction, CopyInstruction } from "../../build/language/instructions/types.ts";
 import { mountOverlay } from "../../layer/overlay.ts";
 import { O_DIRECTORY, O_NOFOLLOW, type Time } from "../../sys/at.ts";
 import { userOf } from "../start/root.ts";
-import { directoriesOf, gathering, type Building, type Staged, type StepContext } from "./building.ts";
-import { cachedLayer, stepKey, type Place } from "./cached-layer.ts";
+import { gathering, stageLayerDirectories, type Building, type Staged, type StepContext } from "./building.ts";
+import { cachedLayer, stepKey, type LayerPlace } from "./cached-layer.ts";
 import { ensureDirectories, resolveDestination } from "./files/destination.ts";
 import { gatherFiles } from "./files/gather.ts";
 import { placeFiles } from "./files/place.ts";
-import { openSource, type OpenTree } from "./sources.ts";
+import { openSource, type OpenedTree } from "./sources.ts";
 import { chainOf, withLayer, withWords, type StageImage, type StageLayer } from "./stage-image.ts";
 
 /** WORKDIR is made where it is missing, for the user who is to work there. */
@@ -32,7 +32,7 @@ export async function workdirStep(staged: Staged, image: StageImage, value: stri
   return withLayer(changed, layer, `WORKDIR ${path}`);
 }
 
-export async function copyStep(staged: Staged, image: StageImage, instruction: Copy | Add, { step, shown, description, anew }: StepContext): Promise<StageImage> {
+export async function copyStep(staged: Staged, image: StageImage, instruction: CopyInstruction | AddInstruction, { step, shown, description, anew }: StepContext): Promise<StageImage> {
   const { request } = staged;
   const tree = await openTree(staged, instruction, step);
   try {
@@ -62,21 +62,21 @@ function timeOf({ epochMs }: Staged["request"]): Time | null {
   return epochMs === null ? null : { seconds: Math.floor(epochMs / 1000), nanoseconds: 0 };
 }
 
-function historyOf({ kind, chown, chmod, sources, inline, destination, ...more }: Copy | Add): string {
+function historyOf({ kind, chown, chmod, sources, inline, destination, ...more }: CopyInstruction | AddInstruction): string {
   const flags = [...("parents" in more && more.parents ? ["--parents"] : []), ...(chown === null ? [] : [`--chown=${chown}`]), ...(chmod === null ? [] : [`--chmod=${chmod}`])];
   return [kind.toUpperCase(), ...flags, ...sources.map(withoutPasswords), ...inline.map(({ name }) => `<<${name}`), destination].join(" ");
 }
 
 /** Where the instruction's files come from; null: it has but inline ones and there is no context. */
-async function openTree(staged: Staged, instruction: Copy | Add, { sources: [source = null] }: PlannedStep): Promise<OpenTree | null> {
+async function openTree(staged: Staged, instruction: CopyInstruction | AddInstruction, { sources: [source = null] }: PlannedStep): Promise<OpenedTree | null> {
   if (instruction.kind === "copy" && source !== null) return openSource(staged, source);
   const { context } = staged.request;
   return context === null ? null : { tree: { root: context.root, ignore: context.ignore, name: "build context", ownersKept: false }, close() {} };
 }
 
 /** Lets the work change a tree of these layers, of none an empty one; what it changes is in `upper`. */
-export async function onOverlay(staged: Building, below: readonly StageLayer[], { upper, work, scratch }: Place, put: (root: number) => Promise<void>): Promise<void> {
-  const root = mountOverlay({ lower: below.length === 0 ? [scratch] : directoriesOf(staged, below), upper, work, volatile: true });
+export async function onOverlay(staged: Building, below: readonly StageLayer[], { upper, work, scratch }: LayerPlace, put: (root: number) => Promise<void>): Promise<void> {
+  const root = mountOverlay({ lower: below.length === 0 ? [scratch] : stageLayerDirectories(staged, below), upper, work, volatile: true });
   try {
     await put(root);
   } finally {

@@ -4,7 +4,7 @@ import { MdkError } from "../../error.ts";
 import { mountsOf } from "../../build/language/expand/instruction.ts";
 import { DEFAULT_SHELL, executedBy, type Executed } from "../../build/language/command-line.ts";
 import { proxyEnvironment } from "../../build/graph/scope.ts";
-import type { Run } from "../../build/language/instructions/types.ts";
+import type { RunInstruction } from "../../build/language/instructions/types.ts";
 import { quote } from "../../build/language/text.ts";
 import { Channel } from "../../runtime/channel.ts";
 import { decodeConfig } from "../../spec/decode.ts";
@@ -20,15 +20,15 @@ import { newId, newName } from "../host/ids.ts";
 import { chooseEndpoints } from "../network/endpoints.ts";
 import { beginNew, type Begun } from "../start/begin.ts";
 import { startBegun } from "../start/start.ts";
-import { directoriesOf, type Staged, type StepContext } from "./building.ts";
-import { cachedLayer, stepKey, type Place } from "./cached-layer.ts";
+import { stageLayerDirectories, type Staged, type StepContext } from "./building.ts";
+import { cachedLayer, stepKey, type LayerPlace } from "./cached-layer.ts";
 import { bindOn } from "./step-mount.ts";
 import { openStepMounts, type StepMounts } from "./step-mounts.ts";
 import type { ShownStep } from "./request.ts";
 import { chainOf, withLayer, type StageImage } from "./stage-image.ts";
 
 /** Throws MdkError "build-step" when the program fails, in BuildKit's words. */
-export async function runStep(building: Staged, image: StageImage, run: Run, { step, shown, description, anew }: StepContext): Promise<StageImage> {
+export async function runStep(building: Staged, image: StageImage, run: RunInstruction, { step, shown, description, anew }: StepContext): Promise<StageImage> {
   const { words: argv, script } = executedBy(run, image.config.Shell ?? DEFAULT_SHELL);
   const { request, escape } = building;
   const mounts = await openStepMounts(building, mountsOf(run, { lookup: (name) => image.scope.variables.get(name), escape, budget: building.plan.globals.budget }), step, image);
@@ -57,7 +57,7 @@ function historyOf({ scope: { declared } }: StageImage, argv: readonly string[])
   return `RUN ${[...(given.length === 0 ? [] : [`|${given.length}`, ...given]), ...argv].join(" ")}`;
 }
 
-function networkOf({ NetworkMode }: HostConfig, { network }: Run): HostConfig["NetworkMode"] {
+function networkOf({ NetworkMode }: HostConfig, { network }: RunInstruction): HostConfig["NetworkMode"] {
   return network === "default" ? NetworkMode : network;
 }
 
@@ -68,10 +68,10 @@ interface Execution {
   readonly WorkingDir: string;
   readonly script: Executed["script"];
   readonly network: HostConfig["NetworkMode"];
-  readonly security: Run["security"];
+  readonly security: RunInstruction["security"];
   readonly mounts: StepMounts;
   readonly shown: ShownStep;
-  readonly place: Place;
+  readonly place: LayerPlace;
 }
 
 async function execute(building: Staged, image: StageImage, execution: Execution): Promise<void> {
@@ -154,7 +154,7 @@ function draftOf({ context, request, empty, paths }: Staged, image: StageImage, 
   return {
     id, image: empty.id, createdMs: context.now().getTime(), config, host, mounts: [...files, ...opened.mounts], name: newName(0), named: false,
     endpoints: chooseEndpoints(context, { config, host, networks: {} }),
-    root: { layers: directoriesOf({ paths }, image.layers), upper: place.upper, work: place.work, binds: opened.binds, environment: opened.environment },
+    root: { layers: stageLayerDirectories({ paths }, image.layers), upper: place.upper, work: place.work, binds: opened.binds, environment: opened.environment },
   };
 }
 

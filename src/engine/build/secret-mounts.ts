@@ -2,14 +2,14 @@
 import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { posix } from "node:path";
 import { MdkError, messageOf } from "../../error.ts";
-import type { Mount } from "../../build/language/instructions/mount.ts";
+import type { RunMount } from "../../build/language/instructions/mount.ts";
 import type { Context } from "../context.ts";
 import type { Staged } from "./building.ts";
 import type { StageImage } from "./stage-image.ts";
 import { bindOn, cloneMount, type ReadyMount } from "./step-mount.ts";
 
 /** A file on the run root, which is no disk. */
-export function secretOf(staged: Staged, mount: Mount, environment: string[], image: StageImage): ReadyMount[] {
+export function secretOf(staged: Staged, mount: RunMount, environment: string[], image: StageImage): ReadyMount[] {
   const { context, request } = staged;
   const id = mount.id || posix.basename(mount.target);
   const secret = request.secrets.get(id);
@@ -53,7 +53,7 @@ function readSecret(id: string, path: string): Buffer {
 }
 
 /** A socket of the step's own: whose it is says the mount. */
-export function agentOf({ context, request }: Staged, mount: Mount, number: number, environment: string[]): ReadyMount[] {
+export function agentOf({ context, request }: Staged, mount: RunMount, number: number, environment: string[]): ReadyMount[] {
   const id = mount.id || "default";
   const source = request.agents.get(id);
   if (source === undefined) {

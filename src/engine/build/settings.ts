@@ -1,12 +1,12 @@
 /** Instructions that say something of an image and make no files, and what its history says of them (moby/buildkit dockerfile2llb, convert.go). Pure. */
 import { withArguments, withEnvironment, type Given } from "../../build/graph/scope.ts";
-import type { Arg, Healthcheck, Onbuild, Pairs, Single } from "../../build/language/instructions/types.ts";
+import type { ArgInstruction, HealthcheckInstruction, OnbuildInstruction, PairsInstruction, SingleInstruction } from "../../build/language/instructions/types.ts";
 import type { Pair } from "../../build/language/words.ts";
 import { quote } from "../../build/language/text.ts";
 import { changedConfig, exposedOf, type Saying } from "../image/config-change.ts";
-import { environmentOf, withWords, type StageImage } from "./stage-image.ts";
+import { stageEnvironment, withWords, type StageImage } from "./stage-image.ts";
 
-export type Setting = Saying | Arg | (Pairs & { readonly kind: "env" }) | (Single & { readonly kind: "maintainer" });
+export type Setting = Saying | ArgInstruction | (PairsInstruction & { readonly kind: "env" }) | (SingleInstruction & { readonly kind: "maintainer" });
 
 /** The image after an instruction that was expanded. */
 export function applySetting(image: StageImage, instruction: Setting, given: Given): StageImage {
@@ -14,7 +14,7 @@ export function applySetting(image: StageImage, instruction: Setting, given: Giv
   switch (instruction.kind) {
     case "env": {
       const scope = withEnvironment(image.scope, instruction.pairs);
-      return withWords({ ...image, config: { ...config, Env: environmentOf(scope) }, scope }, `ENV${textOf(instruction.pairs)}`);
+      return withWords({ ...image, config: { ...config, Env: stageEnvironment(scope) }, scope }, `ENV${textOf(instruction.pairs)}`);
     }
     case "arg": {
       const scope = withArguments(image.scope, instruction, given);
@@ -32,7 +32,7 @@ export function applySetting(image: StageImage, instruction: Setting, given: Giv
   }
 }
 
-function wordsOf(instruction: Exclude<Saying, Onbuild>, { Cmd, Entrypoint }: StageImage["config"]): string {
+function wordsOf(instruction: Exclude<Saying, OnbuildInstruction>, { Cmd, Entrypoint }: StageImage["config"]): string {
   switch (instruction.kind) {
     case "label":
       return `LABEL${textOf(instruction.pairs)}`;
@@ -61,7 +61,7 @@ const textOf = (pairs: readonly Pair[]): string => pairs.map(({ name, value }) =
 const listOf = (words: readonly string[]): string => `[${words.map(quote).join(" ")}]`;
 
 /** As Go's %+v prints the structure. */
-function healthWords({ test, interval, timeout, startPeriod, startInterval, retries }: Healthcheck): string {
+function healthWords({ test, interval, timeout, startPeriod, startInterval, retries }: HealthcheckInstruction): string {
   const times = { Interval: interval, Timeout: timeout, StartPeriod: startPeriod, StartInterval: startInterval };
   return `{Test:[${test.join(" ")}] ${Object.entries(times).map(([name, nanoseconds]) => `${name}:${goDuration(nanoseconds)}`).join(" ")} Retries:${retries}}`;
 }

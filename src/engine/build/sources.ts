@@ -1,7 +1,7 @@
 /** Where a build's images and files come from, once they are needed: stages, images, named contexts. */
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import type { PlannedStage } from "../../build/graph/planned.ts";
-import type { Source } from "../../build/graph/sources.ts";
+import type { BuildSource } from "../../build/graph/sources.ts";
 import { MdkError } from "../../error.ts";
 import type { Platform } from "../../image/platform.ts";
 import { O_DIRECTORY, O_NOFOLLOW } from "../../sys/at.ts";
@@ -11,7 +11,7 @@ import type { FileTree } from "./files/source.ts";
 import { emptyImage, stageOn, type StageImage, type StageLayer } from "./stage-image.ts";
 
 /** What a stage stands on, or files are taken from, as an image. */
-export async function baseImage(staged: Staged, source: Source, stage: Pick<PlannedStage, "platform">): Promise<StageImage> {
+export async function baseImage(staged: Staged, source: BuildSource, stage: Pick<PlannedStage, "platform">): Promise<StageImage> {
   const platform = stage.platform ?? staged.platform;
   switch (source.kind) {
     case "scratch":
@@ -34,13 +34,13 @@ function imageNamed({ images }: Staged, reference: string, platform: Platform): 
   return found.image;
 }
 
-export interface OpenTree {
+export interface OpenedTree {
   readonly tree: FileTree;
   close(): void;
 }
 
 /** A stage, an image or a named context as a tree of files. */
-export async function openSource(staged: Staged, source: Source): Promise<OpenTree> {
+export async function openSource(staged: Staged, source: BuildSource): Promise<OpenedTree> {
   if (source.kind === "context") {
     const named = staged.request.contexts.get(source.name);
     if (named?.kind === "directory") return { tree: { root: named.root, ignore: named.ignore, name: `build context ${source.name}`, ownersKept: false }, close() {} };

@@ -4,10 +4,10 @@ import type { Digest } from "../../image/digest.ts";
 import { TreePlacer } from "../../layer/place.ts";
 import { readTree } from "../../layer/tar-tree.ts";
 import { travels } from "../../layer/tar.ts";
-import { baseOf, parentOf, removeTree } from "../../layer/tree.ts";
+import { baseOf, parentOf, removeEntry } from "../../layer/tree.ts";
 import { OPAQUE_XATTR } from "../../layer/whiteout.ts";
 import { O_DIRECTORY, O_NOFOLLOW, openInRoot } from "../../sys/at.ts";
-import { directoriesOf, type Building } from "./building.ts";
+import { stageLayerDirectories, type Building } from "./building.ts";
 import { cachedLayer, stepKey } from "./cached-layer.ts";
 import { onOverlay } from "./file-step.ts";
 import { chainOf, type HistoryEntry, type StageImage, type StageLayer, type StepOutcome } from "./stage-image.ts";
@@ -31,7 +31,7 @@ async function squashedLayer(building: Building, { base, layers, history }: Stag
   return await cachedLayer(building, {
     key: stepKey(["squash", chainOf(base.layers), chainOf(layers)]), description, shown: building.progress.step(description), anew: false, below: base.layers,
     fill: async (place) => await onOverlay(building, base.layers, place, async (root) => {
-      for (const directory of directoriesOf(building, own).reverse()) {
+      for (const directory of stageLayerDirectories(building, own).reverse()) {
         building.abort.signal.throwIfAborted();
         applyLayer(directory, root);
       }
@@ -65,7 +65,7 @@ function removeFrom(open: (path: string) => number, path: string): void {
   if (path === "") return;
   const parent = open(parentOf(path));
   try {
-    removeTree(parent, baseOf(path));
+    removeEntry(parent, baseOf(path));
   } finally {
     closeSync(parent);
   }

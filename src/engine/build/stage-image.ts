@@ -53,7 +53,7 @@ const NOTHING: ContainerDefaults = {
 export function emptyImage(platform: Platform): StageImage {
   const scope = stageScope([]);
   return {
-    layers: [], config: { ...NOTHING, Env: environmentOf(scope), WorkingDir: "/" }, author: "", base: { id: null, layers: [] }, baseHistory: [], history: [], historyLength: 0, kept: {}, platform, scope, commandSet: false,
+    layers: [], config: { ...NOTHING, Env: stageEnvironment(scope), WorkingDir: "/" }, author: "", base: { id: null, layers: [] }, baseHistory: [], history: [], historyLength: 0, kept: {}, platform, scope, commandSet: false,
   };
 }
 
@@ -62,7 +62,7 @@ export function imageOn(id: Digest, { config, author, document, architecture, os
   const scope = stageScope(config.Env);
   const kept = Object.fromEntries(["os.version", "os.features"].filter((key) => document[key] !== undefined).map((key) => [key, document[key]]));
   return {
-    layers, author, scope, kept, base: { id, layers }, config: { ...config, Env: environmentOf(scope), OnBuild: null }, baseHistory: historyOf(document), history: [], historyLength: 0,
+    layers, author, scope, kept, base: { id, layers }, config: { ...config, Env: stageEnvironment(scope), OnBuild: null }, baseHistory: historyOf(document), history: [], historyLength: 0,
     platform: { architecture, os, variant }, commandSet: false,
   };
 }
@@ -77,7 +77,7 @@ export function chainOf(layers: readonly StageLayer[]): Digest | null {
   return chainIds(layers.map(({ diffId }) => diffId as Digest)).at(-1) ?? null;
 }
 
-export function environmentOf({ environment }: StageScope): string[] {
+export function stageEnvironment({ environment }: StageScope): string[] {
   return [...environment.entries()].map(([name, value]) => `${name}=${value}`);
 }
 

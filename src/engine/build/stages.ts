@@ -3,7 +3,7 @@ import { withoutPasswords } from "../../build/context/remote.ts";
 import type { PlannedStage, PlannedStep } from "../../build/graph/planned.ts";
 import { locatedAt } from "../../build/language/error.ts";
 import { expandInstruction } from "../../build/language/expand/instruction.ts";
-import type { Add, Copy, Instruction, Run, Single } from "../../build/language/instructions/types.ts";
+import type { AddInstruction, CopyInstruction, Instruction, RunInstruction, SingleInstruction } from "../../build/language/instructions/types.ts";
 import { platformName } from "../../image/platform.ts";
 import type { Building, Staged, StepContext } from "./building.ts";
 import { copyStep, workdirStep } from "./file-step.ts";
@@ -48,7 +48,7 @@ async function buildStage(staged: Staged, stage: PlannedStage): Promise<StageIma
   return image;
 }
 
-type FileInstruction = Run | Copy | Add | (Single & { readonly kind: "workdir" });
+type FileInstruction = RunInstruction | CopyInstruction | AddInstruction | (SingleInstruction & { readonly kind: "workdir" });
 
 const makesFiles = (instruction: Instruction): instruction is FileInstruction => ["run", "copy", "add", "workdir"].includes(instruction.kind);
 

@@ -1,9 +1,10 @@
 /** One mount of a RUN, ready to be opened. */
 import { fstatSync } from "node:fs";
 import { spanAt } from "../../build/language/error.ts";
-import type { Copy } from "../../build/language/instructions/types.ts";
+import type { CopyInstruction } from "../../build/language/instructions/types.ts";
 import type { UserMount } from "../../spec/mount-types.ts";
-import { AT_EMPTY_PATH, AT_FDCWD, MOUNT_ATTR, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
+import { MOUNT_ATTR } from "../../sys/linux.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
 import type { OpenBind } from "../start/binds.ts";
 
 export interface ReadyMount {
@@ -28,7 +29,7 @@ export function cloneMount(path: number | string, isReadonly: boolean): OpenBind
 }
 
 /** A COPY of all that is at the source. */
-export function wholeOf(source: string): Copy {
+export function wholeOf(source: string): CopyInstruction {
   return {
     kind: "copy", span: spanAt({ line: 1, column: 1 }), keyword: "COPY", source: "", comments: [], sources: [source === "" ? "/" : source], inline: [], destination: "/", chown: null, chmod: null,
     link: false, exclude: [], from: null, parents: false,

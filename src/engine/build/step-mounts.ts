@@ -3,10 +3,10 @@ import { closeSync, fstatSync, mkdirSync, openSync } from "node:fs";
 import { posix } from "node:path";
 import { MdkError } from "../../error.ts";
 import type { PlannedStep } from "../../build/graph/planned.ts";
-import type { Mount } from "../../build/language/instructions/mount.ts";
+import type { RunMount } from "../../build/language/instructions/mount.ts";
 import { mountOverlay } from "../../layer/overlay.ts";
 import type { UserMount } from "../../spec/mount-types.ts";
-import { openInRoot, O_DIRECTORY, O_PATH, RESOLVE } from "../../sys/at.ts";
+import { openInRoot, O_DIRECTORY, O_PATH } from "../../sys/at.ts";
 import type { OpenBind } from "../start/binds.ts";
 import { gathering, type Staged } from "./building.ts";
 import { cacheOf } from "./cache-mount.ts";
@@ -17,6 +17,7 @@ import { openSource, openView } from "./sources.ts";
 import type { StageImage } from "./stage-image.ts";
 import { bindOn, cloneMount, tmpfsOn, wholeOf, type ReadyMount } from "./step-mount.ts";
 import { findStubs, removeStubs, type Stubs } from "./stubs.ts";
+import { RESOLVE } from "../../sys/linux.ts";
 
 export interface StepMounts {
   /** What the outcome of the step depends on. */
@@ -30,7 +31,7 @@ export interface StepMounts {
   close(): void;
 }
 
-export async function openStepMounts(staged: Staged, asked: readonly Mount[], step: PlannedStep, image: StageImage): Promise<StepMounts> {
+export async function openStepMounts(staged: Staged, asked: readonly RunMount[], step: PlannedStep, image: StageImage): Promise<StepMounts> {
   const ready: ReadyMount[] = [];
   const environment: string[] = [];
   const close = (): void => ready.forEach((one) => one.close?.());
@@ -75,7 +76,7 @@ export async function openStepMounts(staged: Staged, asked: readonly Mount[], st
   };
 }
 
-async function boundFrom(staged: Staged, mount: Mount, target: string, source: PlannedStep["sources"][number]): Promise<ReadyMount> {
+async function boundFrom(staged: Staged, mount: RunMount, target: string, source: PlannedStep["sources"][number]): Promise<ReadyMount> {
   const { context } = staged.request;
   if (source === null && context === null) throw new MdkError("invalid", "no-context", "a bind mount needs a build context, and there is none");
   const opened = source === null ? { tree: { root: context!.root, ignore: context!.ignore, name: "build context", ownersKept: false }, close() {} } : await openSource(staged, source);
@@ -120,7 +121,7 @@ function discarding(directory: number, scratch: string): OpenBind {
   return { fd: mountOverlay({ lower: [`/proc/self/fd/${directory}/.`], upper, work, volatile: true }), kind: "directory" };
 }
 
-async function copied(gathered: Gathered, scratch: string, { source, isReadonly }: Mount, isDirectory: boolean): Promise<OpenBind> {
+async function copied(gathered: Gathered, scratch: string, { source, isReadonly }: RunMount, isDirectory: boolean): Promise<OpenBind> {
   const place = `${scratch}/copy`;
   mkdirSync(place, { mode: 0o755 });
   const root = openSync(place, O_DIRECTORY);

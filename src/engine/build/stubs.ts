@@ -3,9 +3,10 @@ import { closeSync, lstatSync, openSync, rmdirSync, rmSync } from "node:fs";
 import { posix } from "node:path";
 import { isDirectory } from "../../layer/tree.ts";
 import { OPAQUE_XATTR } from "../../layer/whiteout.ts";
-import { openInRoot, O_DIRECTORY, O_PATH, RESOLVE, statAt, type Status } from "../../sys/at.ts";
+import { openInRoot, O_DIRECTORY, O_PATH, statAt, type Status } from "../../sys/at.ts";
+import { RESOLVE } from "../../sys/linux.ts";
 import { xattrsAt } from "../../sys/xattr.ts";
-import { followLinks, isThere } from "../start/root.ts";
+import { existsInRoot, followLinks } from "../start/root.ts";
 
 interface Known {
   readonly path: string;
@@ -24,7 +25,7 @@ export interface Stubs {
 export function findStubs(view: number, targets: readonly string[]): Stubs {
   const ways = new Set(targets.flatMap((target) => followLinks(view, target.slice(1)).map((_, index, parts) => parts.slice(0, index + 1).join("/"))));
   const paths = [...ways].toSorted((a, b) => b.split("/").length - a.split("/").length);
-  const isMissing = new Set(paths.filter((path) => !isThere(view, path)));
+  const isMissing = new Set(paths.filter((path) => !existsInRoot(view, path)));
   const known = paths.filter((path) => !isMissing.has(path)).map((path): Known => ({ path, status: statAt(view, path)!, xattrs: attributesOf(view, path) }));
   return { missing: [...isMissing], above: known.filter(({ status }) => isDirectory(status)) };
 }

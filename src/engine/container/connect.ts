@@ -14,7 +14,7 @@ import { takeOpLock } from "../end/settle.ts";
 import { driverOf } from "../network/drivers/choose.ts";
 import { checkSettings, findNetwork } from "../network/endpoints.ts";
 import { findContainer } from "./find.ts";
-import { join, leave, type Running } from "./live.ts";
+import { joinRunning, leaveRunning, type RunningContainer } from "./live.ts";
 
 export interface Connecting {
   /** Names or ids. */
@@ -37,8 +37,8 @@ export function connectContainer(context: Context, { network: word, container: n
     const position = (endpoints.at(-1)?.position ?? -1) + 1;
     if (running === null) return replace(context, container, network, settings, there?.position ?? position);
     // Somebody's connect was killed: what it left goes first.
-    if (there !== undefined) leave(context, running, network);
-    join(context, running, { network, settings, position });
+    if (there !== undefined) leaveRunning(context, running, network);
+    joinRunning(context, running, { network, settings, position });
   });
 }
 
@@ -63,7 +63,7 @@ export function disconnectContainer(context: Context, { network: word, container
     }
     const running = runningOf(context, container);
     if (running === null) return forget(context, endpoint);
-    leave(context, running, network);
+    leaveRunning(context, running, network);
   });
 }
 
@@ -115,7 +115,7 @@ function replace(context: Context, { id }: Container, network: Network, settings
 }
 
 /** Null: it does not run. */
-function runningOf(context: Context, container: Container): Running | null {
+function runningOf(context: Context, container: Container): RunningContainer | null {
   const condition = readCondition(runPaths(context.runRoot).container(container.id), { ownOpLock: true });
   if (condition.kind !== "running") return null;
   return { container, openNamespace: () => openSync(`/proc/${condition.state.pid}/ns/net`, "r") };

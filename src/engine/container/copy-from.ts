@@ -5,11 +5,11 @@ import { TreePlacer } from "../../layer/place.ts";
 import { TarWriter } from "../../layer/tar-write.ts";
 import { readSingle, readTree } from "../../layer/tar-tree.ts";
 import { travels, type TarHandler } from "../../layer/tar.ts";
-import { isDirectory, isLink, name as cname } from "../../layer/tree.ts";
+import { cname, isDirectory, isLink } from "../../layer/tree.ts";
 import type { Enter } from "../../layer/walk.ts";
 import { goBase, goClean, goSplit, keepTrailing, placeCopy, rebase, splitEntry, type CopyDestination } from "../../spec/copy-paths.ts";
 import type { Container } from "../../store/containers.ts";
-import { O_DIRECTORY, O_NOFOLLOW, O_PATH, openInRoot, RESOLVE, statAt, type Status } from "../../sys/at.ts";
+import { O_DIRECTORY, O_NOFOLLOW, O_PATH, openInRoot, statAt, type Status } from "../../sys/at.ts";
 import { errnoText } from "../../sys/errno.ts";
 import { SysError } from "../../sys/ffi.ts";
 import type { Context } from "../context.ts";
@@ -17,6 +17,7 @@ import { followLinks } from "../start/root.ts";
 import { ArchiveSize } from "./archive-size.ts";
 import { toldGone } from "./find.ts";
 import { openRootView } from "./root-view.ts";
+import { RESOLVE } from "../../sys/linux.ts";
 
 export interface CopyFrom {
   /** The container as the user named it, for messages. */

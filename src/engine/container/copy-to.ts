@@ -9,7 +9,7 @@ import { TarReader, travels, type TarHandler } from "../../layer/tar.ts";
 import { isDirectory } from "../../layer/tree.ts";
 import { goBase, goSplit, placeCopy, rebase, splitEntry, type CopyDestination } from "../../spec/copy-paths.ts";
 import { storePaths } from "../../store/paths.ts";
-import { O_DIRECTORY, openInRoot, S_IF } from "../../sys/at.ts";
+import { O_DIRECTORY, openInRoot } from "../../sys/at.ts";
 import { errnoText } from "../../sys/errno.ts";
 import { SysError } from "../../sys/ffi.ts";
 import type { Container } from "../../store/containers.ts";
@@ -19,6 +19,7 @@ import { ArchiveSize } from "./archive-size.ts";
 import { lookAt } from "./copy-from.ts";
 import { toldGone } from "./find.ts";
 import { openRootView, viewRunning, type RootView } from "./root-view.ts";
+import { S_IF } from "../../sys/linux.ts";
 
 export interface CopyTo {
   /** The container as the user named it, for messages. */

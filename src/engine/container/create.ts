@@ -2,7 +2,7 @@
 import { closeSync, readFileSync } from "node:fs";
 import { release } from "node:os";
 import type { CreateRequest, HostConfig } from "../../spec/container.ts";
-import { joinedContainer, joining, type IpcMode, type Joined, type PidMode } from "../../spec/namespace-modes.ts";
+import { joinedContainer, joining, type IpcMode, type JoinedMode, type PidMode } from "../../spec/namespace-modes.ts";
 import type { NetworkMode } from "../../spec/network-mode.ts";
 import { joinConfig } from "../../spec/join.ts";
 import { parseSecurityOptions } from "../../spec/security-options.ts";
@@ -54,7 +54,7 @@ function hostnameOf(context: Context, { NetworkMode }: HostConfig, id: string): 
  * one that is not there), and the label of who shares the host's.
  */
 function completed(context: Context, host: HostConfig): HostConfig {
-  const idOf = <T extends PidMode | IpcMode | NetworkMode>(mode: T): T | Joined => {
+  const idOf = <T extends PidMode | IpcMode | NetworkMode>(mode: T): T | JoinedMode => {
     const word = joinedContainer(mode);
     return word === null ? mode : joining(findContainer(context, word).id);
   };

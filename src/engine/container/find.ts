@@ -22,6 +22,6 @@ export function toldGone(context: Context, id: string, error: unknown): unknown 
 }
 
 /** Whether there is a container of this full id. */
-export function isThere(context: Context, id: string): boolean {
+export function containerExists(context: Context, id: string): boolean {
   return readContainer(context.database(), id) !== null;
 }

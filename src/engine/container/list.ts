@@ -5,12 +5,12 @@ import { allPorts } from "../../store/ports.ts";
 import type { PortRange } from "../../spec/network.ts";
 import type { Context } from "../context.ts";
 import { findOrphans } from "../end/orphans.ts";
-import { readStatuses, type Status } from "../end/status.ts";
+import { readStatuses, type ContainerStatus } from "../end/status.ts";
 import { isUp } from "../end/words.ts";
 
 export interface Summary {
   readonly container: ContainerLine;
-  readonly status: Status;
+  readonly status: ContainerStatus;
   /** Of the host, while it runs. */
   readonly ports: readonly PortRange[];
 }

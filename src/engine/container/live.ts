@@ -31,20 +31,20 @@ import { renewResolver } from "../start/resolver.ts";
 import { turnServed } from "./served-ports.ts";
 
 /** A container that runs. */
-export interface Running {
+export interface RunningContainer {
   readonly container: Container;
   /** Its network namespace, for the caller to close. */
   readonly openNamespace: () => number;
 }
 
-export interface Joining {
+export interface JoiningNetwork {
   readonly network: Network;
   readonly settings: EndpointSettings;
   readonly position: number;
 }
 
 /** On failure the container is as it was. Throws MdkError in Docker's words. */
-export function join(context: Context, running: Running, { network, settings, position }: Joining): void {
+export function joinRunning(context: Context, running: RunningContainer, { network, settings, position }: JoiningNetwork): void {
   const { container } = running;
   const driver = driverOf(network);
   const namespace = networkNamespace(context);
@@ -67,7 +67,7 @@ export function join(context: Context, running: Running, { network, settings, po
       attach(context, running, { raised, way, seat: { ...seat, connection: whole }, before });
       transaction(context.database(), (database) => connectEndpoint(database, container.id, network.id, whole));
     } catch (error) {
-      leave(context, running, network);
+      leaveRunning(context, running, network);
       throw error;
     }
   } finally {
@@ -76,7 +76,7 @@ export function join(context: Context, running: Running, { network, settings, po
 }
 
 /** What is missing of it already is no error: of one that was cut off, too. */
-export function leave(context: Context, running: Running, network: Network): void {
+export function leaveRunning(context: Context, running: RunningContainer, network: Network): void {
   const { container } = running;
   const seats = liveSeats(context, container.id);
   const own = seats.find((seat) => seat.network.id === network.id);
@@ -107,7 +107,7 @@ interface Attaching {
   readonly before: readonly LiveSeat[];
 }
 
-function attach(context: Context, running: Running, { raised, way, seat, before }: Attaching): void {
+function attach(context: Context, running: RunningContainer, { raised, way, seat, before }: Attaching): void {
   const { network, place, connection, settings } = seat;
   const after = [...before, seat];
   inside(context, running, connection.address6 === null ? [] : IPV6_SETTINGS, (socket, namespace) => {
@@ -123,7 +123,7 @@ function attach(context: Context, running: Running, { raised, way, seat, before 
 }
 
 /** With a NETLINK_ROUTE socket of the container's namespace. Throws MdkError "container-ended" where it is gone. */
-function inside(context: Context, running: Running, settings: typeof IPV6_SETTINGS | readonly never[], work: (socket: NetlinkSocket, namespace: number) => void): void {
+function inside(context: Context, running: RunningContainer, settings: typeof IPV6_SETTINGS | readonly never[], work: (socket: NetlinkSocket, namespace: number) => void): void {
   const namespace = running.openNamespace();
   try {
     const [fd] = enterNamespace(context.runRoot, namespace, ["route", ...settings]) ?? [];

@@ -5,7 +5,7 @@ import type { ContainerConfig, HostConfig } from "../../spec/container.ts";
 import { checkTarget, cleanPath, type UserMount } from "../../spec/mount-types.ts";
 import { resolveMounts } from "../../spec/mount-words.ts";
 import { storePaths } from "../../store/paths.ts";
-import { findImage, noSuchImage } from "../../store/images.ts";
+import { findImageRow, noSuchImage } from "../../store/images.ts";
 import type { Context } from "../context.ts";
 import { newId } from "../host/ids.ts";
 import { checkDriver } from "../volume/volumes.ts";
@@ -45,7 +45,7 @@ function settle(context: Context, mount: UserMount): UserMount {
       return { ...mount, name, source: mount.source || storePaths(context.root).volumeData(name), ...(mount.name === null ? { anonymous: true } : {}) };
     }
     case "image": {
-      const found = findImage(context.database(), mount.image);
+      const found = findImageRow(context.database(), mount.image);
       if (found === null) throw noSuchImage(mount.image);
       return { ...mount, image: found.image.id, source: mount.image };
     }

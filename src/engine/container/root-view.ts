@@ -9,7 +9,7 @@ import { mountLayers } from "../../layer/overlay.ts";
 import { readCondition } from "../../runtime/state.ts";
 import { holdMounts, openContainerRoot, type HeldMount } from "../../runtime/view.ts";
 import { planMounts } from "../../spec/mounts.ts";
-import type { Mount } from "../../spec/types.ts";
+import type { SpecMount } from "../../spec/types.ts";
 import type { Container } from "../../store/containers.ts";
 import { runPaths, storePaths } from "../../store/paths.ts";
 import { openProcess } from "../../sys/pidfd.ts";
@@ -18,7 +18,7 @@ import { takeAtRest } from "../end/at-rest.ts";
 import { withRootLayers } from "../image/layers.ts";
 import { ensureSource, openBind, type OpenBind } from "../start/binds.ts";
 import { fillVolumes, openOwn } from "../start/volumes.ts";
-import { ensureMountPoint, ensureUpper, isThere, mountRoot } from "../start/root.ts";
+import { ensureMountPoint, ensureUpper, existsInRoot, mountRoot } from "../start/root.ts";
 
 /** To be closed by who asked for it, once. */
 export interface RootView {
@@ -98,7 +98,7 @@ function mountOf(context: Context, container: Container, access: "read" | "write
 }
 
 /** Volatile: what is copied is as safe as other files that nobody has synced; else the end of it would wait for everything unwritten on this disk (kernel-traps 22). */
-function writableRoot(context: Context, container: Container, { directory, layers, binds }: { readonly directory: string; readonly layers: readonly string[]; readonly binds: readonly Mount[] }): number {
+function writableRoot(context: Context, container: Container, { directory, layers, binds }: { readonly directory: string; readonly layers: readonly string[]; readonly binds: readonly SpecMount[] }): number {
   const root = mountRoot({ root: context.root, directory, layers, volatile: true });
   try {
     for (const bind of binds) {
@@ -114,21 +114,21 @@ function writableRoot(context: Context, container: Container, { directory, layer
 }
 
 /** What is mounted in a container from the host, parents first. The engine's own files are there once it was started; a source that is gone shows nothing. */
-function bindsOf(container: Container, directory: string): Mount[] {
+function bindsOf(container: Container, directory: string): SpecMount[] {
   const files = { hosts: `${directory}/hosts`, hostname: `${directory}/hostname`, resolvConf: `${directory}/resolv.conf` };
   return planMounts({ user: container.mounts, files, init: null, privileged: false, readonlyRoot: container.host.ReadonlyRootfs, shmSize: 0, ipc: "private", ipcPid: null })
     .filter(({ type, source, destination }) => type === "bind" && (existsSync(source) || container.mounts.some((mount) => mount.target === destination && (mount.type === "volume" || mount.type === "image"))));
 }
 
-const open = (context: Context, container: Container, bind: Mount): OpenBind => openOwn(context, container, bind.destination) ?? openBind(bind);
+const open = (context: Context, container: Container, bind: SpecMount): OpenBind => openOwn(context, container, bind.destination) ?? openBind(bind);
 
 /** Takes the root over. With `probing`: null where a place is missing (those below another mount are not looked for). */
-function attach(context: Context, container: Container, root: number, { binds, probing }: { readonly binds: readonly Mount[]; readonly probing: boolean }): RootView | null {
+function attach(context: Context, container: Container, root: number, { binds, probing }: { readonly binds: readonly SpecMount[]; readonly probing: boolean }): RootView | null {
   const mounts: HeldMount[] = [];
   let release = (): void => {};
   let given = false;
   try {
-    if (probing && binds.some(({ destination }) => !isThere(root, destination) && !binds.some((other) => destination.startsWith(`${other.destination}/`)))) return null;
+    if (probing && binds.some(({ destination }) => !existsInRoot(root, destination) && !binds.some((other) => destination.startsWith(`${other.destination}/`)))) return null;
     fillVolumes(context, container, root);
     for (const bind of binds) {
       const { fd, kind } = open(context, container, bind);

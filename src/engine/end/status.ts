@@ -8,7 +8,7 @@ import { judge, type Verdict } from "./words.ts";
 /** Exit status of a container whose monitor was killed, or that a reboot ended. */
 export const LOST_CODE = 255;
 
-export interface Status extends Verdict {
+export interface ContainerStatus extends Verdict {
   /** Host pid of init; 0 unless running. */
   readonly pid: number;
   readonly code: number;
@@ -19,7 +19,7 @@ export interface Status extends Verdict {
 }
 
 /** Takes no lock and changes nothing. */
-export function readStatus(context: Context, container: ContainerLine): Status {
+export function readStatus(context: Context, container: ContainerLine): ContainerStatus {
   const directory = runPaths(context.runRoot).container(container.id);
   let condition: Condition | null = null;
   const verdict = judge(container, () => (condition = readCondition(directory)));
@@ -33,13 +33,13 @@ export function readStatus(context: Context, container: ContainerLine): Status {
 }
 
 /** Those of a list; the containers that run are looked at together. */
-export function readStatuses(context: Context, containers: readonly ContainerLine[]): Status[] {
+export function readStatuses(context: Context, containers: readonly ContainerLine[]): ContainerStatus[] {
   const running = runningOf(context.runRoot, containers.filter(({ phase }) => phase === "started").map(({ id }) => id));
   return containers.map((container) => (running.has(container.id) ? new RunningStatus(runPaths(context.runRoot).container(container.id), container) : readStatus(context, container)));
 }
 
 /** Of a container that runs: what its state file says is read when it is asked for. It may have ended by then: no pid, and the row's start. */
-class RunningStatus implements Status {
+class RunningStatus implements ContainerStatus {
   readonly word: "running" | "paused";
   readonly unsettled = false;
   readonly code = 0;
@@ -47,7 +47,7 @@ class RunningStatus implements Status {
   readonly finished: string | null;
   readonly #directory: string;
   readonly #row: ContainerLine;
-  #facts: Pick<Status, "pid" | "started"> | null = null;
+  #facts: Pick<ContainerStatus, "pid" | "started"> | null = null;
 
   constructor(directory: string, row: ContainerLine) {
     this.#directory = directory;
@@ -70,7 +70,7 @@ function isStale(condition: Condition): boolean {
 }
 
 /** What the condition knows better than the row; null: nothing. */
-function factsOf(row: ContainerLine, condition: Condition | null): Omit<Status, keyof Verdict> {
+function factsOf(row: ContainerLine, condition: Condition | null): Omit<ContainerStatus, keyof Verdict> {
   const facts = { pid: 0, code: row.code, oom: row.oom, started: row.started, finished: row.finished };
   switch (condition?.kind) {
     case "running":

@@ -2,7 +2,7 @@
 import { closeSync, constants, existsSync, openSync, readFileSync, readlinkSync, statfsSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { ROOT_STORE } from "../../store/paths.ts";
-import { trim } from "../../sys/trim.ts";
+import { trimFileSystem } from "../../sys/trim.ts";
 
 /** Less than this is told. */
 const LEAST = 128 * 2 ** 20;
@@ -49,7 +49,7 @@ export function giveBackSpace(root: string): void {
   if (!isOnLoop(root)) return;
   const directory = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    trim(directory);
+    trimFileSystem(directory);
   } finally {
     closeSync(directory);
   }

@@ -1,8 +1,9 @@
 /** A directory of the host that a container has as its root (`--rootfs`): which may be one, and opening it without being led astray. */
 import { closeSync, realpathSync } from "node:fs";
 import { MdkError } from "../../error.ts";
-import { O_DIRECTORY, O_PATH, openAt, openInRoot, RESOLVE } from "../../sys/at.ts";
+import { O_DIRECTORY, O_PATH, openAt, openInRoot } from "../../sys/at.ts";
 import { SysError } from "../../sys/ffi.ts";
+import { RESOLVE } from "../../sys/linux.ts";
 import { AT_FDCWD } from "../../sys/mount.ts";
 
 /**

@@ -4,7 +4,7 @@ import { DockerfileError } from "../../build/language/error.ts";
 import { Budget } from "../../build/language/expand/budget.ts";
 import { expandInstruction } from "../../build/language/expand/instruction.ts";
 import { parseInstruction } from "../../build/language/instructions/parse.ts";
-import type { From, Instruction } from "../../build/language/instructions/types.ts";
+import type { FromInstruction, Instruction } from "../../build/language/instructions/types.ts";
 import { readStatements } from "../../build/language/statements.ts";
 import { MdkError } from "../../error.ts";
 import type { ContainerDefaults } from "../../image/config.ts";
@@ -27,7 +27,7 @@ export function applyChanges(config: ContainerDefaults, changes: readonly string
 }
 
 /** A program without a word is none, and not an empty line for the shell. */
-function withoutShell(instruction: From | Instruction): Instruction {
+function withoutShell(instruction: FromInstruction | Instruction): Instruction {
   if (instruction.kind !== "cmd" && instruction.kind !== "entrypoint") return instruction as Instruction;
   const { words, isExecForm } = instruction.command;
   return { ...instruction, command: { words, isExecForm: isExecForm || words.length === 0 } };

@@ -1,12 +1,12 @@
 /** What an instruction that makes no files says of an image's config: of a Dockerfile, or of `commit --change`. Pure. */
 import { DEFAULT_SHELL, programWords } from "../../build/language/command-line.ts";
 import { exposedPorts, parseExposed } from "../../build/language/expand/ports.ts";
-import type { Expose, Healthcheck, Instruction, Onbuild, Pairs, Program, Shell, Single, Volume } from "../../build/language/instructions/types.ts";
+import type { ExposeInstruction, HealthcheckInstruction, Instruction, OnbuildInstruction, PairsInstruction, ProgramInstruction, ShellInstruction, SingleInstruction, VolumeInstruction } from "../../build/language/instructions/types.ts";
 import type { ContainerDefaults } from "../../image/config.ts";
 import { parseSignal } from "../../runtime/signals.ts";
 
 /** Those that say something of it by themselves: what ENV and WORKDIR mean depends on what there was. */
-export type Saying = Program | Shell | Healthcheck | Expose | Volume | Onbuild | (Pairs & { readonly kind: "label" }) | (Single & { readonly kind: "user" | "stopsignal" });
+export type Saying = ProgramInstruction | ShellInstruction | HealthcheckInstruction | ExposeInstruction | VolumeInstruction | OnbuildInstruction | (PairsInstruction & { readonly kind: "label" }) | (SingleInstruction & { readonly kind: "user" | "stopsignal" });
 
 const KINDS: ReadonlySet<string> = new Set<Saying["kind"]>(["cmd", "entrypoint", "shell", "healthcheck", "expose", "volume", "onbuild", "label", "user", "stopsignal"]);
 
@@ -15,7 +15,7 @@ export function isSaying(instruction: Instruction): instruction is Saying {
 }
 
 /** "80/tcp", each. */
-export function exposedOf({ ports }: Expose): string[] {
+export function exposedOf({ ports }: ExposeInstruction): string[] {
   return exposedPorts(ports.map(parseExposed));
 }
 

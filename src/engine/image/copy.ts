@@ -20,7 +20,7 @@ export interface LayerProgress {
 }
 
 /** The beginning of a blob that the sink has already. */
-export interface Kept {
+export interface KeptPart {
   /** Bytes. */
   readonly kept: number;
   read(): AsyncIterable<Uint8Array>;
@@ -35,7 +35,7 @@ export interface LayerTransfer {
   readonly signal: AbortSignal;
   readonly slots: Slots;
   /** The verified bytes, of those kept first; anew with each call. */
-  open(status: LayerStatus, kept?: Kept | null): AsyncIterable<Uint8Array>;
+  open(status: LayerStatus, kept?: KeptPart | null): AsyncIterable<Uint8Array>;
   report(status: LayerStatus, current: number): void;
 }
 
@@ -51,7 +51,7 @@ export interface Sink<T extends Copied = SourceImage> {
   finish(image: T): Promise<void>;
 }
 
-export interface Copy<T extends Copied = SourceImage> {
+export interface ImageCopy<T extends Copied = SourceImage> {
   readonly source: Source;
   readonly sink: Sink<T>;
   readonly image: T;
@@ -61,7 +61,7 @@ export interface Copy<T extends Copied = SourceImage> {
 }
 
 /** Returns when the sink has the image, or throws the first error when every part has stopped. */
-export async function copyImage<T extends Copied>({ source, sink, image, progress, abort }: Copy<T>): Promise<void> {
+export async function copyImage<T extends Copied>({ source, sink, image, progress, abort }: ImageCopy<T>): Promise<void> {
   const { signal } = abort;
   const way = { source, progress, signal, slots: new Slots(sink.concurrent) };
   const layers = image.manifest.layers.map(async (descriptor, index) => {
@@ -76,20 +76,20 @@ export async function copyImage<T extends Copied>({ source, sink, image, progres
 }
 
 /** What the layers of one source have in common on their way. */
-export interface Way extends Pick<LayerTransfer, "signal" | "slots"> {
+export interface SharedTransfer extends Pick<LayerTransfer, "signal" | "slots"> {
   readonly source: Source;
   readonly progress: LayerProgress;
 }
 
-export function transferOf({ source, progress, signal, slots }: Way, layer: Pick<LayerTransfer, "index" | "descriptor" | "diffId">): LayerTransfer {
+export function transferOf({ source, progress, signal, slots }: SharedTransfer, layer: Pick<LayerTransfer, "index" | "descriptor" | "diffId">): LayerTransfer {
   const { descriptor } = layer;
   const id = hexOf(descriptor.digest).slice(0, 12);
   const report = (status: LayerStatus, current: number): void => progress.layer(id, status, current, descriptor.size);
-  const open = (status: LayerStatus, kept: Kept | null = null): AsyncIterable<Uint8Array> => counted(verified(descriptor, joined(source, descriptor, kept)), signal, (current) => report(status, current));
+  const open = (status: LayerStatus, kept: KeptPart | null = null): AsyncIterable<Uint8Array> => counted(verified(descriptor, joined(source, descriptor, kept)), signal, (current) => report(status, current));
   return { ...layer, signal, slots, open, report };
 }
 
-async function* joined(source: Source, descriptor: Descriptor, kept: Kept | null): AsyncGenerator<Uint8Array, void> {
+async function* joined(source: Source, descriptor: Descriptor, kept: KeptPart | null): AsyncGenerator<Uint8Array, void> {
   if (kept !== null && kept.kept > 0) yield* kept.read();
   const from = kept?.kept ?? 0;
   if (from === 0 || from < descriptor.size) yield* source.blob(descriptor, from);

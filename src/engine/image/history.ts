@@ -4,7 +4,7 @@ import type { Digest } from "../../image/digest.ts";
 import type { JsonObject } from "../../image/json.ts";
 import { readBlob } from "../../store/blobs.ts";
 import type { Database } from "../../store/database.ts";
-import { findImage, layersOf, noSuchImage, readParent } from "../../store/images.ts";
+import { findImageRow, layersOf, noSuchImage, readParent } from "../../store/images.ts";
 import { storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
 import { imageOfPlatform } from "./named.ts";
@@ -23,7 +23,7 @@ export interface HistoryStep {
 /** The newest first. Steps are believed as far as there are layers for them. `platform`: as of inspectImage. Throws "no-such-image", "image-ambiguous", "json-invalid", "other-platform". */
 export function readHistory(context: Context, word: string, platform: string | null): HistoryStep[] {
   const database = context.database();
-  const found = findImage(database, word);
+  const found = findImageRow(database, word);
   if (found === null) throw noSuchImage(word);
   const { id } = platform === null ? found.image : imageOfPlatform(database, found, { word, platform });
   const { document } = parseConfig(readBlob(storePaths(context.root), id), word);

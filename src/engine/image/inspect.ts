@@ -2,7 +2,7 @@
 import { parseConfig, type ImageConfig } from "../../image/config.ts";
 import type { Digest } from "../../image/digest.ts";
 import { readBlob } from "../../store/blobs.ts";
-import { findImage, listDigests, listTags, noSuchImage, readParent, type ImageName, type ImageRow } from "../../store/images.ts";
+import { findImageRow, listDigests, listTags, noSuchImage, readParent, type ImageName, type ImageRow } from "../../store/images.ts";
 import { storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
 import { layerDirectories } from "./layers.ts";
@@ -22,7 +22,7 @@ export interface InspectedImage {
 /** `word`: a name, an id or its prefix. `platform`: which one of all that it stands for; null: its own. Throws "no-such-image", "image-ambiguous", "reference-invalid", "other-platform". */
 export function inspectImage(context: Context, word: string, platform: string | null): InspectedImage {
   const database = context.database();
-  const found = findImage(database, word);
+  const found = findImageRow(database, word);
   if (found === null) throw noSuchImage(word);
   const image = platform === null ? found.image : imageOfPlatform(database, found, { word, platform });
   return {

@@ -5,7 +5,7 @@ import { parseConfig, type ContainerDefaults } from "../../image/config.ts";
 import { hexOf, type Digest } from "../../image/digest.ts";
 import { normalizePlatform, platformName } from "../../image/platform.ts";
 import type { Container } from "../../store/containers.ts";
-import { findImage as findRow, layersOf } from "../../store/images.ts";
+import { findImageRow, layersOf } from "../../store/images.ts";
 import { MOUNTS_LAYER, storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
 import { explainRefused, openRootDirectory } from "../host/root-directory.ts";
@@ -20,7 +20,7 @@ export interface ImageFacts {
 /** The image that a user's word means here, or null; of a name that stands for an index, the one of the platform asked for. */
 export function findImage(context: Context, word: string, platform: string | null): ImageFacts | null {
   const database = context.database();
-  const found = findRow(database, word);
+  const found = findImageRow(database, word);
   if (found === null) return null;
   const meant = platform === null ? found.image : imageNamed(database, found, platform);
   return meant === null ? null : imageFacts(context, meant.id);
@@ -33,13 +33,13 @@ export function imageFacts(context: Context, id: Digest): ImageFacts {
 
 /** "linux/amd64": the platform of the image that a user's word means here; null: there is none. */
 export function findPlatform(context: Context, word: string): string | null {
-  const found = findRow(context.database(), word);
+  const found = findImageRow(context.database(), word);
   return found === null ? null : platformName(normalizePlatform(found.image));
 }
 
 /** Bytes of an image's files; 0 for one that is gone. */
 export function imageBytes(context: Context, imageId: string): number {
-  return findRow(context.database(), imageId)?.image.size ?? 0;
+  return findImageRow(context.database(), imageId)?.image.size ?? 0;
 }
 
 /** Directories of an image's layers, the uppermost first. */

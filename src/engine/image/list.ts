@@ -4,7 +4,7 @@ import type { Digest } from "../../image/digest.ts";
 import { familiarRepository } from "../../image/reference.ts";
 import { MdkError } from "../../error.ts";
 import { readBlob } from "../../store/blobs.ts";
-import { anonymousImages, findImage, listDigests, listImages, listTags, noSuchImage, type ImageName, type ImageRow } from "../../store/images.ts";
+import { anonymousImages, findImageRow, listDigests, listImages, listTags, noSuchImage, type ImageName, type ImageRow } from "../../store/images.ts";
 import { indexedImages } from "../../store/indexes.ts";
 import { storePaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
@@ -39,7 +39,7 @@ export function readLabels(context: Context, id: Digest): Readonly<Record<string
 
 /** When the image that a word means was made, in milliseconds since 1970. Throws "no-such-image". */
 export function readCreated(context: Context, word: string): number {
-  const found = findImage(context.database(), word);
+  const found = findImageRow(context.database(), word);
   if (found === null) throw noSuchImage(word);
   return Date.parse(found.image.created) || 0;
 }
@@ -47,7 +47,7 @@ export function readCreated(context: Context, word: string): number {
 /** The id that a word means; null: it means no image here. */
 export function findImageId(context: Context, word: string): string | null {
   try {
-    return findImage(context.database(), word)?.image.id ?? null;
+    return findImageRow(context.database(), word)?.image.id ?? null;
   } catch (error) {
     if (error instanceof MdkError) return null;
     throw error;

@@ -4,7 +4,7 @@ import type { Digest } from "../../image/digest.ts";
 import { hostPlatform, normalizePlatform, parsePlatform, platformName } from "../../image/platform.ts";
 import { DEFAULT_TAG, familiarRepository, repositoryOf, type Reference } from "../../image/reference.ts";
 import type { Database } from "../../store/database.ts";
-import { anonymousImages, findImage, listIndexed, listTags, type Found, type ImageRow } from "../../store/images.ts";
+import { anonymousImages, findImageRow, listIndexed, listTags, type FoundImage, type ImageRow } from "../../store/images.ts";
 import { findIndex, listMembers } from "../../store/indexes.ts";
 
 /** The index that was made for a tag; null: there is none, or it is no tag (an id, a digest). */
@@ -14,20 +14,20 @@ export function indexNamed(database: Database, reference: Reference | null): Dig
 }
 
 /** All images that the name stands for, its own first. */
-export function allNamed(database: Database, { image, reference }: Found): ImageRow[] {
+export function allNamed(database: Database, { image, reference }: FoundImage): ImageRow[] {
   const index = indexNamed(database, reference);
-  const others = index === null ? (reference === null ? [] : listIndexed(database, image.id, repositoryOf(reference))) : listMembers(database, index).map(({ id }) => findImage(database, id)!.image);
+  const others = index === null ? (reference === null ? [] : listIndexed(database, image.id, repositoryOf(reference))) : listMembers(database, index).map(({ id }) => findImageRow(database, id)!.image);
   return [image, ...others.filter(({ id }) => id !== image.id)];
 }
 
 /** The image of the platform, of all that the name stands for; null: it has none for it. Throws "platform-invalid". */
-export function imageNamed(database: Database, found: Found, platform: string): ImageRow | null {
+export function imageNamed(database: Database, found: FoundImage, platform: string): ImageRow | null {
   const wanted = platformName(parsePlatform(platform, hostPlatform(process.arch)));
   return allNamed(database, found).find((one) => platformName(normalizePlatform(one)) === wanted) ?? null;
 }
 
 /** The same, refused in Docker's words. */
-export function imageOfPlatform(database: Database, found: Found, { word, platform }: { readonly word: string; readonly platform: string }): ImageRow {
+export function imageOfPlatform(database: Database, found: FoundImage, { word, platform }: { readonly word: string; readonly platform: string }): ImageRow {
   const image = imageNamed(database, found, platform);
   if (image === null) throw new MdkError("not-found", "other-platform", `image with reference ${word} was found but does not provide the specified platform (${platformName(parsePlatform(platform, hostPlatform(process.arch)))})`);
   return image;
@@ -42,9 +42,9 @@ export function leadsTo(database: Database, word: string, imageId: string): bool
   return anonymousImages(database).has(imageId) || (found !== null && allNamed(database, found).some(({ id }) => id === imageId));
 }
 
-function findOrNull(database: Database, word: string): Found | null {
+function findOrNull(database: Database, word: string): FoundImage | null {
   try {
-    return findImage(database, word);
+    return findImageRow(database, word);
   } catch (error) {
     if (error instanceof MdkError) return null;
     throw error;

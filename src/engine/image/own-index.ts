@@ -3,7 +3,7 @@ import { digestOf, type Digest } from "../../image/digest.ts";
 import { OCI_INDEX } from "../../image/media-types.ts";
 import { normalizePlatform, type Platform } from "../../image/platform.ts";
 import { descriptorOf, type FetchedManifest } from "../../image/transfer.ts";
-import { findImage } from "../../store/images.ts";
+import { findImageRow } from "../../store/images.ts";
 import { listMembers } from "../../store/indexes.ts";
 import type { ContentScope } from "./content.ts";
 import { ownImage, type OwnImage, type OwnOptions } from "./own-image.ts";
@@ -31,7 +31,7 @@ export async function ownIndex(scope: ContentScope, images: readonly Member[], o
   const close = (): void => members.forEach(({ own }) => own.close());
   try {
     for (const { id, platform, manifest } of images) {
-      const own = await ownImage(scope, findImage(scope.database, id)!.image, { ...options, repository: null, name: id, ...(manifest === undefined ? {} : { manifest }) });
+      const own = await ownImage(scope, findImageRow(scope.database, id)!.image, { ...options, repository: null, name: id, ...(manifest === undefined ? {} : { manifest }) });
       members.push({ id, platform, own });
     }
   } catch (error) {
@@ -47,7 +47,7 @@ export async function ownIndex(scope: ContentScope, images: readonly Member[], o
 
 /** The one that a tag stands for, as it was made, but for images that were removed since. Call it as ownIndex. */
 export async function storedIndex(scope: ContentScope, digest: Digest, options: Common): Promise<OwnIndex> {
-  const members = listMembers(scope.database, digest).map((member) => ({ ...member, platform: normalizePlatform(findImage(scope.database, member.id)!.image) }));
+  const members = listMembers(scope.database, digest).map((member) => ({ ...member, platform: normalizePlatform(findImageRow(scope.database, member.id)!.image) }));
   const index = await ownIndex(scope, members, options);
   if (index.fetched.digest !== digest && Object.keys(options.annotations).length === 0) options.warn(`images of the index ${digest} were removed, or are packed anew: it is ${index.fetched.digest} now`);
   return index;

@@ -5,7 +5,7 @@ import { familiarName, familiarRepository, repositoryOf, type Reference } from "
 import { readContainer, containersOfImage } from "../../store/containers.ts";
 import { imageUsers } from "../../store/volumes.ts";
 import { checkpoint, isForeignKeyViolation, transaction, type Database } from "../../store/database.ts";
-import { deleteImage, deleteNames, findImage, layersOf, listByDigest, listDigests, listTags, noSuchImage, type ImageName, type ImageRow } from "../../store/images.ts";
+import { deleteImage, deleteNames, findImageRow, layersOf, listByDigest, listDigests, listTags, noSuchImage, type ImageName, type ImageRow } from "../../store/images.ts";
 import { indexedImages, indexesOf, listMembers, moveTags, type IndexMember } from "../../store/indexes.ts";
 import { ensureStore } from "../../store/paths.ts";
 import { prune } from "../../store/prune.ts";
@@ -25,11 +25,11 @@ export interface Removed {
  * Removes what `word` names: by a name, that name, and the image with its last one; by id, all names and the image. Images of other platforms go with the
  * last tag that stood for them.
  * `force`: names go even when containers still need the image. Errors: "no-such-image", "image-conflict" and those of
- * findImage. Returns what went, in order.
+ * findImageRow. Returns what went, in order.
  */
 export function removeImage(context: Context, word: string, options: { readonly force: boolean }): Removed[] {
   const database = context.database();
-  const found = findImage(database, word);
+  const found = findImageRow(database, word);
   if (found === null) throw noSuchImage(word);
   const { image, reference } = found;
   const members = indexesOf(database, image.id).flatMap((index) => listMembers(database, index));
@@ -54,7 +54,7 @@ function onceEach(removed: readonly Removed[]): Removed[] {
  */
 export function removeOfPlatform(context: Context, word: string, { force, platform }: { readonly force: boolean; readonly platform: string }): Removed[] {
   const database = context.database();
-  const found = findImage(database, word);
+  const found = findImageRow(database, word);
   if (found === null) throw noSuchImage(word);
   const image = imageOfPlatform(database, found, { word, platform });
   const others = allNamed(database, found).filter(({ id }) => id !== image.id);
@@ -86,7 +86,7 @@ function removeByName(context: Context, database: Database, { image, reference, 
   }
   if (reference.digest === null) return removeNames(context, database, image, tagAndDigests(database, image, reference));
   // Images of several platforms have the digest of the index that names them all.
-  return listByDigest(database, { repository: repositoryOf(reference), digest: reference.digest }).flatMap((name) => removeNames(context, database, findImage(database, name.imageId)!.image, [name]));
+  return listByDigest(database, { repository: repositoryOf(reference), digest: reference.digest }).flatMap((name) => removeNames(context, database, findImageRow(database, name.imageId)!.image, [name]));
 }
 
 /** The tag first. */
@@ -138,7 +138,7 @@ function removeMembers(context: Context, database: Database, image: ImageRow, me
   const needed = indexedImages(database);
   const left = new Set(listDigests(database, image.id).map((name) => untagged(name).name));
   return members.flatMap(({ id }) => {
-    const found = findImage(database, id);
+    const found = findImageRow(database, id);
     if (found === null || needed.has(id) || listTags(database, id).length > 0 || holderOf(context, found.image) !== null) return [];
     return listDigests(database, id).some((name) => left.has(untagged(name).name)) ? [] : removeAll(database, found.image);
   });

@@ -12,7 +12,7 @@ import { choosePlatform, hostPlatform } from "../../image/platform.ts";
 import { descriptorOf, type FetchedManifest } from "../../image/transfer.ts";
 import { TarWriter } from "../../layer/tar-write.ts";
 import type { Database } from "../../store/database.ts";
-import { findImage, listTags, type ImageRow } from "../../store/images.ts";
+import { findImageRow, listTags, type ImageRow } from "../../store/images.ts";
 import type { Context } from "../context.ts";
 import { writeContent, type ContentScope } from "./content.ts";
 import { copyImage, type LayerProgress, type LayerTransfer, type Sink } from "./copy.ts";
@@ -112,9 +112,9 @@ function chooseImages(database: Database, words: readonly string[], platform: st
   };
   for (const word of words) {
     const all = allTags(database, word);
-    for (const reference of all) add(findImage(database, familiarName(reference))!.image, reference, word);
+    for (const reference of all) add(findImageRow(database, familiarName(reference))!.image, reference, word);
     if (all.length > 0) continue;
-    const found = findImage(database, word);
+    const found = findImageRow(database, word);
     if (found === null) throw new MdkError("not-found", "no-such-image", `No such image: ${word}`);
     add(found.image, found.reference?.tag == null ? null : found.reference, word);
   }

@@ -1,7 +1,7 @@
 /** Images of a registry, by a part of their names. */
 import { MdkError } from "../../error.ts";
 import { isDomain, type Reference } from "../../image/reference.ts";
-import { searchRepositories, type Found } from "../../registry/search.ts";
+import { searchRepositories, type SearchResult } from "../../registry/search.ts";
 import { Session } from "../../registry/session.ts";
 import type { Context } from "../context.ts";
 import { remoteOptions, type RegistryOptions } from "./registry-options.ts";
@@ -14,7 +14,7 @@ const HUB_SEARCH = "index.docker.io";
  * `text`: "term", "host:5000/term"; a term may be empty where there is a host. Names are such that they can be pulled. At most `limit` of
  * them. Errors: "search-invalid", those of searchRepositories.
  */
-export async function searchImages(context: Context, text: string, limit: number, options: RegistryOptions): Promise<Found[]> {
+export async function searchImages(context: Context, text: string, limit: number, options: RegistryOptions): Promise<SearchResult[]> {
   const { domain, term } = splitTerm(text);
   const hub = domain === HUB;
   const reference: Reference = { domain: hub ? HUB_SEARCH : domain, path: term, tag: null, digest: null };

@@ -7,14 +7,15 @@ import { MdkError } from "../../error.ts";
 import type { LayerSettings } from "../../config/settings.ts";
 import { algorithmOf, type Digest } from "../../image/digest.ts";
 import type { Descriptor } from "../../image/manifest.ts";
-import { dependsOnLower, finishLayer, unpackLayer } from "../../layer/unpack.ts";
+import { dependsOnLower, finishLayer } from "../../layer/finish.ts";
+import { unpackLayer } from "../../layer/unpack.ts";
 import { BlobDraft, draftBlob } from "../../store/blob-draft.ts";
 import { streamBlob } from "../../store/blobs.ts";
 import type { Database } from "../../store/database.ts";
 import { draftLayer, findLayer, isKept, keepBlob, type LayerDraft, type LayerRow } from "../../store/layers.ts";
 import type { StorePaths } from "../../store/paths.ts";
 import { roomGuard } from "../../store/room.ts";
-import type { Kept, LayerTransfer } from "./copy.ts";
+import type { KeptPart, LayerTransfer } from "./copy.ts";
 import { openLayerView } from "./layer-view.ts";
 
 export interface LayerStore {
@@ -68,7 +69,7 @@ export async function ensureLayer(store: LayerStore, wanted: LayerWanted): Promi
 }
 
 /** Kept already, for another layer. */
-type StoredBlob = Kept;
+type StoredBlob = KeptPart;
 
 type Blob = BlobDraft | StoredBlob | null;
 

@@ -2,7 +2,7 @@
 import { MdkError } from "../../error.ts";
 import { DEFAULT_TAG, parseReference, repositoryOf } from "../../image/reference.ts";
 import { checkpoint } from "../../store/database.ts";
-import { findImage, noSuchImage, tagImage } from "../../store/images.ts";
+import { findImageRow, noSuchImage, tagImage } from "../../store/images.ts";
 import type { Context } from "../context.ts";
 import { indexNamed } from "./named.ts";
 
@@ -11,7 +11,7 @@ export function tagAs(context: Context, word: string, name: string): void {
   const target = parseReference(name);
   if (target.digest !== null) throw new MdkError("invalid", "reference-invalid", "refusing to create a tag with a digest reference");
   const database = context.database();
-  const found = findImage(database, word);
+  const found = findImageRow(database, word);
   if (found === null) throw noSuchImage(word);
   tagImage(database, found.image.id, { repository: repositoryOf(target), tag: target.tag ?? DEFAULT_TAG, index: indexNamed(database, found.reference) });
   checkpoint(database);

@@ -6,7 +6,7 @@ import type { EndpointSettings } from "../../spec/endpoint.ts";
 import type { Pool, Pool4, Pool6 } from "../../spec/network-config.ts";
 import { parseMacAddress } from "../../spec/network.ts";
 import type { Database } from "../../store/database.ts";
-import { addressHolder, nextAddress, nextAddress6, type Connection } from "../../store/endpoints.ts";
+import { addressHolder, nextFreeAddress, nextFreeAddress6, type Connection } from "../../store/endpoints.ts";
 import type { Network } from "../../store/networks.ts";
 import type { Placed } from "../../store/networks.ts";
 
@@ -39,13 +39,13 @@ function asked<S, A extends number | bigint>(database: Database, { namespace, ne
 }
 
 function free4(database: Database, at: At, pool: Pool4): number {
-  const address = nextAddress(database, { ...at, ...assignableRange(pool.subnet, pool.range ?? pool.subnet), reserved: reservedOf(pool) });
+  const address = nextFreeAddress(database, { ...at, ...assignableRange(pool.subnet, pool.range ?? pool.subnet), reserved: reservedOf(pool) });
   if (address === null) throw new MdkError("exhausted", "no-free-address", `no available IPv4 addresses on this network's address pool: ${formatSubnet(pool.range ?? pool.subnet)}`);
   return address;
 }
 
 function free6(database: Database, at: At, pool: Pool6): bigint {
-  const address = nextAddress6(database, { ...at, ...assignableRange6(pool.subnet, pool.range ?? pool.subnet), reserved: reservedOf(pool) });
+  const address = nextFreeAddress6(database, { ...at, ...assignableRange6(pool.subnet, pool.range ?? pool.subnet), reserved: reservedOf(pool) });
   if (address === null) throw new MdkError("exhausted", "no-free-address", `no available IPv6 addresses on this network's address pool: ${formatSubnet6(pool.range ?? pool.subnet)}`);
   return address;
 }

@@ -1,7 +1,7 @@
 /** Where the published ports of a container lead that runs, when it has come to a network or left one: always to its default route's. */
 import { openFirewall } from "../../network/firewall.ts";
 import { networkNames, type NetworkNames } from "../../network/names.ts";
-import { publishPorts, releasePorts as releaseSockets, removePublished, type HeldPorts } from "../../network/publish.ts";
+import { closeHeldPorts, publishPorts, removePublished, type HeldPorts } from "../../network/publish.ts";
 import { parsePorts, type PortRequest } from "../../spec/ports.ts";
 import type { Container } from "../../store/containers.ts";
 import { transaction } from "../../store/database.ts";
@@ -71,7 +71,7 @@ function firstPorts(context: Context, container: Container, requests: readonly P
       throw error;
     }
   } finally {
-    holding.flatMap(({ held }) => held).forEach(releaseSockets);
+    holding.flatMap(({ held }) => held).forEach(closeHeldPorts);
   }
 }
 

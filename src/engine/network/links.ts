@@ -4,7 +4,7 @@ import { formatAddress } from "../../network/ipam.ts";
 import { parseLink, type EndpointSettings } from "../../spec/endpoint.ts";
 import { linkVariables } from "../../spec/link-variables.ts";
 import { BRIDGE } from "../../spec/network-mode.ts";
-import { parseExpose } from "../../spec/ports.ts";
+import { parseExposeFlag } from "../../spec/ports.ts";
 import { findContainers, type Container } from "../../store/containers.ts";
 import { listEndpoints } from "../../store/endpoints.ts";
 import type { Context } from "../context.ts";
@@ -40,7 +40,7 @@ export function linkedHosts(linked: readonly Linked[]): { address: string; names
 /** KEY=VALUE, beneath what the container's own environment says. */
 export function linkedVariables({ name }: Pick<Container, "name">, linked: readonly Linked[]): string[] {
   return linked.flatMap(({ alias, container: { config }, address }) =>
-    linkVariables({ name: `/${name}/${alias}`, address, exposed: Object.keys(config.ExposedPorts ?? {}).flatMap(parseExpose), environment: config.Env }));
+    linkVariables({ name: `/${name}/${alias}`, address, exposed: Object.keys(config.ExposedPorts ?? {}).flatMap(parseExposeFlag), environment: config.Env }));
 }
 
 /** Of one that runs, for a further process of it: as things are by now, without those that have ended. */

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { familyOf, holdsLoopback6 } from "../../network/port-maps.ts";
-import { HELD_MAX, holdPorts, portTaken, releasePorts, type HeldPorts } from "../../network/publish.ts";
+import { closeHeldPorts, HELD_MAX, holdPorts, portTaken, type HeldPorts } from "../../network/publish.ts";
 import type { PortRange } from "../../spec/network.ts";
 import type { PortRequest } from "../../spec/ports.ts";
 import type { Database } from "../../store/database.ts";
@@ -58,7 +58,7 @@ export function holdRequests(requests: readonly PortRequest[], published: Publis
   try {
     for (const request of requests) holding.push({ request, held: holdFirst(request, request.host.first, published, holding) });
   } catch (error) {
-    holding.flatMap(({ held }) => held).forEach(releasePorts);
+    holding.flatMap(({ held }) => held).forEach(closeHeldPorts);
     throw error;
   }
   return holding;
@@ -98,7 +98,7 @@ function holdAll(port: Omit<PortRange, "hostAddress">, addresses: readonly strin
     }
     return held;
   } catch (error) {
-    held.forEach(releasePorts);
+    held.forEach(closeHeldPorts);
     throw error;
   }
 }
@@ -127,7 +127,7 @@ function leaseRequest(database: Database, one: HeldRequest, published: Published
     const isLast = request.host.first === 0 ? tries === CHOICES_OF_KERNEL : hostPort >= request.host.last;
     if (isLast) throw portTaken({ hostAddress, hostPort: taken }, published.endpoint, null);
     const next = holdFirst(request, request.host.first === 0 ? 0 : hostPort + 1, published, holding.filter((other) => other !== one));
-    one.held.forEach(releasePorts);
+    one.held.forEach(closeHeldPorts);
     one.held = next;
   }
 }

@@ -1,6 +1,6 @@
 /** What a caller hands in for a session: its own streams, terminal and signals. The engine asks the process for none of them. */
 import { MdkError } from "../../error.ts";
-import type { Joined } from "../../runtime/protocol.ts";
+import type { JoinedStreams } from "../../runtime/protocol.ts";
 import { sendSignal } from "../../sys/pidfd.ts";
 import { closeSync } from "node:fs";
 
@@ -20,7 +20,7 @@ export interface Client {
 }
 
 /** Which of a client's streams are joined to a container, and how. */
-export interface Joining extends Joined {
+export interface Joining extends JoinedStreams {
   readonly client: Client;
   /** Bytes that detach from a terminal. */
   readonly detachKeys: Uint8Array;
@@ -29,7 +29,7 @@ export interface Joining extends Joined {
 }
 
 /** A terminal is among the streams that are joined: never handed over, it stays with the client's process group. */
-export function isTerminalJoined({ client, stdin, stdout, stderr }: Pick<Joining, "client" | keyof Joined>): boolean {
+export function isTerminalJoined({ client, stdin, stdout, stderr }: Pick<Joining, "client" | keyof JoinedStreams>): boolean {
   return (stdin && client.stdin.terminal) || (stdout && client.stdout.terminal) || (stderr && client.stderr.terminal);
 }
 

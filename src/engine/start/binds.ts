@@ -5,8 +5,9 @@ import { MdkError } from "../../error.ts";
 import { bindAttributes } from "../../runtime/mount-options.ts";
 import type { PathKind } from "../../runtime/mount-steps.ts";
 import type { BindMount } from "../../spec/mount-types.ts";
-import type { Mount } from "../../spec/types.ts";
-import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
+import type { SpecMount } from "../../spec/types.ts";
+import { AT_RECURSIVE } from "../../sys/linux.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sys/mount.ts";
 import { mountOf } from "../../sys/mountinfo.ts";
 
 export interface OpenBind {
@@ -15,7 +16,7 @@ export interface OpenBind {
 }
 
 /** A detached copy of what a bind mount of the spec shows, attributes set. The caller closes it. */
-export function openBind(mount: Mount): OpenBind {
+export function openBind(mount: SpecMount): OpenBind {
   const kind = kindOf(mount.source);
   const { recursive, belowStays, attrSet, attrClr, propagation } = bindAttributes(mount.options);
   const tree = openTree(AT_FDCWD, mount.source, OPEN_TREE_CLONE | (recursive ? AT_RECURSIVE : 0));

@@ -7,10 +7,10 @@ import { readContainer, type Container } from "../../store/containers.ts";
 import { runPaths } from "../../store/paths.ts";
 import { openProcess } from "../../sys/pidfd.ts";
 import type { Context } from "../context.ts";
-import type { Donor, Joined } from "./prepare.ts";
+import type { Donor, Donors } from "./prepare.ts";
 
 /** Opens them through `keep`. Throws MdkError in Docker's words: one that is gone, does not run, or shares no IPC. */
-export function openJoined(context: Context, { PidMode, IpcMode, NetworkMode }: HostConfig, keep: (descriptor: number) => number): Joined {
+export function openJoined(context: Context, { PidMode, IpcMode, NetworkMode }: HostConfig, keep: (descriptor: number) => number): Donors {
   const [pid, ipc, network] = [joinedContainer(PidMode), joinedContainer(IpcMode), joinedContainer(NetworkMode)];
   return {
     pid: pid === null ? null : openPid(context, pid, keep), ipc: ipc === null ? null : openIpc(context, ipc, keep),

@@ -28,13 +28,13 @@ export interface Donor {
 }
 
 /** Whose namespaces are joined (joined.ts). */
-export interface Joined {
+export interface Donors {
   readonly pid: Donor | null;
   readonly ipc: Donor | null;
   readonly network: Donor | null;
 }
 
-export const ALONE: Joined = { pid: null, ipc: null, network: null };
+export const ALONE: Donors = { pid: null, ipc: null, network: null };
 
 export interface PreparedRoot {
   /** Detached root file system. */
@@ -56,7 +56,7 @@ export interface PrepareOptions {
   readonly given: GivenRoot | null;
   /** Whether one of its networks has IPv6. */
   readonly ipv6: boolean;
-  readonly joined: Joined;
+  readonly joined: Donors;
   readonly window: { readonly rows: number; readonly columns: number } | null;
   /** Of a container that has volumes or images mounted (engine/start/volumes.ts); null: it has none. */
   readonly volumes: typeof import("./volumes.ts") | null;

@@ -9,9 +9,10 @@ import {
 import { MdkError } from "../../error.ts";
 import { mountOverlay, probeOverlay } from "../../layer/overlay.ts";
 import { resolveUser, type ResolvedUser } from "../../spec/user.ts";
-import { chmod, mkdirAt, openInRoot, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY, readlinkAt, RESOLVE } from "../../sys/at.ts";
+import { chmod, mkdirAt, openInRoot, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY, readlinkAt } from "../../sys/at.ts";
 import { SysError } from "../../sys/ffi.ts";
 import { explainUnusable } from "../host/stranded.ts";
+import { RESOLVE } from "../../sys/linux.ts";
 
 export interface RootOptions {
   /** The data root. */
@@ -98,12 +99,12 @@ function readText(file: number): string {
 
 /** Makes a directory with the missing ones above it, 0755 and root's as Docker's are, whoever the user is; one that is there stays as it is. */
 export function ensureRootDirectory(root: number, path: string): void {
-  if (isThere(root, path)) return;
+  if (existsInRoot(root, path)) return;
   let current = "";
   for (const part of followLinks(root, path)) {
     const parent = current === "" ? "." : current;
     current = current === "" ? part : `${current}/${part}`;
-    if (isThere(root, current)) continue;
+    if (existsInRoot(root, current)) continue;
     const above = openInRoot(root, parent, O_PATH | O_DIRECTORY, 0, RESOLVE.NO_MAGICLINKS);
     try {
       mkdirAt(above, part, 0o755);
@@ -162,7 +163,7 @@ function readLink(root: number, path: string): string | null {
 }
 
 /** Whether a path of the root leads anywhere. */
-export function isThere(root: number, path: string): boolean {
+export function existsInRoot(root: number, path: string): boolean {
   try {
     closeSync(openInRoot(root, path, O_PATH, 0, RESOLVE.NO_MAGICLINKS));
     return true;
@@ -184,7 +185,7 @@ function openToAll(root: number, path: string): void {
 
 /** Makes what a mount needs under it: a directory, or an empty file in a directory. One that is there stays as it is. */
 export function ensureMountPoint(root: number, path: string, kind: "file" | "directory"): void {
-  if (isThere(root, path)) return;
+  if (existsInRoot(root, path)) return;
   const parts = followLinks(root, path);
   ensureRootDirectory(root, (kind === "directory" ? parts : parts.slice(0, -1)).join("/"));
   if (kind === "file") makeFile(root, parts.join("/"));

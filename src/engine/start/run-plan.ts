@@ -22,11 +22,11 @@ import { monitorParent, ownCommand } from "../host/identity.ts";
 import { cgroupLayout, machine, readPathKinds } from "../host/facts.ts";
 import { resolverPort } from "../network/ways.ts";
 import { planHealthTimes, planLog, planMonitor, type MonitorInput, type Streaming } from "./monitor-plan.ts";
-import type { Donor, Joined, PreparedRoot } from "./prepare.ts";
+import type { Donor, Donors, PreparedRoot } from "./prepare.ts";
 
 export interface RunPlanInput {
   readonly root: PreparedRoot;
-  readonly joined: Joined;
+  readonly joined: Donors;
   readonly descriptors: Descriptors;
   readonly streaming: Streaming;
   readonly window: Window | null;

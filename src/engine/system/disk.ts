@@ -9,7 +9,7 @@ import { treeBlocks, treeBytes } from "../../sys/tree-size.ts";
 import { readBuildCache, type BuildCache } from "../build/cache.ts";
 import { ownBytes } from "../container/size.ts";
 import type { Context } from "../context.ts";
-import { readStatus, type Status } from "../end/status.ts";
+import { readStatus, type ContainerStatus } from "../end/status.ts";
 
 export interface ImageDisk {
   readonly id: string;
@@ -25,7 +25,7 @@ export interface ImageDisk {
 
 export interface ContainerDisk {
   readonly container: Container;
-  readonly status: Status;
+  readonly status: ContainerStatus;
   /** Bytes that it wrote. */
   readonly size: number;
 }

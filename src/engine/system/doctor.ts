@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { findController } from "../../cgroup/detect.ts";
 import { MdkError, messageOf } from "../../error.ts";
 import { probeOverlay } from "../../layer/overlay.ts";
-import { MTU } from "../../network/bridge-network.ts";
+import { BRIDGE_MTU } from "../../network/bridge-network.ts";
 import { openFirewall } from "../../network/firewall.ts";
 import { listRefusing } from "../../network/foreign.ts";
 import { createBridge, deleteLink, listLinks } from "../../network/link.ts";
@@ -30,12 +30,12 @@ import { holdsAnything } from "../../store/database.ts";
 import { storePaths } from "../../store/paths.ts";
 
 /** `missing`: `run` fails; `warning`: it works, and something that it can do elsewhere does not. */
-export type Verdict = "ok" | "warning" | "missing";
+export type FindingVerdict = "ok" | "warning" | "missing";
 
 export interface Finding {
   /** "storage". */
   readonly name: string;
-  readonly verdict: Verdict;
+  readonly verdict: FindingVerdict;
   /** What the host has. */
   readonly found: string;
   /** What mdk does with it, and why; null where there is no choice. */
@@ -217,7 +217,7 @@ function network(): Finding {
   const route = openNetlink(NETLINK_ROUTE);
   try {
     if (!listLinks(route).some(({ name }) => parseBridgeName(name) !== null)) {
-      route.request([createBridge(TRIAL, TRIAL_ADDRESS, MTU)]);
+      route.request([createBridge(TRIAL, TRIAL_ADDRESS, BRIDGE_MTU)]);
       route.request([deleteLink(TRIAL)]);
     }
     return ok("network", "bridges", "a bridge and an address for each container");

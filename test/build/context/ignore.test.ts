@@ -1,6 +1,6 @@
 /** .dockerignore: what is left out, asked name by name on the way down a tree, and what may be passed over unseen. */
 import { describe, expect, test } from "bun:test";
-import { IgnoreRules, parseIgnoreFile, type Verdict } from "../../../src/build/context/ignore.ts";
+import { IgnoreRules, parseIgnoreFile, type IgnoreVerdict } from "../../../src/build/context/ignore.ts";
 import { buildkit, ignoreCases } from "../corpus/read.ts";
 
 /** moby makes "\d" of "c\d" a class of digits, as its expressions have it: mdk takes an escaped letter for the letter. */
@@ -21,7 +21,7 @@ describe("patterns match as moby's do", () => {
 
 /** Asks for each directory on the way down, as a walk does. */
 function walked(rules: IgnoreRules, path: string): { readonly isIgnored: boolean; readonly isSeen: boolean } {
-  let verdict: Verdict | null = { isIgnored: false, matched: [] };
+  let verdict: IgnoreVerdict | null = { isIgnored: false, matched: [] };
   let isSeen = true;
   const parts = path.split("/");
   for (let depth = 1; depth <= parts.length; depth++) {
@@ -65,7 +65,7 @@ describe("a walk", () => {
 test("a pattern of many stars takes its length times the path's", () => {
   const began = performance.now();
   const rules = new IgnoreRules([`${"*a".repeat(50)}b`, `${"**/a".repeat(50)}/b`]);
-  const root: Verdict = { isIgnored: false, matched: [] };
+  const root: IgnoreVerdict = { isIgnored: false, matched: [] };
   expect(rules.at("a".repeat(4000), root).isIgnored).toBe(false);
   expect(rules.at("a/".repeat(2000), root).isIgnored).toBe(false);
   expect(performance.now() - began).toBeLessThan(1000);
@@ -74,7 +74,7 @@ test("a pattern of many stars takes its length times the path's", () => {
 test("hundreds of such patterns over hundreds of long names end in time; more of them than anybody writes end with a sentence", () => {
   const began = performance.now();
   const rules = new IgnoreRules(Array.from({ length: 200 }, () => "*a".repeat(20)));
-  const root: Verdict = { isIgnored: false, matched: [] };
+  const root: IgnoreVerdict = { isIgnored: false, matched: [] };
   for (let name = 0; name < 1000; name++) expect(rules.at(`${"a".repeat(250)}${name}`, root).isIgnored).toBe(false);
   expect(performance.now() - began).toBeLessThan(4000);
   expect(() => new IgnoreRules(parseIgnoreFile("a\n".repeat(300_000)))).toThrow("more than 10000 patterns");

@@ -3,7 +3,7 @@ import { parseDockerfile, type Stage } from "../../../src/build/language/parse.t
 import { DockerfileError } from "../../../src/build/language/error.ts";
 import { expandInstruction, mountsOf } from "../../../src/build/language/expand/instruction.ts";
 import type { CommandLine, Instruction } from "../../../src/build/language/instructions/types.ts";
-import type { Mount } from "../../../src/build/language/instructions/mount.ts";
+import type { RunMount } from "../../../src/build/language/instructions/mount.ts";
 import type { Heredoc } from "../../../src/build/language/heredoc.ts";
 
 const VARIABLES = new Map([["PATH", "/bin"], ["A", "a b"], ["N", "7"], ["D", "/data"], ["E", ""]]);
@@ -90,7 +90,7 @@ function shape(instruction: Instruction): object {
   }
 }
 
-function mountShape({ type, from, source, target, isReadonly, size, id, sharing, isRequired, env, mode, uid, gid }: Mount): object {
+function mountShape({ type, from, source, target, isReadonly, size, id, sharing, isRequired, env, mode, uid, gid }: RunMount): object {
   return { Type: type, From: from ?? "", Source: source, Target: target, ReadOnly: isReadonly, SizeLimit: size, CacheID: id, CacheSharing: sharing ?? "", Required: isRequired, Env: env, Mode: mode, UID: uid, GID: gid };
 }
 

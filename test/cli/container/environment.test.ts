@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseFlags, type Flag } from "../../../src/cli/grammar/flags.ts";
-import { environmentOf } from "../../../src/cli/container/request.ts";
+import { environmentFlags } from "../../../src/cli/container/request.ts";
 
 const FLAGS: readonly Flag[] = [{ name: "env", short: "e", type: "list", help: "" }, { name: "env-file", type: "list", help: "" }];
-const read = (...argv: string[]): string[] => environmentOf(parseFlags(FLAGS, argv).flags, { HAVE: "caller's" });
+const read = (...argv: string[]): string[] => environmentFlags(parseFlags(FLAGS, argv).flags, { HAVE: "caller's" });
 
 test("a name without a value takes the caller's, and stays alone where the caller has none: the image's variable goes", () => {
   expect(read("-e", "HAVE", "-e", "LACK", "-e", "A=1", "-e", "A=2=3")).toEqual(["HAVE=caller's", "LACK", "A=2=3"]);

@@ -1,10 +1,10 @@
 /** `network create`: which of --subnet, --ip-range, --gateway and --aux-address belong together, and docker 28.2.2's refusals of them. */
 import { expect, test } from "bun:test";
 import { command } from "../../../src/cli/network/create.ts";
-import { poolsOf } from "../../../src/cli/network/pools.ts";
+import { poolFlags } from "../../../src/cli/network/pools.ts";
 import { parseFlags } from "../../../src/cli/grammar/flags.ts";
 
-const pools = (line: string) => poolsOf(parseFlags(command.flags, line.split(" ")).flags);
+const pools = (line: string) => poolFlags(parseFlags(command.flags, line.split(" ")).flags);
 const NET = "--subnet 10.1.0.0/16";
 
 test("they are joined by the subnet that they lie in", () => {

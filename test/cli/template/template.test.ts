@@ -1,8 +1,9 @@
 /** Templates of -f and --format: against what Go itself answered (go.json), and what Docker's command line adds. */
 import { expect, test } from "bun:test";
 import { CONTAINER_SHAPE, IMAGE_SHAPE, NETWORK_SHAPE, VOLUME_SHAPE } from "../../../src/api/json/shape.ts";
+import type { Shape } from "../../../src/cli/template/value.ts";
 import { MdkError } from "../../../src/error.ts";
-import { compileTemplate, type Shape } from "../../../src/cli/template/template.ts";
+import { compileTemplate } from "../../../src/cli/template/template.ts";
 import docker from "./docker.json";
 import go from "./go.json";
 

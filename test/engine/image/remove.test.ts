@@ -7,7 +7,7 @@ import { createContext, type Context } from "../../../src/engine/context.ts";
 import { summarizeImages } from "../../../src/engine/image/list.ts";
 import { removeImage, removeOfPlatform } from "../../../src/engine/image/remove.ts";
 import type { Digest } from "../../../src/image/digest.ts";
-import { addImage, findImage } from "../../../src/store/images.ts";
+import { addImage, findImageRow } from "../../../src/store/images.ts";
 import { addIndex } from "../../../src/store/indexes.ts";
 import { storePaths } from "../../../src/store/paths.ts";
 
@@ -153,7 +153,7 @@ test("a tag that moved leaves its old image without one", () => {
 test("words lead to images as Docker's do: whole ids, names, prefixes of ids, and never to two", () => {
   add("1", "docker.io/library/one", "latest", ["aaa"]);
   context.database().run("INSERT INTO images (id, created, architecture, os, variant, size, pulled) SELECT ?, created, architecture, os, variant, size, pulled FROM images", [`sha256:1${hex("2").slice(1)}`]);
-  const find = (word: string): string | undefined => findImage(context.database(), word)?.image.id;
+  const find = (word: string): string | undefined => findImageRow(context.database(), word)?.image.id;
   expect([find("one"), find(id("1")), find(hex("1")), find("11"), find("sha256:11")]).toEqual([id("1"), id("1"), id("1"), id("1"), id("1")]);
   expect(find("nothing")).toBeUndefined();
   expect(() => find("1")).toThrow("multiple IDs found with provided prefix: 1");

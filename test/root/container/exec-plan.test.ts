@@ -7,7 +7,7 @@ import { statusOf } from "../../../src/cli/exit.ts";
 import { failureError } from "../../../src/runtime/failure.ts";
 import { planExec } from "../../../src/runtime/planner.ts";
 import { machineOf, seccompFilter } from "../../../src/runtime/seccomp.ts";
-import { generateExec, type ExecRequest } from "../../../src/spec/exec.ts";
+import { generateExec, type ExecProcessRequest } from "../../../src/spec/exec.ts";
 import { errnoText } from "../../../src/sys/errno.ts";
 import { identityOf, openProcess } from "../../../src/sys/pidfd.ts";
 import { exited, go, launch, parent, run, type Container } from "../../helpers/shim.ts";
@@ -30,7 +30,7 @@ afterAll(() => {
 });
 
 /** Runs argv in the container: what it printed and its status, or the sentence that says why it cannot be run. */
-async function exec(args: string[], changes: Partial<ExecRequest> = {}): Promise<{ output: string; code: number; error: string | null }> {
+async function exec(args: string[], changes: Partial<ExecProcessRequest> = {}): Promise<{ output: string; code: number; error: string | null }> {
   const folder = mkdtempSync(join(tmpdir(), "mdk-exec-"));
   const output = openSync(join(folder, "output"), "w");
   const [cage, init] = [parent(pid), pid].map((id) => openProcess(id, identityOf(id)?.startTime ?? "") as number) as [number, number];

@@ -1,7 +1,7 @@
 /** The proxy where the kernel knows no marks: connections are made from where the monitor is. Its usual way is in ../network/proxy.test.ts. */
 import { afterEach, expect, test } from "bun:test";
 import { closeSync } from "node:fs";
-import { listenServed, releasePorts, holdPorts } from "../../../src/network/publish.ts";
+import { listenServed, closeHeldPorts, holdPorts } from "../../../src/network/publish.ts";
 import { sendProxy } from "../../../src/runtime/proxy.ts";
 import { say } from "../../helpers/shim.ts";
 import { closeContainers, container, shell } from "../../helpers/shim-container.ts";
@@ -20,7 +20,7 @@ test("without the container's namespace it serves all the same, and clients come
     for (const descriptor of made.next().descriptors) closeSync(descriptor);
     listenServed([held], "a");
     sendProxy(made.channel, null);
-    releasePorts(held);
+    closeHeldPorts(held);
     say(made.report, "g");
     made.next();
     expect(await (await fetch(`http://127.0.0.1:${held.range.hostPort}/page`)).text()).toBe("127.0.0.1 /page");

@@ -1,9 +1,9 @@
 /** Which words of an instruction variables are replaced in (Dockerfile reference, "Environment replacement"), done when its stage's environment is known. */
 import { DockerfileError } from "../error.ts";
-import { parseMount, type Mount } from "../instructions/mount.ts";
+import { parseRunMount, type RunMount } from "../instructions/mount.ts";
 import { Budget } from "./budget.ts";
 import { checkExposed } from "./ports.ts";
-import type { Instruction, Run } from "../instructions/types.ts";
+import type { Instruction, RunInstruction } from "../instructions/types.ts";
 import { expandWord, type Lookup } from "./word.ts";
 
 export interface Scope {
@@ -26,8 +26,8 @@ export function expandInstruction<T extends Instruction>(instruction: T, scope: 
 }
 
 /** The mounts of a RUN, in their order. Throws DockerfileError. */
-export function mountsOf(run: Run, scope: Scope): Mount[] {
-  return located(run, () => run.mounts.map((text) => parseMount(text, (value) => word(value, scope))));
+export function mountsOf(run: RunInstruction, scope: Scope): RunMount[] {
+  return located(run, () => run.mounts.map((text) => parseRunMount(text, (value) => word(value, scope))));
 }
 
 /** One word of an instruction by its scope. Throws an Error in BuildKit's words. */

@@ -1,8 +1,8 @@
 /** COPY and ADD. */
-import { parseHeredoc, textOf, type Heredoc } from "../heredoc.ts";
+import { heredocText, parseHeredoc, type Heredoc } from "../heredoc.ts";
 import type { FlagKind } from "../flags.ts";
 import type { Reading } from "./reading.ts";
-import type { Add, Copy, InlineFile } from "./types.ts";
+import type { AddInstruction, CopyInstruction, InlineFile } from "./types.ts";
 
 const SHARED: Readonly<Record<string, FlagKind>> = { chown: "value", chmod: "value", link: "switch", exclude: "list" };
 const FLAGS: Readonly<Record<"add" | "copy", Readonly<Record<string, FlagKind>>>> = {
@@ -10,7 +10,7 @@ const FLAGS: Readonly<Record<"add" | "copy", Readonly<Record<string, FlagKind>>>
   add: { ...SHARED, checksum: "value", "keep-git-dir": "switch", unpack: "switch" },
 };
 
-export function parseFiles({ statement: { words, heredocs }, origin, flags, refuse }: Reading, kind: "add" | "copy"): Add | Copy {
+export function parseFiles({ statement: { words, heredocs }, origin, flags, refuse }: Reading, kind: "add" | "copy"): AddInstruction | CopyInstruction {
   const name = kind.toUpperCase();
   const destination = words.at(-1);
   if (destination === undefined || words.length < 2) {
@@ -31,7 +31,7 @@ export function parseFiles({ statement: { words, heredocs }, origin, flags, refu
     const heredoc = begun(text);
     if (heredoc === null) sources.push(text);
     // Of two with one name the last one is what both are.
-    else inline.push({ name: heredoc.name, expands: heredoc.expands, content: textOf({ ...heredoc, content: heredocs.findLast((one) => one.name === heredoc.name)?.content ?? "" }) });
+    else inline.push({ name: heredoc.name, expands: heredoc.expands, content: heredocText({ ...heredoc, content: heredocs.findLast((one) => one.name === heredoc.name)?.content ?? "" }) });
   }
   const files = {
     ...origin, sources, inline, destination: destination.text, chown: given.value("chown") || null, chmod: given.value("chmod") || null,

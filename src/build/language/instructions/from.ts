@@ -1,11 +1,11 @@
 /** FROM [--platform=PLATFORM] BASE [AS NAME]. */
 import { quote } from "../text.ts";
 import type { Reading } from "./reading.ts";
-import type { From } from "./types.ts";
+import type { FromInstruction } from "./types.ts";
 
 const STAGE_NAME = /^[a-z][a-z0-9-_.]*$/;
 
-export function parseFrom({ statement: { words, at }, origin, flags, refuse }: Reading): From {
+export function parseFrom({ statement: { words, at }, origin, flags, refuse }: Reading): FromInstruction {
   const [base, as, name] = words;
   const isNamed = words.length === 3 && as!.text.toLowerCase() === "as";
   if (base === undefined || (words.length !== 1 && !isNamed)) throw refuse("FROM requires either one or three arguments", words[1]?.at ?? at);

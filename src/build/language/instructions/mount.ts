@@ -6,7 +6,7 @@ import { parseBoolean, quote, suggestion } from "../text.ts";
 const TYPES = ["bind", "cache", "tmpfs", "secret", "ssh"] as const;
 const SHARINGS = ["shared", "private", "locked"] as const;
 
-export interface Mount {
+export interface RunMount {
   readonly type: (typeof TYPES)[number];
   /** A stage, an image or a named context; null: the build context, or nothing. */
   readonly from: string | null;
@@ -28,7 +28,7 @@ export interface Mount {
   readonly gid: number | null;
 }
 
-type Draft = { -readonly [Key in keyof Mount]: Mount[Key] } & { isReadonlySaid: boolean };
+type Draft = { -readonly [Key in keyof RunMount]: RunMount[Key] } & { isReadonlySaid: boolean };
 
 /** Keys, and what each one sets. `value` is null for a key alone. */
 type Setter = (draft: Draft, value: string, key: string) => void;
@@ -51,7 +51,7 @@ export function mountFrom(text: string): string | null {
 }
 
 /** `expand` replaces variables in a value. Throws an Error in BuildKit's words: unknown keys and types, keys of another type, values that are none. */
-export function parseMount(text: string, expand: (value: string) => string): Mount {
+export function parseRunMount(text: string, expand: (value: string) => string): RunMount {
   const draft: Draft = {
     type: "bind", from: null, source: "", target: "", isReadonly: false, isReadonlySaid: false, size: 0, id: "", sharing: null, isRequired: false, env: null, mode: null, uid: null, gid: null,
   };

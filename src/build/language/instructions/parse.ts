@@ -1,6 +1,6 @@
 /** A statement becomes an instruction: the table of the kinds there are. */
 import { DockerfileError } from "../error.ts";
-import { parseFlags } from "../flags.ts";
+import { parseInstructionFlags } from "../flags.ts";
 import { spanFrom, type Statement } from "../statements.ts";
 import { suggestion } from "../text.ts";
 import { parseFiles } from "./files.ts";
@@ -9,9 +9,9 @@ import { parseHealthcheck, parseProgram, parseShell } from "./programs.ts";
 import type { Reading } from "./reading.ts";
 import { parseRun } from "./run.ts";
 import { parseArg, parseExpose, parseOnbuild, parsePairs, parseSingle, parseVolume } from "./settings.ts";
-import type { From, Instruction } from "./types.ts";
+import type { FromInstruction, Instruction } from "./types.ts";
 
-type Reader = (reading: Reading) => From | Instruction;
+type Reader = (reading: Reading) => FromInstruction | Instruction;
 
 /** The common ones first: of two that are equally near, the first is the one that was meant. */
 const READERS: Readonly<Record<string, Reader>> = {
@@ -23,7 +23,7 @@ const READERS: Readonly<Record<string, Reader>> = {
 };
 
 /** Throws DockerfileError in BuildKit's words, at the word that is wrong. `isTrigger`: it is no line of the Dockerfile, so none is named. */
-export function parseInstruction(statement: Statement, { isTrigger = false } = {}): From | Instruction {
+export function parseInstruction(statement: Statement, { isTrigger = false } = {}): FromInstruction | Instruction {
   const { line, at, keyword, source } = statement;
   const reader = Object.hasOwn(READERS, keyword.toLowerCase()) ? READERS[keyword.toLowerCase()] : undefined;
   const refuse = (message: string, place = at): DockerfileError => new DockerfileError(`${isTrigger ? "" : `dockerfile parse error on line ${line.first}: `}${message}`, spanFrom(statement, place));
@@ -32,6 +32,6 @@ export function parseInstruction(statement: Statement, { isTrigger = false } = {
   }
   return reader({
     statement, refuse, origin: { span: spanFrom(statement, at), keyword, source, comments: line.comments },
-    flags: (table) => parseFlags(statement.flags, table, refuse),
+    flags: (table) => parseInstructionFlags(statement.flags, table, refuse),
   });
 }

@@ -2,18 +2,18 @@
 import { parseDuration } from "../../../spec/duration.ts";
 import { quote } from "../text.ts";
 import type { Reading } from "./reading.ts";
-import type { Healthcheck, Program, Shell } from "./types.ts";
+import type { HealthcheckInstruction, ProgramInstruction, ShellInstruction } from "./types.ts";
 
 const NANOSECONDS_MIN = 1e6;
 const RETRIES_MAX = 0x7fff_ffff;
 
 /** CMD and ENTRYPOINT: an empty one takes away what was inherited. */
-export function parseProgram({ statement: { words, isExecForm }, origin, flags }: Reading, kind: "cmd" | "entrypoint"): Program {
+export function parseProgram({ statement: { words, isExecForm }, origin, flags }: Reading, kind: "cmd" | "entrypoint"): ProgramInstruction {
   flags({});
   return { ...origin, kind, command: { words: words.map(({ text }) => text), isExecForm } };
 }
 
-export function parseShell({ statement: { words, isExecForm, source }, origin, flags, refuse }: Reading): Shell {
+export function parseShell({ statement: { words, isExecForm, source }, origin, flags, refuse }: Reading): ShellInstruction {
   flags({});
   const [first] = words;
   if (first === undefined) throw refuse("SHELL requires at least one argument");
@@ -28,11 +28,11 @@ function mixedUp(source: string): string {
 
 const TIMES = { interval: "interval", timeout: "timeout", "start-period": "startPeriod", "start-interval": "startInterval" } as const;
 
-export function parseHealthcheck({ statement: { words, isExecForm, flags: flagWords }, origin, flags, refuse }: Reading): Healthcheck {
+export function parseHealthcheck({ statement: { words, isExecForm, flags: flagWords }, origin, flags, refuse }: Reading): HealthcheckInstruction {
   const [kind, ...command] = words;
   if (kind === undefined) throw refuse("HEALTHCHECK requires at least one argument");
   const type = kind.text.toUpperCase();
-  const none: Healthcheck = { ...origin, kind: "healthcheck", test: ["NONE"], interval: 0, timeout: 0, startPeriod: 0, startInterval: 0, retries: 0 };
+  const none: HealthcheckInstruction = { ...origin, kind: "healthcheck", test: ["NONE"], interval: 0, timeout: 0, startPeriod: 0, startInterval: 0, retries: 0 };
   if (type === "NONE") {
     if (command.length > 0) throw refuse("HEALTHCHECK NONE takes no arguments", command[0]!.at);
     return none;

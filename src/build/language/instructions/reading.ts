@@ -1,6 +1,6 @@
 /** What the readers of instructions have in common. */
 import type { DockerfileError } from "../error.ts";
-import type { FlagKind, Flags } from "../flags.ts";
+import type { FlagKind, InstructionFlags } from "../flags.ts";
 import type { Statement } from "../statements.ts";
 import type { Origin } from "./types.ts";
 
@@ -9,7 +9,7 @@ export interface Reading {
   readonly statement: Statement;
   readonly origin: Origin;
   /** The flags by the kind's table; throws for others. */
-  readonly flags: (table: Readonly<Record<string, FlagKind>>) => Flags;
+  readonly flags: (table: Readonly<Record<string, FlagKind>>) => InstructionFlags;
   /** `at`: in the line; the keyword's place by default. */
   readonly refuse: (message: string, at?: number) => DockerfileError;
 }

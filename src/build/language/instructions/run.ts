@@ -2,12 +2,12 @@
 import { quote } from "../text.ts";
 import { checkMountWords } from "./mount.ts";
 import type { Reading } from "./reading.ts";
-import type { Run } from "./types.ts";
+import type { RunInstruction } from "./types.ts";
 
 const NETWORKS = ["default", "none", "host"] as const;
 const SECURITIES = ["sandbox", "insecure"] as const;
 
-export function parseRun({ statement: { words, heredocs, isExecForm, flags: flagWords }, origin, flags, refuse }: Reading): Run {
+export function parseRun({ statement: { words, heredocs, isExecForm, flags: flagWords }, origin, flags, refuse }: Reading): RunInstruction {
   const place = (start: string): number | undefined => flagWords.find(({ text }) => text.startsWith(start))?.at;
   const given = flags({ mount: "list", network: "value", security: "value", device: "list" });
   for (const { text, at } of flagWords) {

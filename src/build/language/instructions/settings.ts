@@ -1,9 +1,9 @@
 /** Instructions that only set something: ENV, LABEL, ARG, EXPOSE, VOLUME, USER, WORKDIR, STOPSIGNAL, MAINTAINER, ONBUILD. */
 import { trim } from "../text.ts";
 import type { Reading } from "./reading.ts";
-import type { Arg, Expose, Onbuild, Pairs, Single, Volume } from "./types.ts";
+import type { ArgInstruction, ExposeInstruction, OnbuildInstruction, PairsInstruction, SingleInstruction, VolumeInstruction } from "./types.ts";
 
-export function parsePairs({ statement: { pairs }, origin, flags, refuse }: Reading, kind: "env" | "label"): Pairs {
+export function parsePairs({ statement: { pairs }, origin, flags, refuse }: Reading, kind: "env" | "label"): PairsInstruction {
   flags({});
   if (pairs.length === 0) throw refuse(`${kind.toUpperCase()} requires at least one argument`);
   if (pairs.some(({ name }) => name === "")) throw refuse(`${kind.toUpperCase()} names can not be blank`);
@@ -11,7 +11,7 @@ export function parsePairs({ statement: { pairs }, origin, flags, refuse }: Read
 }
 
 /** Flags of ARG and STOPSIGNAL are passed over, as BuildKit does. */
-export function parseArg({ statement: { words }, origin, refuse }: Reading): Arg {
+export function parseArg({ statement: { words }, origin, refuse }: Reading): ArgInstruction {
   if (words.length === 0) throw refuse("ARG requires at least one argument");
   const declared = words.map(({ text, at }) => {
     const equals = text.indexOf("=");
@@ -21,13 +21,13 @@ export function parseArg({ statement: { words }, origin, refuse }: Reading): Arg
   return { ...origin, kind: "arg", declared };
 }
 
-export function parseExpose({ statement: { words }, origin, flags, refuse }: Reading): Expose {
+export function parseExpose({ statement: { words }, origin, flags, refuse }: Reading): ExposeInstruction {
   if (words.length === 0) throw refuse("EXPOSE requires at least one argument");
   flags({});
   return { ...origin, kind: "expose", ports: words.map(({ text }) => text).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)) };
 }
 
-export function parseVolume({ statement: { words }, origin, flags, refuse }: Reading): Volume {
+export function parseVolume({ statement: { words }, origin, flags, refuse }: Reading): VolumeInstruction {
   if (words.length === 0) throw refuse("VOLUME requires at least one argument");
   flags({});
   const empty = words.find(({ text }) => trim(text) === "");
@@ -35,7 +35,7 @@ export function parseVolume({ statement: { words }, origin, flags, refuse }: Rea
   return { ...origin, kind: "volume", paths: words.map(({ text }) => trim(text)) };
 }
 
-export function parseSingle({ statement: { words }, origin, flags, refuse }: Reading, kind: Single["kind"]): Single {
+export function parseSingle({ statement: { words }, origin, flags, refuse }: Reading, kind: SingleInstruction["kind"]): SingleInstruction {
   const [value] = words;
   if (value === undefined) throw refuse(`${kind.toUpperCase()} requires exactly one argument`);
   if (kind !== "stopsignal") flags({});
@@ -43,7 +43,7 @@ export function parseSingle({ statement: { words }, origin, flags, refuse }: Rea
 }
 
 /** What it holds back is looked at when somebody builds on the image, but for what may never be held back. */
-export function parseOnbuild({ statement: { trigger, heredocs, source }, origin, flags, refuse }: Reading): Onbuild {
+export function parseOnbuild({ statement: { trigger, heredocs, source }, origin, flags, refuse }: Reading): OnbuildInstruction {
   if (trigger === null) throw refuse("ONBUILD requires at least one argument");
   flags({});
   const keyword = trigger.keyword.toUpperCase();

@@ -14,7 +14,7 @@ export interface Origin {
   readonly comments: readonly string[];
 }
 
-export interface From extends Origin {
+export interface FromInstruction extends Origin {
   readonly kind: "from";
   readonly base: string;
   /** In lower case; null: it has none. */
@@ -30,7 +30,7 @@ export interface CommandLine {
   readonly isExecForm: boolean;
 }
 
-export interface Run extends Origin {
+export interface RunInstruction extends Origin {
   readonly kind: "run";
   readonly command: CommandLine;
   readonly heredocs: readonly Heredoc[];
@@ -58,14 +58,14 @@ interface Files extends Origin {
   readonly exclude: readonly string[];
 }
 
-export interface Copy extends Files {
+export interface CopyInstruction extends Files {
   readonly kind: "copy";
   /** A stage, an image or a named context; null: the build context. */
   readonly from: string | null;
   readonly parents: boolean;
 }
 
-export interface Add extends Files {
+export interface AddInstruction extends Files {
   readonly kind: "add";
   readonly checksum: string | null;
   /** Null: not said. */
@@ -73,17 +73,17 @@ export interface Add extends Files {
   readonly unpack: boolean | null;
 }
 
-export interface Program extends Origin {
+export interface ProgramInstruction extends Origin {
   readonly kind: "cmd" | "entrypoint";
   readonly command: CommandLine;
 }
 
-export interface Shell extends Origin {
+export interface ShellInstruction extends Origin {
   readonly kind: "shell";
   readonly command: readonly string[];
 }
 
-export interface Healthcheck extends Origin {
+export interface HealthcheckInstruction extends Origin {
   readonly kind: "healthcheck";
   /** As in an image's config: ["NONE"], ["CMD", …], ["CMD-SHELL", line]. */
   readonly test: readonly string[];
@@ -95,7 +95,7 @@ export interface Healthcheck extends Origin {
   readonly retries: number;
 }
 
-export interface Pairs extends Origin {
+export interface PairsInstruction extends Origin {
   readonly kind: "env" | "label";
   readonly pairs: readonly Pair[];
 }
@@ -106,33 +106,33 @@ export interface Declared {
   readonly value: string | null;
 }
 
-export interface Arg extends Origin {
+export interface ArgInstruction extends Origin {
   readonly kind: "arg";
   readonly declared: readonly Declared[];
 }
 
-export interface Expose extends Origin {
+export interface ExposeInstruction extends Origin {
   readonly kind: "expose";
   /** Sorted, as BuildKit does. */
   readonly ports: readonly string[];
 }
 
-export interface Volume extends Origin {
+export interface VolumeInstruction extends Origin {
   readonly kind: "volume";
   readonly paths: readonly string[];
 }
 
 /** Those with one argument. */
-export interface Single extends Origin {
+export interface SingleInstruction extends Origin {
   readonly kind: "user" | "workdir" | "stopsignal" | "maintainer";
   readonly value: string;
 }
 
-export interface Onbuild extends Origin {
+export interface OnbuildInstruction extends Origin {
   readonly kind: "onbuild";
   /** What is put into the config and read by whoever builds on this image; heredocs with it. */
   readonly expression: string;
 }
 
 /** What may stand in a stage. */
-export type Instruction = Run | Copy | Add | Program | Shell | Healthcheck | Pairs | Arg | Expose | Volume | Single | Onbuild;
+export type Instruction = RunInstruction | CopyInstruction | AddInstruction | ProgramInstruction | ShellInstruction | HealthcheckInstruction | PairsInstruction | ArgInstruction | ExposeInstruction | VolumeInstruction | SingleInstruction | OnbuildInstruction;

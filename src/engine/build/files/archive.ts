@@ -3,10 +3,11 @@ import type { LayerSettings } from "../../../config/settings.ts";
 import { MdkError } from "../../../error.ts";
 import { decompress } from "../../../layer/decompress.ts";
 import { TreePlacer } from "../../../layer/place.ts";
-import { BLOCK, decodeHeader, printable } from "../../../layer/tar-header.ts";
+import { BLOCK, decodeHeader, shownName } from "../../../layer/tar-header.ts";
 import { TarReader, type TarEntry, type TarHandler } from "../../../layer/tar.ts";
 import { readSpool } from "../../../store/spool.ts";
-import { O_DIRECTORY, openInRoot, RESOLVE } from "../../../sys/at.ts";
+import { O_DIRECTORY, openInRoot } from "../../../sys/at.ts";
+import { RESOLVE } from "../../../sys/linux.ts";
 
 class Enough extends Error {}
 
@@ -51,7 +52,7 @@ export interface UnpackOptions {
 }
 
 /** What is there makes way for what comes, but directories are merged. Throws MdkError: those of archives. */
-export async function unpackInto(fd: number, { into, owner, guard, limits }: UnpackOptions): Promise<void> {
+export async function unpackArchive(fd: number, { into, owner, guard, limits }: UnpackOptions): Promise<void> {
   const placer = new TreePlacer({
     directory: "/", owner: owner ?? "archive", replaces: true,
     open: (path) => openInRoot(into, Buffer.from(`./${path}\0`, "latin1"), O_DIRECTORY, 0, RESOLVE.NO_MAGICLINKS),
@@ -79,7 +80,7 @@ class WithoutMarks implements TarHandler {
 
   entry(entry: TarEntry): void {
     if (entry.type === "character" && entry.deviceMajor === 0 && entry.deviceMinor === 0) {
-      throw new MdkError("corrupt", "archive-invalid", `a device 0:0, which is no device: ${printable(entry.name)}`);
+      throw new MdkError("corrupt", "archive-invalid", `a device 0:0, which is no device: ${shownName(entry.name)}`);
     }
     this.#next.entry(entry);
   }

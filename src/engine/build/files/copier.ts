@@ -7,17 +7,17 @@ import type { Chmod } from "../../../build/context/chmod.ts";
 import { MdkError } from "../../../error.ts";
 import { setXattrTolerant } from "../../../layer/apply.ts";
 import { travels } from "../../../layer/tar.ts";
-import { baseOf, isDirectory, isWhiteout, join, name as cname, parentOf } from "../../../layer/tree.ts";
+import { baseOf, cname, isDirectory, isWhiteout, join, parentOf } from "../../../layer/tree.ts";
 import {
-  chmod, chmodAt, chown, chownAt, linkAt, makeDevice, mkdirAt, mknodAt, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_WRONLY, openAt, readlinkAt, S_IF, setTimes, setTimesAt,
-  statAt, symlinkAt, unlinkAt, type Status, type Time,
+  chmod, chmodAt, chown, chownAt, linkAt, makeDevice, mkdirAt, mknodAt, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_WRONLY, openAt, readlinkAt, setTimes, setTimesAt, statAt, symlinkAt, unlinkAt, type Status, type Time,
 } from "../../../sys/at.ts";
 import { copyRange } from "../../../sys/copy-range.ts";
 import { interruptible } from "../../../sys/interrupt.ts";
+import { S_IF } from "../../../sys/linux.ts";
 import { setXattr, setXattrAt, xattrsAt } from "../../../sys/xattr.ts";
 import type { Turns } from "../../../sys/turns.ts";
 import { firstNames } from "./digest.ts";
-import { about, changedWhileRead, openFound, openWithin, shown, type Found, type Gathering } from "./source.ts";
+import { about, changedWhileRead, openFound, openWithin, shown, type FoundFile, type Gathering } from "./source.ts";
 
 /** What becomes of everything that is put. */
 export interface Dress {
@@ -71,7 +71,7 @@ interface Pair {
 class Copier {
   readonly #gathering: Gathering;
   readonly #place: CopyPlace;
-  readonly #links: ReadonlyMap<Found, string>;
+  readonly #links: ReadonlyMap<FoundFile, string>;
   /** Most entries follow one of their own directory. */
   #last: Pair | null = null;
   /** Every name that is made in a directory changes its times: they are set at the end, the deepest first. */
@@ -133,7 +133,7 @@ class Copier {
     return this.#last;
   }
 
-  #entry(entry: Found): void {
+  #entry(entry: FoundFile): void {
     const { from, to } = this.#pair(parentOf(entry.path));
     const base = cname(this.#place.as ?? baseOf(entry.path));
     const there = statAt(to, base);
@@ -146,7 +146,7 @@ class Copier {
     else this.#node(entry, { from, to, base });
   }
 
-  #directory({ path, status, isOnTheWay }: Found, { from, to, base, there }: Target & { readonly there: Status | null }): void {
+  #directory({ path, status, isOnTheWay }: FoundFile, { from, to, base, there }: Target & { readonly there: Status | null }): void {
     if (there !== null && !isDirectory(there)) throw refuseFile(this.#target(path));
     if (there === null) mkdirAt(to, base, 0o700);
     const fd = openAt(to, base, O_DIRECTORY | O_NOFOLLOW);
@@ -169,7 +169,7 @@ class Copier {
     }
   }
 
-  #file(entry: Found, { from, to, base }: Target): void {
+  #file(entry: FoundFile, { from, to, base }: Target): void {
     const { path, status } = entry;
     const { tree, directory } = this.#gathering;
     const changed = (): MdkError => changedWhileRead(tree, join(directory, path));
@@ -191,7 +191,7 @@ class Copier {
     }
   }
 
-  #node({ path, status }: Found, { from, to, base }: Target): void {
+  #node({ path, status }: FoundFile, { from, to, base }: Target): void {
     const { owner, mode, time } = this.#place.dress;
     const kind = status.mode & S_IF.MT;
     // Overlay's own sign for a deleted file (overlayfs.rst).

@@ -1,13 +1,13 @@
 /** Where a COPY or ADD puts things: its last word, from the working directory, with the links of what is built followed within it. */
 import { closeSync } from "node:fs";
 import { MdkError } from "../../../error.ts";
-import { isDirectory, join, name as cname, parentOf, baseOf } from "../../../layer/tree.ts";
+import { isDirectory, join, cname, parentOf, baseOf } from "../../../layer/tree.ts";
 import { chmod, chown, mkdirAt, O_DIRECTORY, O_NOFOLLOW, openAt, setTimes, statAt, type Status } from "../../../sys/at.ts";
 import { E } from "../../../sys/errno.ts";
 import { SysError } from "../../../sys/ffi.ts";
 import { followLinks } from "../../start/root.ts";
 import type { Dress } from "./copier.ts";
-import { about, bytesOf, openWithin, shown } from "./source.ts";
+import { about, byteString, openWithin, shown } from "./source.ts";
 
 /** From the root, a byte string without links. */
 export interface Destination {
@@ -21,7 +21,7 @@ export interface Destination {
 /** `written`: "." and "" are the working directory. Throws MdkError for links in a circle. */
 export function resolveDestination(root: number, written: string, workingDirectory: string): Destination {
   const whole = written.startsWith("/") ? written : `${workingDirectory}/${written}`;
-  const path = bytesOf(about(`resolve ${written}`, () => followLinks(root, lexical(whole))).join("/"));
+  const path = byteString(about(`resolve ${written}`, () => followLinks(root, lexical(whole))).join("/"));
   return { path, isDirectoryWanted: /(^|\/)\.?$/.test(written), status: statBelow(root, path) };
 }
 

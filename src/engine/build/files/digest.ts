@@ -4,12 +4,13 @@
  */
 import { closeSync, readSync } from "node:fs";
 import type { MdkError } from "../../../error.ts";
-import { baseOf, isDirectory, isLink, isWhiteout, join, name as cname, parentOf } from "../../../layer/tree.ts";
+import { baseOf, cname, isDirectory, isLink, isWhiteout, join, parentOf } from "../../../layer/tree.ts";
 import { travels } from "../../../layer/tar.ts";
-import { readlinkAt, S_IF, type Status } from "../../../sys/at.ts";
+import { readlinkAt, type Status } from "../../../sys/at.ts";
+import { S_IF } from "../../../sys/linux.ts";
 import { xattrsAt } from "../../../sys/xattr.ts";
 import type { Turns } from "../../../sys/turns.ts";
-import { about, changedWhileRead, openFound, openWithin, shown, type FileDigests, type Found, type Gathering } from "./source.ts";
+import { about, changedWhileRead, openFound, openWithin, shown, type FileDigests, type FoundFile, type Gathering } from "./source.ts";
 
 /** A file that changed less than this before the build may change again within one tick of the file system's clock. */
 const SETTLED_MS = 2_000;
@@ -21,7 +22,7 @@ export interface Digesting {
 }
 
 /** 64 hexadecimal digits. Throws MdkError "build-file-changed" for what is not any more what it was when it was looked at. */
-export async function digestOf(gathering: Gathering, options: Digesting): Promise<string> {
+export async function digestFiles(gathering: Gathering, options: Digesting): Promise<string> {
   const whole = new Bun.CryptoHasher("sha256");
   for (const [path, found] of byDirectory(gathering.found)) {
     const turn = options.turns.give();
@@ -33,9 +34,9 @@ export async function digestOf(gathering: Gathering, options: Digesting): Promis
 }
 
 /** The first name of a file with several, for those that come after: path by identity. */
-export function firstNames(found: readonly Found[]): Map<Found, string> {
+export function firstNames(found: readonly FoundFile[]): Map<FoundFile, string> {
   const first = new Map<string, string>();
-  const links = new Map<Found, string>();
+  const links = new Map<FoundFile, string>();
   for (const entry of found) {
     const { status, path } = entry;
     if (status.links < 2 || isDirectory(status) || isWhiteout(status)) continue;
@@ -47,12 +48,12 @@ export function firstNames(found: readonly Found[]): Map<Found, string> {
   return links;
 }
 
-interface Entry extends Found {
+interface Entry extends FoundFile {
   /** A hard link to it. */
   readonly link: string | null;
 }
 
-function byDirectory(found: readonly Found[]): Map<string, Entry[]> {
+function byDirectory(found: readonly FoundFile[]): Map<string, Entry[]> {
   const links = firstNames(found);
   const directories = new Map<string, Entry[]>();
   for (const entry of found) {

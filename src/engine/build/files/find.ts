@@ -2,14 +2,14 @@
 import { closeSync } from "node:fs";
 import { hasWildcard, parseWildcards } from "../../../build/context/wildcard.ts";
 import { MdkError } from "../../../error.ts";
-import { baseOf, isDirectory, isLink, join, name as cname, namesIn, parentOf } from "../../../layer/tree.ts";
+import { baseOf, cname, isDirectory, isLink, join, namesIn, parentOf } from "../../../layer/tree.ts";
 import { statAt, type Status } from "../../../sys/at.ts";
 import { SysError } from "../../../sys/ffi.ts";
 import { followLinks } from "../../start/root.ts";
-import { about, bytesOf, openWithin, shown, type FileTree } from "./source.ts";
+import { about, byteString, openWithin, shown, type FileTree } from "./source.ts";
 
 /** Something that a source names. */
-export interface Source {
+export interface NamedFile {
   /** From the tree's root, a byte string, without links. */
   readonly path: string;
   readonly status: Status;
@@ -23,7 +23,7 @@ export interface Source {
  * What a source names, in the order of the names; nothing where a wildcard matches nothing. Throws MdkError "not-found" for what is not there, or is
  * ignored, and "invalid" for a path that climbs out of the build context.
  */
-export function findSources(tree: FileTree, written: string): Source[] {
+export function findSources(tree: FileTree, written: string): NamedFile[] {
   const path = cleaned(written);
   const { fixed, patterns } = parseWildcards(path);
   if (patterns.length === 0) return [lookUp(tree, path) ?? lacking(tree, path)];
@@ -37,7 +37,7 @@ export function findSources(tree: FileTree, written: string): Source[] {
 }
 
 /** --parents: the directory that names begin at, and the pattern below it. "/./" in the path is where it is cut. */
-export function findParents(tree: FileTree, written: string): { readonly start: Source; readonly pattern: string } {
+export function findParents(tree: FileTree, written: string): { readonly start: NamedFile; readonly pattern: string } {
   const at = written.indexOf("/./");
   const [above, below] = at === -1 ? ["", written] : [written.slice(0, at), written.slice(at + 3)];
   const pattern = cleaned(below);
@@ -63,13 +63,13 @@ function cleaned(written: string): string {
 }
 
 /** Null: not there, or left out with all that is below it. */
-function lookUp(tree: FileTree, path: string): Source | null {
+function lookUp(tree: FileTree, path: string): NamedFile | null {
   if (path.includes("\0")) return null;
   try {
-    const real = bytesOf(followLinks(tree.root, path).join("/"));
+    const real = byteString(followLinks(tree.root, path).join("/"));
     const status = inDirectory(tree.root, parentOf(real), (parent) => statAt(parent, cname(baseOf(real))));
     if (status === null || isLeftOut(tree, real, status)) return null;
-    return { path: real, status, name: bytesOf(path.slice(path.lastIndexOf("/") + 1)), isMatch: false };
+    return { path: real, status, name: byteString(path.slice(path.lastIndexOf("/") + 1)), isMatch: false };
   } catch (error) {
     if (error instanceof SysError && MISSING.has(error.code)) return null;
     return about(`read "/${path}" of ${tree.name}`, () => { throw error; });

@@ -1,21 +1,21 @@
 /** What a COPY or ADD brings: its sources resolved, looked at and digested. Nothing is written but what is fetched, in files of the store's tmp/. */
 import { closeSync, openSync } from "node:fs";
 import { IgnoreRules } from "../../../build/context/ignore.ts";
-import { parseRemote, withoutPasswords, type Remote } from "../../../build/context/remote.ts";
-import type { Add, Copy } from "../../../build/language/instructions/types.ts";
+import { parseRemote, withoutPasswords, type RemoteContext } from "../../../build/context/remote.ts";
+import type { AddInstruction, CopyInstruction } from "../../../build/language/instructions/types.ts";
 import { MdkError } from "../../../error.ts";
 import { baseOf, isDirectory, parentOf } from "../../../layer/tree.ts";
-import { S_IF } from "../../../sys/at.ts";
+import { S_IF } from "../../../sys/linux.ts";
 import { removeTree } from "../../../sys/remove-tree.ts";
 import { Turns } from "../../../sys/turns.ts";
 import { isArchive } from "./archive.ts";
-import { digestOf, type Digesting } from "./digest.ts";
+import { digestFiles, type Digesting } from "./digest.ts";
 import { fetchFile, parseChecksum, type Fetched, type FetchOptions } from "./fetch.ts";
-import { findParents, findSources, type Source } from "./find.ts";
+import { findParents, findSources, type NamedFile } from "./find.ts";
 import { checkOut } from "./git.ts";
 import { KnownUrl } from "./known-url.ts";
 import { scan } from "./scan.ts";
-import { bytesOf, openOnly, shown, type FileDigests, type FileTree, type Gathering } from "./source.ts";
+import { byteString, openOnly, shown, type FileDigests, type FileTree, type Gathering } from "./source.ts";
 
 export interface GatherOptions extends FetchOptions {
   readonly fileDigests: FileDigests | null;
@@ -31,7 +31,7 @@ export type Brought =
 
 export interface Gathered {
   /** Variables are expanded. */
-  readonly instruction: Copy | Add;
+  readonly instruction: CopyInstruction | AddInstruction;
   readonly brought: readonly Brought[];
   /** Of all that is brought, with the names it has, but not of where it goes, whose it becomes or any other flag. "sha256:…" */
   readonly digest: string;
@@ -44,7 +44,7 @@ export interface Gathered {
  * `tree`: what the instruction's paths are of; null where it may name none. With a --checksum nothing is fetched before it is placed, nor what is known by its tag. Throws MdkError: "build-file"
  * for what is not there, "build-file-changed", those of fetch.ts, git.ts and of archives; nothing is left then.
  */
-export async function gatherFiles(instruction: Copy | Add, tree: FileTree | null, options: GatherOptions): Promise<Gathered> {
+export async function gatherFiles(instruction: CopyInstruction | AddInstruction, tree: FileTree | null, options: GatherOptions): Promise<Gathered> {
   const gatherer = new Gatherer(instruction, tree, options);
   try {
     for (const source of instruction.sources) await gatherer.source(source);
@@ -57,7 +57,7 @@ export async function gatherFiles(instruction: Copy | Add, tree: FileTree | null
 }
 
 class Gatherer {
-  readonly #instruction: Copy | Add;
+  readonly #instruction: CopyInstruction | AddInstruction;
   readonly #tree: FileTree | null;
   readonly #options: GatherOptions;
   readonly #brought: Brought[] = [];
@@ -65,7 +65,7 @@ class Gatherer {
   /** Undone at the end. */
   readonly #held: (() => void)[] = [];
 
-  constructor(instruction: Copy | Add, tree: FileTree | null, options: GatherOptions) {
+  constructor(instruction: CopyInstruction | AddInstruction, tree: FileTree | null, options: GatherOptions) {
     this.#instruction = instruction;
     this.#tree = tree;
     this.#options = options;
@@ -91,7 +91,7 @@ class Gatherer {
 
   inline(name: string, content: string): void {
     const bytes = Buffer.from(content);
-    this.#brought.push({ kind: "inline", name: bytesOf(name), content: bytes });
+    this.#brought.push({ kind: "inline", name: byteString(name), content: bytes });
     this.#note("inline", name, String(bytes.length));
     this.#hash.update(bytes);
   }
@@ -138,10 +138,10 @@ class Gatherer {
     this.#brought.push(brought);
     const { top, name } = brought.gathering;
     const digesting: Digesting = { digests: this.#options.fileDigests, turns: this.#turns() };
-    this.#note(brought.kind, top === null ? "file" : "directory", name, await digestOf(brought.gathering, digesting));
+    this.#note(brought.kind, top === null ? "file" : "directory", name, await digestFiles(brought.gathering, digesting));
   }
 
-  async #url({ url, name }: Remote & { readonly kind: "http" }, { checksum, unpack }: Add): Promise<void> {
+  async #url({ url, name }: RemoteContext & { readonly kind: "http" }, { checksum, unpack }: AddInstruction): Promise<void> {
     const wanted = checksum === null ? null : parseChecksum(checksum);
     const known = new KnownUrl(url, this.#options.fileDigests);
     let fetched: Promise<Fetched> | null = null;
@@ -157,11 +157,11 @@ class Gatherer {
       if (file.digest !== digest) throw new MdkError("conflict", "build-file-changed", `${withoutPasswords(url)} changed while it was fetched`, { hint: "try again" });
       return file;
     };
-    this.#brought.push({ kind: "fetched", name: bytesOf(name), open: openSame, isUnpacked: unpack === true });
+    this.#brought.push({ kind: "fetched", name: byteString(name), open: openSame, isUnpacked: unpack === true });
     this.#note("fetched", name, digest);
   }
 
-  async #repository(remote: Remote & { readonly kind: "git" }, { checksum, keepGitDirectory, exclude }: Add): Promise<void> {
+  async #repository(remote: RemoteContext & { readonly kind: "git" }, { checksum, keepGitDirectory, exclude }: AddInstruction): Promise<void> {
     const keepsGit = keepGitDirectory === true && remote.directory === "";
     const { path, commit } = await checkOut(remote, { ...this.#options, checksum, keepsGit });
     this.#held.push(() => removeTree(path));
@@ -178,7 +178,7 @@ class Gatherer {
 }
 
 /** Null: what a wildcard matched is excluded. */
-async function gatheringOf(tree: FileTree, { path, status, name, isMatch }: Source, exclude: readonly string[], turns: Turns): Promise<Gathering | null> {
+async function gatheringOf(tree: FileTree, { path, status, name, isMatch }: NamedFile, exclude: readonly string[], turns: Turns): Promise<Gathering | null> {
   if (isDirectory(status)) return { tree, directory: path, top: status, name, found: await scan(tree, { directory: path, exclude, only: null }, turns) };
   // Docker's reference excludes what a wildcard matches by its own name; a file that is named stays.
   if (isMatch && new IgnoreRules(exclude).at(shown(name), null).isIgnored) return null;

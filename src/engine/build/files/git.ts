@@ -4,7 +4,7 @@
  */
 import { lstatSync, mkdirSync, realpathSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { isRepositoryAddress, withoutPasswords, type Remote } from "../../../build/context/remote.ts";
+import { isRepositoryAddress, withoutPasswords, type RemoteContext } from "../../../build/context/remote.ts";
 import { MdkError } from "../../../error.ts";
 import { findProgram, runProgram } from "../../../sys/program.ts";
 import { removeTree } from "../../../sys/remove-tree.ts";
@@ -38,7 +38,7 @@ const SETTINGS = [
 const PASSED = ["PATH", "SSH_AUTH_SOCK", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "all_proxy", "SSL_CERT_FILE"];
 
 /** Throws MdkError: "git-missing", "git-failed", "add-checksum". */
-export async function checkOut(remote: Remote & { readonly kind: "git" }, options: CheckoutOptions): Promise<Checkout> {
+export async function checkOut(remote: RemoteContext & { readonly kind: "git" }, options: CheckoutOptions): Promise<Checkout> {
   const { checksum, keepsGit } = options;
   if (checksum !== null && !COMMIT.test(checksum)) throw new MdkError("invalid", "add-checksum", `invalid commit ${JSON.stringify(checksum)}`);
   const program = findProgram("git", options.environment["PATH"] ?? "");

@@ -2,20 +2,20 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { parseChmod } from "../../../build/context/chmod.ts";
 import { MdkError } from "../../../error.ts";
-import { baseOf, isDirectory, join, name as cname, parentOf } from "../../../layer/tree.ts";
+import { baseOf, cname, isDirectory, join, parentOf } from "../../../layer/tree.ts";
 import { resolveUser } from "../../../spec/user.ts";
 import { roomGuard } from "../../../store/room.ts";
 import { chmod, chown, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY, openAt, setTimes, statAt, unlinkAt, type Time } from "../../../sys/at.ts";
 import { copyRange } from "../../../sys/copy-range.ts";
 import { Turns } from "../../../sys/turns.ts";
 import { userOf } from "../../start/root.ts";
-import { isArchive, unpackInto } from "./archive.ts";
+import { isArchive, unpackArchive } from "./archive.ts";
 import { copyGathered, refuseDirectory, refuseFile, type Dress } from "./copier.ts";
 import { ensureDirectories, resolveDestination, type Destination } from "./destination.ts";
 import type { Brought, Gathered } from "./gather.ts";
 import { about, openOnly, openWithin, shown, type Gathering } from "./source.ts";
 
-export interface PlaceOptions {
+export interface PlaceFilesOptions {
   /** A writable mount; for --link an empty directory. O_DIRECTORY, lent. */
   readonly root: number;
   /** Where --chown's names are looked up: a descriptor of the root of what is built; null: it knows numbers only. */
@@ -33,7 +33,7 @@ const INLINE_MODE = 0o644;
 const PARENTS_MODE = 0o755;
 
 /** Throws MdkError: BuildKit's refusals, "chmod", "no-such-user", what was fetched late (gather.ts), and what the system refuses. Then `root` is unfinished, and thrown away. */
-export async function placeFiles(gathered: Gathered, options: PlaceOptions): Promise<void> {
+export async function placeFiles(gathered: Gathered, options: PlaceFilesOptions): Promise<void> {
   const { instruction, brought } = gathered;
   const { chown: user } = instruction;
   const mode = instruction.chmod === null ? null : parseChmod(instruction.chmod);
@@ -53,10 +53,10 @@ function ownerOf(user: string, names: number | null): { readonly uid: number; re
 
 class Placer {
   readonly #gathered: Gathered;
-  readonly #options: PlaceOptions;
+  readonly #options: PlaceFilesOptions;
   readonly #dress: Dress;
 
-  constructor(gathered: Gathered, options: PlaceOptions, dress: Dress) {
+  constructor(gathered: Gathered, options: PlaceFilesOptions, dress: Dress) {
     this.#gathered = gathered;
     this.#options = options;
     this.#dress = dress;
@@ -161,7 +161,7 @@ class Placer {
     const into = openWithin(root, destination.path);
     try {
       const { paths, limits } = this.#gathered.options;
-      await unpackInto(fd, { into, owner: this.#dress.owner, guard: roomGuard(paths, limits.freePercent), limits });
+      await unpackArchive(fd, { into, owner: this.#dress.owner, guard: roomGuard(paths, limits.freePercent), limits });
     } finally {
       closeSync(into);
     }

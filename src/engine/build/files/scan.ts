@@ -1,12 +1,12 @@
 /** What is below a directory that is copied, without what .dockerignore and --exclude leave out, or what --parents does not name. Nothing is read but names and stat(2). */
 import { closeSync } from "node:fs";
-import { IgnoreRules, type Verdict } from "../../../build/context/ignore.ts";
+import { IgnoreRules, type IgnoreVerdict } from "../../../build/context/ignore.ts";
 import { MdkError } from "../../../error.ts";
 import { isDirectory } from "../../../layer/tree.ts";
 import { walkTreeInTurns, type Visit } from "../../../layer/walk.ts";
-import { S_IF } from "../../../sys/at.ts";
+import { S_IF } from "../../../sys/linux.ts";
 import type { Turns } from "../../../sys/turns.ts";
-import { about, openWithin, shown, type FileTree, type Found } from "./source.ts";
+import { about, openWithin, shown, type FileTree, type FoundFile } from "./source.ts";
 
 export interface ScanOptions {
   /** From the tree's root, without links. */
@@ -21,7 +21,7 @@ export interface ScanOptions {
 const FOUND_MAX = 1_000_000;
 
 /** Depth first and by name. Sockets are left out: no image holds them. Throws MdkError, and the signal's reason of the turns. */
-export async function scan(tree: FileTree, options: ScanOptions, turns: Turns): Promise<Found[]> {
+export async function scan(tree: FileTree, options: ScanOptions, turns: Turns): Promise<FoundFile[]> {
   const what = `read "/${shown(options.directory)}" of ${tree.name}`;
   const directory = about(what, () => openWithin(tree.root, options.directory));
   try {
@@ -50,16 +50,16 @@ interface Level {
   /** With the slash at its end. */
   readonly prefix: string;
   /** What was said of it, rule by rule. */
-  readonly verdicts: readonly (Verdict | null)[];
-  readonly entry: Found;
+  readonly verdicts: readonly (IgnoreVerdict | null)[];
+  readonly entry: FoundFile;
   isTaken: boolean;
 }
 
 class Scanner {
-  readonly found: Found[] = [];
+  readonly found: FoundFile[] = [];
   readonly #rules: Rule[] = [];
   readonly #levels: Level[] = [];
-  readonly #top: readonly (Verdict | null)[];
+  readonly #top: readonly (IgnoreVerdict | null)[];
 
   constructor({ ignore }: FileTree, { directory, exclude, only }: ScanOptions) {
     const prefix = directory === "" ? "" : `${shown(directory)}/`;
@@ -86,7 +86,7 @@ class Scanner {
   }
 
   /** A directory that is left out itself comes with the first thing below it that is not. */
-  #take(entry: Found): void {
+  #take(entry: FoundFile): void {
     if ((entry.status.mode & S_IF.MT) === S_IF.SOCK) return;
     for (const level of this.#levels) {
       if (!level.isTaken) this.found.push(level.entry);

@@ -4,9 +4,10 @@ import type { IgnoreRules } from "../../../build/context/ignore.ts";
 import { MdkError, messageOf } from "../../../error.ts";
 import { baseOf, join } from "../../../layer/tree.ts";
 import { openFile } from "../../../layer/walk.ts";
-import { O_DIRECTORY, openInRoot, RESOLVE, statAt, type Status } from "../../../sys/at.ts";
+import { O_DIRECTORY, openInRoot, statAt, type Status } from "../../../sys/at.ts";
 import { errnoText } from "../../../sys/errno.ts";
 import { SysError } from "../../../sys/ffi.ts";
+import { RESOLVE } from "../../../sys/linux.ts";
 
 /** A tree that files come from. Whoever gathers from it lends it until the files are placed. */
 export interface FileTree {
@@ -31,7 +32,7 @@ export interface FileDigests {
 }
 
 /** What is found in a tree below one source. */
-export interface Found {
+export interface FoundFile {
   /** From the source, a byte string: "a/b"; of a source that is no directory its own name. */
   readonly path: string;
   readonly status: Status;
@@ -49,7 +50,7 @@ export interface Gathering {
   /** How it is called where it is put into a directory: the last component as it was written, a byte string. */
   readonly name: string;
   /** Depth first, by name, each directory before what is in it. */
-  readonly found: readonly Found[];
+  readonly found: readonly FoundFile[];
 }
 
 /** Of a path as it is opened: each component is a directory, and none a link. */
@@ -72,7 +73,7 @@ export function openWithin(root: number, path: string): number {
 }
 
 /** Opens a file that was found in a directory, by its name there. Throws MdkError "build-file-changed" when it is not what was found. */
-export function openFound(directory: number, { path, status }: Found, changed: () => MdkError): number {
+export function openFound(directory: number, { path, status }: FoundFile, changed: () => MdkError): number {
   const fd = openFile(directory, Buffer.from(`${baseOf(path)}\0`, "latin1"), false);
   if (fd === null) throw changed();
   try {
@@ -87,7 +88,7 @@ export function openFound(directory: number, { path, status }: Found, changed: (
 
 /** The one file of a source that is no directory. */
 export function openOnly({ tree, directory, found }: Gathering): number {
-  const only = found[0] as Found;
+  const only = found[0] as FoundFile;
   const parent = openWithin(tree.root, directory);
   try {
     return openFound(parent, only, () => changedWhileRead(tree, join(directory, only.path)));
@@ -113,7 +114,7 @@ export function shown(path: string): string {
 }
 
 /** A path or name of a Dockerfile as the byte string it is on the disk. */
-export function bytesOf(text: string): string {
+export function byteString(text: string): string {
   return Buffer.from(text).toString("latin1");
 }
 

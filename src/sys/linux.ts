@@ -1,4 +1,4 @@
-/** Numbers of the kernel's interface that plans carry (include/uapi/linux; x86_64 and aarch64 agree on all of them). */
+/** Numbers of the kernel's interface, for the calls of sys/ and for plans that carry them (include/uapi/linux; x86_64 and aarch64 agree on all of them). Pure. */
 
 /** sched.h. */
 export const CLONE = {
@@ -12,10 +12,10 @@ export const MS = { REC: 0x4000, PRIVATE: 1 << 18, SLAVE: 1 << 19, SHARED: 1 << 
 /** mount.h, mount_setattr(2). */
 export const MOUNT_ATTR = {
   RDONLY: 0x1, NOSUID: 0x2, NODEV: 0x4, NOEXEC: 0x8, ATIME_MASK: 0x70, NOATIME: 0x10, STRICTATIME: 0x20,
-  NODIRATIME: 0x80, NOSYMFOLLOW: 0x200000,
+  NODIRATIME: 0x80, IDMAP: 0x100000, NOSYMFOLLOW: 0x200000,
 } as const;
 
-/** openat2.h. */
+/** openat2.h, openat2(2); IN_ROOT: `..`, absolute links and everything else stay below the directory. */
 export const RESOLVE = { NO_XDEV: 0x1, NO_MAGICLINKS: 0x2, NO_SYMLINKS: 0x4, BENEATH: 0x8, IN_ROOT: 0x10 } as const;
 
 /** fcntl.h. */
@@ -23,10 +23,7 @@ export const AT_RECURSIVE = 0x8000;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 
 /** stat.h. */
-export const S_IFREG = 0o100000;
-export const S_IFCHR = 0o020000;
-export const S_IFBLK = 0o060000;
-export const S_IFIFO = 0o010000;
+export const S_IF = { MT: 0o170000, SOCK: 0o140000, LNK: 0o120000, REG: 0o100000, BLK: 0o60000, DIR: 0o40000, CHR: 0o20000, IFO: 0o10000 } as const;
 
 /** prctl.h. */
 export const PR = { SET_KEEPCAPS: 8, SET_NO_NEW_PRIVS: 38, CAP_AMBIENT: 47, CAP_AMBIENT_CLEAR_ALL: 4 } as const;
