@@ -6,7 +6,7 @@ import type { PlannedStep } from "../../build/graph/planned.ts";
 import type { AddInstruction, CopyInstruction } from "../../build/language/instructions/types.ts";
 import { mountOverlay } from "../../layer/overlay.ts";
 import { O_DIRECTORY, O_NOFOLLOW, type Time } from "../../sys/at.ts";
-import { userOf } from "../start/root.ts";
+import { userInRoot } from "../host/in-root.ts";
 import { gathering, stageLayerDirectories, type Building, type Staged, type StepContext } from "./building.ts";
 import { cachedLayer, stepKey, type LayerPlace } from "./cached-layer.ts";
 import { ensureDirectories, resolveDestination } from "./files/destination.ts";
@@ -25,7 +25,7 @@ export async function workdirStep(staged: Staged, image: StageImage, value: stri
   const layer = await cachedLayer(staged, {
     key: stepKey(["workdir", chainOf(image.layers), path, User]), description, shown, anew, below: image.layers,
     fill: async (place) => onOverlay(staged, image.layers, place, async (root) => {
-      const owner = User === "" ? null : userOf(root, User, []);
+      const owner = User === "" ? null : userInRoot(root, User, []);
       ensureDirectories(root, resolveDestination(root, path, "/").path, { owner, mode: null, parents: 0o755, time });
     }),
   });

@@ -6,7 +6,7 @@ import { OPAQUE_XATTR } from "../../layer/whiteout.ts";
 import { openInRoot, O_DIRECTORY, O_PATH, statAt, type Status } from "../../sys/at.ts";
 import { RESOLVE } from "../../sys/linux.ts";
 import { xattrsAt } from "../../sys/xattr.ts";
-import { existsInRoot, followLinks } from "../start/root.ts";
+import { followLinks, existsInRoot } from "../host/in-root.ts";
 
 interface Known {
   readonly path: string;

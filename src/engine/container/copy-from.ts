@@ -13,11 +13,11 @@ import { O_DIRECTORY, O_NOFOLLOW, O_PATH, openInRoot, statAt, type Status } from
 import { errnoText } from "../../sys/errno.ts";
 import { SysError } from "../../sys/ffi.ts";
 import type { Context } from "../context.ts";
-import { followLinks } from "../start/root.ts";
 import { ArchiveSize } from "./archive-size.ts";
 import { toldGone } from "./find.ts";
 import { openRootView } from "./root-view.ts";
 import { RESOLVE } from "../../sys/linux.ts";
+import { followLinks } from "../host/in-root.ts";
 
 export interface CopyFrom {
   /** The container as the user named it, for messages. */

@@ -14,7 +14,7 @@ import { errnoText } from "../../sys/errno.ts";
 import { SysError } from "../../sys/ffi.ts";
 import type { Container } from "../../store/containers.ts";
 import type { Context } from "../context.ts";
-import { followLinks, userOf } from "../start/root.ts";
+import { followLinks, userInRoot } from "../host/in-root.ts";
 import { ArchiveSize } from "./archive-size.ts";
 import { lookAt } from "./copy-from.ts";
 import { toldGone } from "./find.ts";
@@ -147,7 +147,7 @@ function openPlacer(view: RootView, container: Container, { word, path, archive 
   const top = Buffer.from(absolute === "/" ? "" : absolute);
   const { User } = container.config;
   return new TreePlacer({
-    directory: Buffer.from(absolute).toString("latin1"), owner: archive && User !== "" ? userOf(root, User, []) : "archive",
+    directory: Buffer.from(absolute).toString("latin1"), owner: archive && User !== "" ? userInRoot(root, User, []) : "archive",
     open: (below) => openInRoot(root, Buffer.concat([top, Buffer.from(`/${below}\0`, "latin1")]), O_DIRECTORY),
   });
 }

@@ -15,10 +15,11 @@ import { runPaths, storePaths } from "../../store/paths.ts";
 import { openProcess } from "../../sys/pidfd.ts";
 import type { Context } from "../context.ts";
 import { takeAtRest } from "../end/at-rest.ts";
+import { existsInRoot } from "../host/in-root.ts";
 import { withRootLayers } from "../image/layers.ts";
 import { ensureSource, openBind, type OpenBind } from "../start/binds.ts";
 import { fillVolumes, openOwn } from "../start/volumes.ts";
-import { ensureMountPoint, ensureUpper, existsInRoot, mountRoot } from "../start/root.ts";
+import { ensureMountPoint, ensureUpper, mountRoot } from "../start/root.ts";
 
 /** To be closed by who asked for it, once. */
 export interface RootView {

@@ -21,11 +21,11 @@ import type { Context } from "../context.ts";
 import { chooseOomScore, machine, readCapabilities } from "../host/facts.ts";
 import { descriptorsOf, isTerminalJoined, notRead, type Client, type SessionEnd } from "./client.ts";
 import { planExecIn } from "../start/exec-plan.ts";
+import { userInRoot } from "../host/in-root.ts";
 import type { Streaming } from "../start/monitor-plan.ts";
 import { newId } from "../host/ids.ts";
 import { presentVariables } from "../network/links.ts";
 import { restarting } from "../end/words.ts";
-import { userOf } from "../start/root.ts";
 import { runPaths } from "../../store/paths.ts";
 import { createExecRecord, lockExecRecord, markExecRunning, pruneExecRecords, removeExecRecord, type ExecRequest } from "../../runtime/exec-record.ts";
 import { readCondition, type StateFile } from "../../runtime/state.ts";
@@ -205,9 +205,9 @@ function processOf(context: Context, container: Container, spec: Spec, { state, 
 }
 
 /** For Docker a user that the container does not have is a program that cannot be executed. */
-function userIn(root: number, word: string, groupAdd: readonly string[]): ReturnType<typeof userOf> {
+function userIn(root: number, word: string, groupAdd: readonly string[]): ReturnType<typeof userInRoot> {
   try {
-    return userOf(root, word, groupAdd);
+    return userInRoot(root, word, groupAdd);
   } catch (error) {
     if (!(error instanceof MdkError)) throw error;
     throw new MdkError("not-executable", error.code, error.message, { cause: error, ...(error.hint === null ? {} : { hint: error.hint }) });

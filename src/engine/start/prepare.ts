@@ -16,10 +16,11 @@ import { AT_EMPTY_PATH, mountSetattr, OPEN_TREE_CLONE, openTree } from "../../sy
 import { checkPropagation, ensureSource, openBind, type OpenBind } from "./binds.ts";
 import type { Context } from "../context.ts";
 import { machine, readHostFacts } from "../host/facts.ts";
+import { userInRoot } from "../host/in-root.ts";
 import { mountsLayer, withRootLayers } from "../image/layers.ts";
 import { mountOverlay } from "../../layer/overlay.ts";
 import type { GivenRoot } from "./begin.ts";
-import { ensureMountPoint, ensureRootDirectory, mountRoot, userOf } from "./root.ts";
+import { ensureMountPoint, ensureRootDirectory, mountRoot } from "./root.ts";
 
 /** PID 1 of a container that another one joins: its number on the host, and a pidfd. */
 export interface Donor {
@@ -72,7 +73,7 @@ export async function prepareRoot(context: Context, container: Container, option
   const mount = options.keep(given === null
     ? withRootLayers(context, container, (layers) => mountRoot({ root: context.root, directory: store, layers, volatile: host.AutoRemove }))
     : mountOverlay({ lower: [...given.layers, mountsLayer(context)], upper: given.upper, work: given.work, volatile: true }));
-  const user = userOf(mount, config.User, host.GroupAdd ?? []);
+  const user = userInRoot(mount, config.User, host.GroupAdd ?? []);
   const facts = { ...readHostFacts(host.Privileged), ...(await deviceFacts(host)) };
   const described = { host, mounts, config: { ...config, Env: [...options.variables, ...config.Env, ...(given?.environment ?? [])] } };
   const spec = generateSpec(described, {

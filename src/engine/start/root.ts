@@ -1,18 +1,15 @@
 /**
- * A container's root file system as a detached overlay, and what is read from it and made in it before the container is:
- * passwd and group, the working directory, mount points. Everything goes through the mount's descriptor with
- * RESOLVE_IN_ROOT: the image's links lead nowhere else.
+ * A container's root file system as a detached overlay, and what is made in it before the container is: the working directory,
+ * mount points. Everything goes through the mount's descriptor with RESOLVE_IN_ROOT: the image's links lead nowhere else.
  */
-import {
-  chmodSync, chownSync, closeSync, constants, existsSync, fchmodSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, utimesSync,
-} from "node:fs";
+import { chmodSync, chownSync, closeSync, existsSync, fchmodSync, mkdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { mountOverlay, probeOverlay } from "../../layer/overlay.ts";
-import { resolveUser, type ResolvedUser } from "../../spec/user.ts";
-import { chmod, mkdirAt, openInRoot, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY, readlinkAt } from "../../sys/at.ts";
+import { chmod, mkdirAt, openInRoot, O_CREAT, O_DIRECTORY, O_PATH, O_WRONLY } from "../../sys/at.ts";
 import { SysError } from "../../sys/ffi.ts";
-import { explainUnusable } from "../host/stranded.ts";
 import { RESOLVE } from "../../sys/linux.ts";
+import { existsInRoot, followLinks } from "../host/in-root.ts";
+import { explainUnusable } from "../host/stranded.ts";
 
 export interface RootOptions {
   /** The data root. */
@@ -61,42 +58,6 @@ export function makeLike(directory: string, top: string): void {
   utimesSync(directory, stat.atime, stat.mtime);
 }
 
-const TEXT_BYTES_MAX = 4 << 20;
-
-/**
- * A text file of the root (passwd, group), or null when it is missing or is no regular file. Looked at before it is opened: a
- * container may make a node of any device, and opening one (a watchdog, a tape) is an act of its own that no rule denies us.
- */
-function readRootText(root: number, path: string): string | null {
-  let seen: number;
-  try {
-    seen = openInRoot(root, path, O_PATH, 0, RESOLVE.NO_MAGICLINKS);
-  } catch (error) {
-    if (error instanceof SysError) return null;
-    throw error;
-  }
-  try {
-    return fstatSync(seen).isFile() ? readText(openSync(`/proc/self/fd/${seen}`, constants.O_RDONLY | O_NONBLOCK)) : null;
-  } finally {
-    closeSync(seen);
-  }
-}
-
-/** -u or USER, resolved with the container's own passwd and group. */
-export function userOf(root: number, user: string, groupAdd: readonly string[]): ResolvedUser {
-  return resolveUser(user, readRootText(root, "etc/passwd"), readRootText(root, "etc/group"), groupAdd);
-}
-
-function readText(file: number): string {
-  try {
-    const stat = fstatSync(file);
-    const bytes = Buffer.alloc(Math.min(stat.size, TEXT_BYTES_MAX));
-    return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, 0)).toString("utf8");
-  } finally {
-    closeSync(file);
-  }
-}
-
 /** Makes a directory with the missing ones above it, 0755 and root's as Docker's are, whoever the user is; one that is there stays as it is. */
 export function ensureRootDirectory(root: number, path: string): void {
   if (existsInRoot(root, path)) return;
@@ -115,61 +76,6 @@ export function ensureRootDirectory(root: number, path: string): void {
       closeSync(above);
     }
     openToAll(root, current);
-  }
-}
-
-const LINKS_MAX = 40; // MAXSYMLINKS of the kernel
-
-/**
- * The parts of the path without links that a path leads to, as the kernel walks it with the root as "/"; what is missing is
- * taken as it is written. Links of an image may dangle (/etc/resolv.conf of a system with systemd-resolved) and are still
- * where things are to be made. Whoever else writes to the root may make it another path meanwhile: it is opened in the root again.
- */
-export function followLinks(root: number, path: string): string[] {
-  const pending = path.split("/").reverse();
-  const walked: string[] = [];
-  let links = 0;
-  for (let part = pending.pop(); part !== undefined; part = pending.pop()) {
-    if (part === "" || part === ".") continue;
-    if (part === "..") {
-      walked.pop();
-      continue;
-    }
-    walked.push(part);
-    const target = readLink(root, walked.join("/"));
-    if (target === null) continue;
-    if (++links > LINKS_MAX) throw new MdkError("invalid", "root-links", `cannot make ${path} in the container: too many levels of symbolic links`);
-    if (target.startsWith("/")) walked.length = 0;
-    else walked.pop();
-    pending.push(...target.split("/").reverse());
-  }
-  return walked;
-}
-
-/** Where a link points to; null for everything else. */
-function readLink(root: number, path: string): string | null {
-  let link: number;
-  try {
-    link = openInRoot(root, path, O_PATH | O_NOFOLLOW, 0, RESOLVE.NO_MAGICLINKS);
-  } catch (error) {
-    if (error instanceof SysError && error.code === "ENOENT") return null;
-    throw error;
-  }
-  try {
-    return fstatSync(link).isSymbolicLink() ? readlinkAt(link, "").toString("utf8") : null;
-  } finally {
-    closeSync(link);
-  }
-}
-
-/** Whether a path of the root leads anywhere. */
-export function existsInRoot(root: number, path: string): boolean {
-  try {
-    closeSync(openInRoot(root, path, O_PATH, 0, RESOLVE.NO_MAGICLINKS));
-    return true;
-  } catch (error) {
-    if (error instanceof SysError && error.code === "ENOENT") return false;
-    throw error;
   }
 }
 

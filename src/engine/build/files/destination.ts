@@ -5,9 +5,9 @@ import { isDirectory, join, cname, parentOf, baseOf } from "../../../layer/tree.
 import { chmod, chown, mkdirAt, O_DIRECTORY, O_NOFOLLOW, openAt, setTimes, statAt, type Status } from "../../../sys/at.ts";
 import { E } from "../../../sys/errno.ts";
 import { SysError } from "../../../sys/ffi.ts";
-import { followLinks } from "../../start/root.ts";
 import type { Dress } from "./copier.ts";
 import { about, byteString, openWithin, shown } from "./source.ts";
+import { followLinks } from "../../host/in-root.ts";
 
 /** From the root, a byte string without links. */
 export interface Destination {

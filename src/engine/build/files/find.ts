@@ -5,8 +5,8 @@ import { MdkError } from "../../../error.ts";
 import { baseOf, cname, isDirectory, isLink, join, namesIn, parentOf } from "../../../layer/tree.ts";
 import { statAt, type Status } from "../../../sys/at.ts";
 import { SysError } from "../../../sys/ffi.ts";
-import { followLinks } from "../../start/root.ts";
 import { about, byteString, openWithin, shown, type FileTree } from "./source.ts";
+import { followLinks } from "../../host/in-root.ts";
 
 /** Something that a source names. */
 export interface NamedFile {

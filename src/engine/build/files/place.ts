@@ -8,7 +8,7 @@ import { roomGuard } from "../../../store/room.ts";
 import { chmod, chown, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY, openAt, setTimes, statAt, unlinkAt, type Time } from "../../../sys/at.ts";
 import { copyRange } from "../../../sys/copy-range.ts";
 import { Turns } from "../../../sys/turns.ts";
-import { userOf } from "../../start/root.ts";
+import { userInRoot } from "../../host/in-root.ts";
 import { isArchive, unpackArchive } from "./archive.ts";
 import { copyGathered, refuseDirectory, refuseFile, type Dress } from "./copier.ts";
 import { ensureDirectories, resolveDestination, type Destination } from "./destination.ts";
@@ -47,7 +47,7 @@ export async function placeFiles(gathered: Gathered, options: PlaceFilesOptions)
 
 /** By a number alone the group is that number, too (Dockerfile reference, "COPY --chown --chmod"). */
 function ownerOf(user: string, names: number | null): { readonly uid: number; readonly gid: number } {
-  const { uid, gid } = names === null ? resolveUser(user, null, null) : userOf(names, user, []);
+  const { uid, gid } = names === null ? resolveUser(user, null, null) : userInRoot(names, user, []);
   return { uid, gid: /^\d+$/.test(user) ? uid : gid };
 }
 
