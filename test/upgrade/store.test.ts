@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { createContext } from "../../src/engine/context.ts";
 import { removeContainer } from "../../src/engine/container/remove.ts";
 import { findContainers, listLines } from "../../src/store/containers.ts";
-import { markPaused, renameContainer } from "../../src/store/container-life.ts";
+import { deleteContainer, markPaused, renameContainer } from "../../src/store/container-life.ts";
+import { findFiles, listCached, useCached } from "../../src/store/build-cache.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { listEndpoints } from "../../src/store/endpoints.ts";
 import { readEvents } from "../../src/store/events.ts";
@@ -16,9 +17,11 @@ import { findNetworks, readPlace } from "../../src/store/networks.ts";
 import { listPorts } from "../../src/store/ports.ts";
 import type { Digest } from "../../src/image/digest.ts";
 import { findLayer, isKept, keptBlobs } from "../../src/store/layers.ts";
-import { layersOf, listImages, listManifests, listTags } from "../../src/store/images.ts";
+import { anonymousImages, isForsaken, layersOf, listImages, listManifests, listTags, readParent } from "../../src/store/images.ts";
+import { findIndex, indexedImages, listMembers } from "../../src/store/indexes.ts";
 import { SCHEMA_VERSION } from "../../src/store/schema.ts";
 import { ensureStore, storePaths } from "../../src/store/paths.ts";
+import { readVolume, volumeUsers } from "../../src/store/volumes.ts";
 
 let folder: string;
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "mdk-upgrade-"))));
@@ -36,6 +39,32 @@ const versionOf = (database: Database): number => (database.query("PRAGMA user_v
 function shapeOf(database: Database): unknown {
   const names = database.query("SELECT type, name, tbl_name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name").all() as { type: string; name: string }[];
   return names.map(({ type, name }) => [type, name, database.query(type === "table" ? `PRAGMA table_info(${name})` : `PRAGMA index_info(${name})`).all()]);
+}
+
+/** Every row, by the columns that the older schema had; tables that a step does away with are not among them. */
+function rowsOf(database: Database, shape: readonly (readonly [string, string])[]): unknown[] {
+  return shape.map(([table, columns]) => [table, database.query(`SELECT ${columns} FROM ${table} ORDER BY ${columns}`).all()]);
+}
+
+test("of every version before this one there is a kept store", () => {
+  const versions = [...new Bun.Glob("store-*.sql").scanSync("test/upgrade")].map((name) => Number(/\d+/.exec(name)?.[0]));
+  expect(versions.sort((a, b) => a - b)).toEqual(Array.from({ length: SCHEMA_VERSION - 1 }, (_, index) => index + 1));
+});
+
+for (const version of [6, 7, 8, 9]) {
+  test(`of version ${version} no row is lost and none is changed: since then steps have only added to it`, () => {
+    const path = kept(version);
+    const before = new Database(path);
+    const tables = (before.query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").all() as { name: string }[]).map(({ name }) => name);
+    const shape = tables.map((name) => [name, (before.query(`PRAGMA table_info(${name})`).all() as { name: string }[]).map((column) => column.name).join(", ")] as const);
+    const rows = rowsOf(before, shape);
+    before.close();
+    const database = openDatabase(path, { create: false });
+    expect(versionOf(database)).toBe(SCHEMA_VERSION);
+    expect(database.query("PRAGMA foreign_key_check").all()).toEqual([]);
+    expect(shapeOf(database)).toEqual(shapeOf(openDatabase(join(folder, "new.db"), { create: true })));
+    expect(rowsOf(database, shape)).toEqual(rows);
+  });
 }
 
 test("a store of version 1 keeps images, names and containers, and has the shape of a new one", () => {
@@ -72,6 +101,21 @@ test("a store of version 2 keeps its containers, whose lives then go on", () => 
   ]);
 });
 
+test("what version 3 knew of a container's life is known: who waits for a restart, who is frozen, who was stopped, and what happened", () => {
+  const database = openDatabase(kept(3), { create: false });
+  expect(shapeOf(database)).toEqual(shapeOf(openDatabase(join(folder, "new.db"), { create: true })));
+  expect(database.query("PRAGMA foreign_key_check").all()).toEqual([]);
+  const [made, crashes, frozen, stopped] = ["made", "crashes", "frozen", "stopped"].map((name) => findContainers(database, name)[0]!);
+  expect(made).toMatchObject({ phase: "created", checked: true, host: { RestartPolicy: { Name: "on-failure", MaximumRetryCount: 3 } }, config: { Healthcheck: { Test: ["CMD-SHELL", "true"] } } });
+  expect(crashes).toMatchObject({ phase: "restarting", code: 3, restarts: 3, restartAtMs: 1795872174869, restartDoublings: 3, started: "2026-11-28T13:22:54.052Z" });
+  expect(frozen).toMatchObject({ phase: "started", paused: true, cgroup: `mdk-dd2727f2/${frozen!.id}`, host: { NetworkMode: "none" } });
+  expect(stopped).toMatchObject({ phase: "exited", code: 137, stopped: true, host: { RestartPolicy: { Name: "unless-stopped" } } });
+  expect(listEndpoints(database, frozen!.id)).toMatchObject([{ networkName: "none" }]);
+  const told = readEvents(database, 0, 0);
+  expect(told.length).toBe(19);
+  expect(told.filter(({ actor }) => actor === stopped!.id).map(({ action }) => action)).toEqual(["create", "start", "kill", "die", "stop"]);
+});
+
 test("what runs with version 4 goes on with its address, its hardware address and its ports", () => {
   const database = openDatabase(kept(4), { create: false });
   expect(shapeOf(database)).toEqual(shapeOf(openDatabase(join(folder, "new.db"), { create: true })));
@@ -101,6 +145,56 @@ test("images of version 5 have their manifests, and their layers no blob yet", (
   expect(keptBlobs(database, base!.id)).toEqual([]);
   const blob = "sha256:06a9fc2c8d416a7defbc46fffd38ddce39a8afcc50ecf1077370fcc154493263" as Digest;
   expect([isKept(database, blob), findLayer(database, { diffId: base!.diffId as Digest, chainId: base!.diffId as Digest, blob })?.id]).toEqual([false, base!.id]);
+});
+
+test("a container of version 6 goes on on its networks, with its addresses, its port and its volume", () => {
+  const database = openDatabase(kept(6), { create: false });
+  const [web, made] = ["web", "made"].map((name) => findContainers(database, name)[0]!);
+  const [front, backend] = ["front", "backend"].map((name) => findNetworks(database, name)[0]!);
+  expect(backend).toMatchObject({ driver: "bridge", internal: true, ipv6: true, labels: { k: "v" }, v4: { subnet: { address: 0x0a070000, prefix: 16 }, auto: false }, v6: { subnet: { address: 0xfd07n << 112n, prefix: 64 } } });
+  const endpoints = listEndpoints(database, web!.id);
+  expect(endpoints.map(({ networkName, settings, connection }) => [networkName, settings.Aliases, connection?.address, connection?.interface])).toEqual([["front", ["www"], 0xac120002, "eth0"], ["backend", null, 0x0a070009, "eth1"]]);
+  expect(endpoints[1]!.connection!.address6).toBe(0xfd07n << 112n | 2n);
+  const { namespace } = endpoints[0]!.connection!;
+  expect([front, backend].map((network) => readPlace(database, namespace, network!.id)?.tag)).toEqual(["d2b86d", "d2b86d"]);
+  expect(listPorts(database, web!.id)).toMatchObject([{ protocol: "tcp", hostAddress: "0.0.0.0", hostPort: 8080, containerPort: 80, network: front!.id }]);
+  expect([readVolume(database, "data"), volumeUsers(database, "data")]).toMatchObject([{ labels: { k: "v" }, anonymous: false }, [web!.id]]);
+  expect(listEndpoints(database, made!.id)).toMatchObject([{ networkName: "backend", connection: null }]);
+  // And its image's layer is kept as it came.
+  const [layer] = layersOf(database, web!.image);
+  expect(keptBlobs(database, layer!.id)).toMatchObject([{ digest: layer!.diffId, size: 2044928 }]);
+  expect([anonymousImages(database).size, listMembers(database, layer!.diffId as Digest), readParent(database, web!.image)]).toEqual([0, [], null]);
+});
+
+test("an image that came with a container of version 7 goes with it", () => {
+  const database = openDatabase(kept(7), { create: false });
+  const [located] = findContainers(database, "located");
+  expect([...anonymousImages(database)] as string[]).toEqual([located!.image]);
+  expect([listTags(database, located!.image), isForsaken(database, located!.image)]).toEqual([[], false]);
+  deleteContainer(database, located!.id, null);
+  expect(isForsaken(database, located!.image)).toBe(true);
+});
+
+test("steps of builds of version 8 are found again, with their layers and what was read for them", () => {
+  const database = openDatabase(kept(8), { create: false });
+  const steps = listCached(database);
+  expect(steps.map(({ description, shared }) => [description, shared])).toEqual([["[2/4] COPY a /a", true], ["[3/4] RUN true", false], ["[4/4] RUN echo b >/b", true]]);
+  const [image] = listTags(database).filter(({ repository }) => repository === "registry.example/built");
+  const layers = layersOf(database, image!.imageId);
+  expect(steps.map(({ key }) => useCached(database, key, 0)?.layer?.id ?? null)).toEqual([layers[1]!.id, null, layers[2]!.id]);
+  expect(findFiles(database, "e6511086e95da99f439aa21460802b87c5574cc2d6949ecda4e64bc180c6ed4d")).toBe("b6dd66b4cda3693fa669ead3c22a9d7c67ed8e45f60c25ae2971f9c95aa6a0ef");
+});
+
+test("a tag of version 9 stands for its images of both platforms, and what was committed has no parent yet", () => {
+  const database = openDatabase(kept(9), { create: false });
+  const index = findIndex(database, { repository: "registry.example/both", tag: "1" });
+  const architectures = new Map(listImages(database).map(({ id, architecture }) => [id, architecture]));
+  const members = listMembers(database, index!);
+  expect(members.map(({ id }) => architectures.get(id))).toEqual(["amd64", "arm64"]);
+  expect(members.map(({ id, manifest }) => listManifests(database, id, null).includes(manifest))).toEqual([true, true]);
+  expect([...indexedImages(database)] as string[]).toEqual([members[1]!.id]);
+  const [committed] = listTags(database).filter(({ repository }) => repository === "registry.example/committed");
+  expect([layersOf(database, committed!.imageId).length, readParent(database, committed!.imageId)]).toEqual([2, null]);
 });
 
 test("containers of version 1, whose rows name no cgroup, are removed without a look at any", () => {
