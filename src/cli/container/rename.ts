@@ -12,7 +12,7 @@ export const command: Command = {
   run: ({ context, operands }) => {
     const [old = "", name = ""] = operands.map((word) => word.trim());
     if (old === "" || name === "") throw new CommandError(EXIT.failure, "invalid-name", "Error: Neither old nor new names may be empty");
-    rename(context, findContainer(context, old), name.replace(/^\//, ""));
+    rename(context, findContainer(context, old).id, name.replace(/^\//, ""));
     return 0;
   },
 };

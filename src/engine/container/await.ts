@@ -9,7 +9,7 @@ import { monotonicMs } from "../../sys/clock.ts";
 import type { Context } from "../context.ts";
 import { watchLastEnd } from "../end/end.ts";
 import { readStatus } from "../end/status.ts";
-import { lives } from "../end/words.ts";
+import { lives, noSuchContainer } from "../end/words.ts";
 import { healthWordOf } from "./health.ts";
 
 export const CONDITIONS = ["healthy", "running", "exited", "stopped", "not-running", "removed"] as const;
@@ -101,7 +101,7 @@ async function awaitLook(context: Context, container: Container, { look, what, t
 }
 
 function there(row: Container | null, { id }: Container): Container {
-  if (row === null) throw new MdkError("not-found", "no-such-container", `No such container: ${id}`);
+  if (row === null) throw noSuchContainer(id);
   return row;
 }
 

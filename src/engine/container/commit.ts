@@ -12,20 +12,20 @@ import { finishLayer } from "../../layer/finish.ts";
 import { packLayer } from "../../layer/pack.ts";
 import { TarReader } from "../../layer/tar.ts";
 import { leaveLast } from "../../runtime/last.ts";
-import { readCondition } from "../../runtime/state.ts";
 import { applyChanges } from "../image/changes.ts";
 import { readBlob, writeBlob } from "../../store/blobs.ts";
 import { readContainer, type Container } from "../../store/containers.ts";
 import { checkpoint } from "../../store/database.ts";
 import { addImage, layersOf, type NewImage } from "../../store/images.ts";
 import { draftLayer, findLayer, type LayerDraft, type LayerRow } from "../../store/layers.ts";
-import { ensureStore, runPaths, type StorePaths } from "../../store/paths.ts";
+import { ensureStore, type StorePaths } from "../../store/paths.ts";
 import { holdContent, prune } from "../../store/prune.ts";
 import { O_DIRECTORY, O_NOFOLLOW, openAt } from "../../sys/at.ts";
 import { AT_FDCWD } from "../../sys/mount.ts";
 import type { Context } from "../context.ts";
-import { takeAtRest } from "../end/at-rest.ts";
+import { withRestOrRun } from "../end/at-rest.ts";
 import { takeOpLock } from "../end/settle.ts";
+import { runs } from "../end/status.ts";
 import { withUpper } from "./diff.ts";
 
 export interface CommitRequest {
@@ -105,19 +105,7 @@ function unpackChanges(context: Context, container: Container, writer: LayerWrit
 
 /** The work with nobody writing: at rest under the op lock, running and frozen. */
 function standingStill<T>(context: Context, container: Container, pause: boolean, work: () => T): T {
-  for (;;) {
-    const rested = takeAtRest(context, container.id);
-    if (rested.kind === "gone") throw new MdkError("not-found", "no-such-container", `No such container: ${container.id}`);
-    if (rested.kind === "resting") {
-      try {
-        return work();
-      } finally {
-        rested.release();
-      }
-    }
-    if (readCondition(runPaths(context.runRoot).container(container.id)).kind === "running") return frozen(context, container, pause, work);
-    Bun.sleepSync(1);
-  }
+  return withRestOrRun(context, container.id, { atRest: work, running: () => (runs(context, container.id) ? { value: frozen(context, container, pause, work) } : null) });
 }
 
 /** A container that is paused already stays so, and one that is paused meanwhile, too. */

@@ -1,5 +1,5 @@
 /** `network connect` and `disconnect`: of a container at rest its wish is changed, one that runs gets the interface, or loses it, at once. */
-import { closeSync, openSync } from "node:fs";
+import { openSync } from "node:fs";
 import { MdkError } from "../../error.ts";
 import { readCondition } from "../../runtime/state.ts";
 import type { EndpointSettings } from "../../spec/endpoint.ts";
@@ -10,7 +10,7 @@ import { addEndpoint, listEndpoints, removeEndpoint, type Endpoint } from "../..
 import type { Network } from "../../store/networks.ts";
 import { runPaths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
-import { takeOpLock } from "../end/settle.ts";
+import { withOpLock } from "../end/at-rest.ts";
 import { driverOf } from "../network/drivers/choose.ts";
 import { checkSettings, findNetwork } from "../network/endpoints.ts";
 import { findContainer } from "./find.ts";
@@ -83,14 +83,8 @@ function refuseUnknown(context: Context, word: string, name: string): void {
 }
 
 function locked(context: Context, word: string, work: (container: Container) => void): void {
-  const { id } = findContainer(context, word);
-  const lock = takeOpLock(context, id, true)!;
-  try {
-    work(findContainer(context, id));
-    checkpoint(context.database());
-  } finally {
-    closeSync(lock);
-  }
+  withOpLock(context, findContainer(context, word).id, work);
+  checkpoint(context.database());
 }
 
 /** moby daemon/container_operations.go, daemon/errors.go: whose network is another's has no other one. */

@@ -2,53 +2,41 @@
 import { closeSync } from "node:fs";
 import type { Container } from "../../store/containers.ts";
 import { storePaths } from "../../store/paths.ts";
-import { MdkError } from "../../error.ts";
 import type { Context } from "../context.ts";
-import { withAtRest } from "../end/at-rest.ts";
+import { withRestOrRun } from "../end/at-rest.ts";
 import { mountLayers } from "../../layer/overlay.ts";
 import { exportTree } from "../../layer/tar-tree.ts";
 import { withRootLayers } from "../image/layers.ts";
 import { ensureUpper } from "../start/root.ts";
-import { viewRunning } from "./root-view.ts";
+import { viewRunning, type RootView } from "./root-view.ts";
 
 type Write = (bytes: Uint8Array) => void;
 
 /** Calls `write` with pieces of the archive, in order. The container may be started, stopped and removed meanwhile. */
 export function exportContainer(context: Context, container: Container, write: Write): void {
-  // Whoever starts it holds the op lock: what was not running yet may be, once the lock is ours; and what runs may end.
-  while (!exportRunning(context, container, write) && !exportStopped(context, container, write)) Bun.sleepSync(1);
-}
-
-/** False when it does not run. */
-function exportRunning(context: Context, container: Container, write: Write): boolean {
-  const view = viewRunning(context, container);
-  if (view === null) return false;
+  const view = withRestOrRun<Pick<RootView, "root" | "close">>(context, container.id, {
+    atRest: (resting) => viewResting(context, resting),
+    running: () => {
+      const value = viewRunning(context, container);
+      return value === null ? null : { value };
+    },
+  });
   try {
     exportTree(view.root, write);
-    return true;
   } finally {
     view.close();
   }
 }
 
 /**
- * False for a container that runs. The view is read-only, the upper its topmost layer: the op lock is held until it stands, and not while
- * the archive's reader is waited for. Who starts the container meanwhile is seen in it, as in the export of a running one.
+ * The view is read-only, the upper its topmost layer: the op lock is held until it stands, and not while the archive's reader is waited for.
+ * Who starts the container meanwhile is seen in it, as in the export of a running one.
  */
-function exportStopped(context: Context, container: Container, write: Write): boolean {
-  const rested = withAtRest(context, container.id, (resting) => {
-    const directory = storePaths(context.root).container(resting.id);
-    return withRootLayers(context, resting, (layers) => {
-      ensureUpper(`${directory}/upper`, layers[0]);
-      return mountLayers([`${directory}/upper`, ...layers], directory);
-    });
+function viewResting(context: Context, container: Container): Pick<RootView, "root" | "close"> {
+  const directory = storePaths(context.root).container(container.id);
+  const root = withRootLayers(context, container, (layers) => {
+    ensureUpper(`${directory}/upper`, layers[0]);
+    return mountLayers([`${directory}/upper`, ...layers], directory);
   });
-  if (rested.kind === "running") return false;
-  if (rested.kind === "gone") throw new MdkError("not-found", "no-such-container", `No such container: ${container.id}`);
-  try {
-    exportTree(rested.value, write);
-    return true;
-  } finally {
-    closeSync(rested.value);
-  }
+  return { root, close: () => closeSync(root) };
 }

@@ -2,6 +2,7 @@
 import { MdkError } from "../../error.ts";
 import { findContainers, readContainer, type Container } from "../../store/containers.ts";
 import type { Context } from "../context.ts";
+import { noSuchContainer } from "../end/words.ts";
 
 /** By full id, name, or unambiguous start of an id. Throws MdkError "no-such-container" or "ambiguous-id". */
 export function findContainer(context: Context, word: string): Container {
@@ -10,8 +11,6 @@ export function findContainer(context: Context, word: string): Container {
   if (found[0] === undefined) throw noSuchContainer(word);
   return found[0];
 }
-
-const noSuchContainer = (word: string): MdkError => new MdkError("not-found", "no-such-container", `No such container: ${word}`);
 
 /**
  * The files of a container that is being removed go while it is copied from or to, and an overlay without its upper directory says so in

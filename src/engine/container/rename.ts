@@ -5,11 +5,19 @@ import { renameContainer } from "../../store/container-life.ts";
 import { nameHolder, type Container } from "../../store/containers.ts";
 import { isUniqueViolation } from "../../store/database.ts";
 import type { Context } from "../context.ts";
+import { withOpLock } from "../end/at-rest.ts";
 import { announceAgain, withdraw } from "../network/names.ts";
 import { nameConflict } from "../start/begin.ts";
 
-/** Throws MdkError in Docker's words for a name that is none, the same, or taken. */
-export function rename(context: Context, container: Container, name: string): void {
+/**
+ * Throws MdkError in Docker's words for a name that is none, the same, or taken. Whoever starts the container tells its networks the name that the
+ * row had when the start began, and whoever notes its end takes that one back: neither may come in between.
+ */
+export function rename(context: Context, id: string, name: string): void {
+  withOpLock(context, id, (container) => renameLocked(context, container, name));
+}
+
+function renameLocked(context: Context, container: Container, name: string): void {
   if (name === container.name) throw new MdkError("invalid", "same-name", "Renaming a container with the same name as its current name");
   try {
     checkName(name);

@@ -4,7 +4,6 @@
  * and with this process it is gone.
  */
 import { closeSync, existsSync } from "node:fs";
-import { MdkError } from "../../error.ts";
 import { mountLayers } from "../../layer/overlay.ts";
 import { readCondition } from "../../runtime/state.ts";
 import { holdMounts, openContainerRoot, type HeldMount } from "../../runtime/view.ts";
@@ -15,6 +14,7 @@ import { runPaths, storePaths } from "../../store/paths.ts";
 import { openProcess } from "../../sys/pidfd.ts";
 import type { Context } from "../context.ts";
 import { takeAtRest } from "../end/at-rest.ts";
+import { noSuchContainer } from "../end/words.ts";
 import { existsInRoot } from "../host/in-root.ts";
 import { withRootLayers } from "../image/layers.ts";
 import { ensureSource, openBind, type OpenBind } from "../start/binds.ts";
@@ -60,7 +60,7 @@ export function viewRunning(context: Context, container: Container): RootView | 
 function viewAtRest(context: Context, { id }: Container, access: "read" | "write"): RootView | null {
   const rested = takeAtRest(context, id);
   if (rested.kind === "running") return null;
-  if (rested.kind === "gone") throw new MdkError("not-found", "no-such-container", `No such container: ${id}`);
+  if (rested.kind === "gone") throw noSuchContainer(id);
   let kept = false;
   try {
     const view = mountView(context, rested.container, access);

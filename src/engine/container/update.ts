@@ -1,13 +1,11 @@
 /** Docker's update: other limits and another restart policy for a container, for a running one at once. */
-import { closeSync } from "node:fs";
 import { updateGroup } from "../../cgroup/update.ts";
 import { MdkError } from "../../error.ts";
 import type { HostConfig } from "../../spec/container.ts";
 import { checkLimits, resourcesOf } from "../../spec/limits.ts";
 import { updateHost } from "../../store/container-life.ts";
-import { readContainer } from "../../store/containers.ts";
 import type { Context } from "../context.ts";
-import { settleLocked, takeOpLock } from "../end/settle.ts";
+import { withOpLock } from "../end/at-rest.ts";
 import { readStatus } from "../end/status.ts";
 import { lives } from "../end/words.ts";
 import { cpuCount } from "../host/facts.ts";
@@ -18,11 +16,7 @@ export type Changes = Partial<Pick<HostConfig,
 
 /** Returns Docker's warnings. Throws MdkError in Docker's words; the row is as it was then. */
 export function updateContainer(context: Context, id: string, changes: Changes): string[] {
-  const lock = takeOpLock(context, id, true)!;
-  try {
-    settleLocked(context, id);
-    const container = readContainer(context.database(), id);
-    if (container === null || container.phase === "removing") throw new MdkError("not-found", "no-such-container", `No such container: ${id}`);
+  return withOpLock(context, id, (container) => {
     const host = { ...container.host, ...changes };
     check(id, container.host, changes);
     checkLimits(host, cpuCount());
@@ -30,9 +24,7 @@ export function updateContainer(context: Context, id: string, changes: Changes):
     const warnings = lives(readStatus(context, container).word) ? updateGroup(context.cgroups(), container.cgroup, limits) : [];
     updateHost(context.database(), id, host);
     return warnings;
-  } finally {
-    closeSync(lock);
-  }
+  });
 }
 
 /** What contradicts the limits that are there (moby, container/container_unix.go UpdateContainer). */

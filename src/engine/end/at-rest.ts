@@ -1,6 +1,11 @@
 /**
- * Work on a container that does not run: on its row, its upper directory, or both. Whoever starts one holds the op lock, so
- * what does not run under it stays so until the work is done; the work must be short, and wait for nobody.
+ * Work on a container that nobody else works on: on its row, its upper directory, or both. Whoever starts, renames or removes one holds the op
+ * lock, so what does not run under it stays so until the work is done; the work must be short, and wait for nobody.
+ *
+ *     withAtRest        one that does not run                                          rm, prune
+ *     takeAtRest        the same, released later                                       cp
+ *     withRestOrRun     under the lock at rest; one that runs is worked on without it  diff, export, commit
+ *     withOpLock        under the lock, whether it runs or not                         rename, update, pause, network connect
  */
 import { closeSync } from "node:fs";
 import { readContainer, type Container } from "../../store/containers.ts";
@@ -8,6 +13,7 @@ import type { Context } from "../context.ts";
 import { awaitReleased } from "./end.ts";
 import { settleLocked, takeOpLock } from "./settle.ts";
 import { readStatus } from "./status.ts";
+import { noSuchContainer } from "./words.ts";
 
 /** What came of it. */
 export type Rested<T> = { readonly kind: "done"; readonly value: T } | { readonly kind: "running" } | { readonly kind: "gone" };
@@ -39,6 +45,38 @@ export function withAtRest<T>(context: Context, id: string, work: (container: Co
     return { kind: "done", value: work(rested.container) };
   } finally {
     rested.release();
+  }
+}
+
+export interface RestOrRun<T> {
+  /** Under the op lock, as withAtRest. */
+  readonly atRest: (container: Container) => T;
+  /** Null: it does not run (any more). */
+  readonly running: () => { readonly value: T } | null;
+}
+
+/** Does the work in the way that the container is in. Throws MdkError "no-such-container" for one that is gone. */
+export function withRestOrRun<T>(context: Context, id: string, { atRest, running }: RestOrRun<T>): T {
+  // What was not running yet may be, once the lock is ours; and what runs may end.
+  for (;;) {
+    const ran = running();
+    if (ran !== null) return ran.value;
+    const rested = withAtRest(context, id, atRest);
+    if (rested.kind === "done") return rested.value;
+    if (rested.kind === "gone") throw noSuchContainer(id);
+    Bun.sleepSync(1);
+  }
+}
+
+/** Does the work under the op lock, on one that runs (phase `started`) as on one that does not; the one that runs may end meanwhile, which nobody notes. Throws MdkError "no-such-container" for one that is gone. */
+export function withOpLock<T>(context: Context, id: string, work: (container: Container) => T): T {
+  const lock = takeOpLock(context, id, true)!;
+  try {
+    const container = bringToRest(context, id);
+    if (container === null) throw noSuchContainer(id);
+    return work(container);
+  } finally {
+    closeSync(lock);
   }
 }
 

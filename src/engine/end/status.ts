@@ -32,6 +32,11 @@ export function readStatus(context: Context, container: ContainerLine): Containe
   return { ...verdict, ...factsOf(container, condition) };
 }
 
+/** By its run directory alone: its program runs, frozen or not. */
+export function runs(context: Context, id: string): boolean {
+  return readCondition(runPaths(context.runRoot).container(id)).kind === "running";
+}
+
 /** Those of a list; the containers that run are looked at together. */
 export function readStatuses(context: Context, containers: readonly ContainerLine[]): ContainerStatus[] {
   const running = runningOf(context.runRoot, containers.filter(({ phase }) => phase === "started").map(({ id }) => id));

@@ -52,5 +52,8 @@ export const lives = (word: Word): boolean => word === "running" || word === "pa
 /** What Docker calls running: its processes are there, or will be again without its user's doing. */
 export const isUp = (word: Word): boolean => lives(word) || word === "restarting";
 
+/** Docker's sentence for a word that means none, and for one that is gone or goes; there is nothing left to be done with it. */
+export const noSuchContainer = (word: string): MdkError => new MdkError("not-found", "no-such-container", `No such container: ${word}`);
+
 /** For what needs its processes. */
 export const restarting = (id: string): MdkError => new MdkError("conflict", "restarting", `Container ${id} is restarting, wait until the container is running`);

@@ -12,6 +12,7 @@ import { addVolume, useImage, useVolume } from "../../store/volumes.ts";
 import { markBegun } from "../../runtime/state.ts";
 import type { Context } from "../context.ts";
 import { bringToRest } from "../end/at-rest.ts";
+import { noSuchContainer } from "../end/words.ts";
 import { cgroupPath } from "../host/identity.ts";
 import { newName } from "../host/ids.ts";
 import { wishesOf, type Wish } from "../network/endpoints.ts";
@@ -127,7 +128,7 @@ function begin(context: Context, id: string, { restart }: { readonly restart: bo
   try {
     const container = bringToRest(context, id);
     const isThere = container !== null && container.phase !== "removing";
-    if (!isThere && !restart) throw new MdkError("not-found", "no-such-container", `No such container: ${id}`);
+    if (!isThere && !restart) throw noSuchContainer(id);
     if (!isThere || container.phase === "started" || (container.phase === "restarting") !== restart) {
       closeSync(opLock);
       return null;

@@ -36,7 +36,8 @@ async function stoppedHolder(): Promise<void> {
   const holder = await lockHolder(join(directory, "op.lock"));
   try {
     const told = `mdk: container ${id} has been worked on by somebody else for 10 seconds: process ${holder.pid} (`;
-    for (const { status, stderr } of await together(["rm", "worked-on"], ["start", "worked-on"], ["rm", "-f", "worked-on"])) {
+    const others = [["diff", id], ["commit", id], ["export", "-o", join(world.folder, "held.tar"), id], ["cp", `${id}:/etc`, "-"], ["rename", id, "other"], ["update", "--memory", "64m", id], ["pause", id]];
+    for (const { status, stderr } of await together(["rm", "worked-on"], ["start", "worked-on"], ["rm", "-f", "worked-on"], ...others)) {
       expect(status).toBe(1);
       expect(stderr).toStartWith(told);
       expect(stderr).toContain(", which is stopped\n");
