@@ -10,7 +10,7 @@ useBusyboxWorld();
 
 type Command = ReturnType<typeof world.spawn>;
 
-const FILES = 12_000;
+const FILES = 5_000;
 
 const upperOf = (id: string): string => join(storePaths(world.root).container(id), "upper");
 
