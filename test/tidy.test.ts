@@ -216,6 +216,28 @@ describe("flags", () => {
   });
 });
 
+describe("words", () => {
+  test("of what was thrown are messageOf's: an Error's own message may be JavaScript's", () => {
+    // Pure files meet their own errors only; whoever narrowed to MdkError or SysError has words made for people.
+    const plainError = (node: unknown): boolean => isNode(node) && ((node["typeName"] as Node | undefined)?.["name"] === "Error" || (Array.isArray(node["members"]) && node["members"].filter(isNode).some((item) => isNode(item["key"]) && item["key"]["name"] === "message")));
+    const unwrapped = (node: unknown): Node | null => (isNode(node) && node.type === "ParenthesizedExpression" ? unwrapped(node["expression"]) : isNode(node) ? node : null);
+    /** Names that are an Error and no more by what the file says: `(error: Error) =>`, `error instanceof Error`. */
+    const errorsOf = (source: Source): Set<unknown> => new Set(source.nodes.flatMap((node) => {
+      if (node.type === "Identifier" && isNode(node["typeAnnotation"]) && plainError(node["typeAnnotation"]["typeAnnotation"])) return [node["name"]];
+      return node.type === "BinaryExpression" && node["operator"] === "instanceof" && isNode(node["left"]) && isNode(node["right"]) && node["right"]["name"] === "Error" ? [node["left"]["name"]] : [];
+    }));
+    const byFile = new Map(src.map((source) => [source, errorsOf(source)]));
+    const untold = (node: Node, source: Source): string | null => {
+      if (node.type !== "MemberExpression" || !isNode(node["property"]) || node["property"]["name"] !== "message") return null;
+      const object = unwrapped(node["object"]);
+      const isError = object?.type === "TSAsExpression" ? plainError(object["typeAnnotation"]) : object?.type === "Identifier" && byFile.get(source)!.has(object["name"]);
+      return isError ? source.text.slice(node.start, node.end) : null;
+    };
+    expect(badNodes((path) => path === "src/error.ts" || pure.has(path), untold)).toEqual([]);
+    expect(badNodes((path) => path === "src/error.ts" || pure.has(path), (node, source) => (node.type === "TemplateLiteral" && /\$\{(error|failure|cause)\}/.test(source.text.slice(node.start, node.end)) ? "an error as text" : null))).toEqual([]);
+  });
+});
+
 describe("rooms", () => {
   test("exit statuses are decided in cli/ and main.ts only", () => {
     expect(badImports((source, item) => (item.path === "src/cli/exit.ts" && !inCliOrMain(source.path) ? item.specifier : null))).toEqual([]);

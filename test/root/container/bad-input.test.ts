@@ -185,7 +185,14 @@ test("a file that is not there is told in Go's words, not in JavaScript's", () =
   expect(refused("export", "-o", `${MDK}/tar`, "out")).toEqual([1, `mdk: failed to export container: invalid output path: stat ${MDK}: not a directory`]);
   expect(refused("save", "-o", world.folder, busybox)).toEqual([1, "mdk: failed to save image: cannot write to a directory"]);
   expect(refused("save", "-o", "/proc/tar", busybox)).toEqual([1, "mdk: open /proc/tar: no such file or directory"]);
+  expect(refused("export", "-o", "/proc/tar", "out")).toEqual([1, "mdk: open /proc/tar: no such file or directory"]);
   world.ok("rm", "out");
+});
+
+test("what the kernel refuses a start is told in Go's words, too", () => {
+  const run = (...flags: string[]): [number, string] => refused("run", "--rm", "--network", "none", ...flags, busybox, "true");
+  expect(run("-v", "/proc/source:/x")).toEqual([125, "mdk: error while creating mount source path '/proc/source': mkdir /proc/source: no such file or directory"]);
+  expect(run("--pids-limit", "99999999999")).toEqual([125, "mdk: --pids-limit cannot be set: write 99999999999 to pids.max: invalid argument"]);
 });
 
 test("commands that Docker has and mdk has not, or will not have, get their word", () => {
