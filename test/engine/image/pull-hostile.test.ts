@@ -166,6 +166,12 @@ describe("trouble on the way", () => {
       await expect(pull(context, `${server.host}/x`, { patienceMs: 200 })).rejects.toThrow("the registry sends too slowly: given up");
       expect(performance.now() - begun).toBeLessThan(20_000);
     }
+    const server: FakeRegistry = serve((path) => (path === "/token" ? drip(Buffer.from(JSON.stringify({ token: "t".repeat(2000) })))
+      : new Response("{}", { status: 401, headers: { "www-authenticate": `Bearer realm="http://${server.host}/token"` } })));
+    const begun = performance.now();
+    await expect(pull(context, `${server.host}/x`, { patienceMs: 200 })).rejects.toThrow("the registry sends too slowly: given up");
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect(server.seen.filter(({ path }) => path === "/token").length).toBeGreaterThan(0);
     expect(summarizeImages(context)).toEqual([]);
   });
 
