@@ -194,6 +194,9 @@ test("what the kernel refuses a start is told in Go's words, too", () => {
   const run = (...flags: string[]): [number, string] => refused("run", "--rm", "--network", "none", ...flags, busybox, "true");
   expect(run("-v", "/proc/source:/x")).toEqual([125, "mdk: error while creating mount source path '/proc/source': mkdir /proc/source: no such file or directory"]);
   expect(run("--pids-limit", "99999999999")).toEqual([125, "mdk: --pids-limit cannot be set: write 99999999999 to pids.max: invalid argument"]);
+  const elsewhere = world.words("run", "--rm", busybox, "true").map((word) => (word === world.runRoot ? "/proc/run" : word));
+  const done = Bun.spawnSync(elsewhere, { stdin: "ignore", timeout: 5000 });
+  expect([done.exitCode, done.stderr.toString().split("\n")[0]]).toEqual([125, "mdk: cannot write to the run root: mkdir /proc/run: no such file or directory"]);
 });
 
 test("what JavaScript says of an error, where it stood and what caused it, is shown to -D only", () => {
