@@ -175,6 +175,21 @@ describe("trouble on the way", () => {
     expect(summarizeImages(context)).toEqual([]);
   });
 
+  rootTest("answers that are no HTTP, or break off, are told without words for who calls fetch", async () => {
+    const manifest = "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.oci.image.manifest.v1+json\r\n";
+    const cases: readonly [answer: string, told: RegExp][] = [
+      ["garbage garbage\r\n\r\n", /: malformed HTTP response$/], ["HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", /: malformed HTTP response$/],
+      ["HTTP/1.1 307 X\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n", /^http:\/\/127\.0\.0\.1:\d+ redirects to "http:\/\/\[", which is no address$/],
+      [`${manifest}Content-Length: 50\r\n\r\n{}`, /^the manifest of 127\.0\.0\.1:\d+\/x:latest breaks off after \d bytes: connection reset by peer$/],
+      [`${manifest}Transfer-Encoding: chunked\r\n\r\nzz\r\n`, /^the manifest of .* breaks off after 0 bytes: malformed HTTP response$/],
+    ];
+    for (const [answer, told] of cases) {
+      const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: (socket) => void (socket.write(answer), socket.end()) } });
+      await expect(pull(context, `127.0.0.1:${listener.port}/x`)).rejects.toThrow(told);
+      listener.stop(true);
+    }
+  });
+
   rootTest("429 and 503 are waited out", async () => {
     let count = 0;
     const server = serve((path) => (count++ < 2 ? new Response("", { status: count === 1 ? 429 : 503 }) : serveImage(honest, path)));
