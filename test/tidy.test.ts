@@ -186,38 +186,25 @@ function longZigFunctions(path: string): string[] {
   });
 }
 
-/** Of a literal object: what its plain members are. */
-function membersOf(node: Node): Map<unknown, unknown> {
-  const properties = Array.isArray(node["properties"]) ? node["properties"].filter(isNode) : [];
-  return new Map(properties.flatMap((property) => (isNode(property["key"]) && isNode(property["value"]) ? [[property["key"]["name"], property["value"]["value"]]] : [])));
-}
-
-describe("flags", () => {
-  /** Taken as Docker takes them, and rightly without effect. */
-  const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
-    "disable-content-trust": "Docker's own default: nothing is verified by Docker Content Trust",
-    verbose: "of network inspect: adds the services of a cluster, of which there are none",
-    volumes: "of rm: mdk makes no anonymous volumes that could go along", all: "of images: mdk keeps no intermediate ones",
-    compress: "of build: a context is read where it lies", "force-rm": "of build: containers of steps always go", isolation: "of build: Windows has several",
-    "no-prune": "of rmi: mdk keeps no untagged parents that would go along",
-  };
-
-  test("that are declared are read: none is accepted and then forgotten", () => {
-    const cli = src.filter((source) => inCliOrMain(source.path));
-    const isString = (node: unknown): node is Node => isNode(node) && node.type === "Literal" && typeof node["value"] === "string";
-    const words = (source: Source): unknown[] => source.nodes.filter((node) => node.type === "CallExpression").flatMap((node) => (node["arguments"] as unknown[]).filter(isString).map((literal) => literal["value"]));
-    /** Read by the file itself, or by what it imports of cli/; a table of flags for several commands: by those who import it. */
-    const readBy = (source: Source): Set<unknown> => {
-      const seen = new Set(/flags\.ts$/.test(source.path) ? cli.filter(({ imports }) => imports.some((item) => item.path === source.path)) : [source]);
-      for (const { imports } of seen) for (const other of cli) if (imports.some((item) => item.path === other.path)) seen.add(other);
-      return new Set([...seen].flatMap(words));
+describe("words", () => {
+  test("of what was thrown are messageOf's: an Error's own message may be JavaScript's", () => {
+    // Pure files meet their own errors only; whoever narrowed to MdkError or SysError has words made for people.
+    const plainError = (node: unknown): boolean => isNode(node) && ((node["typeName"] as Node | undefined)?.["name"] === "Error" || (Array.isArray(node["members"]) && node["members"].filter(isNode).some((item) => isNode(item["key"]) && item["key"]["name"] === "message")));
+    const unwrapped = (node: unknown): Node | null => (isNode(node) && node.type === "ParenthesizedExpression" ? unwrapped(node["expression"]) : isNode(node) ? node : null);
+    /** Names that are an Error and no more by what the file says: `(error: Error) =>`, `error instanceof Error`. */
+    const errorsOf = (source: Source): Set<unknown> => new Set(source.nodes.flatMap((node) => {
+      if (node.type === "Identifier" && isNode(node["typeAnnotation"]) && plainError(node["typeAnnotation"]["typeAnnotation"])) return [node["name"]];
+      return node.type === "BinaryExpression" && node["operator"] === "instanceof" && isNode(node["left"]) && isNode(node["right"]) && node["right"]["name"] === "Error" ? [node["left"]["name"]] : [];
+    }));
+    const byFile = new Map(src.map((source) => [source, errorsOf(source)]));
+    const untold = (node: Node, source: Source): string | null => {
+      if (node.type !== "MemberExpression" || !isNode(node["property"]) || node["property"]["name"] !== "message") return null;
+      const object = unwrapped(node["object"]);
+      const isError = object?.type === "TSAsExpression" ? plainError(object["typeAnnotation"]) : object?.type === "Identifier" && byFile.get(source)!.has(object["name"]);
+      return isError ? source.text.slice(node.start, node.end) : null;
     };
-    const forgotten = cli.flatMap((source) => {
-      const flags = source.nodes.filter((node) => node.type === "ObjectExpression").map(membersOf).filter((flag) => ["name", "type", "help"].every((key) => flag.has(key)) && flag.get("missing") !== true);
-      const read = flags.length === 0 ? new Set() : readBy(source);
-      return flags.map((flag) => String(flag.get("name"))).filter((name) => !read.has(name) && !Object.hasOwn(WITHOUT_EFFECT, name)).map((name) => `${source.path}: --${name}`);
-    });
-    expect(forgotten).toEqual([]);
+    expect(badNodes((path) => path === "src/error.ts" || pure.has(path), untold)).toEqual([]);
+    expect(badNodes((path) => path === "src/error.ts" || pure.has(path), (node, source) => (node.type === "TemplateLiteral" && /\$\{(error|failure|cause)\}/.test(source.text.slice(node.start, node.end)) ? "an error as text" : null))).toEqual([]);
   });
 });
 

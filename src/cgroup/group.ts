@@ -4,7 +4,7 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmdirSync, writeFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { MdkError } from "../error.ts";
+import { MdkError, messageOf } from "../error.ts";
 import type { LinuxResources } from "../spec/types.ts";
 import { attachDeviceProgram, loadDeviceProgram } from "../sys/bpf.ts";
 import { findController, findUnified, type Cgroups, type Hierarchy } from "./detect.ts";
@@ -191,7 +191,7 @@ function explain(error: unknown, hierarchy: Hierarchy, { controller, file, value
     : hasCode(error, "ENODEV") ? "a limit is for a whole disk, not for a part of it"
     : file === "cpu.rt_runtime_us" ? "the groups above have no more real-time to give: see cpu.rt_runtime_us there"
     : undefined;
-  return new MdkError("unsupported", "cgroup-limit", `${flag} cannot be set: write ${value} to ${file}: ${(error as Error).message}`, { cause: error, ...(hint === undefined ? {} : { hint }) });
+  return new MdkError("unsupported", "cgroup-limit", `${flag} cannot be set: write ${value} to ${file}: ${messageOf(error).replace(/^write: /, "")}`, { cause: error, ...(hint === undefined ? {} : { hint }) });
 }
 
 function applyDeviceRules(cgroups: Cgroups, path: string, rules: LinuxResources["devices"]): void {

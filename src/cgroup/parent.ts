@@ -3,7 +3,7 @@
  * hierarchy, with the controllers enabled (v2) and the cpuset filled in (v1).
  */
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
-import { MdkError } from "../error.ts";
+import { MdkError, messageOf } from "../error.ts";
 import type { Cgroups, Hierarchy } from "./detect.ts";
 import { occupyAgain, vacate } from "./vacate.ts";
 
@@ -154,7 +154,7 @@ function makeDirectory(directory: string): void {
 
 function explain(error: unknown, directory: string): unknown {
   if (hasCode(error, "EROFS") || hasCode(error, "EACCES") || hasCode(error, "EPERM")) {
-    return new MdkError("denied", "cgroup-read-only", `create cgroup ${directory}: ${(error as Error).message}`, {
+    return new MdkError("denied", "cgroup-read-only", `create cgroup ${directory}: ${messageOf(error)}`, {
       hint: "mdk needs a writable cgroup file system: in a container, run that container privileged",
       cause: error,
     });

@@ -5,7 +5,7 @@
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import type { Gunzip, ZstdDecompress } from "node:zlib";
 import { NO_SETTINGS, type LayerSettings } from "../config/settings.ts";
-import { MdkError } from "../error.ts";
+import { MdkError, messageOf } from "../error.ts";
 import { detectCompression } from "../image/media-types.ts";
 
 const CHUNK = 1 << 20;
@@ -95,7 +95,7 @@ function through(source: AsyncIterable<Uint8Array>, inflate: Gunzip | ZstdDecomp
       inflated = true;
       finish();
     });
-    inflate.on("error", (error: Error) => fail(new MdkError("corrupt", "layer-corrupt", `a layer cannot be decompressed: ${error.message}`, { cause: error })));
+    inflate.on("error", (error: Error) => fail(new MdkError("corrupt", "layer-corrupt", `a layer cannot be decompressed: ${messageOf(error)}`, { cause: error })));
     (async () => {
       for await (const chunk of source) {
         if (failed) return;

@@ -1,6 +1,6 @@
 /** Settings of the network namespace below /proc/sys, by their sysctl(8) names. */
 import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
-import { MdkError } from "../error.ts";
+import { MdkError, messageOf } from "../error.ts";
 import { MOUNT_ATTR } from "../sys/linux.ts";
 import { fsmount, fsopen } from "../sys/mount.ts";
 
@@ -28,7 +28,7 @@ export function writeSysctl(name: string, value: string): void {
       writeThroughOwnMount(name, value);
     }
   } catch (error) {
-    throw new MdkError("unsupported", "sysctl", `set ${name}=${value}: ${(error as Error).message}`, {
+    throw new MdkError("unsupported", "sysctl", `set ${name}=${value}: ${messageOf(error)}`, {
       hint: "in a container, mdk needs /proc/sys writable: run that container privileged",
       cause: error,
     });

@@ -42,10 +42,15 @@ function decoded(text: string): string {
   }
 }
 
-/** The bytes at the URL. Throws MdkError "download" where the answer is not 200, its message `what` before it, and what Transport throws. */
+/** The bytes at the URL. Throws MdkError "download" where the answer is not 200 or breaks off, its message `what` before it, and what Transport throws. */
 export async function* download(url: string, what: string, options: DownloadOptions): AsyncGenerator<Uint8Array, void> {
   const transport = transportTo(new URL(url), options);
   const response = await transport.send(requestFor(url));
   if (response.status !== 200) throw new MdkError("unavailable", "download", `${what}: it answers ${response.status}`);
-  yield* bodyChunks(response, transport.reading);
+  try {
+    yield* bodyChunks(response, transport.reading);
+  } catch (error) {
+    if (error instanceof MdkError || transport.reading.signal?.aborted === true) throw error;
+    throw new MdkError("unavailable", "download", `${what}: it ends too early: unexpected EOF`, { cause: error });
+  }
 }

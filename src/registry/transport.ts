@@ -104,7 +104,8 @@ export class Transport {
       await response.body?.cancel();
       const location = response.headers.get("location");
       if (location === null) throw new MdkError("corrupt", "registry-answer", `${new URL(url).origin} redirects to nowhere`);
-      const next = new URL(location, url);
+      const next = URL.parse(location, url);
+      if (next === null) throw new MdkError("corrupt", "registry-answer", `${new URL(url).origin} redirects to ${JSON.stringify(location)}, which is no address`);
       if (next.protocol !== "https:" && !(next.protocol === "http:" && new URL(url).protocol === "http:")) {
         throw new MdkError("corrupt", "registry-answer", `${new URL(url).origin} redirects to ${next.protocol}//${next.host}, which is not followed`);
       }
@@ -153,17 +154,12 @@ export class Transport {
     const { host } = new URL(url);
     const isRegistry = this.#options.isRegistry ?? true;
     const code = codeOf(error);
-    const words: Readonly<Record<string, string>> = {
-      ConnectionRefused: "connection refused", ECONNREFUSED: "connection refused", ENOTFOUND: "no such host", DNSException: "no such host",
-      ConnectionClosed: "connection reset by peer", ECONNRESET: "connection reset by peer", TimeoutError: "timeout while waiting for an answer",
-      FailedToOpenSocket: "connection refused",
-    };
     if (/CERT|SSL|TLS|UNABLE_TO|SELF_SIGNED|ISSUER/.test(code)) {
       return new MdkError("unavailable", "registry-tls", `Get "${url}": the certificate of ${host} cannot be verified: ${messageOf(error)}`, {
         cause: error, hint: `put its authority into /etc/docker/certs.d/${host}/ca.crt${isRegistry ? `, or name it with --insecure-registry ${host}` : ""}`,
       });
     }
-    return new MdkError("unavailable", "registry-unreachable", `Get "${url}": ${host}: ${words[code] ?? messageOf(error)}`, {
+    return new MdkError("unavailable", "registry-unreachable", `Get "${url}": ${host}: ${wordsOf(error)}`, {
       cause: error, hint: `check the ${isRegistry ? "name of the registry" : "address"} and the network`,
     });
   }
@@ -176,6 +172,19 @@ export function cancelled(): MdkError {
 function codeOf(error: unknown): string {
   const { code, name } = error as { code?: unknown; name?: unknown };
   return typeof code === "string" ? code : typeof name === "string" ? name : "";
+}
+
+/** Go's words for what fetch says by a code. */
+const WORDS: Readonly<Record<string, string>> = {
+  ConnectionRefused: "connection refused", ECONNREFUSED: "connection refused", ENOTFOUND: "no such host", DNSException: "no such host",
+  ConnectionClosed: "connection reset by peer", ECONNRESET: "connection reset by peer", TimeoutError: "timeout while waiting for an answer",
+  FailedToOpenSocket: "connection refused",
+};
+
+/** What fetch cannot read it tells to who wrote the program: "pass `verbose: true` in the second argument to fetch()". */
+function wordsOf(error: unknown): string {
+  const text = messageOf(error);
+  return WORDS[codeOf(error)] ?? (text.includes("fetch()") ? "malformed HTTP response" : text);
 }
 
 /** A connection that broke; one that is refused is not tried again, as a user who mistyped a port waits for nothing. */
@@ -192,16 +201,21 @@ function retryAfterMs(response: Response): number {
 /** How a body is read: by the options of the transport that it came by. */
 export type BodyReading = Pick<TransportOptions, "signal" | "patienceMs">;
 
-/** The whole body, at most `limit` bytes of it, in at most one patience. Throws "registry-answer" when there is more, "registry-slow". */
+/** The whole body, at most `limit` bytes of it, in at most one patience. Throws "registry-answer" when there is more, "registry-slow", "registry-broken" when it breaks off. */
 export async function readBody(response: Response, limit: number, what: string, reading: BodyReading): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
   const deadline = performance.now() + (reading.patienceMs ?? PATIENCE_MS);
-  for await (const chunk of bodyChunks(response, reading)) {
-    length += chunk.length;
-    if (length > limit) throw new MdkError("corrupt", "registry-answer", `${what} is larger than ${limit} bytes`);
-    if (performance.now() > deadline) throw tooSlow();
-    parts.push(chunk);
+  try {
+    for await (const chunk of bodyChunks(response, reading)) {
+      length += chunk.length;
+      if (length > limit) throw new MdkError("corrupt", "registry-answer", `${what} is larger than ${limit} bytes`);
+      if (performance.now() > deadline) throw tooSlow();
+      parts.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof MdkError || reading.signal?.aborted === true) throw error;
+    throw new MdkError("unavailable", "registry-broken", `${what} breaks off after ${length} bytes: ${wordsOf(error)}`, { cause: error, hint: "try again later" });
   }
   return Buffer.concat(parts, length);
 }

@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import shimPath from "#shim" with { type: "file" };
-import { MdkError } from "../error.ts";
+import { MdkError, messageOf } from "../error.ts";
 import { SysError } from "../sys/ffi.ts";
 import { MOUNT_ATTR } from "../sys/linux.ts";
 import { sealedMemfd } from "../sys/memfd.ts";
@@ -68,7 +68,7 @@ function writeShim(runRoot: string, path: string, bytes: Buffer): number {
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw new MdkError("exhausted", "run-root", `cannot write the shim to ${runRoot}: ${(error as Error).message}`, { cause: error, hint: "choose another directory with --run-root" });
+    throw new MdkError("exhausted", "run-root", `cannot write the shim to ${runRoot}: ${messageOf(error)}`, { cause: error, hint: "choose another directory with --run-root" });
   }
   const file = openVerified(path, bytes);
   if (file === null) throw new MdkError("unavailable", "shim-changed", `${path} changes while it is written`, { hint: "nobody but root may write to --run-root" });

@@ -11,7 +11,7 @@
  *                       names/      which names it finds, and who is asked for others (names.ts)
  */
 import { closeSync, constants, existsSync, openSync, readFileSync, renameSync, statSync, writeFileSync, writeSync } from "node:fs";
-import { MdkError } from "../error.ts";
+import { MdkError, messageOf } from "../error.ts";
 import { isPathLocked, LockProbe } from "../sys/lock.ts";
 
 export const STATE_VERSION = 1;
@@ -118,7 +118,7 @@ export function isHeld(directory: string): boolean {
 
 /** For node's error of a write that has no room, or no right. */
 export function runRootError(error: unknown): MdkError {
-  return new MdkError("exhausted", "run-root", `cannot write to the run root: ${(error as Error).message}`, { cause: error, hint: "make room there, or choose another directory with --run-root" });
+  return new MdkError("exhausted", "run-root", `cannot write to the run root: ${messageOf(error)}`, { cause: error, hint: "make room there, or choose another directory with --run-root" });
 }
 
 /** Before a start's row is written, under its op lock: what a reboot took away can be told from what was never there. */

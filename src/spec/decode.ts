@@ -3,7 +3,7 @@
  * member is looked at, one that is missing or null gets Docker's default. What is decoded here is typed from there on. Pure.
  */
 import { MdkError } from "../error.ts";
-import { booleanOf, integerOf, listOf, objectOf, optional, stringOf, stringsOf } from "../image/json.ts";
+import { booleanOf, integerOf, listOf, objectOf, stringOf, stringsOf } from "../image/json.ts";
 import type { ThrottleDevice, WeightDevice } from "./block-io.ts";
 import { LOG_DRIVERS } from "./log-options.ts";
 import type { DeviceMapping } from "./devices.ts";
@@ -15,9 +15,10 @@ import { decodeMounts } from "./mounts-asked.ts";
 import { parseNetworkMode } from "./network-mode.ts";
 import { checkRestartPolicy, NO_RESTART } from "./restart-policy.ts";
 
-/** Go's map[string]struct{}. */
+/** Go's map[string]struct{}: one value for all keys. */
 function setOf(value: unknown, what: string): Record<string, Record<string, never>> {
-  return Object.fromEntries(Object.keys(objectOf(value, what)).map((key) => [key, {}]));
+  const nothing = {};
+  return Object.fromEntries(Object.keys(objectOf(value, what)).map((key) => [key, nothing]));
 }
 
 /** `Config` of a request or a row. Throws MdkError "json-invalid". */
@@ -84,12 +85,18 @@ function restartOf(value: unknown, what: string): HostConfig["RestartPolicy"] {
   return checkRestartPolicy(restart.text("Name"), restart.number("MaximumRetryCount"));
 }
 
+/** There may be 65,535 of them, at each reading of the row: little is made for each that does not stay. */
 function bindingsOf(value: unknown, what: string): Record<string, PortBinding[]> {
-  const bindings = (list: unknown, name: string): PortBinding[] => listOf(list, name).map((item, index) => {
-    const binding = new Members(item, `${name}[${index}]`);
-    return { HostIp: binding.text("HostIp"), HostPort: binding.text("HostPort") };
-  });
-  return Object.fromEntries(Object.entries(objectOf(value, what)).map(([port, list]) => [port, optional(list, (item) => bindings(item, `${what}.${port}`), [])]));
+  const ports = objectOf(value, what);
+  return Object.fromEntries(Object.keys(ports).map((port) => {
+    const [list, name] = [ports[port] ?? [], `${what}.${port}`];
+    return [port, listOf(list, name).map((item, index) => bindingOf(item, `${name}[${index}]`))];
+  }));
+}
+
+function bindingOf(value: unknown, what: string): PortBinding {
+  const { HostIp, HostPort } = objectOf(value, what);
+  return { HostIp: stringOf(HostIp ?? "", `${what}.HostIp`), HostPort: stringOf(HostPort ?? "", `${what}.HostPort`) };
 }
 
 const pathsOf = (value: unknown, what: string): string[] => [...stringsOf(value, what)];

@@ -14,10 +14,18 @@ export class Members {
   read<T, F>(name: string, reader: (value: unknown, what: string) => T, fallback: F): T | F {
     return optional(this.#object[name], (value) => reader(value, `${this.#what}.${name}`), fallback);
   }
-  text = (name: string): string => this.read(name, stringOf, "");
-  flag = (name: string): boolean => this.read(name, booleanOf, false);
-  number = (name: string): number => this.read(name, integerOf, 0);
-  list = (name: string): string[] | null => this.read(name, (value, what) => [...stringsOf(value, what)], null);
+  text(name: string): string {
+    return this.read(name, stringOf, "");
+  }
+  flag(name: string): boolean {
+    return this.read(name, booleanOf, false);
+  }
+  number(name: string): number {
+    return this.read(name, integerOf, 0);
+  }
+  list(name: string): string[] | null {
+    return this.read(name, (value, what) => [...stringsOf(value, what)], null);
+  }
   /** Those members that are there, under their names. */
   given<K extends string, T>(name: K, reader: (value: unknown, what: string) => T): { [P in K]?: T } {
     const value = this.read(name, reader, undefined);

@@ -34,11 +34,15 @@ export interface PortRequest {
 
 /** "80", "80-90"; throws MdkError "invalid-port". */
 function parseRange(text: string, what: string): Range {
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
-  const first = Number(match?.[1]);
-  const last = Number(match?.[2] ?? match?.[1]);
-  if (match === null || first > PORT_MAX || last > PORT_MAX || last < first) throw invalid(`invalid ${what}: ${text}`);
+  const dash = text.indexOf("-");
+  const first = portNumber(dash === -1 ? text : text.slice(0, dash));
+  const last = dash === -1 ? first : portNumber(text.slice(dash + 1));
+  if (first === null || last === null || last < first) throw invalid(`invalid ${what}: ${text}`);
   return { first, last };
+}
+
+function portNumber(text: string): number | null {
+  return /^\d{1,5}$/.test(text) && Number(text) <= PORT_MAX ? Number(text) : null;
 }
 
 /** What Go says of a range that is none (docker/go-connections, nat.ParsePortRange). */
@@ -64,7 +68,8 @@ function parseProtocol(text: string | undefined): Protocol {
 function parseContainerPorts(text: string, what: string): Range & { readonly protocol: Protocol } {
   const [ports = "", protocol, extra] = text.split("/");
   if (extra !== undefined) throw invalid(`invalid proto: ${text}`);
-  return { ...parseRange(ports, what), protocol: parseProtocol(protocol) };
+  const { first, last } = parseRange(ports, what);
+  return { first, last, protocol: parseProtocol(protocol) };
 }
 
 function sequence({ first, last }: Range): number[] {
@@ -83,12 +88,20 @@ export function parseExposeFlag(text: string): string[] {
 export function parsePublish(specifications: readonly string[]): Record<string, PortBinding[]> {
   const bindings: Record<string, PortBinding[]> = {};
   for (const text of specifications) {
-    for (const [port, binding] of parseOne(text)) (bindings[port] ??= []).push(binding);
+    const { protocol, inside, bindingOf } = parseOne(text);
+    for (let port = inside.first; port <= inside.last; port++) (bindings[`${port}/${protocol}`] ??= []).push(bindingOf(port));
   }
   return bindings;
 }
 
-function parseOne(text: string): [string, PortBinding][] {
+/** One `-p`: ports of the container, and where each of them is published. */
+interface Publishable {
+  readonly protocol: Protocol;
+  readonly inside: Range;
+  readonly bindingOf: (port: number) => PortBinding;
+}
+
+function parseOne(text: string): Publishable {
   const [left = "", protocolText, extra] = text.split("/");
   if (extra !== undefined) throw invalid(`invalid proto: ${text}`);
   const protocol = parseProtocol(protocolText);
@@ -96,15 +109,15 @@ function parseOne(text: string): [string, PortBinding][] {
   if (container === "") throw invalid(`no port specified: ${text}<empty>`);
   const inside = parseRange(container, "containerPort");
   if (inside.first === 0) throw invalid(`invalid containerPort: ${container}`);
-  if (host === "") return sequence(inside).map((port) => [`${port}/${protocol}`, { HostIp: address, HostPort: "" }]);
+  if (host === "") return { protocol, inside, bindingOf: () => ({ HostIp: address, HostPort: "" }) };
   const outside = parseRange(host, "hostPort");
   const size = inside.last - inside.first;
   if (outside.last - outside.first !== size) {
     // A range of host ports for one container port: any of them.
-    if (size === 0) return [[`${inside.first}/${protocol}`, { HostIp: address, HostPort: host }]];
+    if (size === 0) return { protocol, inside, bindingOf: () => ({ HostIp: address, HostPort: host }) };
     throw invalid(`invalid ranges specified for container and host Ports: ${container} and ${host}`);
   }
-  return sequence(inside).map((port, index) => [`${port}/${protocol}`, { HostIp: address, HostPort: String(outside.first + index) }]);
+  return { protocol, inside, bindingOf: (port) => ({ HostIp: address, HostPort: String(port - inside.first + outside.first) }) };
 }
 
 function splitAddress(text: string): { address: string; host: string; container: string } {
@@ -136,11 +149,12 @@ export interface Publishing {
 
 /** Ports to publish, neighbours joined; `-P`: each exposed port that no binding has gets a free one of the host. Throws MdkError "invalid-port" for what no port is. */
 export function parsePorts({ config, host }: Publishing): PortRequest[] {
-  const requests: PortRequest[] = [];
-  for (const [key, list] of Object.entries(host.PortBindings)) {
+  const requests: Growing[] = [];
+  // There may be 65,535 of them: nothing is made for each that is not kept.
+  for (const key of Object.keys(host.PortBindings)) {
     const { first, last, protocol } = parseContainerPorts(key, "containerPort");
     if (first === 0 || first !== last) throw invalid(`invalid containerPort: ${key}`);
-    for (const { HostIp, HostPort } of list) {
+    for (const { HostIp, HostPort } of host.PortBindings[key]!) {
       append(requests, {
         protocol, containerPort: first, hostAddresses: hostAddressesOf(HostIp), length: 1,
         host: HostPort === "" ? { first: 0, last: 0 } : parseRange(HostPort, "hostPort"),
@@ -155,15 +169,19 @@ export function parsePorts({ config, host }: Publishing): PortRequest[] {
   return requests;
 }
 
+type Growing = PortRequest & { length: number };
+
 /** Joins it to the last one, where it is its neighbour on both sides. */
-function append(requests: PortRequest[], request: PortRequest): void {
+function append(requests: Growing[], request: PortRequest): void {
   const before = requests.at(-1);
   const isNeighbour = before !== undefined && request.host.first === request.host.last && before.host.first === before.host.last && before.host.first !== 0
-    && request.protocol === before.protocol && String(request.hostAddresses) === String(before.hostAddresses)
-    && request.host.first === before.host.first + before.length && request.containerPort === before.containerPort + before.length;
-  if (isNeighbour) requests[requests.length - 1] = { ...before, length: before.length + 1 };
+    && request.host.first === before.host.first + before.length && request.containerPort === before.containerPort + before.length
+    && request.protocol === before.protocol && sameAddresses(request.hostAddresses, before.hostAddresses);
+  if (isNeighbour) before.length++;
   else requests.push(request);
 }
+
+const sameAddresses = (one: readonly string[], other: readonly string[]): boolean => one === other || String(one) === String(other);
 
 /** Each port of a range by itself: [port of the container, port of the host]. */
 export function portPairs({ containerPort, hostPort, length }: PortRange): [container: number, host: number][] {

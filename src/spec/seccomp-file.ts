@@ -2,7 +2,7 @@
  * A seccomp profile in Docker's format (moby profiles/seccomp: seccomp.go, seccomp_linux.go) as the specification's: what depends on
  * capabilities, processor and kernel is decided. Pure.
  */
-import { MdkError, messageOf } from "../error.ts";
+import { MdkError } from "../error.ts";
 import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "./types.ts";
 
 /** What a profile's conditions ask for. */
@@ -55,8 +55,8 @@ export function readProfile(text: string, facts: ProfileFacts): LinuxSeccomp | n
 function parse(text: string): unknown {
   try {
     return JSON.parse(text, reviveIntegers);
-  } catch (error) {
-    throw failed(messageOf(error));
+  } catch {
+    throw failed("it is not valid JSON");
   }
 }
 

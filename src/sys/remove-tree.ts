@@ -2,7 +2,7 @@
  * Removing a directory tree that somebody else filled. By descriptors, so that no link is followed and no path grows: a
  * container may nest directories deeper than any path can name, and a removal by paths takes quadratic time in the depth.
  */
-import { closeSync, constants, openSync, readdirSync, rmdirSync } from "node:fs";
+import { closeSync, constants, openSync, readdirSync, readlinkSync, rmdirSync } from "node:fs";
 import { AT_REMOVEDIR, openAt, O_DIRECTORY, O_NOFOLLOW, renameAt, tryUnlinkAt } from "./at.ts";
 import { E } from "./errno.ts";
 import { SysError } from "./ffi.ts";
@@ -67,21 +67,21 @@ class Removal {
   #remove(directory: number, name: Buffer, depth: number): void {
     const code = tryUnlinkAt(directory, name, 0);
     if (code === 0 || code === E.ENOENT) return;
-    const refusal = new SysError("unlinkat", code, text(name));
     // EPERM: POSIX's word for a directory, which some file systems use.
-    if (code !== E.EISDIR && code !== E.EPERM) throw refusal;
-    this.#directory(directory, name, depth, refusal);
+    if (code !== E.EISDIR && code !== E.EPERM) throw refusal("unlinkat", code, directory, name);
+    this.#directory(directory, name, depth, code);
   }
 
   #moveUp(parent: number, name: Buffer): void {
     try {
       renameAt(parent, name, this.#top, `${(this.#prefix ??= crypto.randomUUID())}-${this.#moved++}`);
     } catch (error) {
-      if (!hasCode(error, "ENOENT")) throw error;
+      if (!hasCode(error, "ENOENT")) throw error instanceof SysError ? refusal(error.call, error.errno, parent, name) : error;
     }
   }
 
-  #directory(parent: number, name: Buffer, depth: number, refusal: SysError): void {
+  /** `unlinked`: what unlinkat(2) has said of it. */
+  #directory(parent: number, name: Buffer, depth: number, unlinked: number): void {
     if (depth > DEPTH_MAX) return this.#moveUp(parent, name);
     let directory: number;
     try {
@@ -89,7 +89,8 @@ class Removal {
     } catch (error) {
       if (hasCode(error, "ENOENT")) return;
       // A file that cannot be unlinked (chattr +i).
-      throw hasCode(error, "ENOTDIR") || hasCode(error, "ELOOP") ? refusal : error;
+      if (hasCode(error, "ENOTDIR") || hasCode(error, "ELOOP")) throw refusal("unlinkat", unlinked, parent, name);
+      throw error instanceof SysError ? refusal(error.call, error.errno, parent, name) : error;
     }
     try {
       this.empty(directory, depth + 1);
@@ -97,8 +98,19 @@ class Removal {
       closeSync(directory);
     }
     const code = tryUnlinkAt(parent, name, AT_REMOVEDIR);
-    if (code !== 0 && code !== E.ENOENT) throw new SysError("rmdir", code, text(name));
+    if (code !== 0 && code !== E.ENOENT) throw refusal("rmdir", code, parent, name);
   }
+}
+
+/** With the path that it has now: somebody may have to mend what is there, and a name alone is found nowhere. */
+function refusal(call: string, code: number, directory: number, name: Buffer): SysError {
+  let path = text(name);
+  try {
+    path = `${readlinkSync(`/proc/self/fd/${directory}`)}/${path}`;
+  } catch {
+    // Without /proc the name is all there is.
+  }
+  return new SysError(call, code, path);
 }
 
 /** None where somebody else has removed the directory meanwhile: its descriptor leads nowhere any more. */

@@ -4,7 +4,7 @@ import { createBench, removeAll, type Bench } from "./engines.ts";
 import { buildRows } from "./rows-build.ts";
 import { endRows, logRows, volumeRows } from "./rows-data.ts";
 import { imageRows } from "./rows-images.ts";
-import { lifeRow, listRows, parallelRow } from "./rows-many.ts";
+import { lifeRow, listRows, parallelRow, thousandRows } from "./rows-many.ts";
 import { memoryRow } from "./rows-memory.ts";
 import { pullRows } from "./rows-pull.ts";
 import { networkRows, throughputRows } from "./rows-network.ts";
@@ -13,7 +13,7 @@ import { renderTable, renderTaken, type Row } from "./table.ts";
 
 const ROWS: Readonly<Record<string, (bench: Bench) => Promise<Row | Row[]>>> = {
   version: versionRow, run: runRow, plain: plainRow, exec: execRow, ps: listRows, life: lifeRow, pull: pullRows, end: endRows,
-  memory: memoryRow, logs: logRows, volume: volumeRows, parallel: parallelRow,
+  memory: memoryRow, logs: logRows, volume: volumeRows, parallel: parallelRow, thousand: thousandRows,
   images: imageRows, build: buildRows, network: networkRows, throughput: throughputRows,
 };
 

@@ -1,7 +1,7 @@
 /** Rows about many containers: lists of them, a whole life, fifty at once. */
 import { call, pullAll, removeNow, removeAll, type Bench, type Engine } from "./engines.ts";
 import { interleave } from "./sample.ts";
-import type { Row } from "./table.ts";
+import type { Row, Samples } from "./table.ts";
 
 const SLEEP = ["sleep", "1000000"];
 
@@ -24,6 +24,23 @@ export async function listRows(bench: Bench): Promise<Row[]> {
   rows.push(await measureList("`mdk ps -a`, 500 containers, 50 of them running", ["ps", "-a"], [mdk], 2));
   await removeAll(bench);
   return rows;
+}
+
+/** What a thousand running containers cost those commands that do not ask for them all, and the one that does. */
+export async function thousandRows(bench: Bench): Promise<Row[]> {
+  const mdk = bench.engines[0];
+  await call(mdk, ["pull", "-q", bench.busybox]);
+  const commands: readonly (readonly string[])[] = [["ps", "-q"], ["info"], ["run", "--rm", bench.busybox, "true"]];
+  const measureAll = (): Promise<Samples> => interleave(bench.rounds, commands.map((args) => ({ name: args[0]!, sample: async () => (await call(mdk, args)).ms })));
+  await runDetached(bench, mdk, 1);
+  const beside1 = await measureAll();
+  await runDetached(bench, mdk, 999);
+  const beside1000 = await measureAll();
+  await removeAll(bench);
+  return commands.map(([name = "", ...args]) => ({
+    what: `\`mdk ${[name, ...args].join(" ").replace(bench.busybox, "IMAGE")}\`, 1000 running`, unit: "ms",
+    samples: { mdk: beside1000[name]!, "beside one": beside1[name]! }, against: "beside one", budget: name === "run" ? 1.2 : 3,
+  }));
 }
 
 function runDetached(bench: Bench, engine: Engine, count: number): Promise<unknown> {

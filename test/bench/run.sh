@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measures mdk beside crun, runc, Debian's docker and podman in one run and prints a table as markdown:
-#   test/bench/run.sh [ROW…]     ROW: version run plain exec ps life pull end memory logs volume parallel images build network throughput; none: all
+#   test/bench/run.sh [ROW…]     ROW: version run plain exec ps life pull end memory logs volume parallel thousand images build network throughput; none: all
 # Same images, same isolation (crun and runc run Docker's own specification), interleaved, medians. Everything happens in
 # a network and a mount namespace of its own, with a private dockerd; crun, runc and podman in one more mount namespace
 # without the hybrid cgroup v2 mount, which they cannot cope with. MDK_BENCH_ROUNDS: rounds of the short rows (20).

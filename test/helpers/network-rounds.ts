@@ -40,6 +40,14 @@ function round(): string[] {
   reloadNetworks(context);
   disconnectContainer(context, { ...live, force: false });
   codes.push(refused(() => disconnectContainer(context, { ...live, force: false })));
+  removeNetwork(context, "made");
+  codes.push(
+    refused(() => removeNetwork(context, "made")), refused(() => findNetwork(context, "made")), refused(() => connectContainer(context, live)), refused(() => disconnectContainer(context, { ...live, force: true })),
+    refused(() => connectContainer(context, { ...live, network: "bridge", container: "missing" })), refused(() => removeNetwork(context, "bridge")),
+  );
+  createNetwork(context, { ...config, driver: "macvlan", ipv6: false, options: { parent: "up0" } });
+  connectContainer(context, live);
+  disconnectContainer(context, { ...live, force: true });
   pruneNetworks(context, () => true);
   return codes;
 }

@@ -1,6 +1,6 @@
 /** --cache-from and --cache-to, in the words of buildx (docs.docker.com/build/cache/backends). */
 import { resolve } from "node:path";
-import { MdkError } from "../../error.ts";
+import { MdkError, messageOf } from "../../error.ts";
 import { parseCsv } from "../../build/language/csv.ts";
 import type { CacheSource, CacheTarget, WrittenCache } from "../../engine/build/request.ts";
 import { isDigest } from "../../image/digest.ts";
@@ -58,7 +58,7 @@ function entriesOf(word: string): Entry[] {
   try {
     parts = parseCsv(word);
   } catch (error) {
-    throw new MdkError("invalid", "cache", `invalid cache ${JSON.stringify(word)}: ${(error as Error).message}`, { cause: error });
+    throw new MdkError("invalid", "cache", `invalid cache ${JSON.stringify(word)}: ${messageOf(error)}`, { cause: error });
   }
   if (parts.every((part) => !part.includes("="))) return parts.map((ref) => ({ type: "registry", fields: new Map([["ref", ref]]), word }));
   const fields = keyedFields(parts, wrong);

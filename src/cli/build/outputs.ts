@@ -1,6 +1,6 @@
 /** --output, --push and --load: what is to come of a build, in the words of buildx. */
 import { statSync } from "node:fs";
-import { MdkError } from "../../error.ts";
+import { MdkError, messageOf } from "../../error.ts";
 import { parseCsv } from "../../build/language/csv.ts";
 import { isSamePacking, USUAL_PACKING, type Packing } from "../../image/packing.ts";
 import { flagField, keyedFields, PACKING_KEYS, packingOf } from "./fields.ts";
@@ -111,7 +111,7 @@ function partsOf(word: string): string[] {
   try {
     return parseCsv(word);
   } catch (error) {
-    throw new MdkError("invalid", "output", `invalid output ${JSON.stringify(word)}: ${(error as Error).message}`, { cause: error });
+    throw new MdkError("invalid", "output", `invalid output ${JSON.stringify(word)}: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -139,13 +139,12 @@ function profileIn(path: string): string {
     text = new TextDecoder().decode(readBounded(path));
   } catch (error) {
     if (error instanceof MdkError) throw error;
-    const reason = (error as { code?: string }).code === "ENOENT" ? "no such file or directory" : messageOf(error);
-    throw refuse(`opening seccomp profile (${path}) failed: open ${path}: ${reason}`);
+    throw refuse(`opening seccomp profile (${path}) failed: ${messageOf(error).replace(/^read: /, `read ${path}: `)}`);
   }
   try {
     JSON.parse(text);
-  } catch (error) {
-    throw refuse(`compacting json for seccomp profile (${path}) failed: ${messageOf(error)}`);
+  } catch {
+    throw refuse(`compacting json for seccomp profile (${path}) failed: it is not valid JSON`);
   }
   return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, "$1");
 }

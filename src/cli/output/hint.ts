@@ -1,5 +1,5 @@
 /** What to try, for errors that do not say it themselves: what the kernel refuses says only what was called. */
-import { MdkError } from "../../error.ts";
+import { MdkError, messageOf } from "../../error.ts";
 
 /** Requests of rtnetlink(7) and nf_tables, by the names that errors give them. */
 const NETWORK = /^(RTM|NFT|NFNL)_\w+.*: operation not permitted$/;
@@ -7,7 +7,7 @@ const NETWORK = /^(RTM|NFT|NFNL)_\w+.*: operation not permitted$/;
 /** Null: nothing is known. */
 export function hintOf(error: unknown): string | null {
   if (error instanceof MdkError && error.hint !== null) return error.hint;
-  return error instanceof Error ? hintFor(error.message) : null;
+  return hintFor(messageOf(error));
 }
 
 /** The same of a text. */

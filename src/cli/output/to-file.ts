@@ -6,7 +6,7 @@ import { messageOf } from "../../error.ts";
 
 /**
  * Calls `work` with the descriptor of a file that is `path` when it was done. `what`: opens the errors, in Docker's words, for a path that can be no
- * file. Throws what it throws, and node's errors.
+ * file. Throws what it throws, CommandError, and node's errors.
  */
 export async function toFile(path: string, what: string, work: (fd: number) => void | Promise<void>): Promise<void> {
   refuseUnfit(path, what);
@@ -27,8 +27,7 @@ function called<T>(path: string, temporary: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    (error as Error).message = (error as Error).message.replaceAll(temporary, path);
-    throw error;
+    throw new CommandError(EXIT.failure, "output-path", messageOf(error).replaceAll(temporary, path), { cause: error });
   }
 }
 

@@ -245,9 +245,14 @@ interface Entry {
   readonly attrs?: Readonly<Record<string, string>>;
 }
 
-/** "a=1,b=2", in the order of the names and safe from commas. */
+/** "a=1,b=2", in the order of the names and safe from commas (moby api/server/httputils/write_log_stream.go, stringAttrs). */
 function detailsOf({ attrs }: Entry): string {
-  return Object.entries(attrs ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)).map((pair) => pair.map(encodeURIComponent).join("=")).join(",");
+  return Object.entries(attrs ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)).map((pair) => pair.map(queryEscape).join("=")).join(",");
+}
+
+/** Go's url.QueryEscape. */
+function queryEscape(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`).replaceAll("%20", "+");
 }
 
 const DATE_AND_DOT = "2026-01-02T03:04:05.".length;

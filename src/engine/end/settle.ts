@@ -11,7 +11,7 @@ import { MdkError } from "../../error.ts";
 import { removeGroup } from "../../cgroup/group.ts";
 import { killGroup } from "../../cgroup/kill.ts";
 import { removeView } from "../../runtime/names.ts";
-import { isHeld, opLockPath, readCondition, runLockPath, type Condition } from "../../runtime/state.ts";
+import { isHeld, opLockPath, readCondition, runLockPath, runRootError, type Condition } from "../../runtime/state.ts";
 import { deleteContainer, markEnded, markGivenUp, markRemoving, type End, type Restart } from "../../store/container-life.ts";
 import { listActive, readContainer, sampleActive, type Active, type Container } from "../../store/containers.ts";
 import { checkpoint } from "../../store/database.ts";
@@ -47,8 +47,7 @@ export function takeOpLock(context: Context, id: string, wait: boolean): number 
   const until = monotonicMs() + OP_LOCK_MS;
   for (;;) {
     try {
-      // Whoever makes it: others may pass through, to what is theirs (store/paths.ts).
-      if (!existsSync(context.runRoot)) mkdirSync(context.runRoot, { recursive: true, mode: 0o711 });
+      makeRunRoot(context.runRoot);
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       if (!wait) return tryLockFile(path);
       const lock = lockFile(path, until - monotonicMs());
@@ -59,14 +58,20 @@ export function takeOpLock(context: Context, id: string, wait: boolean): number 
       const { code } = error as { code?: string };
       const again = code === "ENOENT" || (code === "EEXIST" && statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== false);
       if (!again) throw error;
-      if (leadsNowhere(context.runRoot)) throw new MdkError("exhausted", "run-root", `the run root ${context.runRoot} is a symbolic link that leads nowhere`, { cause: error, hint: "make the directory that it names, or choose another one with --run-root" });
       if (monotonicMs() >= until) throw error;
     }
   }
 }
 
-function leadsNowhere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true && !existsSync(path);
+/** Whoever makes it: others may pass through, to what is theirs (store/paths.ts). Throws "run-root" where it cannot be. */
+function makeRunRoot(path: string): void {
+  if (existsSync(path)) return;
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o711 });
+  } catch (error) {
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) throw new MdkError("exhausted", "run-root", `the run root ${path} is a symbolic link that leads nowhere`, { cause: error, hint: "make the directory that it names, or choose another one with --run-root" });
+    if ((error as { code?: string }).code !== "EEXIST") throw runRootError(error); // made meanwhile, and taken away again
+  }
 }
 
 /** Closes a descriptor, or lets somebody else close it: detachNetwork's socket takes the kernel 10 ms. */

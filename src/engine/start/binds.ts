@@ -1,7 +1,7 @@
 /** What bind mounts show, opened as detached mounts that travel to the shim; sources that are missing are made. */
 import { chmodSync, closeSync, mkdirSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { MdkError } from "../../error.ts";
+import { MdkError, messageOf } from "../../error.ts";
 import { bindAttributes } from "../../runtime/mount-options.ts";
 import type { PathKind } from "../../runtime/mount-steps.ts";
 import type { BindMount } from "../../spec/mount-types.ts";
@@ -40,7 +40,7 @@ export function ensureSource({ source, create }: Pick<BindMount, "source" | "cre
     const top = mkdirSync(source, { recursive: true });
     for (let made = source; top !== undefined && made.startsWith(top); made = dirname(made)) chmodSync(made, 0o755);
   } catch (error) {
-    throw new MdkError("invalid", "bind-source", `error while creating mount source path '${source}': ${(error as Error).message}`, { cause: error });
+    throw new MdkError("invalid", "bind-source", `error while creating mount source path '${source}': ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -166,7 +166,28 @@ describe("trouble on the way", () => {
       await expect(pull(context, `${server.host}/x`, { patienceMs: 200 })).rejects.toThrow("the registry sends too slowly: given up");
       expect(performance.now() - begun).toBeLessThan(20_000);
     }
+    const server: FakeRegistry = serve((path) => (path === "/token" ? drip(Buffer.from(JSON.stringify({ token: "t".repeat(2000) })))
+      : new Response("{}", { status: 401, headers: { "www-authenticate": `Bearer realm="http://${server.host}/token"` } })));
+    const begun = performance.now();
+    await expect(pull(context, `${server.host}/x`, { patienceMs: 200 })).rejects.toThrow("the registry sends too slowly: given up");
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect(server.seen.filter(({ path }) => path === "/token").length).toBeGreaterThan(0);
     expect(summarizeImages(context)).toEqual([]);
+  });
+
+  rootTest("answers that are no HTTP, or break off, are told without words for who calls fetch", async () => {
+    const manifest = "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.oci.image.manifest.v1+json\r\n";
+    const cases: readonly [answer: string, told: RegExp][] = [
+      ["garbage garbage\r\n\r\n", /: malformed HTTP response$/], ["HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", /: malformed HTTP response$/],
+      ["HTTP/1.1 307 X\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n", /^http:\/\/127\.0\.0\.1:\d+ redirects to "http:\/\/\[", which is no address$/],
+      [`${manifest}Content-Length: 50\r\n\r\n{}`, /^the manifest of 127\.0\.0\.1:\d+\/x:latest breaks off after \d bytes: connection reset by peer$/],
+      [`${manifest}Transfer-Encoding: chunked\r\n\r\nzz\r\n`, /^the manifest of .* breaks off after 0 bytes: malformed HTTP response$/],
+    ];
+    for (const [answer, told] of cases) {
+      const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: (socket) => void (socket.write(answer), socket.end()) } });
+      await expect(pull(context, `127.0.0.1:${listener.port}/x`)).rejects.toThrow(told);
+      listener.stop(true);
+    }
   });
 
   rootTest("429 and 503 are waited out", async () => {

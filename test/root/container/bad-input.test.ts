@@ -1,4 +1,5 @@
 /** What mdk refuses: Docker's words and statuses, before anything is done. */
+import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -185,7 +186,36 @@ test("a file that is not there is told in Go's words, not in JavaScript's", () =
   expect(refused("export", "-o", `${MDK}/tar`, "out")).toEqual([1, `mdk: failed to export container: invalid output path: stat ${MDK}: not a directory`]);
   expect(refused("save", "-o", world.folder, busybox)).toEqual([1, "mdk: failed to save image: cannot write to a directory"]);
   expect(refused("save", "-o", "/proc/tar", busybox)).toEqual([1, "mdk: open /proc/tar: no such file or directory"]);
+  expect(refused("export", "-o", "/proc/tar", "out")).toEqual([1, "mdk: open /proc/tar: no such file or directory"]);
   world.ok("rm", "out");
+});
+
+test("what the kernel refuses a start is told in Go's words, too", () => {
+  const run = (...flags: string[]): [number, string] => refused("run", "--rm", "--network", "none", ...flags, busybox, "true");
+  expect(run("-v", "/proc/source:/x")).toEqual([125, "mdk: error while creating mount source path '/proc/source': mkdir /proc/source: no such file or directory"]);
+  expect(run("--pids-limit", "99999999999")).toEqual([125, "mdk: --pids-limit cannot be set: write 99999999999 to pids.max: invalid argument"]);
+  const elsewhere = world.words("run", "--rm", busybox, "true").map((word) => (word === world.runRoot ? "/proc/run" : word));
+  const done = Bun.spawnSync(elsewhere, { stdin: "ignore", timeout: 5000 });
+  expect([done.exitCode, done.stderr.toString().split("\n")[0]]).toEqual([125, "mdk: cannot write to the run root: mkdir /proc/run: no such file or directory"]);
+});
+
+test("what JavaScript says of an error, where it stood and what caused it, is shown to -D only", () => {
+  const FRAME = /^ +at /m;
+  world.ok("create", "--name", "broken", busybox);
+  const database = new Database(join(world.root, "mdk.db"));
+  try {
+    database.run("UPDATE containers SET config = '{' || config");
+    expect(world.mdk(["inspect", "broken"])).toMatchObject({ status: 1, stderr: "mdk: internal error: this is a mistake in mdk, and -D shows where\n" });
+    expect(world.mdk(["start", "broken"])).toMatchObject({ status: 1, stderr: "mdk: internal error: this is a mistake in mdk, and -D shows where\n" });
+    expect(world.mdk(["-D", "inspect", "broken"])).toMatchObject({ status: 1, stderr: expect.stringMatching(FRAME) });
+  } finally {
+    database.run("UPDATE containers SET config = substr(config, 2)");
+    database.close();
+  }
+  world.ok("rm", "broken");
+  const refused = ["run", "--rm", "-v", "/proc/source:/x", busybox, "true"];
+  expect(world.mdk(refused).stderr.split("\n")).toHaveLength(2);
+  expect(world.mdk(["-D", ...refused]).stderr).toMatch(/^caused by: /m);
 });
 
 test("commands that Docker has and mdk has not, or will not have, get their word", () => {

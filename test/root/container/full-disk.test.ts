@@ -34,7 +34,15 @@ rootTest("a full run root is named by the error, and nothing of the container is
     dd if=/dev/zero of=$run/fill bs=4096 2>/dev/null
     mdk run ${image} true; echo $?; ls $run/run | grep -v '^shim-'; mdk ps -aq; rm $run/fill`);
   expect(out).toBe("room\n125\n");
-  expect(err).toStartWith("mdk: cannot write to the run root: ENOSPC: no space left on device");
+  expect(err).toMatch(/^mdk: cannot write to the run root: (mkdir |open |write|copyfile )?\S*: no space left on device\n/);
+});
+
+rootTest("a source that there is no room for is told in Docker's words", async () => {
+  const { out, err } = await onSmallDisk(`
+    mkdir $run/sources; mount -t tmpfs -o nr_inodes=2 sources $run/sources; touch $run/sources/last
+    mdk run --rm -v $run/sources/x:/x ${image} true; echo $?`);
+  const source = join(stage.folder, "small-run/sources/x");
+  expect([out, err.split("\n")[0]]).toEqual(["125\n", `mdk: error while creating mount source path '${source}': mkdir ${source}: no space left on device`]);
 });
 
 rootTest("what runs on a full disk is stopped, removed and cleaned away", async () => {

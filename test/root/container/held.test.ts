@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { busybox, useBusyboxWorld, world } from "../../helpers/busybox-world.ts";
-import { parentOf, statusOf, until } from "../../helpers/mdk.ts";
+import { parentOf, statusOf, until, World } from "../../helpers/mdk.ts";
 
 useBusyboxWorld();
 
@@ -66,6 +66,30 @@ async function stoppedMonitor(): Promise<void> {
   }
   expect(world.ok("wait", "asleep")).toBe("137");
   world.ok("rm", "asleep");
+}
+
+/** A stopped monitor keeps clean no longer than others, and is named; what does not hang on it is taken away. */
+async function stoppedMonitorCleaned(): Promise<void> {
+  const own = new World();
+  const archive = join(own.folder, "image.tar");
+  world.ok("save", "-o", archive, busybox);
+  own.ok("load", "-q", "-i", archive);
+  const id = own.ok("run", "-d", "--network", "none", busybox, "sleep", "1000");
+  const other = own.ok("run", "-d", "--network", "none", busybox, "sleep", "1000");
+  const monitor = parentOf(parentOf(own.pid(id)));
+  process.kill(monitor, "SIGSTOP");
+  try {
+    const began = performance.now();
+    const command = own.spawn(["clean", "-f"], "ignore");
+    const [out, told] = await Promise.all([new Response(command.stdout).text(), new Response(command.stderr).text()]);
+    expect(await command.exited).toBe(1);
+    expect(performance.now() - began).toBeLessThan(25_000);
+    expect(out).toBe(`${other}\n`);
+    expect(told).toContain(`mdk: tried to kill container ${id}, but it did not end within 10 seconds: process ${monitor} (mdk-shim run), which is stopped`);
+  } finally {
+    process.kill(monitor, "SIGCONT");
+    own.close();
+  }
 }
 
 /** A command in another time namespace, which cannot tell the container's processes, says so. */
@@ -159,8 +183,8 @@ function heldBy(init: number, nsenter: number): number | null {
   return readdirSync("/proc").map(Number).find((pid) => pid > 0 && pid !== init && tracers.includes(Number(statusOf(pid, "TracerPid")))) ?? null;
 }
 
-test("a stopped op lock holder, a stopped monitor, another time namespace, a frozen cgroup, a tracer: all at once, since each costs its patience", async () => {
-  await Promise.all([stoppedHolder(), stoppedMonitor(), otherTime(), frozen(), traced()]);
+test("a stopped op lock holder, a stopped monitor, for clean too, another time namespace, a frozen cgroup, a tracer: all at once, since each costs its patience", async () => {
+  await Promise.all([stoppedHolder(), stoppedMonitor(), stoppedMonitorCleaned(), otherTime(), frozen(), traced()]);
 }, 90_000);
 
 test("a run root that is a link to nowhere is an error, not a loop", () => {

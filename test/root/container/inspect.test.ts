@@ -57,6 +57,14 @@ function wrong(value: Readonly<Record<string, unknown>>, expected: Kinds): strin
   return Object.entries(expected).filter(([name, kind]) => !(name in value) || !kind.split("|").includes(kindOf(value[name]))).map(([name]) => `${name}: ${name in value ? kindOf(value[name]) : "missing"}`);
 }
 
+test("an empty format is none, of whatever is inspected", () => {
+  world.ok("create", "--name", "plain", busybox);
+  for (const words of [["inspect", "plain"], ["container", "inspect", "plain"], ["image", "inspect", busybox], ["network", "inspect", "none"]]) {
+    expect(world.ok(...words, "-f", "")).toBe(world.ok(...words));
+    expect(world.ok(...words, "--format=")).toStartWith('[\n    {\n        "');
+  }
+});
+
 test("a container has every member of Docker's", () => {
   world.ok("run", "-d", "--name", "plain", "--network", "none", busybox, "sleep", "1000");
   const [container] = JSON.parse(world.ok("inspect", "plain"));

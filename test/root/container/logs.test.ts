@@ -1,6 +1,6 @@
 /** `mdk logs`, rotation, --log-driver none. */
 import { expect, test } from "bun:test";
-import { readdirSync, statSync } from "node:fs";
+import { appendFileSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { busybox, useBusyboxWorld, world } from "../../helpers/busybox-world.ts";
 import { until } from "../../helpers/mdk.ts";
@@ -36,6 +36,16 @@ test("--tail, --since, --until and -t choose and mark lines", async () => {
   expect(world.mdk(["logs", "--since", "yesterday", "lines"])).toMatchObject({ status: 1, stderr: 'mdk: invalid value for "since": failed to parse value as time or duration: "yesterday"\n' });
   expect(world.ok("logs", "--details", "-n", "1", "lines")).toBe(" 10");
   expect(world.ok("logs", "--details", "-t", "-n", "1", "lines")).toMatch(/Z  10$/);
+});
+
+test("--details shows what another engine's --log-opt labels and env noted with a line; mdk's own refuses those by name", () => {
+  ended("noted", "echo plain");
+  appendFileSync(world.inspect("noted", ".LogPath"), `${JSON.stringify({ log: "labelled\n", stream: "stdout", attrs: { zone: "a b,c", env: "it's=1", app: "ü" }, time: new Date().toISOString() })}\n`);
+  expect(world.ok("logs", "--details", "noted")).toBe(" plain\napp=%C3%BC,env=it%27s%3D1,zone=a+b%2Cc labelled");
+  expect(world.ok("logs", "noted")).toBe("plain\nlabelled");
+  for (const option of ["labels", "env", "labels-regex", "env-regex"]) {
+    expect(world.mdk(["create", "--log-opt", `${option}=x`, busybox])).toMatchObject({ status: 1, stderr: expect.stringContaining(`log opt '${option}' is not supported by this version of mdk`) });
+  }
 });
 
 test("-f with --tail shows the last lines there are, and all that come", async () => {

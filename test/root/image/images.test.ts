@@ -45,6 +45,31 @@ rootTest("label, dangling, before and since choose; an empty filter is none", as
   expect(await shown("--filter", "until=2000-01-01")).toEqual([]);
 });
 
+rootTest("before, since and dangling choose among images of several times", async () => {
+  const nowhere = "<none>:<none>";
+  expect((await stage.mdk("create", "--name", "source", old)).err).toBe("");
+  const made: string[] = [];
+  // The first loses its name to the second; times are told to the millisecond.
+  for (const name of ["made:1", "made:1", "made:2"]) {
+    const { out, err } = await stage.mdk("commit", "-m", `for ${name}`, "source", name);
+    expect(err).toBe("");
+    made.push(out.trim());
+    await Bun.sleep(5);
+  }
+  const pulled = (await shown()).filter((name) => !name.startsWith("made") && name !== nowhere);
+  expect(pulled).toHaveLength(2);
+  expect(await shown("--filter", "dangling=true")).toEqual([nowhere]);
+  expect(await shown("--filter", "dangling=false")).toEqual([...pulled, "made:1", "made:2"].sort());
+  expect(await shown("--filter", `since=${young}`)).toEqual([nowhere, "made:1", "made:2"]);
+  expect(await shown("--filter", "since=made:1")).toEqual(["made:2"]);
+  expect(await shown("--filter", `since=${made[0]}`)).toEqual(["made:1", "made:2"]);
+  expect(await shown("--filter", `before=${made[0]}`)).toEqual(pulled);
+  expect(await shown("--filter", "before=made:2")).toEqual([...pulled, nowhere, "made:1"].sort());
+  expect(await shown("--filter", "before=made:2", "--filter", `since=${young}`, "--filter", "dangling=false")).toEqual(["made:1"]);
+  await stage.mdk("rm", "source");
+  expect((await stage.mdk("rmi", ...made)).err).toBe("");
+});
+
 rootTest("what is no filter is refused in Docker's words", async () => {
   const refused = async (filter: string): Promise<readonly [number, string]> => {
     const { code, err } = await stage.mdk("images", "--filter", filter);

@@ -80,6 +80,10 @@ rootTest("import from a server", async () => {
     expect(await new Response(refused.stderr).text()).toContain("it answers 404");
     const nobody = Bun.spawn(world.words("import", "http://127.0.0.1:1/x"), { stdout: "pipe", stderr: "pipe" });
     expect(await new Response(nobody.stderr).text()).toEndWith("connection refused\ncheck the address and the network\n");
+    const broken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: (socket) => void (socket.write("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nabc"), socket.end()) } });
+    const short = Bun.spawn(world.words("import", `http://127.0.0.1:${broken.port}/x`), { stdout: "pipe", stderr: "pipe" });
+    expect(await new Response(short.stderr).text()).toBe(`mdk: Get "http://127.0.0.1:${broken.port}/x": it ends too early: unexpected EOF\n`);
+    broken.stop(true);
   } finally {
     server.stop();
   }

@@ -1,6 +1,6 @@
 /** Classes of published holes in the start of a container and in exec: hostile images and requests against the built mdk. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { closeSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, readSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, cstr, libc } from "../../../src/sys/ffi.ts";
 import { directory, file, type Entry } from "../../helpers/archive.ts";
@@ -223,17 +223,24 @@ describe("links of an image under a user's mounts", () => {
     untouched();
   });
 
-  rootTest("and of a user's directory lead through no descriptor of the engine's to the folder of another mount", async () => {
+  rootTest("and of a user's directory, or of the image, lead through no descriptor of the engine's to the folder of another mount: not for directories, files and devices", async () => {
     const shared = join(stage.folder, "shared");
     mkdirSync(shared);
-    for (let number = 3; number < 48; number++) {
+    const source = join(stage.folder, "source-file");
+    writeFileSync(source, "");
+    const numbers = Array.from({ length: 45 }, (_, index) => index + 3);
+    const evil = await imageWith(numbers.map((number) => link(`x${number}`, `/proc/self/fd/${number}`)));
+    for (const number of numbers) {
       rmSync(join(shared, "x"), { force: true });
-      Bun.spawnSync(["ln", "-s", `/proc/self/fd/${number}`, join(shared, "x")]);
-      const { code } = await stage.mdk("run", "--rm", "--network", "none", "-v", `${canary}:/canary`, "-v", `${shared}:/shared`, "-v", `${stage.folder}/shared:/shared/x/made`, image);
-      expect([number, code]).toEqual([number, 125]);
+      symlinkSync(`/proc/self/fd/${number}`, join(shared, "x"));
+      const codes = await Promise.all([
+        ["-v", `${shared}:/shared/x/made`, image], ["-v", `${source}:/shared/x/made`, image], ["--device", "/dev/null:/shared/x/made", image],
+        ["-v", `${source}:/x${number}/made`, evil], ["--device", `/dev/null:/x${number}/made`, evil],
+      ].map(async (words) => (await stage.mdk("run", "--rm", "--network", "none", "-v", `${canary}:/canary`, "-v", `${shared}:/shared`, ...words)).code));
+      expect([number, ...codes]).toEqual([number, 125, 125, 125, 125, 125]);
       untouched();
     }
-  });
+  }, 60_000);
 
   rootTest("a file of /proc that may be covered is covered", async () => {
     writeFileSync(join(stage.folder, "meminfo"), "MemTotal: 1 kB\n");

@@ -122,7 +122,7 @@ test("an exec is under the profile too, a privileged container where one is name
 test("what is no profile is refused before anything is made, in Docker's words", () => {
   const refused = (text: unknown): string => world.mdk(["create", "--security-opt", profile(text), debian, "true"]).stderr.split("\n")[0]!;
   const cases: readonly (readonly [unknown, string])[] = [
-    ["{", "compacting json for seccomp profile"], [[], "the profile is no object"], [{ defaultAction: "FOO" }, "string FOO is not a valid action for seccomp"],
+    ["{", " failed: it is not valid JSON"], [[], "the profile is no object"], [{ defaultAction: "FOO" }, "string FOO is not a valid action for seccomp"],
     [onUmask("BAR"), "string BAR is not a valid action for seccomp"], [onUmask("SCMP_ACT_NOTIFY"), "SCMP_ACT_NOTIFY is not supported"],
     [allowBut({ name: "a", names: ["b"], action: "SCMP_ACT_ERRNO" }), "'name' and 'names' were specified in the seccomp profile, use either 'name' or 'names'"],
     [{ ...onUmask("SCMP_ACT_ERRNO"), architectures: ["SCMP_ARCH_X86_64"], archMap: [{ architecture: "SCMP_ARCH_X86_64" }] }, "'architectures' and 'archMap' were specified in the seccomp profile"],
@@ -133,6 +133,7 @@ test("what is no profile is refused before anything is made, in Docker's words",
   ];
   for (const [text, sentence] of cases) expect([text, refused(text)]).toEqual([text, expect.stringContaining(sentence)]);
   expect(world.mdk(["run", "--security-opt", "seccomp=/none.json", debian, "true"])).toMatchObject({ status: 125, stderr: expect.stringContaining("opening seccomp profile (/none.json) failed: open /none.json: no such file or directory") });
+  expect(world.mdk(["create", "--security-opt", "seccomp=/", debian, "true"]).stderr).toStartWith("mdk: opening seccomp profile (/) failed: read /: is a directory\n");
   expect(world.ok("ps", "-aq")).toBe("");
 });
 
