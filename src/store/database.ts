@@ -12,8 +12,11 @@ import { MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
 
 export type { Database } from "bun:sqlite";
 
-/** A writer that finds more than this in the WAL checkpoints: a long WAL costs every opener 1 to 2 ms. */
-const WAL_PAGES_MAX = 64;
+/**
+ * A writer that finds more than this in the WAL checkpoints: each opener reads all of it, a million bytes in less than half a millisecond, and emptying
+ * it costs five syncs, those of its next beginning included. A start and its end write some seventeen pages. SQLite's own bound is 1000.
+ */
+const WAL_PAGES_MAX = 256;
 const WAL_FRAME_BYTES = 4096 + 24;
 /** Who opens it with more than this, a reader too, tries the same: while many write at once none of them can, and it grows. */
 const WAL_PAGES_LONG = 512;
